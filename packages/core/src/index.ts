@@ -1,0 +1,44 @@
+export type {
+  AgentAction,
+  AgentContext,
+  AgentError,
+  AgentEvent,
+  AgentLimits,
+  AgentSettings,
+  AgentState,
+  ErrorOrigin,
+  PartialAnswer,
+  Step,
+  TurnOutcome,
+  UserInput,
+} from "./agent.ts";
+export { DEFAULT_LIMITS } from "./agent.ts";
+export type {
+  AssistantContent,
+  AssistantMessage,
+  ContentBlock,
+  ImageBlock,
+  Message,
+  TextBlock,
+  ThinkingBlock,
+  ToolResultBlock,
+  ToolResultContent,
+  ToolUseBlock,
+  UserContent,
+  UserMessage,
+} from "./content.ts";
+export type { ThreadId } from "./ids.ts";
+export { isThreadId } from "./ids.ts";
+export type { JsonObject, JsonValue } from "./json.ts";
+export type {
+  LlmErrorCode,
+  LlmEvent,
+  LlmFailure,
+  LlmRequest,
+  LlmResponse,
+  StopReason,
+  ToolDefinition,
+  Usage,
+} from "./llm.ts";
+export { addUsage, NO_USAGE } from "./llm.ts";
+export type { CompletedTool, ToolCall, ToolErrorCode, ToolExecution, ToolOutcome, ToolProgress } from "./tool.ts";

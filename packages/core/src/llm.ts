@@ -1,0 +1,129 @@
+import type { AssistantMessage, Message } from "./content.ts";
+import type { JsonObject } from "./json.ts";
+
+/** A tool as the model is told of it. `inputSchema` is JSON Schema (draft 2020-12) of type object. */
+export type ToolDefinition = {
+  readonly name: string;
+  readonly description: string;
+  readonly inputSchema: JsonObject;
+};
+
+/** One request to a model, in Loom's own words; the codecs of `packages/llm` turn it into a provider's. */
+export type LlmRequest = {
+  /** A provider's model id, or an alias (`default`, `fast`) that the server resolves. */
+  readonly model: string;
+  readonly system: string;
+  readonly messages: readonly Message[];
+  readonly tools: readonly ToolDefinition[];
+  /** Upper bound of the answer, in tokens, thinking included. */
+  readonly maxTokens: number;
+  readonly temperature?: number;
+};
+
+export type StopReason =
+  | "end_turn"
+  | "tool_use"
+  | "max_tokens"
+  | "stop_sequence"
+  | "refusal"
+  | "context_window_exceeded"
+  | "pause_turn"
+  | "unknown";
+
+/**
+ * Tokens of one answer. The four billed kinds do not overlap: `inputTokens` is what was neither read from nor written
+ * to a cache. `reasoningTokens` is the part of `outputTokens` that was spent on thinking, and `cacheWriteLongTokens`
+ * the part of `cacheWriteTokens` that is kept for an hour; 0 where the provider does not say.
+ */
+export type Usage = {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadTokens: number;
+  readonly cacheWriteTokens: number;
+  readonly cacheWriteLongTokens: number;
+  readonly reasoningTokens: number;
+};
+
+export const NO_USAGE: Usage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+  cacheWriteLongTokens: 0,
+  reasoningTokens: 0,
+};
+
+/** Sum of two usages, kind by kind. */
+export function addUsage(a: Usage, b: Usage): Usage {
+  return {
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
+    cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
+    cacheWriteLongTokens: a.cacheWriteLongTokens + b.cacheWriteLongTokens,
+    reasoningTokens: a.reasoningTokens + b.reasoningTokens,
+  };
+}
+
+/** A whole answer. `costMicroUsd` (millionths of a US dollar) is filled in by the server; absent = price unknown. */
+export type LlmResponse = {
+  readonly message: AssistantMessage;
+  readonly stopReason: StopReason;
+  readonly usage: Usage;
+  /** The model that answered, as the provider names it. */
+  readonly model: string;
+  readonly costMicroUsd?: number;
+};
+
+export type LlmErrorCode =
+  /** No connection, or it broke. */
+  | "network"
+  /** A deadline passed: connect, headers, first event, or the gap between events. */
+  | "timeout"
+  /** 429: slow down. */
+  | "rate_limited"
+  /** 5xx, 529: the provider is in trouble. */
+  | "overloaded"
+  /** 401, 403: the server's key was refused, or the server refused ours. */
+  | "unauthorized"
+  /** 404 for a model, or an alias nobody knows. */
+  | "unknown_model"
+  /** 402, or a budget of ours. */
+  | "budget_exceeded"
+  /** Other 4xx: the request itself is wrong; sending it again would not help. */
+  | "invalid_request"
+  /** Bytes that are not the provider's protocol. */
+  | "invalid_response"
+  /** No key for this provider on the server. */
+  | "not_configured"
+  | "internal";
+
+/**
+ * A failed request as plain data, so that it can be logged, sent and replayed. `message` is one sentence for a person:
+ * what happened, to what, what to do. It holds no secret.
+ */
+export type LlmFailure = {
+  readonly code: LlmErrorCode;
+  readonly message: string;
+  readonly retryable: boolean;
+  /** What the provider asked us to wait, in milliseconds. */
+  readonly retryAfterMs?: number;
+  /** HTTP status, where there was one. */
+  readonly status?: number;
+};
+
+/**
+ * What a model says while it answers. A stream is any number of deltas, then exactly one `completed` or one `error`;
+ * failure is an event and never an exception half-way. `completed` carries the whole answer, so deltas are for eyes only.
+ */
+export type LlmEvent =
+  | { readonly type: "text_delta"; readonly text: string }
+  | { readonly type: "thinking_delta"; readonly text: string }
+  | {
+      readonly type: "tool_call_delta";
+      readonly callId: string;
+      readonly name: string;
+      readonly argumentsFragment: string;
+    }
+  | { readonly type: "completed"; readonly response: LlmResponse }
+  | { readonly type: "error"; readonly error: LlmFailure };
