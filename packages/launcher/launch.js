@@ -1,6 +1,6 @@
 // Plain JavaScript on purpose: this file has to run on any Node from 20.17, before the right one is found.
 import { spawn } from "node:child_process";
-import { createRequire, enableCompileCache } from "node:module";
+import * as nodeModule from "node:module";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,7 +15,7 @@ const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
  */
 export async function launch(entry) {
   if (Number(process.versions.node.split(".")[0]) >= REQUIRED_MAJOR) {
-    enableCompileCache();
+    nodeModule.enableCompileCache();
     await import(entry.href);
     return;
   }
@@ -34,7 +34,7 @@ export async function launch(entry) {
 function bundledNode() {
   const name = `node-${process.platform}-${process.arch}/package.json`;
   try {
-    return join(dirname(createRequire(import.meta.url).resolve(name)), "bin", "node");
+    return join(dirname(nodeModule.createRequire(import.meta.url).resolve(name)), "bin", "node");
   } catch {
     return undefined;
   }

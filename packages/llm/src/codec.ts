@@ -1,0 +1,46 @@
+import type { JsonObject, LlmEvent, LlmFailure, LlmRequest, LlmResponse } from "@loom/core";
+
+/**
+ * From a provider's bytes to events, incrementally: any split of the bytes gives the same events. The last event is one
+ * `completed` or one `error`; whatever comes after it is ignored. Never throws.
+ */
+export type LlmStreamDecoder = {
+  push(bytes: Uint8Array): LlmEvent[];
+  /** The connection ended. Gives the terminal event if there was none yet. */
+  end(): LlmEvent[];
+};
+
+/** The other direction: from events to a dialect's bytes as text, incrementally. */
+export type LlmStreamEncoder = {
+  push(events: readonly LlmEvent[]): string;
+};
+
+/** What came instead of an answer: status line, headers in lower case, and as much of the body as was read. */
+export type HttpFailure = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly body: string;
+};
+
+export type DecodedResponse =
+  | { readonly ok: true; readonly response: LlmResponse }
+  | { readonly ok: false; readonly failure: LlmFailure };
+
+export type DecodedRequest =
+  | { readonly ok: true; readonly request: LlmRequest; readonly stream: boolean }
+  /** One sentence: which field, what is wrong with it. */
+  | { readonly ok: false; readonly problem: string };
+
+/** One provider dialect, both ways. Pure: no I/O, no clock but the one passed in, no key. */
+export type LlmCodec = {
+  encodeRequest(request: LlmRequest, options: { readonly stream: boolean }): JsonObject;
+  streamDecoder(): LlmStreamDecoder;
+  /** `body` is the text of a non-streaming answer with a 2xx status. */
+  decodeResponse(body: string): DecodedResponse;
+  /** `nowMs` is needed for a Retry-After that is a date (RFC 9110, 10.2.3). */
+  failureFromHttp(failure: HttpFailure, nowMs: number): LlmFailure;
+  /** For a foreign client that speaks this dialect: its request in Loom's words, and Loom's answer in its own. */
+  decodeRequest(body: string): DecodedRequest;
+  streamEncoder(): LlmStreamEncoder;
+  encodeResponse(response: LlmResponse): JsonObject;
+};
