@@ -1,0 +1,17 @@
+import fc from "fast-check";
+
+const encoder = new TextEncoder();
+
+export function bytesOf(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** The same bytes whole and cut at random places, also into single bytes and empty pieces. */
+export function splits(whole: Uint8Array): fc.Arbitrary<{ whole: Uint8Array; chunks: Uint8Array[] }> {
+  const everyByte = fc.constant(Array.from(whole.keys()));
+  const somewhere = fc.array(fc.nat(whole.length), { maxLength: 12 });
+  return fc.oneof({ weight: 1, arbitrary: everyByte }, { weight: 4, arbitrary: somewhere }).map((cuts) => {
+    const places = [0, ...cuts.toSorted((a, b) => a - b), whole.length];
+    return { whole, chunks: places.slice(1).map((end, index) => whole.slice(places[index], end)) };
+  });
+}
