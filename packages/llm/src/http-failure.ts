@@ -1,0 +1,118 @@
+import type { JsonObject, LlmErrorCode, LlmFailure } from "@loom/core";
+import type { HttpFailure } from "./codec.ts";
+import { parseJsonObject } from "./json-reader.ts";
+import { quote } from "./quote.ts";
+
+/** `setTimeout` fires at once for more than 24.8 days, and nobody waits for one. */
+const MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000;
+
+/** What a dialect finds in an error body: its own words, and a code where its own error type says more than the status. */
+export type ErrorDetail = { readonly said?: string; readonly code?: LlmErrorCode };
+
+/** An HTTP answer that is no success, as a failure. `read` is the dialect's own reading of a JSON body. */
+export function failureFromStatus(
+  { status, headers, body }: HttpFailure,
+  nowMs: number,
+  read: (body: JsonObject) => ErrorDetail,
+): LlmFailure {
+  const json = parseJsonObject(body);
+  // A page of HTML comes from something in between, and says nothing that a quote would make clearer.
+  const plain: ErrorDetail = body.trimStart().startsWith("<") ? {} : { said: body };
+  const detail = json === undefined ? plain : read(json);
+  const code = detail.code ?? codeForStatus(status);
+  const wish = firstValue(headers["x-should-retry"]);
+  const retryAfterMs = retryAfter(headers, nowMs);
+  return providerFailure({
+    code,
+    status,
+    ...(detail.said === undefined ? {} : { said: detail.said }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(wish === "true" || wish === "false" ? { retryable: wish === "true" } : {}),
+  });
+}
+
+export type ProviderProblem = {
+  readonly code: LlmErrorCode;
+  /** The provider's own words, as they came: they are bounded and masked here. */
+  readonly said?: string;
+  readonly status?: number;
+  readonly retryAfterMs?: number;
+  /** Default: what the code says. */
+  readonly retryable?: boolean;
+};
+
+/** A failure with a sentence for a person. */
+export function providerFailure({ code, said, status, retryAfterMs, retryable }: ProviderProblem): LlmFailure {
+  const [what, advice] = SENTENCES[code];
+  const words = said === undefined ? "" : quote(said);
+  const facts = [...(status === undefined ? [] : [`HTTP ${status}`]), ...(words === "" ? [] : [`"${words}"`])];
+  const where = facts.length === 0 ? "" : ` (${facts.join(", ")})`;
+  return {
+    code,
+    message: `${what}${where}: ${advice}.`,
+    retryable: retryable ?? RETRYABLE.has(code),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
+export function codeForStatus(status: number): LlmErrorCode {
+  if (status >= 500) return "overloaded";
+  if (status < 400) return "invalid_response";
+  return CLIENT_ERRORS[status] ?? "invalid_request";
+}
+
+/** Milliseconds from `retry-after-ms`, or from `retry-after` in seconds or as a date (RFC 9110, 10.2.3); at most a day. */
+export function retryAfter(headers: HttpFailure["headers"], nowMs: number): number | undefined {
+  const exact = decimal(firstValue(headers["retry-after-ms"]));
+  if (exact !== undefined) return bounded(exact);
+  const value = firstValue(headers["retry-after"]);
+  const seconds = decimal(value);
+  if (seconds !== undefined) return bounded(seconds * 1000);
+  if (value === undefined || !/^[A-Z][a-z]{2}/.test(value)) return undefined;
+  const date = Date.parse(value.endsWith("GMT") ? value : `${value} GMT`);
+  return Number.isNaN(date) ? undefined : bounded(date - nowMs);
+}
+
+const CLIENT_ERRORS: Readonly<Record<number, LlmErrorCode>> = {
+  401: "unauthorized",
+  402: "budget_exceeded",
+  403: "unauthorized",
+  404: "unknown_model",
+  408: "timeout",
+  // A conflict with another request of the same key; the providers' own clients try again.
+  409: "overloaded",
+  429: "rate_limited",
+};
+
+const RETRYABLE: ReadonlySet<LlmErrorCode> = new Set(["network", "timeout", "rate_limited", "overloaded"]);
+
+/** What happened, and what to do. */
+const SENTENCES: Readonly<Record<LlmErrorCode, readonly [string, string]>> = {
+  network: ["The connection to the provider broke", "check the network of the server, or try again"],
+  timeout: ["The provider took too long", "try again"],
+  rate_limited: ["The provider is limiting the rate of this key", "wait a little and try again"],
+  overloaded: ["The provider is overloaded or in trouble", "try again in a while"],
+  unauthorized: ["The provider refused the server's key", "check the key that the server has for this provider"],
+  unknown_model: [
+    "The provider does not know this model or address",
+    "check the model's name and the provider's address",
+  ],
+  budget_exceeded: ["The account at the provider has no credit left", "check its billing"],
+  invalid_request: ["The provider refused the request", "change the request, sending it again would not help"],
+  invalid_response: ["The provider did not answer in its own protocol", "check the provider's address"],
+  not_configured: ["The provider has no key on the server", "configure one"],
+  internal: ["The request failed inside the server", "see the server's log"],
+};
+
+function firstValue(header: string | readonly string[] | undefined): string | undefined {
+  return (typeof header === "string" ? header : header?.[0])?.trim();
+}
+
+function decimal(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+(\.\d+)?$/.test(text) ? Number(text) : undefined;
+}
+
+function bounded(ms: number): number {
+  return Math.min(Math.max(0, Math.ceil(ms)), MAX_RETRY_AFTER_MS);
+}

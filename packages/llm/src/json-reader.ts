@@ -1,0 +1,50 @@
+import type { JsonObject, JsonValue } from "@loom/core";
+
+/** Deeper nesting is refused: it could be read, but writing it out again would exhaust the stack. */
+export const MAX_JSON_DEPTH = 512;
+
+/** The value of a JSON text (RFC 8259); `undefined` where it is none, or is nested too deeply. Never throws. */
+export function parseJson(text: string): JsonValue | undefined {
+  let value: JsonValue;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return text.length > MAX_JSON_DEPTH && isDeeperThan(MAX_JSON_DEPTH, value) ? undefined : value;
+}
+
+/** Like `parseJson`, for a text that has to be an object. */
+export function parseJsonObject(text: string): JsonObject | undefined {
+  return asObject(parseJson(text));
+}
+
+export function asObject(value: JsonValue | undefined): JsonObject | undefined {
+  return isObject(value) ? value : undefined;
+}
+
+/** The elements, or none where the value is no array. */
+export function asArray(value: JsonValue | undefined): readonly JsonValue[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** A string that is not empty. */
+export function asText(value: JsonValue | undefined): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** A whole number of at least 0, which is what token counts and indexes are. */
+export function asCount(value: JsonValue | undefined): number | undefined {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isDeeperThan(depth: number, value: JsonValue): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (depth === 0) return true;
+  for (const inner of Object.values(value)) if (isDeeperThan(depth - 1, inner)) return true;
+  return false;
+}

@@ -1,0 +1,27 @@
+const MAX_QUOTE = 300;
+/** Far more than is quoted, so that masking sees whole words, and little enough to be quick. */
+const MAX_READ = 4_096;
+const MASK = "[key]";
+
+/** What a key looks like, where a provider repeats it in its message. The server's own redactor knows the real ones. */
+const KEY_PATTERNS: readonly RegExp[] = [
+  /\bBearer\s+[^\s"',;]+/gi,
+  /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g,
+  /\b(?:sk|pk|rk|ak|xai|gsk|ghp|gho|pat|hf|nvapi|key|tok|token|secret)[-_][\w*.-]{6,}/gi,
+  /\bAIza[\w-]{10,}/g,
+  /\b\w{32,}\b/g,
+  /[A-Za-z0-9+/]{40,}={0,2}/g,
+];
+const NAMED_KEY = /(api[-_ ]?key(?: provided)?["']?\s*[:=]\s*["']?)[^\s"',;]+/gi;
+
+/**
+ * What a provider said, fit to be shown and logged: one line, at most 300 characters, no control or direction-changing
+ * characters, and nothing that looks like a key.
+ */
+export function quote(text: string): string {
+  let line = text.slice(0, MAX_READ).replace(/[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}]+/gu, " ");
+  for (const pattern of KEY_PATTERNS) line = line.replace(pattern, MASK);
+  line = line.replace(NAMED_KEY, `$1${MASK}`).trim();
+  const bounded = line.length <= MAX_QUOTE ? line : `${line.slice(0, MAX_QUOTE - 1)}…`;
+  return bounded.toWellFormed();
+}

@@ -1,0 +1,18 @@
+import type { ToolUseBlock } from "@loom/core";
+import { parseJsonObject } from "./json-reader.ts";
+
+/**
+ * A tool call from the text of its arguments as the model wrote it. No text at all means no arguments. What is not a
+ * JSON object (cut short, for one) is kept as `malformedInput`, so that the model can be told.
+ */
+export function toolUseFromText(id: string, name: string, argumentsText: string): ToolUseBlock {
+  if (argumentsText.trim() === "") return { type: "tool_use", id, name, input: {} };
+  const input = parseJsonObject(argumentsText);
+  if (input !== undefined) return { type: "tool_use", id, name, input };
+  return { type: "tool_use", id, name, input: {}, malformedInput: argumentsText };
+}
+
+/** The other way: the arguments as the model wrote them. */
+export function toolInputText(call: ToolUseBlock): string {
+  return call.malformedInput ?? JSON.stringify(call.input);
+}
