@@ -2,4 +2,11 @@
 export class ConfigError extends Error {
   readonly code = "configuration";
   override readonly name = "ConfigError";
+  /** The flag that carried the wrong value, where it was one: then it is the command line that has to change. */
+  readonly flag: string | undefined;
+
+  constructor(message: string, options: ErrorOptions & { readonly flag?: string } = {}) {
+    super(message, options);
+    this.flag = options.flag;
+  }
 }

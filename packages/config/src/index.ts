@@ -1,5 +1,11 @@
+export { closestName } from "./closest-name.ts";
+export { credentialsFile, readServerToken } from "./credentials.ts";
 export { ConfigError } from "./errors.ts";
+export type { ConfigLocations, FlagValue, LoomConfig, Source } from "./layers.ts";
+export { loadConfig } from "./layers.ts";
 export { createRedactor, redact } from "./redact.ts";
+export type { Setting, SettingKey, SettingValue } from "./schema.ts";
+export { SETTINGS, variablesOf } from "./schema.ts";
 export type { Environment } from "./secret.ts";
 export { readSecret, readSecretFile, Secret } from "./secret.ts";
 export type { LoomDirectories } from "./xdg.ts";

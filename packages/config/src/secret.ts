@@ -39,6 +39,12 @@ export class Secret {
   }
 }
 
+const REASONS = new Map([
+  ["ENOENT", "there is no such file"],
+  ["EACCES", "permission denied"],
+  ["EPERM", "permission denied"],
+]);
+
 /** The variables of a process, or a copy of them. */
 export type Environment = { readonly [name: string]: string | undefined };
 
@@ -71,7 +77,8 @@ export function readSecret(
 /**
  * Reads a small file that holds a secret.
  * @param origin what named the file, for the message: a variable, a setting.
- * @throws ConfigError where the file is missing, unreadable, not a file or larger than 16 KiB.
+ * @throws ConfigError where the file is missing, unreadable, a directory or larger than 16 KiB; its `cause` is the
+ * system's error code, if there was one.
  */
 export function readSecretFile(path: string, origin: string): { text: string; readableByOthers: boolean } {
   let descriptor: number | undefined;
@@ -89,7 +96,10 @@ export function readSecretFile(path: string, origin: string): { text: string; re
     return { text, readableByOthers: process.platform !== "win32" && (stat.mode & READABLE_BY_OTHERS) !== 0 };
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    throw new ConfigError(`${path}, named by ${origin}, cannot be read: ${reasonOf(error)}.`);
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
+    throw new ConfigError(`${path}, named by ${origin}, cannot be read: ${REASONS.get(code) ?? code}.`, {
+      cause: code,
+    });
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
   }
@@ -113,17 +123,4 @@ function checkedValue(text: string, where: string): string {
     throw new ConfigError(`${where} holds a line break or another control character: a secret is one line of text.`);
   }
   return value;
-}
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  switch (code) {
-    case "ENOENT":
-      return "there is no such file";
-    case "EACCES":
-    case "EPERM":
-      return "permission denied";
-    default:
-      return typeof code === "string" ? code : "unknown reason";
-  }
 }

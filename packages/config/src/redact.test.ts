@@ -1,0 +1,57 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createRedactor, redact } from "./redact.ts";
+import { Secret } from "./secret.ts";
+
+const KEY = 'p@ss "word"/with+odd?chars';
+
+describe("redact", () => {
+  it("replaces a known secret in plain, URL, JSON and base64 form", () => {
+    const redactKey = createRedactor([new Secret(KEY)]);
+    const texts = [
+      `key is ${KEY}.`,
+      `https://x/?k=${encodeURIComponent(KEY)}`,
+      JSON.stringify({ key: KEY }),
+      Buffer.from(KEY).toString("base64"),
+      Buffer.from(`user:${KEY}`).toString("base64"),
+      Buffer.from(`us:${KEY}:x`).toString("base64url"),
+    ];
+    for (const text of texts) expect(redactKey(text)).toContain("[redacted]");
+    expect(redactKey(`key is ${KEY}.`)).toBe("key is [redacted].");
+  });
+
+  it("finds the base64 form at every offset", () => {
+    const redactKey = createRedactor([new Secret(KEY)]);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 9 }), fc.uint8Array({ maxLength: 9 }), (before, after) => {
+        const encoded = Buffer.concat([before, Buffer.from(KEY), after]).toString("base64");
+        expect(redactKey(encoded)).toContain("[redacted]");
+      }),
+    );
+  });
+
+  it("replaces any given secret in any text around it", () => {
+    const secret = fc.string({ minLength: 8, maxLength: 40 });
+    fc.assert(
+      fc.property(secret, fc.string(), fc.string(), (value, before, after) => {
+        expect(redact(before + value + after, [new Secret(value)])).toContain("[redacted]");
+      }),
+    );
+  });
+
+  it("replaces what looks like a well-known key", () => {
+    const shapes = [
+      "sk-ant-api03-AbC_dEf-123456",
+      "sk-proj-abcdefghijklmnop",
+      `AIza${"x".repeat(35)}`,
+      "lt_0123456789abcdef0123",
+    ];
+    for (const shape of shapes) expect(redact(`a ${shape} b`)).toBe("a [redacted] b");
+    expect(redact("Authorization: Bearer abc.def-ghi==")).toBe("Authorization: Bearer [redacted]");
+  });
+
+  it("leaves ordinary text alone", () => {
+    const text = "The task-list says: desk-top, result_value, bearer of news, sk-1.";
+    expect(redact(text, [new Secret("none")])).toBe(text);
+  });
+});
