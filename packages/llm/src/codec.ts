@@ -15,6 +15,18 @@ export type LlmStreamEncoder = {
   push(events: readonly LlmEvent[]): string;
 };
 
+/**
+ * How an answer is named towards a foreign client. A codec has neither clock nor chance: what is left out is derived
+ * from the answer itself, so that the same answer gets the same id.
+ */
+export type AnswerIdentity = {
+  /** Without the dialect's prefix (`msg_`, `chatcmpl-`). */
+  readonly id?: string;
+  /** The model, until the answer itself names it. */
+  readonly model?: string;
+  readonly createdMs?: number;
+};
+
 /** What came instead of an answer: status line, headers in lower case, and as much of the body as was read. */
 export type HttpFailure = {
   readonly status: number;
@@ -41,6 +53,6 @@ export type LlmCodec = {
   failureFromHttp(failure: HttpFailure, nowMs: number): LlmFailure;
   /** For a foreign client that speaks this dialect: its request in Loom's words, and Loom's answer in its own. */
   decodeRequest(body: string): DecodedRequest;
-  streamEncoder(): LlmStreamEncoder;
-  encodeResponse(response: LlmResponse): JsonObject;
+  streamEncoder(identity?: AnswerIdentity): LlmStreamEncoder;
+  encodeResponse(response: LlmResponse, identity?: AnswerIdentity): JsonObject;
 };
