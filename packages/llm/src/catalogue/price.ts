@@ -1,0 +1,50 @@
+import type { Usage } from "@loom/core";
+import type { PriceList, Rates } from "./data.ts";
+
+const TOKENS_PER_PRICE = 1_000_000n;
+
+/**
+ * What an answer cost, in micro-dollars, rounded once, half up. Exact: the sum is made in whole numbers of any size.
+ * Counts of tokens are whole numbers. `undefined` where no list is in force.
+ */
+export function costOf(prices: readonly PriceList[], usage: Usage, atMs: number): number | undefined {
+  const list = listInForce(prices, atMs);
+  if (list === undefined) return undefined;
+  const rates = ratesFor(list, usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens);
+  const cacheWrite = rates.cacheWrite ?? rates.input;
+  const longTokens = Math.min(usage.cacheWriteLongTokens, usage.cacheWriteTokens);
+  const total =
+    product(usage.inputTokens, rates.input) +
+    product(usage.cacheReadTokens, rates.cacheRead ?? rates.input) +
+    product(usage.cacheWriteTokens - longTokens, cacheWrite) +
+    product(longTokens, rates.cacheWriteLong ?? cacheWrite) +
+    product(usage.outputTokens, rates.output);
+  return Number((total + TOKENS_PER_PRICE / 2n) / TOKENS_PER_PRICE);
+}
+
+/** The rates of a list for a request of this size. */
+export function ratesFor(list: PriceList, inputTokens: number): Rates {
+  let rates: Rates = list;
+  for (const tier of list.tiers ?? []) if (inputTokens > tier.above) rates = { ...rates, ...tier };
+  return rates;
+}
+
+/** The last list whose condition holds; the first one where none does. */
+export function listInForce(prices: readonly PriceList[], atMs: number): PriceList | undefined {
+  return prices.findLast((list) => startedBy(list, atMs) && isTimeOf(list, atMs)) ?? prices[0];
+}
+
+function startedBy({ from }: PriceList, atMs: number): boolean {
+  return from === undefined || atMs >= Date.parse(from);
+}
+
+function isTimeOf({ daily }: PriceList, atMs: number): boolean {
+  if (daily === undefined) return true;
+  const [start = "", end = ""] = daily.split("-");
+  const time = new Date(atMs).toISOString().slice(11, 16);
+  return start <= end ? time >= start && time < end : time >= start || time < end;
+}
+
+function product(tokens: number, price: number): bigint {
+  return BigInt(tokens) * BigInt(price);
+}
