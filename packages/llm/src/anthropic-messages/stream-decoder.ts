@@ -1,0 +1,156 @@
+import type { JsonObject, LlmEvent, LlmFailure, StopReason } from "@loom/core";
+import type { LlmStreamDecoder } from "../codec.ts";
+import { providerFailure } from "../http-failure.ts";
+import { asCount, asObject, asText, parseJsonObject } from "../json-reader.ts";
+import { SseDecoder, type SseEvent } from "../sse.ts";
+import { type AnswerBlock, openBlock, openUnannounced } from "./answer-block.ts";
+import { failureFromBody } from "./failure.ts";
+import { stopReasonFromWire } from "./stop-reason.ts";
+import { UsageReader } from "./usage.ts";
+
+/** The events that matter. Their data has to be JSON; what else comes (`ping`, later inventions) may be anything. */
+const KNOWN_EVENTS: ReadonlySet<string> = new Set([
+  "message",
+  "message_start",
+  "content_block_start",
+  "content_block_delta",
+  "content_block_stop",
+  "message_delta",
+  "message_stop",
+  "error",
+]);
+
+/** Streaming answers of the Messages API: https://platform.claude.com/docs/en/build-with-claude/streaming */
+export class AnthropicStreamDecoder implements LlmStreamDecoder {
+  readonly #sse = new SseDecoder();
+  readonly #usage = new UsageReader();
+  /** In the order they came; the same index again is a new block, since some servers count wrongly. */
+  readonly #blocks: { readonly index: number; readonly block: AnswerBlock }[] = [];
+  /** The newest block of each index; `undefined` for one that is ignored. */
+  readonly #byIndex = new Map<number, AnswerBlock | undefined>();
+  #messageId = "";
+  #model = "";
+  #stopReason: StopReason | undefined;
+  #sawBytes = false;
+  #started = false;
+  #ended = false;
+
+  push(bytes: Uint8Array): LlmEvent[] {
+    if (this.#ended) return [];
+    if (bytes.length > 0) this.#sawBytes = true;
+    const events: LlmEvent[] = [];
+    for (const wireEvent of this.#sse.push(bytes)) {
+      const event = this.#read(wireEvent);
+      if (event !== undefined) events.push(event);
+      if (this.#ended) return events;
+    }
+    if (this.#sse.failure !== undefined) events.push(this.#fail(this.#sse.failure));
+    return events;
+  }
+
+  end(): LlmEvent[] {
+    if (this.#ended) return [];
+    const events: LlmEvent[] = [];
+    const rest = this.#sse.end();
+    // The last event may lack its blank line; if its data is not whole, the stream was cut inside it.
+    if (rest !== undefined && parseJsonObject(rest.data) !== undefined) {
+      const event = this.#read(rest);
+      if (event !== undefined) events.push(event);
+    }
+    if (this.#ended) return events;
+    events.push(this.#stopReason === undefined ? this.#fail(this.#cutOff()) : this.#complete(this.#stopReason));
+    return events;
+  }
+
+  #read({ event, data }: SseEvent): LlmEvent | undefined {
+    if (!KNOWN_EVENTS.has(event) || data === "[DONE]") return undefined;
+    const body = parseJsonObject(data);
+    if (body === undefined) return this.#fail(providerFailure({ code: "invalid_response", retryable: true }));
+    switch (asText(body.type) ?? event) {
+      case "content_block_delta":
+        return this.#addDelta(body);
+      case "content_block_start":
+        return this.#startBlock(body);
+      case "message_start":
+        this.#startMessage(asObject(body.message) ?? {});
+        return undefined;
+      case "message_delta":
+        this.#changeMessage(body);
+        return undefined;
+      case "message_stop":
+        return this.#complete(this.#stopReason ?? "unknown");
+      case "error":
+        return this.#fail(failureFromBody(body));
+      default:
+        return undefined;
+    }
+  }
+
+  #startMessage(message: JsonObject): void {
+    this.#started = true;
+    this.#messageId = asText(message.id) ?? "";
+    this.#model = asText(message.model) ?? "";
+    this.#usage.read(asObject(message.usage));
+  }
+
+  #startBlock(body: JsonObject): LlmEvent | undefined {
+    const index = asCount(body.index) ?? this.#blocks.length;
+    const fallbackId = `${this.#messageId || "toolu"}_${this.#blocks.length}`;
+    const block = openBlock(asObject(body.content_block) ?? {}, fallbackId);
+    this.#keep(index, block);
+    return block?.opening;
+  }
+
+  #addDelta(body: JsonObject): LlmEvent | undefined {
+    const delta = asObject(body.delta);
+    if (delta === undefined) return undefined;
+    const index = asCount(body.index) ?? 0;
+    let block = this.#byIndex.get(index);
+    if (block === undefined && !this.#byIndex.has(index)) {
+      block = openUnannounced(delta);
+      if (block !== undefined) this.#keep(index, block);
+    }
+    return block?.add(delta);
+  }
+
+  #changeMessage(body: JsonObject): void {
+    this.#started = true;
+    const reason = asText(asObject(body.delta)?.stop_reason);
+    if (reason !== undefined) this.#stopReason = stopReasonFromWire(reason);
+    this.#usage.read(asObject(body.usage));
+  }
+
+  #keep(index: number, block: AnswerBlock | undefined): void {
+    this.#started = true;
+    this.#byIndex.set(index, block);
+    if (block !== undefined) this.#blocks.push({ index, block });
+  }
+
+  #complete(stopReason: StopReason): LlmEvent {
+    this.#ended = true;
+    const content = this.#blocks
+      .toSorted((a, b) => a.index - b.index)
+      .map(({ block }) => block.content())
+      .filter((block) => block !== undefined);
+    const usage = this.#usage.usage;
+    return {
+      type: "completed",
+      response: { message: { role: "assistant", content }, stopReason, usage, model: this.#model },
+    };
+  }
+
+  #fail(error: LlmFailure): LlmEvent {
+    this.#ended = true;
+    return { type: "error", error };
+  }
+
+  #cutOff(): LlmFailure {
+    if (this.#sawBytes && !this.#started) return providerFailure({ code: "invalid_response", retryable: true });
+    const where = this.#started ? "in the middle of" : "before";
+    return {
+      code: "network",
+      message: `The provider closed the connection ${where} its answer: try again.`,
+      retryable: true,
+    };
+  }
+}
