@@ -56,7 +56,7 @@ function encodeMessages(messages: readonly Message[]): WireMessage[] {
         : message.content.flatMap(encodeAssistantBlock);
     if (content.length === 0) continue;
     const last = encoded.at(-1);
-    if (last?.role === message.role) last.content.push(...content);
+    if (last?.role === message.role) for (const block of content) last.content.push(block);
     else encoded.push({ role: message.role, content });
   }
   for (const message of encoded) if (message.role === "user") message.content = resultsFirst(message.content);

@@ -1,0 +1,19 @@
+import type { LlmCodec } from "../codec.ts";
+import { decodeRequest } from "./decode-request.ts";
+import { decodeResponse } from "./decode-response.ts";
+import { encodeRequest } from "./encode-request.ts";
+import { encodeResponse } from "./encode-response.ts";
+import { failureFromHttp } from "./failure.ts";
+import { AnthropicStreamDecoder } from "./stream-decoder.ts";
+import { AnthropicStreamEncoder } from "./stream-encoder.ts";
+
+/** The Anthropic Messages API: https://platform.claude.com/docs/en/api/messages */
+export const anthropicMessages: LlmCodec = {
+  encodeRequest,
+  streamDecoder: () => new AnthropicStreamDecoder(),
+  decodeResponse,
+  failureFromHttp,
+  decodeRequest,
+  streamEncoder: (identity) => new AnthropicStreamEncoder(identity),
+  encodeResponse,
+};
