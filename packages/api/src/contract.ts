@@ -1,0 +1,131 @@
+import type { z } from "zod";
+import type { Parsed } from "./llm-request.ts";
+import { parseLlmRequest } from "./llm-request.ts";
+
+/** `{}` in a path is a parameter; `PathParams<"/proxy/{provider}/stream">` is `{ provider: string }`. */
+export type PathParams<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? { readonly [K in Name]: string } & PathParams<Rest>
+  : unknown;
+
+export type RouteSchemas = {
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  readonly response: z.ZodType;
+};
+
+/** `json`: one document; `text`: plain text; `event-stream`: server-sent events, `response` is the data of each. */
+export type ReplyKind = "json" | "text" | "event-stream";
+
+/** One route of the API, for the server, the client and the OpenAPI document alike. */
+export type Contract<
+  Path extends string = string,
+  Schemas extends RouteSchemas = RouteSchemas,
+  Kind extends ReplyKind = ReplyKind,
+> = {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly path: Path;
+  /** The name of the operation in the OpenAPI document. */
+  readonly operation: string;
+  readonly summary: string;
+  readonly reply: Kind;
+  /** Larger bodies are refused with 413. */
+  readonly maxBodyBytes: number;
+  /** Loaded when somebody needs them: zod costs more to start than everything else in this package. */
+  readonly schemas: () => Promise<Schemas>;
+  /** Stands in for the schema of the body on routes where every millisecond counts; has to agree with it. */
+  readonly parseBody?: (value: unknown) => Parsed<BodyOf<Schemas>>;
+};
+
+export type BodyOf<Schemas extends RouteSchemas> = Schemas extends { readonly body: infer Body extends z.ZodType }
+  ? z.output<Body>
+  : undefined;
+
+export type QueryOf<Schemas extends RouteSchemas> = Schemas extends { readonly query: infer Query extends z.ZodType }
+  ? z.output<Query>
+  : undefined;
+
+export type ResponseOf<Schemas extends RouteSchemas> = z.output<Schemas["response"]>;
+
+/** A 200,000 token prompt is about 1 MB; this leaves room for images. */
+const MAX_PROMPT_BYTES = 32 * 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
+
+function defineContract<const Path extends string, Schemas extends RouteSchemas, const Kind extends ReplyKind>(
+  contract: Contract<Path, Schemas, Kind>,
+): Contract<Path, Schemas, Kind> {
+  return contract;
+}
+
+/** Every route of the server. */
+export const api = {
+  llm: {
+    complete: defineContract({
+      method: "POST",
+      path: "/proxy/{provider}/complete",
+      operation: "completeLlmRequest",
+      summary: "Ask a model and wait for the whole answer",
+      reply: "json",
+      maxBodyBytes: MAX_PROMPT_BYTES,
+      schemas: () => import("./schemas/llm.ts").then((schemas) => schemas.complete),
+      parseBody: parseLlmRequest,
+    }),
+    stream: defineContract({
+      method: "POST",
+      path: "/proxy/{provider}/stream",
+      operation: "streamLlmRequest",
+      summary: "Ask a model and follow its answer as server-sent events",
+      reply: "event-stream",
+      maxBodyBytes: MAX_PROMPT_BYTES,
+      schemas: () => import("./schemas/llm.ts").then((schemas) => schemas.stream),
+      parseBody: parseLlmRequest,
+    }),
+    models: defineContract({
+      method: "GET",
+      path: "/api/models",
+      operation: "listModels",
+      summary: "The models and aliases that this server offers",
+      reply: "json",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/models.ts").then((schemas) => schemas.listModels),
+    }),
+  },
+  system: {
+    openApi: defineContract({
+      method: "GET",
+      path: "/api/openapi.json",
+      operation: "getOpenApiDocument",
+      summary: "This API as an OpenAPI 3.1 document",
+      reply: "json",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/system.ts").then((schemas) => schemas.openApi),
+    }),
+    healthz: defineContract({
+      method: "GET",
+      path: "/healthz",
+      operation: "getHealth",
+      summary: "Whether the process answers",
+      reply: "json",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/system.ts").then((schemas) => schemas.healthz),
+    }),
+    readyz: defineContract({
+      method: "GET",
+      path: "/readyz",
+      operation: "getReadiness",
+      summary: "Whether the server can do its work; 503 while it cannot",
+      reply: "json",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/system.ts").then((schemas) => schemas.readyz),
+    }),
+    metrics: defineContract({
+      method: "GET",
+      path: "/metrics",
+      operation: "getMetrics",
+      summary: "Metrics in the Prometheus text format",
+      reply: "text",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/system.ts").then((schemas) => schemas.metrics),
+    }),
+  },
+} as const;
