@@ -1,0 +1,51 @@
+import { CliError, type ExitName, exitCodeOf } from "./exit-codes.ts";
+
+/** The codes of Loom's own errors, wherever they were thrown, and how a process ends with them. */
+const EXIT_BY_CODE = new Map<string, ExitName>([
+  ["configuration", "configuration"],
+  ["thread_not_found", "thread"],
+  ["thread_ambiguous", "thread"],
+  ["thread_in_use", "thread"],
+  ["thread_damaged", "thread"],
+  ["thread_too_new", "thread"],
+  ["thread_not_saved", "not_saved"],
+  ["network", "unreachable"],
+  ["overloaded", "unreachable"],
+  ["timeout", "timeout"],
+  ["rate_limited", "limited"],
+  ["budget_exceeded", "limited"],
+  ["unauthorized", "unauthorized"],
+  ["unknown_model", "no_model"],
+  ["not_configured", "no_model"],
+  ["invalid_request", "failed"],
+  ["invalid_response", "failed"],
+  ["internal", "failed"],
+]);
+
+/** The exit that goes with a failure's code. */
+export function exitForCode(code: string): ExitName {
+  return EXIT_BY_CODE.get(code) ?? "failed";
+}
+
+/** Tells a person why Loom ends, in one sentence on standard error, and gives the exit code. */
+export async function reportFailure(error: unknown): Promise<number> {
+  const { exit, message } = await describeFailure(error);
+  const { terminalText } = await import("./output/terminal-text.ts");
+  process.stderr.write(`loom: ${terminalText(message)}\n`);
+  return exitCodeOf(exit);
+}
+
+/** An error as an exit and a sentence. What nobody foresaw is a mistake of ours and is called one. */
+export async function describeFailure(error: unknown): Promise<{ readonly exit: ExitName; readonly message: string }> {
+  if (error instanceof CliError) return { exit: error.exit, message: error.message };
+  if (error instanceof Error && "code" in error && typeof error.code === "string") {
+    const exit = EXIT_BY_CODE.get(error.code);
+    const isFlag = "flag" in error && error.flag !== undefined;
+    if (exit !== undefined) return { exit: isFlag ? "usage" : exit, message: error.message };
+  }
+  const { redact } = await import("@loom/config");
+  const shown = error instanceof Error ? error.message : String(error);
+  const stack = process.env.LOOM_DEBUG === "1" && error instanceof Error ? `\n${error.stack}` : "";
+  const advice = stack === "" ? " Set LOOM_DEBUG=1 to see where." : "";
+  return { exit: "failed", message: redact(`this should not have happened: ${shown}.${advice}${stack}`) };
+}
