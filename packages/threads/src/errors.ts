@@ -1,0 +1,36 @@
+export type ThreadErrorCode =
+  | "thread_not_found"
+  | "thread_ambiguous"
+  | "thread_in_use"
+  | "thread_damaged"
+  | "thread_too_new"
+  | "thread_not_saved";
+
+/** Something is wrong with one thread on disk. The message is one sentence: what, where, what to do. */
+export class ThreadError extends Error {
+  override readonly name = "ThreadError";
+  readonly code: ThreadErrorCode;
+  /** Whether trying again later can help without a change by the person. */
+  readonly retryable: boolean;
+
+  constructor(code: ThreadErrorCode, message: string, options: ErrorOptions & { readonly retryable?: boolean } = {}) {
+    super(message, options);
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+const NO_ROOM = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/** A write failed. Nothing is lost: the records wait in memory and go out with the next one. */
+export function notSaved(file: string, cause: unknown): ThreadError {
+  const code = systemCode(cause);
+  const why = code !== undefined && NO_ROOM.has(code) ? "there is no space left" : `the system said ${code ?? "no"}`;
+  const message = `The thread cannot be saved to ${file}: ${why}. It is kept in memory and saved as soon as that works again.`;
+  return new ThreadError("thread_not_saved", message, { cause, retryable: true });
+}
+
+/** `ENOENT`, `EEXIST` and the like, where the error comes from the system. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}

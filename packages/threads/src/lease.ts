@@ -1,0 +1,105 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ThreadId } from "@loom/core";
+import { ThreadError } from "./errors.ts";
+import { isRunning, type ProcessIdentity, thisProcess } from "./process-identity.ts";
+
+/** A process on another machine (a shared home) cannot be asked; its lease is good while it is renewed. */
+const RENEW_MS = 60_000;
+const FOREIGN_LEASE_MS = 5 * RENEW_MS;
+
+export type Lease = { release(): void };
+
+/**
+ * The right to write one thread. Every contender puts down a file of its own name and then looks for others: whoever
+ * sees a living one withdraws. So two never both go on, a dead process's file can be removed without a race, and at
+ * worst two that start in the same instant both withdraw.
+ * @throws ThreadError `thread_in_use`.
+ */
+export function takeLease(directory: string, id: ThreadId): Lease {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const own = `${id}.${randomUUID()}.lease`;
+  const path = join(directory, own);
+  const identity = thisProcess();
+  // The content is there from the first moment: a lease that cannot be read counts as alive while it is fresh.
+  writeFileSync(path, JSON.stringify(identity), { mode: 0o600, flag: "wx" });
+  try {
+    for (const name of readdirSync(directory)) {
+      if (name === own || !name.startsWith(`${id}.`)) continue;
+      const holder = livingHolder(join(directory, name), identity);
+      if (holder !== undefined) throw inUse(id, holder, identity);
+    }
+  } catch (error) {
+    remove(path);
+    throw error;
+  }
+  const renewal = setInterval(() => renew(path), RENEW_MS);
+  renewal.unref();
+  return {
+    release() {
+      clearInterval(renewal);
+      remove(path);
+    },
+  };
+}
+
+/** Who holds the lease; the file of a holder that is gone is removed. */
+function livingHolder(path: string, self: ProcessIdentity): ProcessIdentity | undefined {
+  const holder = readHolder(path);
+  if (holder === undefined) return undefined;
+  const alive = holder.host === self.host ? isRunning(holder) : isFresh(path);
+  if (alive) return holder;
+  remove(path);
+  return undefined;
+}
+
+function readHolder(path: string): ProcessIdentity | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return undefined; // Released in this moment.
+  }
+  try {
+    const { host, pid, started } = JSON.parse(text);
+    if (typeof host === "string" && Number.isSafeInteger(pid) && pid > 0 && typeof started === "string") {
+      return { host, pid, started };
+    }
+  } catch {
+    // Half-written, just now or before a crash: its age decides.
+  }
+  return { host: "", pid: 0, started: "" };
+}
+
+function isFresh(path: string): boolean {
+  try {
+    return Date.now() - statSync(path).mtimeMs < FOREIGN_LEASE_MS;
+  } catch {
+    return false;
+  }
+}
+
+function renew(path: string): void {
+  const now = new Date();
+  try {
+    utimesSync(path, now, now);
+  } catch {
+    // Removed by a person, who then wants it so.
+  }
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Already gone.
+  }
+}
+
+function inUse(id: ThreadId, holder: ProcessIdentity, self: ProcessIdentity): ThreadError {
+  const where = holder.host === self.host || holder.host === "" ? "" : ` on ${holder.host}`;
+  const who = holder.pid === self.pid && where === "" ? "this process" : `process ${holder.pid}${where}`;
+  const message = `Thread ${id} is open in ${who}. End that session first, or start a new thread.`;
+  return new ThreadError("thread_in_use", message, { retryable: true });
+}

@@ -1,0 +1,105 @@
+import type { AgentEvent, AgentSettings, StepTrace, ThreadId, Usage } from "@loom/core";
+
+/** Version of the file format. A file of a later version is refused, not guessed at. */
+export const THREAD_FORMAT = 1;
+
+/** First line of every thread. */
+export type ThreadHeader = {
+  readonly type: "thread";
+  readonly v: typeof THREAD_FORMAT;
+  readonly id: ThreadId;
+  /** RFC 3339, UTC. */
+  readonly createdAt: string;
+  /** Absolute path. */
+  readonly workspace: string;
+  readonly loomVersion: string;
+};
+
+/**
+ * A process starts to drive the thread. The run begins with the conversation that the run before it left behind (calls
+ * that were open are answered as interrupted); `messages` is its length, so that a damaged history is noticed.
+ */
+export type RunRecord = {
+  readonly type: "run";
+  readonly at: string;
+  readonly settings: AgentSettings;
+  readonly seed: number;
+  readonly messages: number;
+};
+
+/** One event of the machine and what came of it. Merged deltas and progress have no `trace`. */
+export type EventRecord = {
+  readonly type: "event";
+  readonly at: string;
+  readonly event: AgentEvent;
+  readonly trace?: StepTrace;
+};
+
+export type TitleRecord = { readonly type: "title"; readonly at: string; readonly title: string };
+
+/** A commit that was made of the agent's changes. */
+export type CommitRecord = {
+  readonly type: "commit";
+  readonly at: string;
+  readonly sha: string;
+  readonly message: string;
+};
+
+/** What the thread has used up to here, in all its runs. */
+export type UsageTotals = {
+  readonly usage: Usage;
+  /** Millionths of a US dollar, of the requests whose price is known. */
+  readonly costMicroUsd: number;
+  readonly requests: number;
+  /** Requests among them whose price nobody knows. */
+  readonly unpricedRequests: number;
+};
+
+export type UsageRecord = { readonly type: "usage"; readonly at: string; readonly totals: UsageTotals };
+
+/** One line of a thread's file. */
+export type ThreadRecord = ThreadHeader | RunRecord | EventRecord | TitleRecord | CommitRecord | UsageRecord;
+
+/** One line of JSON (RFC 8259), newline included. A record counts only with its newline. */
+export function encodeRecord(record: ThreadRecord): string {
+  return `${JSON.stringify(record)}\n`;
+}
+
+const KNOWN = new Set<string>(["thread", "run", "event", "title", "commit", "usage"] satisfies ThreadRecord["type"][]);
+
+/**
+ * The record of one line; `"unknown"` for a kind that a later version may have added, `undefined` for text that is no
+ * record at all. Loom wrote the file, so beyond that it is trusted.
+ */
+export function decodeRecord(line: string): ThreadRecord | "unknown" | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(value) || typeof value.type !== "string") return undefined;
+  if (!KNOWN.has(value.type)) return "unknown";
+  return hasItsParts(value) ? (value as ThreadRecord) : undefined;
+}
+
+function hasItsParts(record: Record<string, unknown>): boolean {
+  switch (record.type) {
+    case "thread":
+      return typeof record.v === "number" && typeof record.id === "string" && typeof record.workspace === "string";
+    case "run":
+      return isObject(record.settings) && typeof record.seed === "number" && typeof record.messages === "number";
+    case "event":
+      return isObject(record.event) && typeof record.event.type === "string";
+    case "title":
+      return typeof record.title === "string";
+    case "commit":
+      return typeof record.sha === "string" && typeof record.message === "string";
+    default:
+      return isObject(record.totals) && isObject(record.totals.usage);
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
