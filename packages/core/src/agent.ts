@@ -19,11 +19,19 @@ export type AgentLimits = {
   readonly maxAttempts: number;
   readonly retryBaseMs: number;
   readonly retryCapMs: number;
+  /** A provider that asks for a longer wait than this has failed for now: the person decides, not a timer. */
+  readonly maxRetryAfterMs: number;
   /** Model requests for one user input, retries not counted; `null` = no bound. */
   readonly maxTurns: number | null;
 };
 
-export const DEFAULT_LIMITS: AgentLimits = { maxAttempts: 3, retryBaseMs: 200, retryCapMs: 5_000, maxTurns: null };
+export const DEFAULT_LIMITS: AgentLimits = {
+  maxAttempts: 3,
+  retryBaseMs: 200,
+  retryCapMs: 5_000,
+  maxRetryAfterMs: 60_000,
+  maxTurns: null,
+};
 
 /** What every state carries. */
 export type AgentContext = {
@@ -40,7 +48,7 @@ export type AgentContext = {
 };
 
 /** What has come of the answer so far. */
-export type PartialAnswer = { readonly text: string; readonly thinking: string; readonly toolCalls: number };
+export type PartialAnswer = { readonly text: string; readonly thinking: string };
 
 export type AgentState =
   | { readonly type: "waiting_for_user_input"; readonly context: AgentContext }

@@ -27,6 +27,7 @@ export type {
   UserContent,
   UserMessage,
 } from "./content.ts";
+export { conversationProblem } from "./conversation.ts";
 export type { ThreadId } from "./ids.ts";
 export { isThreadId } from "./ids.ts";
 export type { JsonObject, JsonValue } from "./json.ts";
@@ -41,4 +42,7 @@ export type {
   Usage,
 } from "./llm.ts";
 export { addUsage, NO_USAGE } from "./llm.ts";
+export { startAgent, step } from "./machine.ts";
+export type { RecordedRun, Replay, StepTrace } from "./replay.ts";
+export { replay, traceStep } from "./replay.ts";
 export type { CompletedTool, ToolCall, ToolErrorCode, ToolExecution, ToolOutcome, ToolProgress } from "./tool.ts";
