@@ -8,7 +8,7 @@ import type {
   UserContent,
 } from "@loom/core";
 import { asList, asObject, asText } from "../json-fields.ts";
-import { mergeTurns, type NormalizedRequest, normalizeRequest } from "../normalized-request.ts";
+import { mergeTurns, type NormalizedRequest, normalizeRequest } from "../model/normalized-request.ts";
 import { RefusedRequest } from "./dialect.ts";
 
 const NAME = /^[a-zA-Z0-9_-]{1,128}$/;

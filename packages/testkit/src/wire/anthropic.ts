@@ -1,6 +1,6 @@
 import type { JsonObject, StopReason, Usage } from "@loom/core";
 import { asObject, parseJson } from "../json-fields.ts";
-import type { ScriptedThinking } from "../reply.ts";
+import type { ScriptedThinking } from "../model/reply.ts";
 import { readAnthropicRequest } from "./anthropic-request.ts";
 import {
   type Dialect,

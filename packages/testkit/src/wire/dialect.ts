@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { JsonObject, StopReason, Usage } from "@loom/core";
-import type { NormalizedRequest } from "../normalized-request.ts";
-import type { ScriptedThinking } from "../reply.ts";
+import type { NormalizedRequest } from "../model/normalized-request.ts";
+import type { ScriptedThinking } from "../model/reply.ts";
 
 /** One server-sent event. */
 export type SseEvent = { readonly event?: string; readonly data: string };

@@ -1,5 +1,5 @@
-import type { Fault } from "../fault.ts";
-import type { Delivery } from "../reply.ts";
+import type { Fault } from "../model/fault.ts";
+import type { Delivery } from "../model/reply.ts";
 
 /** `end` finishes the HTTP body, `cut` closes the socket without that, `stall` leaves it open and silent. */
 export type Ending = "end" | "cut" | "stall";

@@ -1,5 +1,5 @@
 import type { Usage } from "@loom/core";
-import type { Reply, ScriptedThinking, ScriptedToolCall } from "../reply.ts";
+import type { Reply, ScriptedThinking, ScriptedToolCall } from "../model/reply.ts";
 import type { PreparedReply, PreparedToolCall } from "./dialect.ts";
 
 const CHARACTERS_PER_DELTA = 24;

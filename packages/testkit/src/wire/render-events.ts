@@ -1,4 +1,4 @@
-import type { Delivery } from "../reply.ts";
+import type { Delivery } from "../model/reply.ts";
 import type { SseEvent } from "./dialect.ts";
 
 /**

@@ -1,7 +1,7 @@
+import { answerCommitMessage, isCommitMessageRequest } from "../scripts/commit-message.ts";
+import { RefusedRequest } from "../wire/dialect.ts";
 import type { NormalizedRequest } from "./normalized-request.ts";
 import type { Reply, Script } from "./reply.ts";
-import { answerCommitMessage, isCommitMessageRequest } from "./scripts/commit-message.ts";
-import { RefusedRequest } from "./wire/dialect.ts";
 
 type RunnerOptions = { readonly script: Script; readonly answerCommitMessages?: boolean };
 

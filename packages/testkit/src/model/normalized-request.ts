@@ -33,6 +33,8 @@ export type NormalizedRequest = {
   readonly toolNames: readonly string[];
   /** Every answered call of the conversation, oldest first. */
   readonly toolResults: readonly AnsweredCall[];
+  /** Those since the person last spoke. */
+  readonly turnResults: readonly AnsweredCall[];
   /** What the person said last, as text. */
   readonly prompt: string;
   readonly maxTokens: number | undefined;
@@ -51,6 +53,7 @@ export function normalizeRequest(conversation: Conversation): NormalizedRequest 
     messages,
     toolNames: conversation.tools.map((tool) => tool.name),
     toolResults: answeredCalls(messages),
+    turnResults: answeredCalls(messages.slice(Math.max(0, turnStart(messages)))),
     prompt: lastPrompt(messages),
   };
 }
@@ -92,6 +95,13 @@ function answeredCalls(messages: readonly Message[]): readonly AnsweredCall[] {
     }
   }
   return answered;
+}
+
+// Text beside tool results is an afterthought within the turn; it does not begin one.
+function turnStart(messages: readonly Message[]): number {
+  return messages.findLastIndex(
+    ({ role, content }) => role === "user" && content.every((block) => block.type !== "tool_result"),
+  );
 }
 
 function lastPrompt(messages: readonly Message[]): string {

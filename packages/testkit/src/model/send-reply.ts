@@ -1,14 +1,14 @@
 import type { ServerResponse } from "node:http";
 import type { JsonObject } from "@loom/core";
+import type { Dialect, ErrorDetails, RefusedRequest } from "../wire/dialect.ts";
+import { planDelivery } from "../wire/plan-delivery.ts";
+import { prepareReply } from "../wire/prepare-reply.ts";
+import { renderEvent, renderEvents } from "../wire/render-events.ts";
+import { sendWrites } from "../wire/send-writes.ts";
 import type { ConnectionWatch } from "./connection-watch.ts";
 import type { Fault } from "./fault.ts";
 import type { NormalizedRequest } from "./normalized-request.ts";
 import type { Reply } from "./reply.ts";
-import type { Dialect, ErrorDetails, RefusedRequest } from "./wire/dialect.ts";
-import { planDelivery } from "./wire/plan-delivery.ts";
-import { prepareReply } from "./wire/prepare-reply.ts";
-import { renderEvent, renderEvents } from "./wire/render-events.ts";
-import { sendWrites } from "./wire/send-writes.ts";
 
 /** One exchange that waits for its answer. */
 export type Answer = {

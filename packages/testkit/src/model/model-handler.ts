@@ -1,7 +1,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { JsonObject } from "@loom/core";
+import { asObject, parseJson } from "../json-fields.ts";
+import { type Dialect, RefusedRequest } from "../wire/dialect.ts";
 import { ConnectionWatch } from "./connection-watch.ts";
-import { asObject, parseJson } from "./json-fields.ts";
 import { apiKeyOf, dialectAt, dialectOf, isModelsPath, modelsList } from "./model-routes.ts";
 import type { NormalizedRequest } from "./normalized-request.ts";
 import { readBody } from "./read-body.ts";
@@ -9,7 +10,6 @@ import type { Script } from "./reply.ts";
 import type { RequestLog } from "./request-log.ts";
 import { ScriptRunner } from "./script-runner.ts";
 import { type Answer, sendError, sendJson, sendReply } from "./send-reply.ts";
-import { type Dialect, RefusedRequest } from "./wire/dialect.ts";
 
 type HandlerOptions = {
   readonly script: Script;

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { JsonObject } from "@loom/core";
-import { anthropic } from "./wire/anthropic.ts";
-import type { Dialect } from "./wire/dialect.ts";
-import { openAiChat } from "./wire/openai-chat.ts";
+import { anthropic } from "../wire/anthropic.ts";
+import type { Dialect } from "../wire/dialect.ts";
+import { openAiChat } from "../wire/openai-chat.ts";
 
 const DIALECTS: Readonly<Record<string, Dialect>> = {
   "/v1/messages": anthropic,
