@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import type { AgentAction, AgentEvent, AgentSettings, AgentState } from "./agent.ts";
 import { DEFAULT_LIMITS } from "./agent.ts";
 import type { AssistantContent } from "./content.ts";
@@ -53,75 +52,100 @@ export function run(events: readonly AgentEvent[], settings: AgentSettings = SET
   return { state, actions };
 }
 
-// Few ids and request numbers, so that random events meet the state they are about.
-const callIds = fc.constantFrom("a", "b", "c", "a_2");
-const assistantContent: fc.Arbitrary<AssistantContent> = fc.oneof(
-  fc.record({ type: fc.constant("text" as const), text: fc.constantFrom("", "hello", "world") }),
-  fc.record({ type: fc.constant("thinking" as const), text: fc.constant("hm"), signature: fc.constant("sig") }),
-  callIds.map(call),
-);
-const outcomes: fc.Arbitrary<ToolOutcome> = fc.oneof(
-  fc.boolean().map(done),
-  fc.constant<ToolOutcome>({ type: "error", code: "io", message: "The disk is gone." }),
-);
-const failures: fc.Arbitrary<LlmFailure> = fc.record(
-  {
-    code: fc.constantFrom("overloaded" as const, "unauthorized" as const),
-    message: fc.constant("It failed."),
-    retryable: fc.boolean(),
-    retryAfterMs: fc.nat(120_000),
-  },
-  { requiredKeys: ["code", "message", "retryable"] },
-);
-const llmEvents: fc.Arbitrary<LlmEvent> = fc.oneof(
-  fc.record({ type: fc.constant("text_delta" as const), text: fc.constantFrom("x", "yz") }),
-  fc.record({ type: fc.constant("thinking_delta" as const), text: fc.constant("t") }),
-  fc.record({
-    type: fc.constant("tool_call_delta" as const),
-    callId: callIds,
-    name: fc.constant("bash"),
-    argumentsFragment: fc.constant("{"),
-  }),
-  fc
-    .tuple(
-      fc.array(assistantContent, { maxLength: 4 }),
-      fc.constantFrom<StopReason>("end_turn", "tool_use", "max_tokens", "pause_turn", "refusal"),
-    )
-    .map(([content, stopReason]): LlmEvent => ({ type: "completed", response: response(content, stopReason) })),
-  failures.map((error): LlmEvent => ({ type: "error", error })),
-);
+/** A source of choices: each call gives one of the options, by the bits of `entropy`. */
+function chooser(entropy: number) {
+  let rest = entropy >>> 0;
+  return <Value>(options: readonly [Value, ...Value[]]): Value => {
+    const chosen = options[rest % options.length] ?? options[0];
+    rest = Math.floor(rest / options.length);
+    return chosen;
+  };
+}
 
-/** What the world could say next in `state`: mostly something that fits, sometimes anything at all. */
-export function eventFor(state: AgentState): fc.Arbitrary<AgentEvent> {
+type Choose = ReturnType<typeof chooser>;
+
+/**
+ * What the world could say next in `state`, drawn with the state in view so that most events mean something: the same
+ * `entropy` (unsigned 32 bit) and state give the same event.
+ */
+export function eventFor(state: AgentState, entropy: number): AgentEvent {
+  const choose = chooser(entropy);
   const { requestId } = state.context;
-  const ids = fc.oneof({ weight: 9, arbitrary: fc.constant(requestId) }, { weight: 1, arbitrary: fc.nat(3) });
+  const id = choose([requestId, requestId, requestId, requestId - 1]);
   const open = state.type === "executing_tools" ? state.executions.map((execution) => execution.call.id) : [];
-  const calls = open.length === 0 ? callIds : fc.constantFrom(...open, "a");
-  return fc.oneof(
-    { weight: 3, arbitrary: fc.constantFrom("go on", "and then?").map(says) },
-    {
-      weight: 8,
-      arbitrary: fc.record({ type: fc.constant("llm_event" as const), requestId: ids, event: llmEvents }),
-    },
-    {
-      weight: 2,
-      arbitrary: fc.record({ type: fc.constant("tool_progress" as const), callId: calls, progress: fc.constant({}) }),
-    },
-    {
-      weight: 8,
-      arbitrary: fc.record({ type: fc.constant("tool_completed" as const), callId: calls, outcome: outcomes }),
-    },
-    {
-      weight: 4,
-      arbitrary: fc.record({ type: fc.constant("post_tools_hook_completed" as const), actionTaken: fc.boolean() }),
-    },
-    { weight: 4, arbitrary: ids.map((id): AgentEvent => ({ type: "retry_timeout_fired", requestId: id })) },
-    { weight: 1, arbitrary: fc.constant<AgentEvent>({ type: "interrupt" }) },
-    {
-      weight: 1,
-      arbitrary: fc
-        .integer({ min: 0, max: 9 })
-        .map((n): AgentEvent => (n === 0 ? { type: "shutdown_requested" } : { type: "interrupt" })),
-    },
-  );
+  const callId = choose(["a", "b", "c", ...open]);
+  const kinds = [
+    "llm",
+    "llm",
+    "llm",
+    "tool",
+    "tool",
+    "hook",
+    "retry",
+    "input",
+    "progress",
+    "interrupt",
+    "rare",
+  ] as const;
+  switch (choose(kinds)) {
+    case "llm":
+      return { type: "llm_event", requestId: id, event: llmEvent(choose) };
+    case "tool":
+      return {
+        type: "tool_completed",
+        callId: open.length > 0 ? choose([callId, ...open]) : callId,
+        outcome: outcome(choose),
+      };
+    case "progress":
+      return { type: "tool_progress", callId, progress: {} };
+    case "hook":
+      return { type: "post_tools_hook_completed", actionTaken: choose([true, false]) };
+    case "retry":
+      return { type: "retry_timeout_fired", requestId: id };
+    case "input":
+      return says(choose(["go on", "and then?"]));
+    case "interrupt":
+      return { type: "interrupt" };
+    case "rare":
+      return choose<AgentEvent>([{ type: "interrupt" }, { type: "interrupt" }, { type: "shutdown_requested" }]);
+  }
+}
+
+function llmEvent(choose: Choose): LlmEvent {
+  switch (choose(["text", "thinking", "call", "answer", "answer", "answer", "failure"] as const)) {
+    case "text":
+      return { type: "text_delta", text: choose(["x", "yz"]) };
+    case "thinking":
+      return { type: "thinking_delta", text: "t" };
+    case "call":
+      return { type: "tool_call_delta", callId: "a", name: "bash", argumentsFragment: "{" };
+    case "failure": {
+      const failure: LlmFailure = { code: "overloaded", message: "It failed.", retryable: choose([true, true, false]) };
+      const asked = choose([undefined, 3_000, 120_000]);
+      return { type: "error", error: asked === undefined ? failure : { ...failure, retryAfterMs: asked } };
+    }
+    case "answer": {
+      const stopReason = choose<StopReason>(["end_turn", "tool_use", "max_tokens", "pause_turn", "refusal"]);
+      const length = choose([0, 1, 2, 3]);
+      const content = Array.from({ length }, () => assistantContent(choose));
+      return { type: "completed", response: response(content, stopReason) };
+    }
+  }
+}
+
+function assistantContent(choose: Choose): AssistantContent {
+  switch (choose(["call", "text", "call", "empty", "call", "thinking"] as const)) {
+    case "text":
+      return { type: "text", text: choose(["hello", "world"]) };
+    case "empty":
+      return { type: "text", text: "" };
+    case "thinking":
+      return { type: "thinking", text: "hm", signature: "sig" };
+    case "call":
+      return call(choose(["a", "b", "a_2", ""]));
+  }
+}
+
+function outcome(choose: Choose): ToolOutcome {
+  return choose<ToolOutcome>([done(false), done(true), { type: "error", code: "io", message: "The disk is gone." }]);
 }
