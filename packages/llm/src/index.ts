@@ -1,1 +1,14 @@
-export {};
+export { anthropicMessages } from "./anthropic-messages/codec.ts";
+export type { Catalogue, CatalogueModel } from "./catalogue/catalogue.ts";
+export { loadCatalogue } from "./catalogue/catalogue.ts";
+export type {
+  AnswerIdentity,
+  DecodedRequest,
+  DecodedResponse,
+  HttpFailure,
+  LlmCodec,
+  LlmStreamDecoder,
+  LlmStreamEncoder,
+} from "./codec.ts";
+export { encodeLoomEvents, loomEventDecoder, loomEvents } from "./loom-events.ts";
+export { openAiChat } from "./openai-chat/codec.ts";

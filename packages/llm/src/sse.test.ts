@@ -30,6 +30,7 @@ describe("the event-stream format", () => {
     ["several data lines are joined", "data: {\ndata: }\n\n", [message("{\n}")]],
     ["one space after the colon is dropped, no more", "data:x\ndata: x\ndata:  x\n\n", [message("x\nx\n x")]],
     ["a field without a colon is empty", "data\n\ndata\ndata\n\n", [message(""), message("\n")]],
+    ["an empty name is no name", "event: \ndata: 1\n\nevent:\ndata: 2\n\n", [message("1"), message("2")]],
     ["an event without data is none", "event: a\n\ndata: 1\n\n", [message("1")]],
     ["the last name wins", "event: a\nevent: b\ndata: 1\n\n", [{ event: "b", data: "1" }]],
     ["unknown fields are skipped", "id: 7\nretry: 1\ndatum: 2\ndatax\n data: 3\ndata: 1\n\n", [message("1")]],
@@ -95,7 +96,16 @@ describe("any split of the bytes", () => {
       fc.property(stream.chain(splits), ({ whole, chunks }) => {
         expect(decode(chunks)).toEqual(decode([whole]));
       }),
+      { numRuns: 1000 },
     );
+  });
+
+  test("of an ordinary stream gives the same events, wherever the first cut is", () => {
+    const whole = bytesOf("data: 1\n\nevent: a\ndata: 2\n\n: ping\n\nevent: b\ndata: 3\n\nevent: c\ndata: 4\n\n");
+    const expected = [message("1"), { event: "a", data: "2" }, { event: "b", data: "3" }, { event: "c", data: "4" }];
+    for (let cut = 0; cut <= whole.length; cut++) {
+      expect(decode([whole.slice(0, cut), whole.slice(cut)]).events).toEqual(expected);
+    }
   });
 
   test("of anything at all, under a tight bound too, gives the same events", () => {
