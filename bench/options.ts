@@ -1,0 +1,44 @@
+import { parseArgs } from "node:util";
+import type { SubjectName } from "./subject.ts";
+
+export type Options = {
+  /** Who is measured; everybody by default. */
+  readonly only: readonly SubjectName[];
+  /** Two rounds of everything: a look, not a measurement. */
+  readonly quick: boolean;
+  readonly writeDocs: boolean;
+  /** The codecs alone instead of whole agents. */
+  readonly codecs: boolean;
+};
+
+const NAMES: readonly SubjectName[] = ["loom", "codex", "pi", "opencode"];
+
+export const HELP = `npm run bench -- [options]
+  --only NAMES   measure only these, e.g. loom,pi (${NAMES.join(", ")})
+  --quick        two rounds of everything: a look, not a measurement
+  --codecs       the stream codecs alone
+  --write-docs   put the tables into docs/benchmarks.md`;
+
+/** Throws an `Error` with a sentence for the person on an unknown flag or name. */
+export function readOptions(args: readonly string[]): Options | "help" {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: "string" },
+      quick: { type: "boolean", default: false },
+      codecs: { type: "boolean", default: false },
+      "write-docs": { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return "help";
+  const wanted = values.only?.split(",") ?? NAMES;
+  const unknown = wanted.find((name) => !NAMES.includes(name as SubjectName));
+  if (unknown !== undefined) throw new Error(`--only does not know "${unknown}": it takes ${NAMES.join(", ")}.`);
+  return {
+    only: NAMES.filter((name) => wanted.includes(name)),
+    quick: values.quick,
+    writeDocs: values["write-docs"],
+    codecs: values.codecs,
+  };
+}

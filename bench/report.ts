@@ -1,0 +1,78 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Figure, judgedFigures, otherFigures } from "./figures.ts";
+import { readInstallations } from "./installations.ts";
+import { CHECKOUT } from "./loom.ts";
+import { figuresTable, machine, table } from "./markdown.ts";
+import type { Measurements } from "./measurements.ts";
+import type { Subject } from "./subject.ts";
+import { writeBetweenMarkers } from "./write-docs.ts";
+
+const RESULTS = join(import.meta.dirname, "results");
+const DOCS = join(CHECKOUT, "docs", "benchmarks.md");
+const COMMAND = "npm run build && npm run bench -- --write-docs";
+
+export type ReportOptions = {
+  readonly subjects: readonly Subject[];
+  readonly measurements: Measurements;
+  readonly writeDocs: boolean;
+};
+
+/** Prints the tables and keeps them. Gives 0 if every bar that could be judged was met, else 1. */
+export async function report({ subjects, measurements, writeDocs }: ReportOptions): Promise<number> {
+  const installed = await readInstallations(new Set(subjects.map(({ name }) => name)));
+  const judged = judgedFigures(measurements, installed);
+  const other = otherFigures(measurements, installed);
+  const versions = subjects.map(({ name, version }) => `${name} ${version}`).join(", ");
+  const text = page({ judged, other, versions, measurements });
+  console.log(`\n${text}`);
+  mkdirSync(RESULTS, { recursive: true });
+  const kept = { machine: machine(), versions, judged, other, measurements, installed };
+  writeFileSync(join(RESULTS, "latest.json"), `${JSON.stringify(kept, null, 2)}\n`);
+  if (writeDocs) writeBetweenMarkers(DOCS, text);
+  return judged.some(({ verdict }) => verdict === "missed") ? 1 : 0;
+}
+
+type Page = {
+  readonly judged: readonly Figure[];
+  readonly other: readonly Figure[];
+  readonly versions: string;
+  readonly measurements: Measurements;
+};
+
+function page({ judged, other, versions, measurements }: Page): string {
+  return `Measured with \`${COMMAND}\` on ${machine()}: ${versions}.
+Medians, in brackets the lowest and the highest; \`1.5x\` is a peer's median over Loom's. The rounds are interleaved.
+
+${figuresTable(judged)}
+
+For the rest there is no bar:
+
+${figuresTable(other)}
+
+CPU time of the whole process, where \`node\` is \`node -e 0\`:
+
+${startUpTable(measurements)}
+
+What a shell needs for the command of a tool call (\`true\`) is taken off the overhead per tool turn: ${milliseconds(measurements, "shell_command_wall", "bash")}.`;
+}
+
+function startUpTable(measurements: Measurements): string {
+  const rows = measurements
+    .contenders("version_cpu")
+    .map((name) => [
+      name,
+      milliseconds(measurements, "version_cpu", name),
+      milliseconds(measurements, "help_cpu", name),
+    ]);
+  return table([["program", "`--version`", "`--help`"], ...rows]);
+}
+
+function milliseconds(
+  measurements: Measurements,
+  metric: "version_cpu" | "help_cpu" | "shell_command_wall",
+  contender: string,
+): string {
+  const summary = measurements.summary(metric, contender);
+  return summary === undefined ? "-" : `${summary.median.toFixed(1)} ms`;
+}

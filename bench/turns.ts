@@ -1,0 +1,124 @@
+import { spawnSync } from "node:child_process";
+import { RunFailed } from "./command.ts";
+import type { Measurements } from "./measurements.ts";
+import { memoryRun } from "./memory-run.ts";
+import { type BenchModel, DELTA, type Exchange, type Scenario, SHELL_COMMAND } from "./model.ts";
+import { interleave, median } from "./statistics.ts";
+import type { Place, Subject } from "./subject.ts";
+import { type Timing, timedRun } from "./timed-run.ts";
+
+/** An agent in its place. `mostRounds` keeps one that takes seconds a run from taking the whole time of the bench. */
+export type Entrant = { readonly subject: Subject; readonly place: Place; readonly mostRounds: number };
+
+export type TurnOptions = {
+  readonly entrants: readonly Entrant[];
+  readonly model: BenchModel;
+  readonly measurements: Measurements;
+  readonly rounds: number;
+};
+
+const FEW_DELTAS = 8;
+const MANY_DELTAS = 10_000;
+const MANY_TURNS = 20;
+const SLOW_SECONDS = 2.5;
+const ROUNDS_OF_SLOW = 3;
+const PROMPT = "Run the command and say what it printed.";
+
+/** One tool call and a final text: wall and CPU time, time to the first request and its size. */
+export async function measureOneTurn({ entrants, model, measurements, rounds }: TurnOptions): Promise<void> {
+  await eachRound(entrants, rounds, async ({ subject, place }) => {
+    const { timing, exchanges } = await run(subject, place, model, { toolTurns: 1, deltas: FEW_DELTAS });
+    measurements.add("turn_wall", subject.name, timing.wall * 1000);
+    measurements.add("turn_cpu", subject.name, timing.cpu * 1000);
+    const [first] = exchanges;
+    measurements.add("first_request_after", subject.name, (first?.requestStartedAt ?? Number.NaN) - timing.startedAt);
+    measurements.add("first_request_bytes", subject.name, first?.requestBytes ?? Number.NaN);
+  });
+}
+
+/** Twenty tool calls one after the other: what the agent takes between the end of an answer and its next request. */
+export async function measureManyTurns({ entrants, model, measurements, rounds }: TurnOptions): Promise<void> {
+  const command = commandMs();
+  for (const value of command) measurements.add("shell_command_wall", "bash", value);
+  await eachRound(entrants, rounds, async ({ subject, place }) => {
+    const { timing, exchanges } = await run(subject, place, model, { toolTurns: MANY_TURNS, deltas: FEW_DELTAS });
+    measurements.add("twenty_turns_wall", subject.name, timing.wall * 1000);
+    measurements.add("tool_turn_overhead", subject.name, median(gaps(exchanges)) - median(command));
+    const sent = exchanges.reduce((sum, { requestBytes }) => sum + requestBytes, 0);
+    measurements.add("twenty_turns_sent_bytes", subject.name, sent);
+  });
+}
+
+/** What 10,000 pieces of text cost over 8 pieces, in CPU time. */
+export async function measureDeltasCpu({ entrants, model, measurements, rounds }: TurnOptions): Promise<void> {
+  await eachRound(entrants, rounds, async ({ subject, place }) => {
+    const few = await run(subject, place, model, { toolTurns: 0, deltas: FEW_DELTAS });
+    const many = await run(subject, place, model, { toolTurns: 0, deltas: MANY_DELTAS });
+    measurements.add("deltas_extra_cpu", subject.name, (many.timing.cpu - few.timing.cpu) * 1000);
+  });
+}
+
+/** Peak memory of the process tree: a turn with one tool call, and 10,000 pieces of text over 8. */
+export async function measureMemory({ entrants, model, measurements, rounds }: TurnOptions): Promise<void> {
+  await eachRound(entrants, rounds, async ({ subject, place }) => {
+    const peak = (scenario: Scenario) => {
+      model.begin(scenario);
+      return memoryRun(subject.turn(place, PROMPT));
+    };
+    const turn = await peak({ toolTurns: 1, deltas: FEW_DELTAS });
+    measurements.add("turn_rss", subject.name, turn.rss);
+    measurements.add("turn_pss", subject.name, turn.pss);
+    const few = await peak({ toolTurns: 0, deltas: FEW_DELTAS });
+    const many = await peak({ toolTurns: 0, deltas: MANY_DELTAS });
+    measurements.add("deltas_extra_rss", subject.name, many.rss - few.rss);
+    measurements.add("deltas_extra_pss", subject.name, many.pss - few.pss);
+  });
+}
+
+/** Runs the agent once, unmeasured: it fills its caches and proves that it works at all. Throws `RunFailed` if not. */
+export async function enter(subject: Subject, place: Place, model: BenchModel): Promise<Entrant> {
+  subject.prepare(place);
+  const { timing } = await run(subject, place, model, { toolTurns: 1, deltas: FEW_DELTAS });
+  return { subject, place, mostRounds: timing.wall > SLOW_SECONDS ? ROUNDS_OF_SLOW : Number.POSITIVE_INFINITY };
+}
+
+type Run = { readonly timing: Timing; readonly exchanges: readonly Exchange[] };
+
+async function run(subject: Subject, place: Place, model: BenchModel, scenario: Scenario): Promise<Run> {
+  model.begin(scenario);
+  const command = subject.turn(place, PROMPT);
+  const timing = await timedRun(command);
+  const exchanges = model.exchanges().filter((exchange) => exchange.offersTools);
+  if (exchanges.length !== scenario.toolTurns + 1) {
+    throw new RunFailed(command, `It sent ${exchanges.length} requests, not ${scenario.toolTurns + 1}`, timing.stdout);
+  }
+  if (!timing.stdout.includes(DELTA.repeat(scenario.deltas))) {
+    throw new RunFailed(command, "It did not print the model's answer", timing.stdout);
+  }
+  return { timing, exchanges };
+}
+
+async function eachRound(
+  entrants: readonly Entrant[],
+  rounds: number,
+  measure: (entrant: Entrant) => Promise<void>,
+): Promise<void> {
+  await interleave(entrants, rounds, async (entrant, round) => {
+    if (round < entrant.mostRounds) await measure(entrant);
+  });
+}
+
+function gaps(exchanges: readonly Exchange[]): readonly number[] {
+  return exchanges.slice(1).map((next, index) => {
+    return next.requestStartedAt - (exchanges[index]?.responseFinishedAt ?? Number.NaN);
+  });
+}
+
+/** The command alone, as a tool starts it, in milliseconds. */
+function commandMs(): readonly number[] {
+  return Array.from({ length: 21 }, () => {
+    const start = performance.now();
+    spawnSync("bash", ["-c", SHELL_COMMAND]);
+    return performance.now() - start;
+  });
+}
