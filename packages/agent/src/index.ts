@@ -1,1 +1,16 @@
-export {};
+export type { Clock } from "./clock.ts";
+export { createSession } from "./session.ts";
+export type {
+  FinishedTool,
+  HookReport,
+  ModelClient,
+  PostToolsHook,
+  Session,
+  SessionEnd,
+  SessionOptions,
+  SessionUpdate,
+  StopCause,
+  ToolCallResult,
+  ToolRunner,
+  TurnResult,
+} from "./session-types.ts";
