@@ -1,4 +1,3 @@
-export { closestName } from "./closest-name.ts";
 export { credentialsFile, readServerToken } from "./credentials.ts";
 export { ConfigError } from "./errors.ts";
 export type { ConfigLocations, FlagValue, LoomConfig, Source } from "./layers.ts";
@@ -8,5 +7,6 @@ export type { Setting, SettingKey, SettingValue } from "./schema.ts";
 export { SETTINGS, variablesOf } from "./schema.ts";
 export type { Environment } from "./secret.ts";
 export { readSecret, readSecretFile, Secret } from "./secret.ts";
+export { takeSecret } from "./take-secret.ts";
 export type { LoomDirectories } from "./xdg.ts";
 export { loomDirectories } from "./xdg.ts";
