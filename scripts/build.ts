@@ -1,41 +1,83 @@
 // Bundles Loom into single files under dist/, and beside them the manifest of what they need at run time.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { build } from "esbuild";
+import { fileURLToPath } from "node:url";
+import { build, type Plugin } from "esbuild";
 
+const root = fileURLToPath(new URL("..", import.meta.url));
 const BUNDLES = [
   { name: "loom", entry: "apps/cli/src/main.ts" },
   { name: "loom-server", entry: "apps/server/src/main.ts" },
 ];
 /** Stays outside: it carries a binary per platform, found by its package at run time. */
 const EXTERNAL = ["@vscode/ripgrep"];
+const { version } = JSON.parse(readFileSync(`${root}apps/cli/package.json`, "utf8"));
 
-rmSync("dist", { recursive: true, force: true });
-mkdirSync("dist");
+/** What the version command says of a build. The time is the commit's, so that one commit always gives one bundle. */
+function buildFacts() {
+  try {
+    const [gitSha, builtAt] = execFileSync("git", ["-C", root, "log", "-1", "--format=%H%n%cI"], {
+      encoding: "utf8",
+    }).split("\n");
+    return { gitSha, builtAt };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The program as one function of `require` and its own URL; Node's modules are required when used, not before. */
+async function application(entry: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [root + entry],
+    bundle: true,
+    write: false,
+    platform: "node",
+    target: "node24",
+    format: "cjs",
+    minify: true,
+    legalComments: "none",
+    external: EXTERNAL,
+    define: { "import.meta.url": "__loomUrl", LOOM_BUILD: JSON.stringify(buildFacts() ?? {}) },
+    logLevel: "warning",
+  });
+  return `(function(require,__loomUrl){${outputFiles[0]?.text ?? ""}\n})`;
+}
+
+function asText(text: string): Plugin {
+  return {
+    name: "application-as-text",
+    setup(building) {
+      building.onResolve({ filter: /^loom:application$/ }, ({ path }) => ({ path, namespace: "text" }));
+      building.onLoad({ filter: /.*/, namespace: "text" }, () => ({ contents: text, loader: "text" }));
+    },
+  };
+}
+
+rmSync(`${root}dist`, { recursive: true, force: true });
+mkdirSync(`${root}dist`);
 for (const { name, entry } of BUNDLES) {
-  const outfile = `dist/${name}.mjs`;
+  const text = await application(entry);
+  const digest = createHash("sha256").update(text).digest("hex").slice(0, 16);
+  const outfile = `${root}dist/${name}.mjs`;
   await build({
-    entryPoints: [entry],
+    entryPoints: [`${root}scripts/bundle/stub.ts`],
     outfile,
     bundle: true,
     platform: "node",
     target: "node24",
     format: "esm",
     minify: true,
-    keepNames: false,
-    legalComments: "external",
-    external: EXTERNAL,
+    banner: { js: "#!/usr/bin/env node" },
+    define: { BUNDLE: JSON.stringify({ name, digest, versionLine: `${name} ${version}` }) },
+    plugins: [asText(text)],
     logLevel: "warning",
-    // CommonJS dependencies call require for Node's own modules.
-    banner: {
-      js: '#!/usr/bin/env node\nimport{createRequire as __r}from"node:module";const require=__r(import.meta.url);',
-    },
   });
   chmodSync(outfile, 0o755);
-  console.log(`${outfile}  ${(statSync(outfile).size / 1_024).toFixed(0)} KB`);
+  console.log(`dist/${name}.mjs  ${(statSync(outfile).size / 1_024).toFixed(0)} KB`);
 }
 
-const tools = JSON.parse(readFileSync("packages/tools/package.json", "utf8"));
-const { version } = JSON.parse(readFileSync("apps/cli/package.json", "utf8"));
+const tools = JSON.parse(readFileSync(`${root}packages/tools/package.json`, "utf8"));
 const manifest = {
   name: "loom",
   version,
@@ -45,4 +87,4 @@ const manifest = {
   bin: Object.fromEntries(BUNDLES.map(({ name }) => [name, `${name}.mjs`])),
   dependencies: Object.fromEntries(EXTERNAL.map((name) => [name, tools.dependencies[name]])),
 };
-writeFileSync("dist/package.json", `${JSON.stringify(manifest, null, 2)}\n`);
+writeFileSync(`${root}dist/package.json`, `${JSON.stringify(manifest, null, 2)}\n`);

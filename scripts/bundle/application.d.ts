@@ -1,0 +1,4 @@
+declare module "loom:application" {
+  const text: string;
+  export default text;
+}
