@@ -32,7 +32,7 @@ export async function benchAgents(options: Options): Promise<number> {
   const root = mkdtempSync(join(tmpdir(), "loom-bench-"));
   try {
     const measurements = await measure(wanted, root, options);
-    return await report({ subjects: wanted, measurements, writeDocs: options.writeDocs });
+    return report({ subjects: wanted, measurements, writeDocs: options.writeDocs });
   } finally {
     rmSync(root, { recursive: true, force: true });
   }

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
 import type { Command } from "./command.ts";
 import { environment, type Place, type Subject } from "./subject.ts";
 
@@ -34,19 +33,8 @@ export function loomFromSource(place: Place, flag: string): Command {
   return { file: process.execPath, args: [launcher, flag], env: environment(place), cwd: place.workspace };
 }
 
-/** The packages the bundle still imports when it runs: what has to be installed beside it. */
-export async function packagesBesideBundle(): Promise<readonly string[]> {
-  const { metafile } = await build({
-    entryPoints: [BUNDLE],
-    bundle: true,
-    packages: "external",
-    platform: "node",
-    format: "esm",
-    write: false,
-    metafile: true,
-    logLevel: "silent",
-  });
-  const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);
-  const names = imports.filter(({ external, path }) => external && !path.startsWith("node:")).map(({ path }) => path);
-  return [...new Set(names)].sort();
+/** Names of the packages to install beside the bundle: what the build says it needs when it runs. */
+export function packagesBesideBundle(): readonly string[] {
+  const text = readFileSync(join(CHECKOUT, "dist", "package.json"), "utf8");
+  return Object.keys((JSON.parse(text) as { dependencies: Record<string, string> }).dependencies);
 }

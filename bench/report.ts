@@ -19,8 +19,8 @@ export type ReportOptions = {
 };
 
 /** Prints the tables and keeps them. Gives 0 if every bar that could be judged was met, else 1. */
-export async function report({ subjects, measurements, writeDocs }: ReportOptions): Promise<number> {
-  const installed = await readInstallations(new Set(subjects.map(({ name }) => name)));
+export function report({ subjects, measurements, writeDocs }: ReportOptions): number {
+  const installed = readInstallations(new Set(subjects.map(({ name }) => name)));
   const judged = judgedFigures(measurements, installed);
   const other = otherFigures(measurements, installed);
   const versions = subjects.map(({ name, version }) => `${name} ${version}`).join(", ");

@@ -9,6 +9,11 @@ async function main(): Promise<number> {
       console.log(HELP);
       return 0;
     }
+    if (options.codecs) {
+      const { benchCodecs } = await import("./codecs.ts");
+      await benchCodecs();
+      return 0;
+    }
     const { benchAgents } = await import("./agents.ts");
     return await benchAgents(options);
   } catch (error) {
