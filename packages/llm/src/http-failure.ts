@@ -15,10 +15,7 @@ export function failureFromStatus(
   nowMs: number,
   read: (body: JsonObject) => ErrorDetail,
 ): LlmFailure {
-  const json = parseJsonObject(body);
-  // A page of HTML comes from something in between, and says nothing that a quote would make clearer.
-  const plain: ErrorDetail = body.trimStart().startsWith("<") ? {} : { said: body };
-  const detail = json === undefined ? plain : read(json);
+  const detail = readErrorBody(body, read);
   const code = detail.code ?? codeForStatus(status);
   const wish = firstValue(headers["x-should-retry"]);
   const retryAfterMs = retryAfter(headers, nowMs);
@@ -29,6 +26,14 @@ export function failureFromStatus(
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(wish === "true" || wish === "false" ? { retryable: wish === "true" } : {}),
   });
+}
+
+/** What an error body says, whatever it is. */
+export function readErrorBody(body: string, read: (body: JsonObject) => ErrorDetail): ErrorDetail {
+  const json = parseJsonObject(body);
+  if (json !== undefined) return read(json);
+  // A page of HTML comes from something in between, and says nothing that a quote would make clearer.
+  return body.trimStart().startsWith("<") ? {} : { said: body };
 }
 
 export type ProviderProblem = {

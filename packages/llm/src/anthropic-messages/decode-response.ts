@@ -1,20 +1,16 @@
 import type { LlmResponse } from "@loom/core";
 import type { DecodedResponse } from "../codec.ts";
-import { providerFailure } from "../http-failure.ts";
 import { asArray, asObject, asText, parseJsonObject } from "../json-reader.ts";
 import { openBlock } from "./answer-block.ts";
-import { failureFromBody } from "./failure.ts";
+import { failureFromForeignBody } from "./failure.ts";
 import { stopReasonFromWire } from "./stop-reason.ts";
 import { UsageReader } from "./usage.ts";
 
-/** An answer that came in one piece. A body that is none may be a broken connection, so asking again may help. */
+/** An answer that came in one piece. */
 export function decodeResponse(body: string): DecodedResponse {
   const json = parseJsonObject(body);
-  if (json?.type === "error" || asObject(json?.error) !== undefined) {
-    return { ok: false, failure: failureFromBody(json ?? {}) };
-  }
-  if (json === undefined || !Array.isArray(json.content)) {
-    return { ok: false, failure: providerFailure({ code: "invalid_response", retryable: true }) };
+  if (json === undefined || json.type === "error" || !Array.isArray(json.content)) {
+    return { ok: false, failure: failureFromForeignBody(body) };
   }
   const messageId = asText(json.id) ?? "toolu";
   const content = asArray(json.content)

@@ -1,6 +1,6 @@
 import type { JsonObject, LlmErrorCode, LlmFailure } from "@loom/core";
 import type { HttpFailure } from "../codec.ts";
-import { type ErrorDetail, failureFromStatus, providerFailure } from "../http-failure.ts";
+import { type ErrorDetail, failureFromStatus, providerFailure, readErrorBody } from "../http-failure.ts";
 import { asObject, asText } from "../json-reader.ts";
 
 /** The provider's error types: https://platform.claude.com/docs/en/api/errors */
@@ -33,6 +33,15 @@ const TYPES: Readonly<Record<LlmErrorCode, string>> = {
 
 export function failureFromHttp(failure: HttpFailure, nowMs: number): LlmFailure {
   return failureFromStatus(failure, nowMs, readError);
+}
+
+/** A body with a 2xx status that is no answer. It may be one that was cut short, so asking again may help. */
+export function failureFromForeignBody(body: string): LlmFailure {
+  const { code, said } = readErrorBody(body, readError);
+  const words = said === undefined ? {} : { said };
+  return providerFailure(
+    code === undefined ? { code: "invalid_response", retryable: true, ...words } : { code, ...words },
+  );
 }
 
 /** An `error` inside a stream, or in place of an answer. A type nobody knows counts as trouble of the provider. */

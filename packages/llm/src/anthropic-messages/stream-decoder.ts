@@ -3,8 +3,9 @@ import type { LlmStreamDecoder } from "../codec.ts";
 import { providerFailure } from "../http-failure.ts";
 import { asCount, asObject, asText, parseJsonObject } from "../json-reader.ts";
 import { SseDecoder, type SseEvent } from "../sse.ts";
+import { Utf8Decoder } from "../utf8.ts";
 import { type AnswerBlock, openBlock, openUnannounced } from "./answer-block.ts";
-import { failureFromBody } from "./failure.ts";
+import { failureFromBody, failureFromForeignBody } from "./failure.ts";
 import { stopReasonFromWire } from "./stop-reason.ts";
 import { UsageReader } from "./usage.ts";
 
@@ -20,6 +21,9 @@ const KNOWN_EVENTS: ReadonlySet<string> = new Set([
   "error",
 ]);
 
+const MAX_HEAD_SIZE = 4_096;
+const LIKE_A_STREAM = /^\s*(:|event:|data:)/;
+
 /** Streaming answers of the Messages API: https://platform.claude.com/docs/en/build-with-claude/streaming */
 export class AnthropicStreamDecoder implements LlmStreamDecoder {
   readonly #sse = new SseDecoder();
@@ -31,13 +35,15 @@ export class AnthropicStreamDecoder implements LlmStreamDecoder {
   #messageId = "";
   #model = "";
   #stopReason: StopReason | undefined;
-  #sawBytes = false;
+  /** The first bytes, until they turn out to be a stream: a server that answers otherwise says there what is wrong. */
+  #head: Uint8Array[] = [];
+  #headSize = 0;
   #started = false;
   #ended = false;
 
   push(bytes: Uint8Array): LlmEvent[] {
     if (this.#ended) return [];
-    if (bytes.length > 0) this.#sawBytes = true;
+    if (!this.#started) this.#keepHead(bytes);
     const events: LlmEvent[] = [];
     for (const wireEvent of this.#sse.push(bytes)) {
       const event = this.#read(wireEvent);
@@ -144,8 +150,16 @@ export class AnthropicStreamDecoder implements LlmStreamDecoder {
     return { type: "error", error };
   }
 
+  #keepHead(bytes: Uint8Array): void {
+    const kept = bytes.slice(0, MAX_HEAD_SIZE - this.#headSize);
+    this.#headSize += kept.length;
+    if (kept.length > 0) this.#head.push(kept);
+  }
+
   #cutOff(): LlmFailure {
-    if (this.#sawBytes && !this.#started) return providerFailure({ code: "invalid_response", retryable: true });
+    const utf8 = new Utf8Decoder();
+    const head = this.#head.map((bytes) => utf8.push(bytes)).join("");
+    if (!this.#started && head !== "" && !LIKE_A_STREAM.test(head)) return failureFromForeignBody(head);
     const where = this.#started ? "in the middle of" : "before";
     return {
       code: "network",
