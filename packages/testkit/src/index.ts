@@ -16,3 +16,5 @@ export { callTool, callTools, callToolWithText, fail, say } from "./model/reply.
 export type { RecordedRequest } from "./model/request-log.ts";
 export type { ScriptedModel, ScriptedModelOptions } from "./model/scripted-model.ts";
 export { startScriptedModel } from "./model/scripted-model.ts";
+export { echo, longAnswer, toolTurns } from "./scripts/bench-scripts.ts";
+export { pickCommandTool, pickReadTool } from "./scripts/pick-tool.ts";

@@ -3,11 +3,14 @@ import type { JsonObject } from "@loom/core";
 import { anthropic } from "../wire/anthropic.ts";
 import type { Dialect } from "../wire/dialect.ts";
 import { openAiChat } from "../wire/openai-chat.ts";
+import { openAiResponses } from "../wire/openai-responses.ts";
 
 const DIALECTS: Readonly<Record<string, Dialect>> = {
   "/v1/messages": anthropic,
   "/v1/chat/completions": openAiChat,
   "/chat/completions": openAiChat,
+  "/v1/responses": openAiResponses,
+  "/responses": openAiResponses,
 };
 
 /** The dialect spoken at a path, whatever its query. */

@@ -17,7 +17,7 @@ export type ScriptedThinking = { readonly text?: string; readonly signature?: st
 export type Delivery = {
   /** Pieces the text is cut into; by default one for every 24 characters. */
   readonly deltas?: number;
-  /** Pause between events, in milliseconds. */
+  /** Pause between writes, in milliseconds. */
   readonly gapMs?: number;
   /** Events in one write; by default 1, or 100 where there are more than 200 events. */
   readonly eventsPerWrite?: number;
