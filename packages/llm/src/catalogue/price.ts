@@ -23,14 +23,14 @@ export function costOf(prices: readonly PriceList[], usage: Usage, atMs: number)
 }
 
 /** The rates of a list for a request of this size. */
-export function ratesFor(list: PriceList, inputTokens: number): Rates {
+function ratesFor(list: PriceList, inputTokens: number): Rates {
   let rates: Rates = list;
   for (const tier of list.tiers ?? []) if (inputTokens > tier.above) rates = { ...rates, ...tier };
   return rates;
 }
 
 /** The last list whose condition holds; the first one where none does. */
-export function listInForce(prices: readonly PriceList[], atMs: number): PriceList | undefined {
+function listInForce(prices: readonly PriceList[], atMs: number): PriceList | undefined {
   return prices.findLast((list) => startedBy(list, atMs) && isTimeOf(list, atMs)) ?? prices[0];
 }
 

@@ -1,0 +1,141 @@
+import type { AssistantContent, JsonObject, JsonValue, LlmEvent, LlmFailure, LlmResponse } from "@loom/core";
+import { providerFailure } from "../http-failure.ts";
+import { asArray, asCount, asObject, asText } from "../json-reader.ts";
+import { failureFromBody, isErrorBody } from "./failure.ts";
+import { failureCodeOf, stopReasonFromWire } from "./finish-reason.ts";
+import { ToolCallReader } from "./tool-calls.ts";
+import { UsageReader } from "./usage.ts";
+
+/** Far more than any model writes: a server that never stops must not fill the memory. */
+const MAX_ANSWER_SIZE = 64 * 1024 * 1024;
+
+/**
+ * An answer from its chunks, `chat.completion.chunk`, or from one `chat.completion`: the message of that one is read like a
+ * delta that holds everything.
+ */
+export class ChatAnswer {
+  readonly #usage = new UsageReader();
+  readonly #toolCalls = new ToolCallReader();
+  #id = "";
+  #model = "";
+  #text = "";
+  #thinking = "";
+  #refused = false;
+  #finishReason: string | undefined;
+  #started = false;
+  #failure: LlmFailure | undefined;
+
+  /** Whether any part of an answer came. */
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /** Whether the server said why it stopped: after that only token counts come. */
+  get finished(): boolean {
+    return this.#finishReason !== undefined;
+  }
+
+  /** Set for good by the first error; the answer is lost then. */
+  get failure(): LlmFailure | undefined {
+    return this.#failure;
+  }
+
+  /** Reads one chunk or body, and adds what is new in it to `out`. */
+  read(body: JsonObject, out: LlmEvent[]): void {
+    if (isErrorBody(body)) {
+      this.#failure = failureFromBody(body);
+      return;
+    }
+    this.#id ||= asText(body.id) ?? "";
+    this.#model = asText(body.model) ?? this.#model;
+    this.#usage.read(asObject(body.usage) ?? asObject(asObject(body.x_groq)?.usage));
+    for (const item of asArray(body.choices)) {
+      const choice = asObject(item);
+      // One answer was asked for; whoever sends more gets the first one read.
+      if (choice !== undefined && (asCount(choice.index) ?? 0) === 0) this.#readChoice(choice, out);
+    }
+    if (this.#text.length + this.#thinking.length + this.#toolCalls.size > MAX_ANSWER_SIZE) this.#failAsTooLarge();
+  }
+
+  /** The answer as it stands. */
+  response(): LlmResponse {
+    const content: AssistantContent[] = [];
+    if (this.#thinking !== "") content.push({ type: "thinking", text: this.#thinking });
+    if (this.#text !== "") content.push({ type: "text", text: this.#text });
+    content.push(...this.#toolCalls.calls());
+    const said = { calls: !this.#toolCalls.isEmpty, refusal: this.#refused };
+    return {
+      message: { role: "assistant", content },
+      stopReason: stopReasonFromWire(this.#finishReason, said),
+      usage: this.#usage.usage,
+      model: this.#model,
+    };
+  }
+
+  #readChoice(choice: JsonObject, out: LlmEvent[]): void {
+    // Moonshot counts here.
+    this.#usage.read(asObject(choice.usage));
+    const delta = asObject(choice.delta);
+    // A whole message is an answer of its own, or repeats at the end of a stream what the deltas said.
+    const message = this.#started ? undefined : asObject(choice.message);
+    this.#started = true;
+    if (delta !== undefined) this.#readDelta(delta, out);
+    else if (message !== undefined) this.#readDelta(message, out);
+    if (isErrorBody(choice)) this.#failure = failureFromBody(choice);
+    const reason = asText(choice.finish_reason);
+    if (reason === undefined) return;
+    this.#finishReason = reason;
+    const code = failureCodeOf(reason);
+    if (code !== undefined) this.#failure ??= providerFailure({ code, said: reason });
+  }
+
+  #readDelta(delta: JsonObject, out: LlmEvent[]): void {
+    // Two names for one thing; servers that send both say the same in both.
+    this.#think(asText(delta.reasoning_content) ?? asText(delta.reasoning) ?? "", out);
+    this.#readContent(delta.content, out);
+    const refusal = asText(delta.refusal);
+    if (refusal !== undefined) {
+      this.#refused = true;
+      this.#say(refusal, out);
+    }
+    if (delta.tool_calls !== undefined) this.#toolCalls.read(delta.tool_calls, this.#id, out);
+  }
+
+  /** Text, or a list of parts as Mistral sends it. */
+  #readContent(content: JsonValue | undefined, out: LlmEvent[]): void {
+    if (typeof content === "string") {
+      this.#say(content, out);
+      return;
+    }
+    for (const item of asArray(content)) {
+      const part = asObject(item);
+      if (part?.type === "thinking") for (const text of textsIn(part.thinking)) this.#think(text, out);
+      else for (const text of textsIn(part?.text)) this.#say(text, out);
+    }
+  }
+
+  #say(text: string, out: LlmEvent[]): void {
+    if (text === "") return;
+    this.#text += text;
+    out.push({ type: "text_delta", text });
+  }
+
+  #think(text: string, out: LlmEvent[]): void {
+    if (text === "") return;
+    this.#thinking += text;
+    out.push({ type: "thinking_delta", text });
+  }
+
+  #failAsTooLarge(): void {
+    this.#failure = {
+      code: "invalid_response",
+      message: `The provider sent an answer of more than ${MAX_ANSWER_SIZE} characters: check the provider's address.`,
+      retryable: false,
+    };
+  }
+}
+
+function textsIn(value: JsonValue | undefined): string[] {
+  if (typeof value === "string") return [value];
+  return asArray(value).flatMap((part) => asText(asObject(part)?.text) ?? []);
+}

@@ -1,0 +1,28 @@
+import type { LlmCodec } from "../codec.ts";
+import { decodeRequest } from "./decode-request.ts";
+import { decodeResponse } from "./decode-response.ts";
+import { encodeRequest, type OpenAiChatOptions } from "./encode-request.ts";
+import { encodeResponse } from "./encode-response.ts";
+import { failureFromHttp } from "./failure.ts";
+import { OpenAiStreamDecoder } from "./stream-decoder.ts";
+import { OpenAiStreamEncoder } from "./stream-encoder.ts";
+
+/**
+ * The OpenAI Chat Completions API: https://platform.openai.com/docs/api-reference/chat, and the many servers that speak
+ * it. The options say what a server wants in requests; answers are read the same from all of them.
+ */
+export function openAiChatCodec(options: Partial<OpenAiChatOptions> = {}): LlmCodec {
+  const settings: OpenAiChatOptions = { maxTokensField: "max_completion_tokens", ...options };
+  return {
+    encodeRequest: (request, { stream }) => encodeRequest(request, { stream, ...settings }),
+    streamDecoder: () => new OpenAiStreamDecoder(),
+    decodeResponse,
+    failureFromHttp,
+    decodeRequest,
+    streamEncoder: (identity) => new OpenAiStreamEncoder(identity),
+    encodeResponse,
+  };
+}
+
+/** For OpenAI itself. */
+export const openAiChat: LlmCodec = openAiChatCodec();
