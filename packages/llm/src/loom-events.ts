@@ -4,6 +4,9 @@ import { parseJson } from "./json-reader.ts";
 import { readLoomEvent } from "./loom-event-shape.ts";
 import { SseDecoder, type SseEvent } from "./sse.ts";
 
+/** A comment: it keeps the connection from looking dead and means nothing. */
+export const LOOM_KEEP_ALIVE = ": ping\n\n";
+
 const CUT_OFF: LlmFailure = {
   code: "network",
   message: "The server went away in mid-stream: try again.",
@@ -20,8 +23,7 @@ const FOREIGN: LlmFailure = {
 export const loomEvents = {
   encode: encodeLoomEvents,
   decoder: loomEventDecoder,
-  /** A comment: it keeps the connection from looking dead and means nothing. */
-  keepAlive: ": ping\n\n",
+  keepAlive: LOOM_KEEP_ALIVE,
 };
 
 export function encodeLoomEvents(events: readonly LlmEvent[]): string {
