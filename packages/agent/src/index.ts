@@ -1,4 +1,6 @@
 export type { Clock } from "./clock.ts";
+export type { AgentSettingsOptions, PreparedAgent } from "./prompt/agent-settings.ts";
+export { prepareAgent } from "./prompt/agent-settings.ts";
 export { createSession } from "./session.ts";
 export type {
   FinishedTool,
