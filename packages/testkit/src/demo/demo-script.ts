@@ -1,7 +1,8 @@
+import { posix } from "node:path";
 import type { AnsweredCall, NormalizedRequest } from "../model/normalized-request.ts";
 import { callTool, callTools, type Reply, say } from "../model/reply.ts";
 import { findSuspect } from "./suspicions.ts";
-import { readTestRun } from "./test-run.ts";
+import { type FailedTest, readTestRun } from "./test-run.ts";
 
 const TEST_COMMAND = "npm test";
 const MAX_EDITS = 3;
@@ -49,7 +50,7 @@ function nextStep({ turnResults: results, toolNames }: NormalizedRequest): Reply
       { text: `"${outcome.title}" fails in ${outcome.file}. I read that test and look for what it calls.` },
     );
   }
-  const called = importedBy(test.text, outcome.title);
+  const called = importedBy(test.text, outcome);
   if (called === undefined) return say(`I cannot tell what "${outcome.title}" in ${outcome.file} is testing.`);
   const source = lastRead(sinceRun, called.path);
   if (source === undefined) {
@@ -82,16 +83,16 @@ function lastRead(results: readonly AnsweredCall[], path: string): AnsweredCall 
 }
 
 /** Which function of which source file the named test uses, from the test file's own text. */
-function importedBy(testFile: string, title: string): { name: string; path: string } | undefined {
-  const start = testFile.indexOf(title);
-  const end = testFile.indexOf("});", start);
-  const body = start === -1 ? testFile : testFile.slice(start + title.length, end === -1 ? undefined : end);
-  for (const [, names = "", path = ""] of testFile.matchAll(/import \{([^}]+)\} from "\.\.\/([^"]+)"/g)) {
+function importedBy(text: string, { file, title }: FailedTest): { name: string; path: string } | undefined {
+  const start = text.indexOf(title);
+  const end = text.indexOf("});", start);
+  const body = start === -1 ? text : text.slice(start + title.length, end === -1 ? undefined : end);
+  for (const [, names = "", path = ""] of text.matchAll(/import \{([^}]+)\} from "(\.\.?\/[^"]+)"/g)) {
     const name = names
       .split(",")
       .map((part) => part.trim())
       .find((part) => body.includes(`${part}(`));
-    if (name !== undefined) return { name, path };
+    if (name !== undefined) return { name, path: posix.join(posix.dirname(file), path) };
   }
   return undefined;
 }

@@ -1,9 +1,8 @@
+/** The first test that failed, and the file it stands in. */
+export type FailedTest = { readonly type: "failed"; readonly file: string; readonly title: string };
+
 /** What a run of Node's test runner says. */
-export type TestRun =
-  | { readonly type: "passed" }
-  /** The first failing test, and the file it stands in. */
-  | { readonly type: "failed"; readonly file: string; readonly title: string }
-  | { readonly type: "unclear" };
+export type TestRun = { readonly type: "passed" } | FailedTest | { readonly type: "unclear" };
 
 const TEST_FILE = /(?:^|[\s'"(/])(test\/[\w./-]+\.test\.js):\d+/m;
 const TITLES = [/^\s*✖ (?!failing tests:)(.+?)(?: \([\d.]+ms\))?$/m, /^\s*not ok \d+ - (.+)$/m];

@@ -44,7 +44,7 @@ function renderNoisy({ event, data }: SseEvent, index: number, lineEnd: string):
 
 // JSON data gets a padding field, and every third time a line break where JSON allows one.
 function dataLines(data: string, index: number): readonly string[] {
-  if (!data.startsWith("{\"")) return [`data:${data}`];
+  if (!data.startsWith('{"')) return [`data:${data}`];
   const padded = `"obfuscation":"${"x".repeat(index % 17)}",${data.slice(1)}`;
   return index % 3 === 0 ? ["data: {", `data: ${padded}`] : [`data:{${padded}`];
 }
