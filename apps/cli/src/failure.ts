@@ -35,17 +35,20 @@ export async function reportFailure(error: unknown): Promise<number> {
   return exitCodeOf(exit);
 }
 
-/** An error as an exit and a sentence. What nobody foresaw is a mistake of ours and is called one. */
-export async function describeFailure(error: unknown): Promise<{ readonly exit: ExitName; readonly message: string }> {
-  if (error instanceof CliError) return { exit: error.exit, message: error.message };
+export type Failure = { readonly exit: ExitName; readonly code: string; readonly message: string };
+
+/** An error as an exit, a code and a sentence. What nobody foresaw is a mistake of ours and is called one. */
+export async function describeFailure(error: unknown): Promise<Failure> {
+  if (error instanceof CliError) return { exit: error.exit, code: error.exit, message: error.message };
   if (error instanceof Error && "code" in error && typeof error.code === "string") {
     const exit = EXIT_BY_CODE.get(error.code);
     const isFlag = "flag" in error && error.flag !== undefined;
-    if (exit !== undefined) return { exit: isFlag ? "usage" : exit, message: error.message };
+    if (exit !== undefined) return { exit: isFlag ? "usage" : exit, code: error.code, message: error.message };
   }
   const { redact } = await import("@loom/config");
   const shown = error instanceof Error ? error.message : String(error);
   const stack = process.env.LOOM_DEBUG === "1" && error instanceof Error ? `\n${error.stack}` : "";
   const advice = stack === "" ? " Set LOOM_DEBUG=1 to see where." : "";
-  return { exit: "failed", message: redact(`this should not have happened: ${shown}.${advice}${stack}`) };
+  const message = redact(`This should not have happened: ${shown}.${advice}${stack}`);
+  return { exit: "failed", code: "internal", message };
 }

@@ -37,6 +37,9 @@ const LOG_LEVELS = ["silent", "error", "warn", "info", "debug", "trace"];
 
 const DAY_SECONDS = 86_400;
 
+/** A timer of Node holds no more than 24 days. */
+const MAX_RUN_SECONDS = 20 * DAY_SECONDS;
+
 /** Every setting of the client. The loader, `loom config show` and the documentation all read this one table. */
 export const SETTINGS = [
   {
@@ -102,7 +105,7 @@ export const SETTINGS = [
   },
   {
     key: "limits.run_timeout_seconds",
-    kind: { type: "seconds", min: 0.1, max: 30 * DAY_SECONDS },
+    kind: { type: "seconds", min: 0.1, max: MAX_RUN_SECONDS },
     default: 3_600,
     workspace: "narrows",
     description: "Longest a headless run may take from its start; then it is interrupted and saved.",

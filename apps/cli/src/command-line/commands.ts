@@ -48,8 +48,8 @@ const HEADLESS_FLAGS: readonly FlagSpec[] = [
 const JSON_FLAG: FlagSpec = { name: "--json", description: "Print JSON." };
 
 const STDIN_DETAILS = [
-  "With -p, text that is piped in is added to the prompt as context: at most 1 MiB, and only what arrives within",
-  "2 seconds of the start, so that an input that never closes does not matter. Use `-p -` to wait for its end.",
+  "With -p, what is piped in is added to the prompt as context: at most 1 MiB, if it begins within half a second and as",
+  "far as it comes within 5 seconds. So an input that never closes does not matter. `-p -` reads the prompt to its end.",
 ];
 
 /** Every command: parsing, help, suggestions and documentation come from here. */

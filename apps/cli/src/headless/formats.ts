@@ -90,7 +90,15 @@ class StreamJsonFormat implements RunFormat {
 
   started({ threadId, workspace, settings, provider, version }: RunStart): void {
     const tools = settings.tools.map((tool) => tool.name);
-    this.#line({ type: "init", threadId: threadId ?? null, workspace, model: settings.model, provider, tools, version });
+    this.#line({
+      type: "init",
+      threadId: threadId ?? null,
+      workspace,
+      model: settings.model,
+      provider,
+      tools,
+      version,
+    });
   }
 
   update(update: SessionUpdate): void {

@@ -1,7 +1,8 @@
 import type { SessionEnd, TurnResult } from "@loom/agent";
-import type { AgentError, LlmFailure, Usage } from "@loom/core";
+import { type AgentError, NO_USAGE, type Usage } from "@loom/core";
 import { type ExitName, exitCodeOf } from "../exit-codes.ts";
-import { exitForCode } from "../failure.ts";
+import { exitForCode, type Failure } from "../failure.ts";
+import type { StopReason } from "../run-stop.ts";
 
 /** How a headless run ended: the `result` of json and stream-json. Times in milliseconds, money in micro-dollars. */
 export type RunReport = {
@@ -24,9 +25,6 @@ export type RunReport = {
   /** One sentence where `outcome` is not `completed`, or where the thread is not saved. */
   readonly error?: { readonly code: string; readonly message: string };
 };
-
-/** Why a run was stopped from outside. */
-export type StopReason = { readonly exit: ExitName; readonly message: string };
 
 /** Puts together how the turn, the session and the process ended. */
 export function reportRun(ended: {
@@ -56,8 +54,6 @@ export function reportRun(ended: {
   };
 }
 
-type Failure = { readonly exit: ExitName; readonly code: string; readonly message: string };
-
 function failureOf(result: TurnResult, end: SessionEnd, stop: StopReason | undefined): Failure | undefined {
   if (stop !== undefined && result.outcome !== "completed") return { ...stop, code: stop.exit };
   if (result.error !== undefined) return describeAgentError(result.error);
@@ -73,7 +69,7 @@ function failureOf(result: TurnResult, end: SessionEnd, stop: StopReason | undef
 export function describeAgentError(error: AgentError): Failure {
   switch (error.type) {
     case "llm":
-      return { exit: exitForFailure(error.failure), code: error.failure.code, message: error.failure.message };
+      return { exit: exitForCode(error.failure.code), code: error.failure.code, message: error.failure.message };
     case "max_turns":
       return { exit: "max_turns", code: "max_turns", message: error.message };
     case "stopped":
@@ -81,6 +77,21 @@ export function describeAgentError(error: AgentError): Failure {
   }
 }
 
-function exitForFailure(failure: LlmFailure): ExitName {
-  return exitForCode(failure.code);
+/** A run that ended before its turn began. */
+export function reportEarlyEnd(failure: Failure, durationMs: number): RunReport {
+  return {
+    type: "result",
+    threadId: null,
+    outcome: failure.exit === "interrupted" ? "interrupted" : "failed",
+    exitCode: exitCodeOf(failure.exit),
+    exit: failure.exit,
+    text: "",
+    turns: 0,
+    toolCalls: 0,
+    usage: NO_USAGE,
+    costMicroUsd: 0,
+    unpricedRequests: 0,
+    durationMs,
+    error: { code: failure.code, message: failure.message },
+  };
 }

@@ -1,0 +1,76 @@
+import type { Invocation } from "../command-line/specification.ts";
+import { connect } from "../connection.ts";
+import { openConversation, type ThreadChoice } from "../conversation.ts";
+import { exitCodeOf } from "../exit-codes.ts";
+import { describeFailure } from "../failure.ts";
+import { StandardOutput } from "../output/standard-output.ts";
+import { RunStop } from "../run-stop.ts";
+import { loadSettings, textOf } from "../settings.ts";
+import { versionFacts } from "../version.ts";
+import { createFormat, type RunFormat } from "./formats.ts";
+import { readPrompt } from "./prompt.ts";
+import { type RunReport, reportEarlyEnd, reportRun } from "./run-report.ts";
+
+/** How long a reader of the output may take at the end. */
+const FLUSH_MS = 5_000;
+
+/**
+ * One turn without a person: prompt in, result out. Always ends: by itself, by the deadline, by a signal, or because
+ * nobody reads the output; then the thread is saved and the exit code says why.
+ */
+export async function runHeadless(invocation: Invocation, choice: ThreadChoice): Promise<never> {
+  const stop = new RunStop();
+  stop.onSignals();
+  const output = new StandardOutput(() => {
+    stop.stop({ exit: "output_closed", message: "Stopped, because nobody reads the output." });
+  });
+  const format = createFormat(textOf(invocation, "--output-format") ?? "text", output);
+  let report: RunReport;
+  try {
+    report = await runTurn(invocation, choice, stop, format);
+  } catch (error) {
+    report = reportEarlyEnd(await describeFailure(error), Math.round(performance.now()));
+  }
+  stop.done();
+  format.finished(report);
+  await output.flush(FLUSH_MS);
+  // Not by itself: a kept connection or an open input must not hold the process.
+  process.exit(exitCodeOf(report.exit));
+}
+
+async function runTurn(
+  invocation: Invocation,
+  choice: ThreadChoice,
+  stop: RunStop,
+  format: RunFormat,
+): Promise<RunReport> {
+  const settings = await loadSettings(invocation);
+  stop.onDeadline(settings.config.get("limits.run_timeout_seconds"));
+  const { signal } = stop;
+  const reading = readPrompt(textOf(invocation, "--prompt") ?? "", signal);
+  // Looked at below; a prompt that fails while the connection is being made must not count as unhandled.
+  reading.catch(() => undefined);
+  const connection = await connect(settings, { signal });
+  try {
+    const { input, notice } = await reading;
+    const update = format.update.bind(format);
+    const conversation = await openConversation({ settings, connection, choice, onUpdate: update, signal });
+    const { session, agentSettings } = conversation;
+    format.started({
+      threadId: session.threadId,
+      workspace: settings.workspace,
+      settings: agentSettings,
+      provider: settings.config.get("provider"),
+      version: versionFacts().version,
+    });
+    for (const text of [...conversation.notices, ...(notice === undefined ? [] : [notice])]) {
+      update({ type: "notice", text });
+    }
+    const result = await session.send(input);
+    const end = await session.shutdown();
+    const durationMs = Math.round(performance.now());
+    return reportRun({ threadId: session.threadId, result, end, stop: stop.reason, durationMs });
+  } finally {
+    await connection.close();
+  }
+}
