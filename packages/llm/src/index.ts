@@ -10,5 +10,5 @@ export type {
   LlmStreamDecoder,
   LlmStreamEncoder,
 } from "./codec.ts";
-export { encodeLoomEvents, LOOM_KEEP_ALIVE, loomEventDecoder, loomEvents } from "./loom-events.ts";
+export { loomEvents } from "./loom-events.ts";
 export { openAiChat, openAiChatCodec } from "./openai-chat/codec.ts";

@@ -4,9 +4,6 @@ import { parseJson } from "./json-reader.ts";
 import { readLoomEvent } from "./loom-event-shape.ts";
 import { SseDecoder, type SseEvent } from "./sse.ts";
 
-/** A comment: it keeps the connection from looking dead and means nothing. */
-export const LOOM_KEEP_ALIVE = ": ping\n\n";
-
 const CUT_OFF: LlmFailure = {
   code: "network",
   message: "The server went away in mid-stream: try again.",
@@ -22,11 +19,13 @@ const FOREIGN: LlmFailure = {
 /** Loom's own stream format: server-sent events, each with an `LlmEvent` as JSON, named by its type. */
 export const loomEvents = {
   encode: encodeLoomEvents,
-  decoder: loomEventDecoder,
-  keepAlive: LOOM_KEEP_ALIVE,
+  /** Events of an unknown type are skipped; a known one of the wrong shape ends the stream with an error. */
+  decoder: (): LlmStreamDecoder => new LoomEventDecoder(),
+  /** A comment: it keeps the connection from looking dead and means nothing. */
+  keepAlive: ": ping\n\n",
 };
 
-export function encodeLoomEvents(events: readonly LlmEvent[]): string {
+function encodeLoomEvents(events: readonly LlmEvent[]): string {
   let text = "";
   for (const event of events) {
     // Deltas come by the thousand; their envelope is written out instead of built.
@@ -36,11 +35,6 @@ export function encodeLoomEvents(events: readonly LlmEvent[]): string {
         : `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
   }
   return text;
-}
-
-/** The way back. Events of an unknown type are skipped; a known one of the wrong shape ends the stream with an error. */
-export function loomEventDecoder(): LlmStreamDecoder {
-  return new LoomEventDecoder();
 }
 
 const TEXT_START = '{"type":"text_delta","text":"';
