@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Parsed } from "./llm-request.ts";
 import { parseLlmRequest } from "./llm-request.ts";
+import type { Problem } from "./problem.ts";
 
 /** `{}` in a path is a parameter; `PathParams<"/proxy/{provider}/stream">` is `{ provider: string }`. */
 export type PathParams<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
@@ -56,6 +57,10 @@ function defineContract<const Path extends string, Schemas extends RouteSchemas,
 ): Contract<Path, Schemas, Kind> {
   return contract;
 }
+
+/** The schema of the problem document that any route may answer with. */
+export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
+  import("./schemas/problem.ts").then((schemas) => schemas.problemSchema);
 
 /** Every route of the server. */
 export const api = {

@@ -1,0 +1,46 @@
+import { OpenAPIHono, type z } from "@hono/zod-openapi";
+import { type Contract, loadProblemSchema, PROBLEM_MEDIA_TYPE } from "@loom/api";
+
+export type OpenApiDocument = ReturnType<OpenAPIHono["getOpenAPI31Document"]>;
+
+const CONTENT_TYPES = { json: "application/json", text: "text/plain", "event-stream": "text/event-stream" } as const;
+
+/** OpenAPI 3.1: every contract with its input, its answer, and the problem document that any of them may give. */
+export async function createDocument(contracts: readonly Contract[], version: string): Promise<OpenApiDocument> {
+  const app = new OpenAPIHono();
+  const problem = await loadProblemSchema();
+  app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
+  for (const contract of contracts) app.openAPIRegistry.registerPath(await operationOf(contract, problem));
+  return app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: {
+      title: "Loom",
+      version,
+      description: "Every route needs a bearer token. Errors are problem documents (RFC 9457).",
+      license: { name: "Apache-2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" },
+    },
+    servers: [{ url: "/" }],
+    security: [{ token: [] }],
+  });
+}
+
+type Operation = Parameters<OpenAPIHono["openAPIRegistry"]["registerPath"]>[0];
+
+async function operationOf(contract: Contract, problem: z.ZodType): Promise<Operation> {
+  const { params, query, body, response } = await contract.schemas();
+  return {
+    method: contract.method.toLowerCase() as Operation["method"],
+    path: contract.path,
+    operationId: contract.operation,
+    summary: contract.summary,
+    request: {
+      ...(params && { params }),
+      ...(query && { query }),
+      ...(body && { body: { required: true, content: { "application/json": { schema: body } } } }),
+    },
+    responses: {
+      200: { description: "Success", content: { [CONTENT_TYPES[contract.reply]]: { schema: response } } },
+      default: { description: "What went wrong", content: { [PROBLEM_MEDIA_TYPE]: { schema: problem } } },
+    },
+  };
+}

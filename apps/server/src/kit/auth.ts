@@ -1,0 +1,57 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { Secret } from "@loom/config";
+
+/** Who asks. Until people and organizations exist there is only the owner of the server. */
+export type Subject = { readonly type: "owner" };
+
+export type Action = "read" | "use" | "administer";
+
+/** What a route is about, e.g. `{ type: "model", id: "anthropic" }`. */
+export type Resource = { readonly type: "model" | "system"; readonly id?: string };
+
+/** Gives the subject of a token, or nothing for one that it does not know. */
+export type Authenticate = (token: string) => Subject | undefined | Promise<Subject | undefined>;
+
+/** Whether `subject` may do `action` to `resource`. Asked for every request, before its body is read. */
+export type Authorize = (subject: Subject, action: Action, resource: Resource) => boolean;
+
+/** The owner may do everything. */
+export const ownerMayDoEverything: Authorize = (subject) => subject.type === "owner";
+
+const TOKEN_PREFIX = "lt_";
+const TOKEN_BYTES = 32;
+const TOKEN_SHAPE = /^lt_[A-Za-z0-9_-]{43}$/;
+
+/** 256 random bits, with a prefix by which scanners and our own redactor know it. */
+export function mintToken(): Secret {
+  return new Secret(TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString("base64url"));
+}
+
+export function looksLikeToken(text: string): boolean {
+  return TOKEN_SHAPE.test(text);
+}
+
+/** SHA-256: a token is random, so a slow hash would protect nothing. */
+export function hashToken(token: string): Buffer {
+  return createHash("sha256").update(token, "utf8").digest();
+}
+
+/** Whether `token` is the one that `hash` was made of; takes the same time wherever they differ. */
+export function matchesHash(token: string, hash: Uint8Array): boolean {
+  const actual = hashToken(token);
+  return actual.length === hash.length && timingSafeEqual(actual, hash);
+}
+
+/** Knows one token, by its hash. */
+export function authenticateOne(token: Secret): Authenticate {
+  const hash = hashToken(token.expose());
+  return (candidate) => (matchesHash(candidate, hash) ? { type: "owner" } : undefined);
+}
+
+/** The token of `Authorization: Bearer …` (RFC 6750, 2.1), or nothing where there is none or more than one. */
+export function bearerToken(request: IncomingMessage): string | undefined {
+  const values = request.headersDistinct.authorization;
+  const value = values?.length === 1 ? values[0] : undefined;
+  return value === undefined ? undefined : /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i.exec(value)?.[1];
+}

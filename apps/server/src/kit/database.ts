@@ -1,0 +1,111 @@
+import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import type { Kysely } from "kysely";
+import { DatabaseError, databaseError } from "./database-error.ts";
+import type { MigrationSet } from "./migrations.ts";
+
+/** An open database with all its migrations done. Each feature knows the types of its own tables and of no others. */
+export type Database = {
+  readonly file: string;
+  tables<Tables>(): Kysely<Tables>;
+  /** All of `work` or nothing. Holds the write lock from its beginning; keep it short, and nothing but SQL in it. */
+  write<Tables, Result>(work: (transaction: Kysely<Tables>) => Promise<Result>): Promise<Result>;
+  /** @throws DatabaseError where the database does not answer. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+};
+
+export type DatabaseOptions = {
+  readonly file: string;
+  readonly migrations: readonly MigrationSet[];
+  readonly now?: () => Date;
+};
+
+/** How long a writer waits for another process's write. */
+const BUSY_TIMEOUT_MS = 5_000;
+
+/**
+ * Opens, or makes, the SQLite file: mode 0600, in a directory of mode 0700 if that has to be made too.
+ * @throws DatabaseError with a whole sentence that names the file.
+ */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const { file, migrations, now = () => new Date() } = options;
+  try {
+    makePrivateFile(file);
+    const [{ DatabaseSync }, { Kysely }, { sqliteDialect }, { migrate }] = await Promise.all([
+      import("node:sqlite"),
+      import("kysely"),
+      import("./sqlite-dialect.ts"),
+      import("./migrations.ts"),
+    ]);
+    const connection = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+    const db = new Kysely<unknown>({ dialect: sqliteDialect(connection) });
+    try {
+      configure(connection);
+      await migrate(db, migrations, now);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    return {
+      file,
+      tables: () => typed(db),
+      write: (work) => db.transaction().execute((transaction) => work(typed(transaction))),
+      async check() {
+        try {
+          connection.prepare("SELECT count(*) FROM loom_migration").get();
+        } catch (error) {
+          throw named(file, error);
+        }
+      },
+      close: () => db.destroy(),
+    };
+  } catch (error) {
+    throw named(file, error);
+  }
+}
+
+/** The feature that asks knows which tables it has made; the kit does not. */
+function typed<Tables>(db: Kysely<unknown>): Kysely<Tables> {
+  return db as unknown as Kysely<Tables>;
+}
+
+function configure(connection: DatabaseSync): void {
+  // Readers and the writer do not wait for each other. Changing to WAL does not wait for a lock as other statements do.
+  retryWhileBusy(() => connection.exec("PRAGMA journal_mode = WAL"));
+  // What has been answered with "done" survives a power cut.
+  connection.exec("PRAGMA synchronous = FULL");
+  connection.exec("PRAGMA trusted_schema = OFF");
+}
+
+function retryWhileBusy(work: () => void): void {
+  const giveUpAt = Date.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      work();
+      return;
+    } catch (error) {
+      const busy = error instanceof Error && "errcode" in error && Number(error.errcode) % 256 === 5;
+      if (!busy || Date.now() > giveUpAt) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
+  }
+}
+
+/** SQLite would make the file readable for everybody; its side files take over the mode that it has. */
+function makePrivateFile(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  closeSync(openSync(file, "a", 0o600));
+  chmodSync(file, 0o600);
+}
+
+function named(file: string, error: unknown): DatabaseError {
+  if (error instanceof Error && "syscall" in error) {
+    const code = "code" in error ? error.code : "unknown error";
+    const hint =
+      code === "ENOSPC" ? "the disk is full: make room" : "make its directory writable, or choose another one";
+    return new DatabaseError(`The database ${file} cannot be made (${code}): ${hint}.`, { cause: error });
+  }
+  return new DatabaseError(`The database ${file} ${databaseError(error).message}.`, { cause: error });
+}

@@ -1,0 +1,130 @@
+import { randomUUIDv7 } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Authenticate, Authorize, Subject } from "./auth.ts";
+import { bearerToken } from "./auth.ts";
+import type { Admitted, Answerer } from "./hono-app.ts";
+import type { HostPolicy } from "./host-check.ts";
+import { checkHostAndOrigin } from "./host-check.ts";
+import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import { ProblemError, sendProblem } from "./problem-reply.ts";
+import { recordRequests } from "./request-record.ts";
+import type { Call, Route } from "./route.ts";
+import { createMatcher } from "./route-match.ts";
+
+export type DispatcherOptions = {
+  readonly routes: readonly Route[];
+  readonly hosts: HostPolicy;
+  readonly authenticate: Authenticate;
+  readonly authorize: Authorize;
+  /** While it holds, connections are not kept for another request. */
+  readonly isStopping: () => boolean;
+  readonly log: Log;
+  readonly metrics: Metrics;
+};
+
+export type Dispatcher = {
+  /** Answers one request, whatever it is; never throws. */
+  handle(incoming: IncomingMessage, outgoing: ServerResponse): void;
+  /** Ends what is still being answered: fires the signal of each. */
+  abortOpen(): void;
+};
+
+/**
+ * Every request takes the same way: host and origin, token, route, permission, input, handler. Nothing is said about
+ * the routes of the server to somebody without a token.
+ */
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  const { routes, log } = options;
+  const open = new Set<AbortController>();
+  const record = recordRequests({ log, metrics: options.metrics, open: () => open.size });
+  const matchDirect = createMatcher(routes.filter((route) => route.contract.parseBody !== undefined));
+  let hono: Promise<(admitted: Admitted) => void> | undefined;
+
+  const answerer: Answerer = {
+    async run({ call, subject }, route, params) {
+      try {
+        record.matched(call, route);
+        if (!options.authorize(subject, route.action, route.resourceOf(params))) {
+          throw new ProblemError("forbidden", "This token does not allow the request.");
+        }
+        await route.answer(call, params, queryOf(call.incoming), subject);
+      } catch (error) {
+        fail(call, error);
+      }
+    },
+    fail: ({ call }, error) => fail(call, error),
+  };
+
+  async function answer(call: Call): Promise<void> {
+    checkHostAndOrigin(call.incoming, options.hosts);
+    const subject = await authenticated(call.incoming, options.authenticate);
+    const direct = matchDirect(call.incoming.method ?? "", pathOf(call.incoming));
+    if (direct !== undefined) return answerer.run({ call, subject }, direct.route, direct.params);
+    hono ??= import("./hono-app.ts").then(({ createHonoApp }) => createHonoApp(routes, answerer));
+    (await hono)({ call, subject });
+  }
+
+  return {
+    handle(incoming, outgoing) {
+      const controller = new AbortController();
+      const call: Call = { id: `req-${randomUUIDv7()}`, incoming, outgoing, signal: controller.signal, log };
+      if (options.isStopping()) outgoing.setHeader("connection", "close");
+      open.add(controller);
+      record.begin(call);
+      // Of the response, not of the request: that one closes as soon as its body has been read.
+      outgoing.once("close", () => {
+        open.delete(controller);
+        if (!outgoing.writableFinished) controller.abort();
+        record.end(call);
+      });
+      // The client closed while we were writing: "close" says so too.
+      outgoing.on("error", () => {});
+      answer(call).catch((error: unknown) => fail(call, error));
+    },
+    abortOpen() {
+      for (const controller of open) controller.abort();
+    },
+  };
+}
+
+async function authenticated(incoming: IncomingMessage, authenticate: Authenticate): Promise<Subject> {
+  const token = bearerToken(incoming);
+  const subject = token === undefined ? undefined : await authenticate(token);
+  if (subject !== undefined) return subject;
+  const detail =
+    token === undefined
+      ? "A token is needed: send it as Authorization: Bearer TOKEN."
+      : "The server does not know this token.";
+  // RFC 6750, section 3.
+  const challenge = token === undefined ? "Bearer" : 'Bearer error="invalid_token"';
+  throw new ProblemError("unauthenticated", detail, { headers: { "www-authenticate": challenge } });
+}
+
+function fail(call: Call, error: unknown): void {
+  const { outgoing, log } = call;
+  if (!(error instanceof ProblemError)) {
+    log.error("request failed", { requestId: call.id, error: error instanceof Error ? error.stack : String(error) });
+  }
+  if (outgoing.headersSent || outgoing.destroyed) {
+    outgoing.destroy();
+    return;
+  }
+  const problem =
+    error instanceof ProblemError
+      ? error
+      : new ProblemError("internal", `The server made a mistake; its log has more under ${call.id}.`);
+  sendProblem(outgoing, problem, call.id);
+}
+
+function pathOf(incoming: IncomingMessage): string {
+  const url = incoming.url ?? "/";
+  const end = url.indexOf("?");
+  return end === -1 ? url : url.slice(0, end);
+}
+
+function queryOf(incoming: IncomingMessage): URLSearchParams {
+  const url = incoming.url ?? "/";
+  const start = url.indexOf("?");
+  return new URLSearchParams(start === -1 ? "" : url.slice(start + 1));
+}

@@ -1,0 +1,56 @@
+import type { Job } from "./jobs.ts";
+import type { Kit } from "./kit.ts";
+import type { Migration } from "./migrations.ts";
+import type { Route } from "./route.ts";
+
+/** Gives nothing if all is well, or throws. Has 5 s. */
+export type HealthCheck = { readonly name: string; run(): Promise<void> };
+
+/**
+ * One capability of the server. `services` builds what the feature does from what every feature stands on, and from
+ * other features' services that `server.ts` hands in; the rest is made of those services.
+ */
+export type FeatureDefinition<Needs, Services> = {
+  readonly name: string;
+  readonly migrations?: readonly Migration[];
+  readonly services: (kit: Kit, needs: Needs) => Services;
+  readonly routes?: (services: Services) => readonly Route[];
+  readonly jobs?: (services: Services) => readonly Job[];
+  readonly health?: (services: Services) => readonly HealthCheck[];
+};
+
+/** A feature in a running server. */
+export type Feature<Services = unknown> = {
+  readonly name: string;
+  readonly services: Services;
+  readonly routes: readonly Route[];
+  readonly jobs: readonly Job[];
+  readonly health: readonly HealthCheck[];
+};
+
+export type FeatureFactory<Needs, Services> = {
+  readonly name: string;
+  /** Known before anything runs: the database needs them first. */
+  readonly migrations: readonly Migration[];
+  build(kit: Kit, needs: Needs): Feature<Services>;
+};
+
+export function defineFeature<Services, Needs = undefined>(
+  definition: FeatureDefinition<Needs, Services>,
+): FeatureFactory<Needs, Services> {
+  const { name, migrations = [], routes, jobs, health } = definition;
+  return {
+    name,
+    migrations,
+    build(kit, needs) {
+      const services = definition.services(kit, needs);
+      return {
+        name,
+        services,
+        routes: routes?.(services) ?? [],
+        jobs: jobs?.(services) ?? [],
+        health: health?.(services) ?? [],
+      };
+    },
+  };
+}

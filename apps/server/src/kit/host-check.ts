@@ -1,0 +1,56 @@
+import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
+import { ProblemError } from "./problem-reply.ts";
+
+export type HostPolicy = {
+  /** Names by which the server may be called besides those of the loopback interface; no port, lower case. */
+  readonly names: readonly string[];
+  /** Addresses as host are fine on a server that listens wider: rebinding needs a name. */
+  readonly anyAddress: boolean;
+  /** e.g. `https://loom.example.com`. A browser page of any other origin is refused. */
+  readonly origins: readonly string[];
+};
+
+/**
+ * Refuses requests that a web page makes a browser send. A page that makes its own name point at this address ("DNS
+ * rebinding") is found by the Host header, any other page by its Origin.
+ * @throws ProblemError
+ */
+export function checkHostAndOrigin(request: IncomingMessage, policy: HostPolicy): void {
+  const hosts = request.headersDistinct.host ?? [];
+  const host = hosts.length === 1 ? hostName(hosts[0] ?? "") : undefined;
+  if (host === undefined || !isAllowedHost(host, policy)) {
+    throw new ProblemError(
+      "host_not_allowed",
+      "This server does not answer under the name in the Host header; add the name to LOOM_SERVER_ALLOWED_HOSTS if it is yours.",
+    );
+  }
+  // An absolute target would name another host than the one that was checked.
+  if (request.url?.startsWith("/") !== true) {
+    throw new ProblemError("host_not_allowed", "The request target has to be a path that begins with a slash.");
+  }
+  const origins = request.headersDistinct.origin ?? [];
+  if (origins.some((origin) => !policy.origins.includes(origin))) {
+    throw new ProblemError(
+      "origin_not_allowed",
+      "Web pages of this origin may not use this server; add the origin to LOOM_SERVER_ALLOWED_ORIGINS if it is yours.",
+    );
+  }
+}
+
+/** `127.0.0.0/8`, `::1`, `localhost` and what ends in `.localhost` (RFC 6761, 6.3) never leave the machine. */
+export function isLoopbackName(host: string): boolean {
+  if (isIP(host) === 4) return host.startsWith("127.");
+  return host === "::1" || host === "localhost" || host.endsWith(".localhost");
+}
+
+function isAllowedHost(host: string, policy: HostPolicy): boolean {
+  return isLoopbackName(host) || policy.names.includes(host) || (policy.anyAddress && isIP(host) !== 0);
+}
+
+/** The name without its port; `undefined` for what is no valid `Host` (RFC 9110, 7.2). */
+function hostName(value: string): string | undefined {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(value);
+  const name = match?.[1] ?? match?.[2];
+  return name?.toLowerCase().replace(/\.$/, "");
+}

@@ -1,0 +1,107 @@
+import { isUtf8 } from "node:buffer";
+import type { IncomingMessage } from "node:http";
+import type { BodyOf, Contract, FieldError, QueryOf, RouteSchemas } from "@loom/api";
+import type { z } from "zod";
+import { ProblemError } from "./problem-reply.ts";
+
+/**
+ * Reads and validates what a route takes in.
+ * @throws ProblemError that names the wrong field.
+ */
+export async function readInput<Path extends string, Schemas extends RouteSchemas>(
+  contract: Contract<Path, Schemas>,
+  request: IncomingMessage,
+  query: URLSearchParams,
+): Promise<{ query: QueryOf<Schemas>; body: BodyOf<Schemas> }> {
+  if (contract.parseBody !== undefined) {
+    const parsed = contract.parseBody(await readJson(request, contract.maxBodyBytes));
+    if (!parsed.ok) throw wrongFields(parsed.errors);
+    return { query: undefined as QueryOf<Schemas>, body: parsed.value };
+  }
+  if (contract.method === "GET") {
+    // A body of a GET means nothing (RFC 9110, 9.3.1): it is not read.
+    const schemas = await contract.schemas();
+    return { query: validate(schemas.query, Object.fromEntries(query), "query"), body: undefined as BodyOf<Schemas> };
+  }
+  const schemas = await contract.schemas();
+  const body = schemas.body === undefined ? undefined : await readJson(request, contract.maxBodyBytes);
+  return {
+    query: validate(schemas.query, Object.fromEntries(query), "query"),
+    body: validate(schemas.body, body, ""),
+  };
+}
+
+function validate<Output>(schema: z.ZodType | undefined, value: unknown, where: string): Output {
+  if (schema === undefined) return undefined as Output;
+  const result = schema.safeParse(value);
+  if (result.success) return result.data as Output;
+  throw wrongFields(
+    result.error.issues.map((issue) => ({ field: fieldName(where, issue.path), message: issue.message })),
+  );
+}
+
+/** `messages[0].role`, as a person would write it. */
+function fieldName(where: string, path: readonly PropertyKey[]): string {
+  return path.reduce<string>((name, part) => {
+    if (typeof part === "number") return `${name}[${part}]`;
+    return name === "" ? String(part) : `${name}.${String(part)}`;
+  }, where);
+}
+
+function wrongFields(errors: readonly FieldError[]): ProblemError {
+  const first = errors[0];
+  const detail =
+    first === undefined
+      ? "The request does not fit its schema."
+      : `${first.field === "" ? "The body" : `The field ${first.field}`} is wrong: ${first.message}.`;
+  return new ProblemError("invalid_input", detail, { errors });
+}
+
+async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+  const type = request.headers["content-type"] ?? "";
+  if (!/^application\/json\s*(?:;|$)/i.test(type)) {
+    throw new ProblemError("unsupported_media_type", "The body has to be JSON, with Content-Type application/json.", {
+      headers: { "accept-post": "application/json" },
+    });
+  }
+  const encoding = request.headers["content-encoding"] ?? "identity";
+  if (encoding.toLowerCase() !== "identity") {
+    throw new ProblemError("unsupported_media_type", "The body has to come without Content-Encoding.");
+  }
+  const bytes = await readBody(request, maxBytes);
+  if (!isUtf8(bytes)) throw notJson("is not UTF-8");
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch {
+    // The engine's own message quotes the body.
+    throw notJson("is not valid JSON");
+  }
+}
+
+function notJson(message: string): ProblemError {
+  return new ProblemError("invalid_input", `The body ${message}.`, { errors: [{ field: "", message }] });
+}
+
+function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const tooLarge = (): ProblemError =>
+    new ProblemError("payload_too_large", `The body is larger than ${maxBytes} bytes.`);
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return Promise.reject(tooLarge());
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= maxBytes) {
+        chunks.push(chunk);
+        return;
+      }
+      chunks.length = 0;
+      reject(tooLarge());
+    });
+    request.once("end", () =>
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
+    );
+    request.once("error", reject);
+    request.once("close", () => reject(new ProblemError("invalid_input", "The connection closed within the body.")));
+  });
+}

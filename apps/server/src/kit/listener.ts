@@ -1,0 +1,110 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { PROBLEM_MEDIA_TYPE, problemOf } from "@loom/api";
+import { http, https } from "@loom/api/http";
+
+export type ListenerOptions = {
+  readonly host: string;
+  /** 0: one that is free. */
+  readonly port: number;
+  /** PEM. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  handle(incoming: IncomingMessage, outgoing: ServerResponse): void;
+};
+
+export type Listener = {
+  /** With the port that it really has; no slash at the end. */
+  readonly url: string;
+  /**
+   * Takes no new connection, waits up to `drainMs` for what is being answered, then calls `abort` and after a moment
+   * cuts what is left.
+   */
+  close(options: { readonly drainMs: number; readonly abort: () => void }): Promise<void>;
+};
+
+/** Milliseconds. */
+const LIMITS = {
+  /** For the header section of a request. */
+  headers: 15_000,
+  /** For a whole request with its body. */
+  request: 300_000,
+  /** An idle connection; longer than clients keep theirs, so that it is never the server that closes under a request. */
+  keepAlive: 65_000,
+  /** For the last event of an aborted stream to reach its client. */
+  lastWords: 1_000,
+};
+
+const SWEEP_MS = 20;
+
+/** Opens the port. Rejects with Node's own error, e.g. `EADDRINUSE`. */
+export function listen(options: ListenerOptions): Promise<Listener> {
+  const settings = {
+    headersTimeout: LIMITS.headers,
+    requestTimeout: LIMITS.request,
+    keepAliveTimeout: LIMITS.keepAlive,
+    noDelay: true,
+  };
+  const server: Server =
+    options.tls === undefined
+      ? http.createServer(settings, options.handle)
+      : https().createServer({ ...settings, ...options.tls }, options.handle);
+  server.on("clientError", refuse);
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.host, () => {
+      server.removeListener("error", reject);
+      // Whatever can go wrong with a listening socket later on (out of descriptors) is over when it is over.
+      server.on("error", () => {});
+      const scheme = options.tls === undefined ? "http" : "https";
+      const { port } = server.address() as AddressInfo;
+      const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+      resolve({ url: `${scheme}://${host}:${port}`, close: (closing) => drain(server, closing) });
+    });
+  });
+}
+
+function drain(server: Server, { drainMs, abort }: { drainMs: number; abort: () => void }): Promise<void> {
+  return new Promise((resolve) => {
+    // A connection is idle as soon as its request has been answered, and would be kept for the next one.
+    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+    let deadline: NodeJS.Timeout | undefined;
+    server.close(() => {
+      clearInterval(sweep);
+      clearTimeout(deadline);
+      resolve();
+    });
+    server.closeIdleConnections();
+    const cut = (): void => {
+      abort();
+      server.closeIdleConnections();
+      deadline = setTimeout(() => server.closeAllConnections(), LIMITS.lastWords);
+    };
+    if (drainMs <= 0) cut();
+    else deadline = setTimeout(cut, drainMs);
+  });
+}
+
+/** What is not even HTTP, or too slow, or has too many headers. */
+function refuse(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const [status, phrase, detail] = refusalFor(error.code ?? "");
+  const problem = { ...problemOf("invalid_input", { detail }), status, title: phrase };
+  const body = JSON.stringify(problem);
+  socket.end(
+    `HTTP/1.1 ${status} ${phrase}\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+function refusalFor(code: string): readonly [number, string, string] {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return [431, "Request Header Fields Too Large", "The header section of the request is larger than 16 KiB."];
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return [408, "Request Timeout", "The request took too long to arrive."];
+    default:
+      return [400, "Bad Request", "The request is not valid HTTP/1.1."];
+  }
+}

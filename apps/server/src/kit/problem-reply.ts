@@ -1,0 +1,53 @@
+import type { ServerResponse } from "node:http";
+import type { FieldError, Problem, ProblemCode } from "@loom/api";
+import { PROBLEM_MEDIA_TYPE, problemOf } from "@loom/api";
+
+/** Thrown by whoever finds that a request cannot be done; becomes the response. `message` is for the client. */
+export class ProblemError extends Error {
+  override readonly name = "ProblemError";
+  readonly problem: Problem;
+  readonly headers: { readonly [name: string]: string };
+
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    options: {
+      readonly retryable?: boolean;
+      readonly retryAfterMs?: number | undefined;
+      readonly errors?: readonly FieldError[];
+      readonly headers?: { readonly [name: string]: string };
+    } = {},
+  ) {
+    super(detail);
+    const { retryable = false, retryAfterMs, errors, headers = {} } = options;
+    this.problem = problemOf(code, {
+      detail,
+      retryable,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(errors === undefined ? {} : { errors }),
+    });
+    this.headers = headers;
+  }
+}
+
+/** Headers that no response of ours goes without. */
+export const COMMON_HEADERS: { readonly [name: string]: string } = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+};
+
+export function sendProblem(outgoing: ServerResponse, error: ProblemError, requestId: string): void {
+  const { problem } = error;
+  const body = JSON.stringify({ ...problem, instance: requestId });
+  const retryAfter =
+    problem.retryAfterMs === undefined ? {} : { "retry-after": String(Math.ceil(problem.retryAfterMs / 1000)) };
+  outgoing.writeHead(problem.status, {
+    ...COMMON_HEADERS,
+    "content-type": PROBLEM_MEDIA_TYPE,
+    "content-length": Buffer.byteLength(body),
+    "x-request-id": requestId,
+    ...retryAfter,
+    ...error.headers,
+  });
+  outgoing.end(body);
+}

@@ -1,0 +1,157 @@
+import { join } from "node:path";
+import { createRedactor, type Secret } from "@loom/config";
+import type { ServerConfig } from "./config.ts";
+import { buildFeatures, MIGRATIONS } from "./features/index.ts";
+import { authenticateOne, ownerMayDoEverything } from "./kit/auth.ts";
+import { type Database, openDatabase } from "./kit/database.ts";
+import { DatabaseError } from "./kit/database-error.ts";
+import { createDispatcher } from "./kit/dispatcher.ts";
+import { isLoopbackName } from "./kit/host-check.ts";
+import { startJobs } from "./kit/jobs.ts";
+import { type Listener, listen } from "./kit/listener.ts";
+import { createLog, type LogLevel, SILENT_LOG } from "./kit/log.ts";
+import { createMetrics } from "./kit/metrics.ts";
+import { defineProcessMetrics } from "./kit/process-metrics.ts";
+import { VERSION } from "./version.ts";
+
+export type ServerOptions = {
+  readonly config: ServerConfig;
+  readonly access: ServerAccess;
+  /** Default: the loopback interface, a free port. */
+  readonly listen?: { readonly host: string; readonly port: number };
+  /** PEM. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  /** Holds `loom-server.sqlite`. Without it the server keeps nothing. */
+  readonly dataDirectory?: string | undefined;
+  /** Default: no log. */
+  readonly log?: { readonly level: LogLevel; readonly destination: { readonly file: string } | "stdout" } | undefined;
+  /** Milliseconds of silence towards a client after which a keep-alive is sent. Default 15,000. */
+  readonly keepAliveMs?: number | undefined;
+};
+
+export type ServerAccess =
+  /** One token, known to whoever starts the server and kept in memory only. */
+  | { readonly type: "token"; readonly token: Secret }
+  /** The owner's token, made at the first start and written to `tokenFile`; `replace` makes a new one. */
+  | { readonly type: "owner"; readonly tokenFile: string; readonly replace: boolean };
+
+export type RunningServer = {
+  /** e.g. `http://127.0.0.1:41234` */
+  readonly url: string;
+  /** Whether this start made the owner's token. */
+  readonly mintedOwnerToken: boolean;
+  /**
+   * Takes no more requests, waits up to `drainMs` (default 0) for those that are being answered, ends the rest with an
+   * error in their streams, and closes everything. Can be called twice.
+   */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+};
+
+const DATABASE_FILE = "loom-server.sqlite";
+
+/** A server of one turn is over by then; one that stays has its database ready before it is needed. */
+const WARM_UP_MS = 300;
+
+/**
+ * Starts a server in this process. Touches neither signals nor the environment nor the standard streams (but for a log
+ * to standard output, if asked).
+ * @throws DatabaseError, TokenFileError, or Node's own error where the port cannot be opened.
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, access, dataDirectory } = options;
+  const redact = createRedactor(secretsOf(options));
+  const log = options.log === undefined ? SILENT_LOG : await createLog({ ...options.log, redact });
+  const metrics = createMetrics();
+  defineProcessMetrics(metrics, VERSION);
+  const database = lazyDatabase(dataDirectory);
+  const state = { stopping: false };
+  const kit = { log, metrics, redact, database: database.open };
+  const isStopping = (): boolean => state.stopping;
+  const features = buildFeatures(kit, {
+    config,
+    version: VERSION,
+    hasOwner: access.type === "owner",
+    keepAliveMs: options.keepAliveMs,
+    isStopping,
+  });
+
+  const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
+  const dispatcher = createDispatcher({
+    routes: features.all.flatMap((each) => each.routes),
+    hosts: {
+      names: [host.toLowerCase(), ...config.allowedHosts],
+      anyAddress: !isLoopbackName(host),
+      origins: config.allowedOrigins,
+    },
+    authenticate: access.type === "token" ? authenticateOne(access.token) : features.owner.services.authenticate,
+    authorize: ownerMayDoEverything,
+    isStopping,
+    log,
+    metrics,
+  });
+
+  let mintedOwnerToken = false;
+  let listener: Listener;
+  try {
+    if (access.type === "owner") {
+      const { tokenFile: file, replace } = access;
+      mintedOwnerToken = await features.owner.services.ensureToken({ file, replace });
+    }
+    listener = await listen({ host, port, tls: options.tls, handle: dispatcher.handle });
+  } catch (error) {
+    await database.close();
+    log.flush();
+    throw error;
+  }
+  const jobs = startJobs(
+    features.all.flatMap((each) => each.jobs),
+    log,
+  );
+  const warmUp = setTimeout(() => database.warmUp(log.warn), WARM_UP_MS);
+  warmUp.unref();
+  log.info("listening", { url: listener.url, version: VERSION });
+
+  let closing: Promise<void> | undefined;
+  return {
+    url: listener.url,
+    mintedOwnerToken,
+    close({ drainMs = 0 } = {}) {
+      closing ??= (async () => {
+        state.stopping = true;
+        clearTimeout(warmUp);
+        await Promise.all([jobs.stop(), listener.close({ drainMs, abort: dispatcher.abortOpen })]);
+        features.llm.services.service.close();
+        await database.close();
+        log.info("closed");
+        log.flush();
+      })();
+      return closing;
+    },
+  };
+}
+
+function secretsOf({ config, access }: ServerOptions): Secret[] {
+  const keys = Object.values(config.providers).flatMap((provider) => provider.key ?? []);
+  return access.type === "token" ? [...keys, access.token] : keys;
+}
+
+function lazyDatabase(directory: string | undefined) {
+  let opening: Promise<Database> | undefined;
+  const open = (): Promise<Database> => {
+    if (directory === undefined) {
+      return Promise.reject(new DatabaseError("This server was started without a data directory."));
+    }
+    opening ??= openDatabase({ file: join(directory, DATABASE_FILE), migrations: MIGRATIONS });
+    return opening;
+  };
+  return {
+    open,
+    warmUp(warn: (message: string) => void): void {
+      if (directory !== undefined) open().catch((error: unknown) => warn(String(error)));
+    },
+    async close(): Promise<void> {
+      const database = await opening?.catch(() => undefined);
+      await database?.close();
+    },
+  };
+}
