@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { toolUseFromText } from "../tool-input.ts";
 import { bytesOf, splits } from "../wire.testkit.ts";
-import { calls, chunk, decode, stream, usageChunk } from "./chat.testkit.ts";
+import { calls, chunk, decode, stream, usageChunk } from "./chat.testing.ts";
 import { openAiChat, openAiChatCodec } from "./codec.ts";
 
 const words = fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 });

@@ -1,6 +1,6 @@
 import type { JsonValue, LlmEvent } from "@loom/core";
 import { describe, expect, test } from "vitest";
-import { answerOf, calls, chunk, decode, stream } from "./chat.testkit.ts";
+import { answerOf, calls, chunk, decode, stream } from "./chat.testing.ts";
 
 /** Name and arguments of each call, which is what every quirk has to leave alone. */
 function callsOf(...chunks: JsonValue[]) {
