@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { anthropicRequest, chatRequest, responsesRequest } from "./client-requests.testing.ts";
 import { runProcess, startProcess } from "./environment/run-process.ts";
-import { anthropicRequest, chatRequest, responsesRequest } from "./testing/client-requests.ts";
-import { exchange } from "./testing/raw-exchange.ts";
+import { exchange } from "./raw-exchange.testing.ts";
 
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 

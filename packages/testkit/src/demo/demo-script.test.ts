@@ -1,13 +1,13 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { anthropicRequest } from "../client-requests.testing.ts";
 import type { GitRepository } from "../environment/git-repository.ts";
 import { createGitRepository } from "../environment/git-repository.ts";
 import { runProcess } from "../environment/run-process.ts";
 import { createTempHome, type TempHome } from "../environment/temp-home.ts";
 import { type ScriptedModel, startScriptedModel } from "../model/scripted-model.ts";
-import { anthropicRequest } from "../testing/client-requests.ts";
-import { exchange } from "../testing/raw-exchange.ts";
+import { exchange } from "../raw-exchange.testing.ts";
 import { createDemoRepository } from "./demo-repository.ts";
 import { demoScript } from "./demo-script.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "vitest";
-import { anthropicRequest } from "../testing/client-requests.ts";
-import { exchange } from "../testing/raw-exchange.ts";
+import { anthropicRequest } from "../client-requests.testing.ts";
+import { exchange } from "../raw-exchange.testing.ts";
 import { type Delivery, say } from "./reply.ts";
 import { type ScriptedModel, startScriptedModel } from "./scripted-model.ts";
 

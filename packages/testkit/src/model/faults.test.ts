@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { anthropicRequest, chatRequest } from "../testing/client-requests.ts";
-import { exchange, openExchange } from "../testing/raw-exchange.ts";
+import { anthropicRequest, chatRequest } from "../client-requests.testing.ts";
+import { exchange, openExchange } from "../raw-exchange.testing.ts";
 import { type Fault, fault } from "./fault.ts";
 import { fail, type Reply, say } from "./reply.ts";
 import { type ScriptedModel, startScriptedModel } from "./scripted-model.ts";

@@ -1,10 +1,10 @@
 import { connect } from "node:net";
 import { brotliCompressSync } from "node:zlib";
 import { afterEach, expect, test } from "vitest";
+import { anthropicRequest, chatRequest } from "../client-requests.testing.ts";
 import { findFreePort } from "../environment/free-port.ts";
 import { runProcess } from "../environment/run-process.ts";
-import { anthropicRequest, chatRequest } from "../testing/client-requests.ts";
-import { exchange, openExchange, sendAndDrop } from "../testing/raw-exchange.ts";
+import { exchange, openExchange, sendAndDrop } from "../raw-exchange.testing.ts";
 import { fault } from "./fault.ts";
 import { fail, say } from "./reply.ts";
 import { type ScriptedModel, type ScriptedModelOptions, startScriptedModel } from "./scripted-model.ts";

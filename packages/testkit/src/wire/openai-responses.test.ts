@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from "vitest";
+import { responsesRequest } from "../client-requests.testing.ts";
 import { fault } from "../model/fault.ts";
 import { callTool, fail, type Script, say } from "../model/reply.ts";
 import { type ScriptedModel, startScriptedModel } from "../model/scripted-model.ts";
-import { responsesRequest } from "../testing/client-requests.ts";
-import { exchange } from "../testing/raw-exchange.ts";
+import { exchange } from "../raw-exchange.testing.ts";
 
 let model: ScriptedModel | undefined;
 

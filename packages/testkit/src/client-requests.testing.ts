@@ -1,4 +1,4 @@
-import type { RawRequest } from "./raw-exchange.ts";
+import type { RawRequest } from "./raw-exchange.testing.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
