@@ -49,7 +49,8 @@ export class ToolRounds {
       // A command that was just interrupted has to be gone before another touches the same files.
       await previous;
       await this.#runAll(round, calls);
-      if (!round.hooked) await this.#options.hook?.afterFailedTools(round.finished);
+      const changed = round.finished.some((tool) => tool.changed.length > 0);
+      if (changed && !round.hooked) await this.#options.hook?.afterFailedTools(round.finished);
     });
   }
 

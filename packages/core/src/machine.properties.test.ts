@@ -4,7 +4,7 @@ import type { AgentAction, AgentEvent, AgentState } from "./agent.ts";
 import { conversationProblem } from "./conversation.ts";
 import { startAgent, step } from "./machine.ts";
 import { replay, traceStep } from "./replay.ts";
-import { eventFor, SETTINGS } from "./testing.ts";
+import { answers, eventFor, SETTINGS } from "./testing.ts";
 
 type Moment = { before: AgentState; event: AgentEvent; after: AgentState; actions: readonly AgentAction[] };
 
@@ -203,6 +203,14 @@ test("a log that was changed by hand is found out at the changed record", () => 
     trace: entries[0]?.trace ?? { state: "error", actions: [], digest: "" },
   });
   expect(replay({ settings, start: { messages: [], seed: 7 }, entries: forged }).mismatch?.index).toBe(0);
+});
+
+test("a tool whose input has a field named request is traced like any other", () => {
+  const call = { type: "tool_use" as const, id: "a", name: "http", input: { request: "GET /", pendingRequest: null } };
+  const { state } = startAgent({ messages: [], seed: 7 });
+  const calling = step(state, { type: "user_input", input: [{ type: "text", text: "hello" }] }, settings).state;
+  const next = step(calling, answers(calling.context.requestId, [call], "tool_use"), settings);
+  expect(traceStep(calling, next)).toMatchObject({ state: "executing_tools", actions: ["execute_tools"] });
 });
 
 function textOf(block: { type: string; text?: string }): string {

@@ -61,8 +61,11 @@ export function traceStep(before: AgentState, after: Step): StepTrace {
   return { state: after.state.type, actions: after.actions.map((action) => action.type), digest: fingerprint(text) };
 }
 
-function requestShape(request: { readonly model: string; readonly messages: readonly Message[] }) {
-  return { model: request.model, messages: request.messages.length };
+/** A request repeats the whole conversation. The input of a tool may have a `request` too: that stays as it is. */
+function requestShape(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || !("messages" in value) || !Array.isArray(value.messages))
+    return value;
+  return { model: "model" in value ? value.model : undefined, messages: value.messages.length };
 }
 
 function sameTrace(a: StepTrace, b: StepTrace): boolean {

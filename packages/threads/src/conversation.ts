@@ -77,9 +77,9 @@ function apply(record: NumberedRecord["record"], so: Replayed): string | undefin
     }
     case "event": {
       if (so.run === undefined) return "is an event outside of a run";
-      const { event, trace: then } = record;
+      const { event, trace } = record;
       so.run.state = step(so.run.state, event, so.run.settings).state;
-      so.runs.at(-1)?.entries.push(then === undefined ? { event } : { event, then });
+      so.runs.at(-1)?.entries.push(trace === undefined ? { event } : { event, trace });
       if (event.type === "llm_event" && event.event.type === "completed") {
         so.totals = addResponse(so.totals, event.event.response);
       }

@@ -63,7 +63,7 @@ describe("a process that is killed", () => {
       expect(replay(recorded).mismatch).toBeUndefined();
       // Deltas of the answer in flight may be missing (5 at most here); 5 deltas are one record.
       const known = thread.runs[0]?.entries.length ?? 0;
-      const merged = recorded.entries.filter(({ then }) => then === undefined).length;
+      const merged = recorded.entries.filter(({ trace }) => trace === undefined).length;
       expect(known + 4 * merged).toBeGreaterThanOrEqual(appended - 5);
 
       const { writer, thread: opened } = store().open(id);
