@@ -1,0 +1,181 @@
+import type { JsonObject } from "@loom/core";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { anthropicMessages } from "./codec.ts";
+
+const HELLO: JsonObject = { model: "claude-test", max_tokens: 100, messages: [{ role: "user", content: "Hi" }] };
+
+function decode(body: JsonObject) {
+  return anthropicMessages.decodeRequest(JSON.stringify(body));
+}
+
+function messagesOf(...messages: JsonObject[]) {
+  const decoded = decode({ ...HELLO, messages });
+  return decoded.ok ? decoded.request.messages : decoded.problem;
+}
+
+describe("a client's request", () => {
+  test("may be as short as the provider allows", () => {
+    expect(decode(HELLO)).toEqual({
+      ok: true,
+      request: {
+        model: "claude-test",
+        system: "",
+        messages: [{ role: "user", content: [{ type: "text", text: "Hi" }] }],
+        tools: [],
+        maxTokens: 100,
+      },
+      stream: false,
+    });
+  });
+
+  test("as a coding agent sends it comes out in Loom's words", () => {
+    const decoded = decode({
+      ...HELLO,
+      stream: true,
+      temperature: 1,
+      thinking: { type: "adaptive" },
+      metadata: { user_id: "u" },
+      tool_choice: { type: "auto" },
+      system: [
+        { type: "text", text: "You are an agent.", cache_control: { type: "ephemeral", ttl: "1h" } },
+        { type: "text", text: "Be brief." },
+      ],
+      tools: [
+        { name: "bash", description: "Runs.", input_schema: { type: "object" }, cache_control: { type: "ephemeral" } },
+        { type: "custom", name: "stop", input_schema: { type: "object" } },
+      ],
+    });
+    expect(decoded).toMatchObject({
+      ok: true,
+      stream: true,
+      request: {
+        system: "You are an agent.\n\nBe brief.",
+        temperature: 1,
+        tools: [
+          { name: "bash", description: "Runs.", inputSchema: { type: "object" } },
+          { name: "stop", description: "", inputSchema: { type: "object" } },
+        ],
+      },
+    });
+  });
+
+  test("keeps thinking, calls, results and documents of text, and leaves out what ran at the provider", () => {
+    const decoded = messagesOf(
+      {
+        role: "user",
+        content: [{ type: "document", source: { type: "text", media_type: "text/plain", data: "Page." } }],
+      },
+      {
+        role: "assistant",
+        content: [
+          { type: "thinking", thinking: "Hm.", signature: "EqQ" },
+          { type: "thinking", thinking: "Hm?", signature: "" },
+          { type: "redacted_thinking", data: "Emw" },
+          { type: "server_tool_use", id: "s", name: "web_search", input: {} },
+          { type: "web_search_tool_result", tool_use_id: "s", content: [] },
+          { type: "tool_use", id: "a", name: "bash", input: {} },
+        ],
+      },
+      { role: "user", content: [{ type: "tool_result", tool_use_id: "a", content: "ok" }] },
+      { role: "user", content: [{ type: "tool_result", tool_use_id: "b", is_error: true }] },
+      { role: "system", content: "Remember." },
+    );
+    expect(decoded).toEqual([
+      { role: "user", content: [{ type: "text", text: "Page." }] },
+      {
+        role: "assistant",
+        content: [
+          { type: "thinking", text: "Hm.", signature: "EqQ" },
+          { type: "thinking", text: "Hm?" },
+          { type: "thinking", text: "", redactedData: "Emw" },
+          { type: "tool_use", id: "a", name: "bash", input: {} },
+        ],
+      },
+      {
+        role: "user",
+        content: [
+          { type: "tool_result", toolCallId: "a", content: [{ type: "text", text: "ok" }], isError: false },
+          { type: "tool_result", toolCallId: "b", content: [], isError: true },
+          { type: "text", text: "Remember." },
+        ],
+      },
+    ]);
+  });
+});
+
+describe("a request that is wrong", () => {
+  const content = (...blocks: JsonObject[]) => ({ messages: [{ role: "user", content: blocks }] });
+  test.each<[string, JsonObject]>([
+    ["model must be a string", { model: 7 }],
+    ["model must not be empty", { model: "" }],
+    ["max_tokens must be a whole number", { max_tokens: 0 }],
+    ["messages must be an array", { messages: "Hi" }],
+    ["messages must not be empty", { messages: [] }],
+    ['messages.0.role must be "user"', { messages: [{ role: "assistant", content: "Hi" }] }],
+    [
+      'messages.0.role has a value that is not supported: "narrator"',
+      { messages: [{ role: "narrator", content: "" }] },
+    ],
+    ["messages.0 must be an object", { messages: [null] }],
+    ["messages.0.content.0.type is missing", content({})],
+    ["messages.0.content.0.type has a value", content({ type: "video" })],
+    ["messages.0.content.0.text must be a string", content({ type: "text" })],
+    [
+      "messages.0.content.0.source.type has a value",
+      content({ type: "image", source: { type: "url", url: "https://" } }),
+    ],
+    [
+      "messages.0.content.0.source.type has a value",
+      content({ type: "document", source: { type: "base64", data: "JVBE" } }),
+    ],
+    ["messages.0.content.0.tool_use_id must be a string", content({ type: "tool_result" })],
+    [
+      "messages.0.content.0.content.1 must be an object",
+      content({ type: "tool_result", tool_use_id: "a", content: [{ type: "text", text: "" }, 7] }),
+    ],
+    [
+      'tools.0.type has a value that is not supported: "web_search_20250305"',
+      { tools: [{ type: "web_search_20250305", name: "web_search" }] },
+    ],
+    ["tools.0.input_schema must be an object", { tools: [{ name: "a" }] }],
+    ["temperature must be a number", { temperature: "hot" }],
+    ["system.0.text must be a string", { system: [{ type: "text" }] }],
+  ])("is refused: %s", (problem, change) => {
+    expect(decode({ ...HELLO, ...change })).toEqual({ ok: false, problem: expect.stringContaining(problem) });
+  });
+
+  test.each([["", "not json", "[]", "null"]])("is refused as a body that is no object: %j", (body) => {
+    expect(anthropicMessages.decodeRequest(body)).toEqual({ ok: false, problem: "The body is not a JSON object." });
+  });
+
+  test("is never more than a problem, whatever it holds", () => {
+    const keys = fc.constantFrom(
+      "type",
+      "role",
+      "content",
+      "messages",
+      "source",
+      "text",
+      "tools",
+      "input",
+      "system",
+      "model",
+    );
+    const values = fc.letrec<{ value: unknown }>((tie) => ({
+      value: fc.oneof(
+        { depthSize: "small" },
+        fc.constantFrom<unknown>("user", "assistant", "text", "image", "tool_use", "tool_result", "", 0, null, true),
+        fc.array(tie("value"), { maxLength: 3 }),
+        fc.dictionary(keys, tie("value"), { maxKeys: 5 }),
+      ),
+    })).value;
+    fc.assert(
+      fc.property(fc.dictionary(keys, values), fc.boolean(), (body, based) => {
+        const decoded = anthropicMessages.decodeRequest(JSON.stringify(based ? { ...HELLO, ...body } : body));
+        expect(decoded.ok || decoded.problem.endsWith(".")).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

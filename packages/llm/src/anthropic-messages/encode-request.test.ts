@@ -1,0 +1,225 @@
+import type { LlmRequest, Message } from "@loom/core";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { jsonObject, response, words } from "../arbitrary.testkit.ts";
+import { anthropicMessages } from "./codec.ts";
+
+const BARE: LlmRequest = { model: "claude-test", system: "", messages: [], tools: [], maxTokens: 100 };
+const CACHED = { cache_control: { type: "ephemeral" } };
+
+function encode(request: Partial<LlmRequest>) {
+  return anthropicMessages.encodeRequest({ ...BARE, ...request }, { stream: true });
+}
+
+function messages(...given: Message[]) {
+  return encode({ messages: given }).messages;
+}
+
+const user = (text: string): Message => ({ role: "user", content: [{ type: "text", text }] });
+const assistant = (text: string): Message => ({ role: "assistant", content: [{ type: "text", text }] });
+const result = (toolCallId: string, text = "ok", isError = false): Message => ({
+  role: "user",
+  content: [{ type: "tool_result", toolCallId, content: [{ type: "text", text }], isError }],
+});
+
+describe("a request", () => {
+  test("has the provider's names for everything", () => {
+    const tools = [{ name: "bash", description: "Runs.", inputSchema: { type: "object" } }];
+    expect(encode({ system: "Be brief.", messages: [user("Hi")], tools, temperature: 0.5 })).toEqual({
+      model: "claude-test",
+      max_tokens: 100,
+      system: [{ type: "text", text: "Be brief.", ...CACHED }],
+      tools: [{ name: "bash", description: "Runs.", input_schema: { type: "object" } }],
+      messages: [{ role: "user", content: [{ type: "text", text: "Hi", ...CACHED }] }],
+      temperature: 0.5,
+      stream: true,
+    });
+  });
+
+  test("leaves out what is not set", () => {
+    const body = anthropicMessages.encodeRequest({ ...BARE, messages: [user("Hi")] }, { stream: false });
+    expect(Object.keys(body)).toEqual(["model", "max_tokens", "messages"]);
+  });
+
+  test("asks for no temperature that the provider refuses", () => {
+    expect(encode({ temperature: 1.7 }).temperature).toBe(1);
+  });
+});
+
+describe("a conversation", () => {
+  test("goes back with sealed and redacted thinking, calls, results and images", () => {
+    const body = messages(
+      user("Look."),
+      {
+        role: "assistant",
+        content: [
+          { type: "thinking", text: "Hm.", signature: "EqQ" },
+          { type: "thinking", text: "", redactedData: "Emw" },
+          { type: "text", text: "Looking." },
+          { type: "tool_use", id: "toolu_1", name: "bash", input: { a: 1 } },
+        ],
+      },
+      {
+        role: "user",
+        content: [
+          {
+            type: "tool_result",
+            toolCallId: "toolu_1",
+            content: [
+              { type: "text", text: "Seen." },
+              { type: "image", mediaType: "image/png", data: "iVBO" },
+            ],
+            isError: true,
+          },
+        ],
+      },
+    );
+    expect(body).toEqual([
+      { role: "user", content: [{ type: "text", text: "Look.", ...CACHED }] },
+      {
+        role: "assistant",
+        content: [
+          { type: "thinking", thinking: "Hm.", signature: "EqQ" },
+          { type: "redacted_thinking", data: "Emw" },
+          { type: "text", text: "Looking." },
+          { type: "tool_use", id: "toolu_1", name: "bash", input: { a: 1 } },
+        ],
+      },
+      {
+        role: "user",
+        content: [
+          {
+            type: "tool_result",
+            tool_use_id: "toolu_1",
+            content: [
+              { type: "text", text: "Seen." },
+              { type: "image", source: { type: "base64", media_type: "image/png", data: "iVBO" } },
+            ],
+            is_error: true,
+            ...CACHED,
+          },
+        ],
+      },
+    ]);
+  });
+
+  test("loses what the provider would refuse: blank text, unsealed thinking, empty messages", () => {
+    const unsealed: Message = { role: "assistant", content: [{ type: "thinking", text: "Hm." }] };
+    expect(messages(user("a"), unsealed, user(" \n"), user("b"))).toEqual([
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "a" },
+          { type: "text", text: "b", ...CACHED },
+        ],
+      },
+    ]);
+  });
+
+  test("merges neighbours of one role, with tool results before everything else", () => {
+    expect(messages(user("more"), result("a"), user("!"), result("b"))).toMatchObject([
+      { role: "user", content: [{ tool_use_id: "a" }, { tool_use_id: "b" }, { text: "more" }, { text: "!" }] },
+    ]);
+  });
+
+  test("gives an empty result no content, and an empty error a reason", () => {
+    expect(messages(result("a", ""))).toEqual([
+      { role: "user", content: [{ type: "tool_result", tool_use_id: "a", ...CACHED }] },
+    ]);
+    expect(messages(result("a", "", true))).toMatchObject([
+      { content: [{ is_error: true, content: [{ text: expect.stringContaining("gave no reason") }] }] },
+    ]);
+  });
+
+  test("renames ids that the provider refuses, the same in call and result, different for different ids", () => {
+    const call = (id: string): Message => ({
+      role: "assistant",
+      content: [{ type: "tool_use", id, name: "bash", input: {} }],
+    });
+    const ids = ["functions.bash:0", "functions.bash.0", "ok_1"];
+    const body = JSON.stringify(messages(user("a"), ...ids.flatMap((id) => [call(id), result(id)])));
+    const called = Array.from(body.matchAll(/"id":"([^"]*)"/g), (match) => match[1]);
+    const answered = Array.from(body.matchAll(/"tool_use_id":"([^"]*)"/g), (match) => match[1]);
+    expect(called).toEqual(answered);
+    expect(new Set(called).size).toBe(3);
+    expect(called[2]).toBe("ok_1");
+    for (const id of called) expect(id).toMatch(/^[a-zA-Z0-9_-]+$/);
+  });
+});
+
+describe("prompt caching", () => {
+  const markers = (request: Partial<LlmRequest>) => JSON.stringify(encode(request)).split("cache_control").length - 1;
+
+  test("marks the end of the system prompt, and of the newest two user messages", () => {
+    const long = Array.from({ length: 9 }, () => [user("q"), assistant("a")]).flat();
+    expect(markers({ system: "s", messages: [...long, user("q")] })).toBe(3);
+    expect(
+      JSON.stringify(messages(...long, user("last"))).match(/"q","cache_control"|"last","cache_control"/g),
+    ).toHaveLength(2);
+  });
+
+  test("marks the end of the tools where there is no system prompt", () => {
+    const tools = ["a", "b"].map((name) => ({ name, description: "", inputSchema: { type: "object" } }));
+    expect(encode({ tools }).tools).toEqual([
+      { name: "a", input_schema: { type: "object" } },
+      { name: "b", input_schema: { type: "object" }, ...CACHED },
+    ]);
+  });
+
+  test("never gives up the start of a request that goes on: all but the markers stays the same", () => {
+    const plain = (body: unknown) => JSON.stringify(body).replaceAll(',"cache_control":{"type":"ephemeral"}', "");
+    const first = [user("a"), assistant("b"), result("x.y")];
+    const next = plain(messages(...first, assistant("c"), user("d")));
+    expect(next.startsWith(plain(messages(...first)).slice(0, -1))).toBe(true);
+  });
+});
+
+test("what Loom encodes, it decodes again, like a client that speaks the dialect", () => {
+  const text = words.map((value) => ({ type: "text", text: value }) as const);
+  const image = words.map((data) => ({ type: "image", mediaType: "image/png", data }) as const);
+  const toolResult = fc.record({
+    type: fc.constant("tool_result" as const),
+    toolCallId: fc.constantFrom("call_1", "call_2"),
+    content: fc.array(fc.oneof(text, image), { minLength: 1, maxLength: 2 }),
+    isError: fc.boolean(),
+  });
+  const asked = fc
+    .tuple(fc.array(toolResult, { maxLength: 2 }), fc.array(fc.oneof(text, image), { minLength: 1, maxLength: 3 }))
+    .map(([results, others]): Message => ({ role: "user", content: [...results, ...others] }));
+  const answered = response.map(
+    ({ message }): Message => ({
+      role: "assistant",
+      content: [
+        ...message.content
+          .filter((block) => block.type !== "tool_use" || block.malformedInput === undefined)
+          .filter(isSealed),
+        { type: "text", text: "." },
+      ],
+    }),
+  );
+  const tool = fc.record({ name: words, description: words, inputSchema: jsonObject });
+  const request: fc.Arbitrary<LlmRequest> = fc.record(
+    {
+      model: words,
+      system: fc.oneof(words, fc.constant("")),
+      messages: fc
+        .tuple(fc.array(fc.tuple(asked, answered), { maxLength: 3 }), asked)
+        .map(([turns, last]) => [...turns.flat(), last]),
+      tools: fc.array(tool, { maxLength: 2 }),
+      maxTokens: fc.integer({ min: 1 }),
+      temperature: fc.double({ min: 0, max: 1, noNaN: true }).map((value) => value + 0),
+    },
+    { requiredKeys: ["model", "system", "messages", "tools", "maxTokens"], noNullPrototype: true },
+  );
+  fc.assert(
+    fc.property(request, fc.boolean(), (given, stream) => {
+      const body = JSON.stringify(anthropicMessages.encodeRequest(given, { stream }));
+      expect(anthropicMessages.decodeRequest(body)).toEqual({ ok: true, request: given, stream });
+    }),
+    { numRuns: 200 },
+  );
+});
+
+function isSealed(block: Message["content"][number]): boolean {
+  return block.type !== "thinking" || block.signature !== undefined || block.redactedData !== undefined;
+}
