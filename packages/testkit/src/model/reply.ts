@@ -71,5 +71,5 @@ export function callToolWithText(name: string, rawArguments: string, options: Om
 
 /** No answer but this fault. */
 export function fail(fault: Fault, options: Omit<Reply, "fault"> = {}): Reply {
-  return { text: "This answer does not arrive whole.", ...options, fault };
+  return { text: "This façade of an answer does not arrive whole.", ...options, fault };
 }

@@ -56,7 +56,7 @@ export const openAiChat: Dialect = {
   },
   noiseEvents: [
     { data: JSON.stringify({ object: "chat.completion.heartbeat", choices: [], obfuscation: "x7Fq2LmV90" }) },
-    { event: "notice", data: JSON.stringify({ object: "an event of a later version" }) },
+    { event: "notice", data: JSON.stringify({ object: "an event of a later version", choices: [] }) },
   ],
 };
 
