@@ -7,7 +7,8 @@ const MASK = "[key]";
 const KEY_PATTERNS: readonly RegExp[] = [
   /\bBearer\s+[^\s"',;]+/gi,
   /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g,
-  /\b(?:sk|pk|rk|ak|xai|gsk|ghp|gho|pat|hf|nvapi|key|tok|token|secret)[-_][\w*.-]{6,}/gi,
+  /\b(?:sk|pk|rk|xai|gsk|ghp|gho|hf|nvapi)[-_][\w*.-]{6,}/gi,
+  /\b(?:ak|pat|key|tok|token|secret)[-_](?=[\w*.-]*\d)[\w*.-]{6,}/gi,
   /\bAIza[\w-]{10,}/g,
   /\b\w{32,}\b/g,
   /[A-Za-z0-9+/]{40,}={0,2}/g,
