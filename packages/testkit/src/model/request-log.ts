@@ -16,9 +16,9 @@ export type RecordedRequest = {
   readonly at: number;
   /** For a model request that was understood. */
   readonly conversation: NormalizedRequest | undefined;
-  /** The client closed the connection before it had the whole answer. */
+  /** The connection closed before the whole answer was out: the client left, or the model itself was closed. */
   readonly aborted: boolean;
-  /** Resolves when the client does that; never, if it does not. */
+  /** Resolves in that moment; never, where the answer goes out whole. */
   readonly whenAborted: Promise<void>;
 };
 
