@@ -1,1 +1,12 @@
-export {};
+export { builtinTools } from "./builtin/builtin-tools.ts";
+export { defineTool } from "./define-tool.ts";
+export { ToolFailure } from "./failure.ts";
+export type { LocalFilesOptions } from "./files/local-files.ts";
+export { LocalFiles } from "./files/local-files.ts";
+export type { FileOperations } from "./files/operations.ts";
+export type { LocalProcessesOptions } from "./processes/local-processes.ts";
+export { LocalProcesses } from "./processes/local-processes.ts";
+export type { ProcessOperations } from "./processes/operations.ts";
+export type { ChangedFiles, Tool, ToolContext, ToolDisplay, ToolResult, ToolSource } from "./tool.ts";
+export type { ExecutedCall, ExecuteOptions, ToolSet, ToolSetOptions } from "./tool-set.ts";
+export { createToolSet } from "./tool-set.ts";

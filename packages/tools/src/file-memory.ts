@@ -1,0 +1,28 @@
+/**
+ * What the model has last seen of each file, as the version (a content hash) of the whole file. It lives as long as the
+ * session: after a resume the model has to read again, because nobody knows what happened in between.
+ */
+export class FileMemory {
+  readonly #versions = new Map<string, string>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Version of `path` (relative, symlinks resolved) that the model has seen; undefined if it has not. */
+  versionOf(path: string): string | undefined {
+    return this.#versions.get(path);
+  }
+
+  remember(path: string, version: string | undefined): void {
+    if (version === undefined) this.#versions.delete(path);
+    else this.#versions.set(path, version);
+  }
+
+  /**
+   * Runs one access to a file after the other: the calls of one turn run in parallel, and an edit has to see the result
+   * of the edit before it.
+   */
+  exclusively<T>(access: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(access);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}

@@ -1,0 +1,34 @@
+import { throwIfStopped } from "../failure.ts";
+import type { CommandEnd, ProcessOperations, RunOptions } from "./operations.ts";
+
+export type LocalProcessesOptions = {
+  /** Absolute path of the workspace. */
+  readonly root: string;
+  /** The whole environment of the commands; the caller leaves out what they must not see. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+};
+
+/** Commands on this machine, with the rights of this process. */
+export class LocalProcesses implements ProcessOperations {
+  readonly #options: LocalProcessesOptions;
+  readonly #id = crypto.randomUUID();
+  #count = 0;
+
+  constructor(options: LocalProcessesOptions) {
+    this.#options = options;
+  }
+
+  async run(command: string, options: RunOptions): Promise<CommandEnd> {
+    this.#count += 1;
+    const id = `${this.#id}:${this.#count}:`;
+    const { runCommand } = await import("./run-command.ts");
+    throwIfStopped(options.signal);
+    return runCommand({ ...this.#options, ...options, command, id });
+  }
+
+  async close(): Promise<void> {
+    if (this.#count === 0) return;
+    const { endTree } = await import("./process-tree.ts");
+    await endTree({ shell: undefined, idPrefix: this.#id });
+  }
+}
