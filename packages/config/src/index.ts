@@ -1,4 +1,5 @@
 export { credentialsFile, readServerToken } from "./credentials.ts";
+export { eraseVariable } from "./erase-variable.ts";
 export { ConfigError } from "./errors.ts";
 export type { ConfigLocations, FlagValue, LoomConfig, Source } from "./layers.ts";
 export { loadConfig } from "./layers.ts";
@@ -7,6 +8,5 @@ export type { Setting, SettingKey, SettingValue } from "./schema.ts";
 export { SETTINGS, variablesOf } from "./schema.ts";
 export type { Environment } from "./secret.ts";
 export { readSecret, readSecretFile, Secret } from "./secret.ts";
-export { takeSecret } from "./take-secret.ts";
 export type { LoomDirectories } from "./xdg.ts";
 export { loomDirectories } from "./xdg.ts";

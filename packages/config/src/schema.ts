@@ -33,7 +33,7 @@ export type Setting = {
 export type NamedVariable = { readonly name: string; readonly inverted?: boolean };
 
 /** Log levels, loudest last. */
-const LOG_LEVELS = ["silent", "error", "warn", "info", "debug", "trace"];
+const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
 
 const DAY_SECONDS = 86_400;
 
@@ -178,18 +178,20 @@ export const SETTINGS = [
 
 export type SettingKey = (typeof SETTINGS)[number]["key"];
 
-/** The value type that goes with a kind. */
-type ValueOf<Kind extends SettingKind["type"]> = Kind extends "integer" | "seconds"
+/** The type of a setting's value. */
+type ValueOf<Kind extends SettingKind> = Kind extends { readonly type: "integer" | "seconds" }
   ? number
-  : Kind extends "boolean"
+  : Kind extends { readonly type: "boolean" }
     ? boolean
-    : Kind extends "strings"
+    : Kind extends { readonly type: "strings" }
       ? readonly string[]
-      : string;
+      : Kind extends { readonly type: "choice"; readonly values: readonly (infer Choice)[] }
+        ? Choice
+        : string;
 
 /** All settings with their values, by dotted key. */
 export type SettingValues = {
-  readonly [S in (typeof SETTINGS)[number] as S["key"]]: ValueOf<S["kind"]["type"]>;
+  readonly [S in (typeof SETTINGS)[number] as S["key"]]: ValueOf<S["kind"]>;
 };
 
 /** `timeouts.tool_seconds` -> `LOOM_TIMEOUTS__TOOL_SECONDS`. */

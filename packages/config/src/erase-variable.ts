@@ -1,27 +1,16 @@
 import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
-import { type Environment, readSecret, type Secret } from "./secret.ts";
 
 /** Far more than any system hands to a process (Linux: a quarter of the stack limit, usually 2 MiB). */
 const MAX_ENVIRONMENT_BYTES = 16 * 1024 * 1024;
 
 /**
- * `readSecret`, and then the variable is gone from `env`: no child inherits it, and on Linux `/proc/PID/environ`, which
- * every program of the same user can read, does not show it any more. A `_FILE` variable goes as well.
- * @throws ConfigError as `readSecret`.
+ * Removes a variable of this process for good: no child inherits it, and on Linux `/proc/PID/environ`, which every
+ * program of the same user can read, does not show its value any more.
  */
-export function takeSecret(
-  env: NodeJS.ProcessEnv,
-  name: string,
-  options: { readonly warn?: (sentence: string) => void } = {},
-): Secret | undefined {
-  const value = env[name];
-  try {
-    return readSecret(env as Environment, name, options);
-  } finally {
-    delete env[name];
-    delete env[`${name}_FILE`];
-    if (env === process.env && value !== undefined && value !== "") eraseInitialValue(name, value);
-  }
+export function eraseVariable(name: string): void {
+  const value = process.env[name];
+  delete process.env[name];
+  if (value !== undefined && value !== "") eraseInitialValue(name, value);
 }
 
 /**
