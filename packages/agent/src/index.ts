@@ -1,3 +1,5 @@
+export type { AutoCommitOptions } from "./auto-commit/create-auto-commit.ts";
+export { createAutoCommit } from "./auto-commit/create-auto-commit.ts";
 export type { Clock } from "./clock.ts";
 export type { AgentSettingsOptions, PreparedAgent } from "./prompt/agent-settings.ts";
 export { prepareAgent } from "./prompt/agent-settings.ts";
@@ -12,7 +14,6 @@ export type {
   SessionOptions,
   SessionUpdate,
   StopCause,
-  ToolCallResult,
   ToolRunner,
   TurnResult,
 } from "./session-types.ts";

@@ -17,7 +17,7 @@ import type {
   UserInput,
 } from "@loom/core";
 import type { ThreadError, ThreadWriter, UsageTotals } from "@loom/threads";
-import type { ToolDisplay } from "@loom/tools";
+import type { ChangedFiles, ToolDisplay, ToolSet } from "@loom/tools";
 import type { Clock } from "./clock.ts";
 
 /**
@@ -28,29 +28,8 @@ export type ModelClient = {
   stream(request: LlmRequest, options: { readonly signal: AbortSignal }): AsyncIterable<readonly LlmEvent[]>;
 };
 
-export type ToolCallResult = {
-  readonly outcome: ToolOutcome;
-  readonly display: ToolDisplay;
-  readonly changed?: ChangedFiles;
-};
-
-/** Paths relative to the workspace; `"unknown"` where only a look at the workspace can tell. */
-export type ChangedFiles = readonly string[] | "unknown";
-
-/** What runs the model's calls. Neither method throws. */
-export type ToolRunner = {
-  run(
-    call: ToolCall,
-    options: {
-      readonly signal: AbortSignal;
-      /** The call fits its tool and starts now. `title` is one line for a person, e.g. `Read src/a.ts`. */
-      readonly onStart: (title: string) => void;
-      readonly onProgress: (progress: ToolProgress) => void;
-    },
-  ): Promise<ToolCallResult>;
-  /** Whether a successful call of this tool may change the workspace. */
-  mayChangeWorkspace(name: string): boolean;
-};
+/** What runs the model's calls: a `ToolSet`, or a part of one. */
+export type ToolRunner = Pick<ToolSet, "preload" | "describe" | "execute">;
 
 /** A tool that has run, with what it says of its changes. */
 export type FinishedTool = CompletedTool & { readonly changed: ChangedFiles };
@@ -124,7 +103,9 @@ export type TurnResult = {
   readonly error?: AgentError;
   /** Text of the last answer; "" where there was none. */
   readonly text: string;
-  /** Model requests that were answered, commit messages included. */
+  /** Answers of the model in this turn. */
+  readonly turns: number;
+  /** The same with the requests for commit messages, as the usage and the cost count them. */
   readonly requests: number;
   readonly usage: Usage;
   /** Of the requests whose price is known. */

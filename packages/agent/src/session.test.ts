@@ -58,7 +58,14 @@ describe("a turn", () => {
     const deltas: LlmEvent[] = ["Hel", "lo"].map((part) => ({ type: "text_delta", text: part }));
     const { session, updates, types } = start({ model: modelOf(() => [deltas, [answer(text("Hello"))]]) });
     const result = await session.send(text("hi"));
-    expect(result).toMatchObject({ outcome: "completed", text: "Hello", requests: 1, costMicroUsd: 10, toolCalls: 0 });
+    expect(result).toMatchObject({
+      outcome: "completed",
+      text: "Hello",
+      turns: 1,
+      requests: 1,
+      costMicroUsd: 10,
+      toolCalls: 0,
+    });
     expect(types()).toEqual(["turn_started", "request_started", "text_delta", "answer", "usage", "turn_ended"]);
     expect(updates[2]).toEqual({ type: "text_delta", text: "Hello" });
     expect(session.totals).toMatchObject({ requests: 1, costMicroUsd: 10 });
@@ -69,9 +76,8 @@ describe("a turn", () => {
     const model = modelOf(says(call("a"), call("b", "read_file")), says(...text("done")));
     const started: string[] = [];
     const bothRun = Promise.withResolvers<void>();
-    const tools = toolsThat(async ({ id }, { onStart, onProgress }) => {
-      onStart(`Run ${id}`);
-      onProgress({ fraction: 0.5 });
+    const tools = toolsThat(async ({ id }, { onProgress }) => {
+      onProgress?.({ fraction: 0.5 });
       started.push(id);
       if (started.length === 2) bothRun.resolve();
       await bothRun.promise;
@@ -207,8 +213,7 @@ describe("an interrupt", () => {
   test("stops the tools, and the next command waits until they are gone", async () => {
     const order: string[] = [];
     const gone = Promise.withResolvers<void>();
-    const tools = toolsThat(async ({ id }, { signal, onStart }) => {
-      onStart(id);
+    const tools = toolsThat(async ({ id }, { signal }) => {
       order.push(`start ${id}`);
       if (id === "b") return succeeded("");
       await aborted(signal);
@@ -376,7 +381,7 @@ describe("the hook", () => {
     const tools = toolsThat(async () => succeeded("", true));
     const thread = { writer: store().create({ workspace: "/w", loomVersion: "0" }) };
     const { session, types } = start({ model: modelOf(says(call("a")), says(...text("x"))), tools, hook, thread });
-    expect(await session.send(text("go"))).toMatchObject({ requests: 3, costMicroUsd: 21 });
+    expect(await session.send(text("go"))).toMatchObject({ turns: 2, requests: 3, costMicroUsd: 21 });
     expect(types().slice(-3)).toEqual(["usage", "commit", "turn_ended"]);
     await session.shutdown();
     const loaded = store().load(thread.writer.id);

@@ -7,7 +7,8 @@ import {
   NO_USAGE,
   type ToolCall,
 } from "@loom/core";
-import type { ModelClient, SessionUpdate, ToolCallResult, ToolRunner } from "./session-types.ts";
+import type { ExecutedCall } from "@loom/tools";
+import type { ModelClient, SessionUpdate, ToolRunner } from "./session-types.ts";
 
 export const SETTINGS: AgentSettings = {
   model: "default",
@@ -69,17 +70,17 @@ export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
-export function succeeded(output: string, changed = false): ToolCallResult {
+export function succeeded(output: string, changed = false): ExecutedCall {
   return {
     outcome: { type: "success", content: text(output), changed },
     display: { kind: "text", text: output },
-    changed: changed ? "unknown" : [],
+    changedFiles: changed ? "unknown" : [],
   };
 }
 
-/** Tools of which each call does the same. `bash` and `edit_file` may change the workspace. */
-export function toolsThat(run: ToolRunner["run"]): ToolRunner {
-  return { run, mayChangeWorkspace: (name) => name === "bash" || name === "edit_file" };
+/** Tools of which each call does the same. */
+export function toolsThat(execute: ToolRunner["execute"]): ToolRunner {
+  return { execute, describe: async ({ name }) => `Use ${name}`, preload: async () => {} };
 }
 
 export const noTools = toolsThat(async () => succeeded(""));

@@ -272,6 +272,8 @@ class AgentSession implements Session {
     this.#request = controller;
     this.#seenCalls = new Set();
     this.#update({ type: "request_started", requestId });
+    // There is time for it while the model thinks.
+    this.#tasks.run(() => this.#options.tools.preload());
     const onEvents = (events: readonly LlmEvent[]) => {
       for (const event of events) this.#onLlmEvent(requestId, event);
     };

@@ -1,12 +1,6 @@
 import type { AgentEvent, ToolCall } from "@loom/core";
-import type {
-  FinishedTool,
-  HookReport,
-  PostToolsHook,
-  SessionUpdate,
-  ToolCallResult,
-  ToolRunner,
-} from "./session-types.ts";
+import type { ExecutedCall } from "@loom/tools";
+import type { FinishedTool, HookReport, PostToolsHook, SessionUpdate, ToolRunner } from "./session-types.ts";
 import type { TaskGroup } from "./task-group.ts";
 
 type ToolRoundsOptions = {
@@ -71,12 +65,11 @@ export class ToolRounds {
 
   /** Calls that may change the workspace wait for the hook's look at how it was before. */
   async #runAll(round: Round, calls: readonly ToolCall[]): Promise<void> {
-    const { tools, hook } = this.#options;
-    const mutating = calls.some((call) => tools.mayChangeWorkspace(call.name));
-    const ready = mutating ? hook?.beforeTools(round.controller.signal) : undefined;
+    const { hook } = this.#options;
+    const ready = calls.every(onlyReads) ? undefined : hook?.beforeTools(round.controller.signal);
     await Promise.all(
       calls.map(async (call) => {
-        if (ready !== undefined && tools.mayChangeWorkspace(call.name)) await ready;
+        if (ready !== undefined && !onlyReads(call)) await ready;
         await this.#runOne(round, call);
       }),
     );
@@ -86,24 +79,22 @@ export class ToolRounds {
     const { now, dispatch, update } = this.#options;
     const { signal } = round.controller;
     const startedAt = now();
-    const { outcome, display, changed = [] } = await this.#call(call, signal);
-    round.finished.push({ call, outcome, changed });
+    const { outcome, display, changedFiles } = await this.#execute(call, signal);
+    round.finished.push({ call, outcome, changed: changedFiles });
     if (signal.aborted) return;
     update({ type: "tool_finished", call, outcome, display, durationMs: now() - startedAt });
     dispatch({ type: "tool_completed", callId: call.id, outcome });
   }
 
-  async #call(call: ToolCall, signal: AbortSignal): Promise<ToolCallResult> {
-    if (signal.aborted) return failed("interrupted", "The call was stopped before it began.");
+  async #execute(call: ToolCall, signal: AbortSignal): Promise<ExecutedCall> {
     const { tools, dispatch, update } = this.#options;
     try {
-      return await tools.run(call, {
+      const title = await tools.describe(call);
+      if (signal.aborted) return failed("interrupted", "The call was stopped before it began.");
+      update({ type: "tool_started", call, title });
+      dispatch({ type: "tool_progress", callId: call.id, progress: {} });
+      return await tools.execute(call, {
         signal,
-        onStart(title) {
-          if (signal.aborted) return;
-          update({ type: "tool_started", call, title });
-          dispatch({ type: "tool_progress", callId: call.id, progress: {} });
-        },
         onProgress(progress) {
           if (signal.aborted) return;
           update({ type: "tool_progress", callId: call.id, progress });
@@ -116,6 +107,13 @@ export class ToolRounds {
   }
 }
 
-function failed(code: "interrupted" | "internal", message: string): ToolCallResult {
-  return { outcome: { type: "error", code, message }, display: { kind: "error", message } };
+/** Asked before the tools are loaded. A tool that is not named here is taken for one that may change the workspace. */
+const READING_TOOLS: ReadonlySet<string> = new Set(["read_file", "list_files", "search"]);
+
+function onlyReads(call: ToolCall): boolean {
+  return READING_TOOLS.has(call.name);
+}
+
+function failed(code: "interrupted" | "internal", message: string): ExecutedCall {
+  return { outcome: { type: "error", code, message }, display: { kind: "error", message }, changedFiles: [] };
 }

@@ -7,6 +7,7 @@ export class TurnLedger {
   readonly #startedAt: number;
   #totals: UsageTotals = NO_TOTALS;
   #text = "";
+  #turns = 0;
   #toolCalls = 0;
   #error: AgentError | undefined;
 
@@ -16,6 +17,7 @@ export class TurnLedger {
 
   answered(response: LlmResponse): void {
     this.used(response);
+    this.#turns += 1;
     this.#text = response.message.content.map((block) => (block.type === "text" ? block.text : "")).join("");
   }
 
@@ -38,6 +40,7 @@ export class TurnLedger {
       ...(outcome === "interrupted" && cause !== undefined ? { cause } : {}),
       ...(error === undefined ? {} : { error }),
       text: this.#text,
+      turns: this.#turns,
       ...this.#totals,
       toolCalls: this.#toolCalls,
       durationMs: now - this.#startedAt,

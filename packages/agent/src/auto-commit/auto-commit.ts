@@ -1,0 +1,225 @@
+import { realpathSync } from "node:fs";
+import { join, relative } from "node:path";
+import type { FinishedTool, HookReport, PostToolsHook } from "../session-types.ts";
+import { type Attribution, attribute } from "./attribution.ts";
+import { askForMessage, messageFromPaths } from "./commit-message.ts";
+import type { AutoCommitOptions } from "./create-auto-commit.ts";
+import { gitEnvironment } from "./git-environment.ts";
+import { runGit } from "./git-process.ts";
+import { PrivateCommit } from "./private-commit.ts";
+import { locateRepository, obstacleTo, pathsBetween, type Repository } from "./repository.ts";
+import { displayPath, type GitPath, gitPath, readWorkTree, sizeOf, type WorkTreeSnapshot } from "./work-tree.ts";
+
+const MESSAGE_DEADLINE_MS = 10_000;
+/** How long a commit with its hooks may still take once somebody waits to leave. */
+const HURRY_MS = 4_000;
+/** More than this in one step is not work on source code: dependencies, say, that nobody has told git to ignore. */
+const MAX_FILES = 1_000;
+const MAX_BYTES = 32 * 1024 * 1024;
+
+type Report = (report: HookReport) => void;
+
+/** See `createAutoCommit`. */
+export class AutoCommit implements PostToolsHook {
+  readonly #options: AutoCommitOptions;
+  #repository: Repository | undefined;
+  #before: WorkTreeSnapshot | undefined;
+  /** Why there is no picture of the time before the tools. */
+  #blind: string | undefined;
+  readonly #owed = new Map<GitPath, string>();
+  #job: Promise<void> = Promise.resolve();
+  #hurry = new AbortController();
+  #stop = new AbortController();
+  #hasIdentity = false;
+  readonly #said = new Set<string>();
+
+  constructor(options: AutoCommitOptions) {
+    this.#options = options;
+  }
+
+  async beforeTools(): Promise<void> {
+    await this.#job;
+    this.#before = undefined;
+    this.#blind = undefined;
+    const seen = await this.#look();
+    if (typeof seen === "string") this.#blind = seen;
+    else this.#before = seen;
+  }
+
+  async afterTools(tools: readonly FinishedTool[], report: Report): Promise<boolean> {
+    try {
+      const staged = await this.#stage(tools, report);
+      if (staged === undefined) return false;
+      this.#hurry = new AbortController();
+      this.#stop = new AbortController();
+      this.#job = this.#commit(staged, report)
+        .catch((error) => this.#tellUncommitted(report, reasonOf(error)))
+        .finally(() => staged.dispose());
+      return true;
+    } catch (error) {
+      this.#tellUncommitted(report, reasonOf(error));
+      return false;
+    }
+  }
+
+  async afterFailedTools(tools: readonly FinishedTool[]): Promise<void> {
+    await this.#changesOf(tools);
+  }
+
+  async settled({ hurry } = { hurry: false }): Promise<void> {
+    if (!hurry) return this.#job;
+    this.#hurry.abort();
+    const timer = setTimeout(() => this.#stop.abort(), HURRY_MS);
+    await this.#job;
+    clearTimeout(timer);
+  }
+
+  // --- whose changes -------------------------------------------------------------------------------------------------
+
+  async #look(): Promise<WorkTreeSnapshot | string | undefined> {
+    if (this.#repository === undefined) {
+      const { workspace, environment } = this.#options;
+      const located = await locateRepository({ directory: workspace, environment: gitEnvironment(environment) });
+      if (located === undefined || typeof located === "string") return located;
+      this.#repository = located;
+    }
+    return readWorkTree(this.#repository.inWorkspace, this.#repository.root);
+  }
+
+  /** Compares before and after, and remembers what the agent has left uncommitted. */
+  async #changesOf(tools: readonly FinishedTool[]) {
+    const before = this.#before;
+    const repository = this.#repository;
+    if (before === undefined || repository === undefined) return undefined;
+    const after = await this.#look();
+    if (after === undefined || typeof after === "string") {
+      this.#blind = after;
+      return undefined;
+    }
+    // Where the branch moved, a file may differ from HEAD although nobody has touched it.
+    const moved = await pathsBetween(repository, before.head, after.head);
+    const { agents, mixed } = attribute({
+      before,
+      after,
+      owed: this.#owed,
+      reported: this.#reported(repository, tools),
+    });
+    const attribution: Attribution = { agents: agents.filter((path) => !moved.has(path)), mixed };
+    this.#owed.clear();
+    for (const path of attribution.agents) this.#owed.set(path, after.dirty.get(path) ?? "");
+    return { repository, attribution, after };
+  }
+
+  #reported({ root }: Repository, tools: readonly FinishedTool[]): ReadonlySet<GitPath> | "unknown" {
+    const paths = new Set<GitPath>();
+    const below = relative(root, realpathSync(this.#options.workspace));
+    for (const { changed } of tools) {
+      if (changed === "unknown") return "unknown";
+      for (const path of changed) paths.add(gitPath(join(below, path)));
+    }
+    return paths;
+  }
+
+  // --- the commit ----------------------------------------------------------------------------------------------------
+
+  async #stage(tools: readonly FinishedTool[], report: Report): Promise<PrivateCommit | undefined> {
+    const found = await this.#changesOf(tools);
+    if (found === undefined) {
+      if (this.#blind !== undefined) this.#tellUncommitted(report, this.#blind);
+      return undefined;
+    }
+    const { repository, attribution, after } = found;
+    this.#tellLeftOut(report, attribution.mixed);
+    const paths = attribution.agents;
+    if (paths.length === 0) return undefined;
+    const staged =
+      (await this.#obstacle(repository, after, paths)) ?? (await PrivateCommit.stage(repository, after.head, paths));
+    if (typeof staged !== "string") return staged;
+    this.#tellUncommitted(report, staged);
+    return undefined;
+  }
+
+  /** Why these changes cannot be committed now, as the rest of a sentence. */
+  async #obstacle(
+    repository: Repository,
+    after: WorkTreeSnapshot,
+    paths: readonly GitPath[],
+  ): Promise<string | undefined> {
+    const bytes = paths.reduce((sum, path) => sum + sizeOf(repository.root, path), 0);
+    if (paths.length > MAX_FILES || bytes > MAX_BYTES) {
+      // From now on they are like changes of the person's: to be looked at by the person.
+      this.#owed.clear();
+      return `one step changed ${paths.length} files (${Math.ceil(bytes / 1024 / 1024)} MiB); look at them, and at what git should ignore`;
+    }
+    const obstacle = obstacleTo(repository, after);
+    if (obstacle !== undefined || this.#hasIdentity) return obstacle;
+    const identity = await runGit(repository.atRoot, ["-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"]);
+    this.#hasIdentity = identity.ok;
+    return identity.ok ? undefined : "git does not know who you are (set user.name and user.email)";
+  }
+
+  async #commit(staged: PrivateCommit, report: Report): Promise<void> {
+    const [files, diff] = await Promise.all([staged.files(), staged.diff()]);
+    if (files.length === 0) return;
+    const message = (await this.#askForMessage(diff, report)) ?? messageFromPaths(files);
+    const result = await staged.commit(message, this.#stop.signal);
+    if (result.type === "refused") {
+      this.#tellUncommitted(report, result.reason);
+      return;
+    }
+    this.#owed.clear();
+    if (result.type === "nothing") return;
+    report({ type: "commit", sha: result.sha, message, paths: result.paths });
+    if (!result.indexIsStale) return;
+    const advice = "run git reset, or the next commit undoes it";
+    this.#notice(
+      report,
+      `Another git process held the index, which does not know of commit ${result.sha.slice(0, 12)}: ${advice}.`,
+    );
+  }
+
+  async #askForMessage(diff: string, report: Report): Promise<string | undefined> {
+    const { model, modelName = "fast", messageDeadlineMs = MESSAGE_DEADLINE_MS } = this.#options;
+    if (model === undefined || this.#hurry.signal.aborted) return undefined;
+    const signal = AbortSignal.any([this.#hurry.signal, AbortSignal.timeout(messageDeadlineMs)]);
+    const stopped = new Promise<undefined>((resolve) => {
+      signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    });
+    const asked = askForMessage({
+      model,
+      modelName,
+      diff,
+      signal,
+      onUsage: ({ usage, model: name, costMicroUsd }) => {
+        report({ type: "usage", usage, model: name, ...(costMicroUsd === undefined ? {} : { costMicroUsd }) });
+      },
+    });
+    return Promise.race([asked, stopped]);
+  }
+
+  // --- notices -------------------------------------------------------------------------------------------------------
+
+  #tellLeftOut(report: Report, paths: readonly GitPath[]): void {
+    const news = paths.filter((path) => !this.#said.has(`left out ${path}`));
+    for (const path of news) this.#said.add(`left out ${path}`);
+    if (news.length === 0) return;
+    const names = news.slice(0, 3).map(displayPath).join(", ");
+    const more = news.length > 3 ? ` and ${news.length - 3} more` : "";
+    report({ type: "notice", text: `Not committed, because changes of yours were already in it: ${names}${more}.` });
+  }
+
+  #tellUncommitted(report: Report, reason: string): void {
+    this.#notice(report, `The agent's changes are not committed: ${reason}.`);
+  }
+
+  /** Each thing once in a session: what stands in the way usually stays there. */
+  #notice(report: Report, text: string): void {
+    if (this.#said.has(text)) return;
+    this.#said.add(text);
+    report({ type: "notice", text });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

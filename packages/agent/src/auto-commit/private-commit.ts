@@ -1,0 +1,211 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ChangeKind, CommittedFile } from "./commit-message.ts";
+import { lastLine, runGit } from "./git-process.ts";
+import { pathsBetween, type Repository } from "./repository.ts";
+import { displayPath, type GitPath } from "./work-tree.ts";
+
+/** What goes to the model of a change. */
+const MAX_DIFF_BYTES = 32 * 1024;
+const LOCK_WAIT_MS = 100;
+const LOCK_ATTEMPTS = 20;
+/** Somebody else commits at the same time: twice is chance. */
+const MAX_REBUILDS = 3;
+
+export type CommitResult =
+  | {
+      readonly type: "committed";
+      readonly sha: string;
+      readonly paths: readonly string[];
+      readonly indexIsStale: boolean;
+    }
+  /** Others have committed the same files in the meantime. */
+  | { readonly type: "nothing" }
+  /** `reason` is the rest of a sentence. */
+  | { readonly type: "refused"; readonly reason: string };
+
+/**
+ * A commit in the making. Its files are taken as they are now and put into an index of its own, on top of HEAD, so that
+ * neither the person's index nor later edits have a part in it. To be disposed of.
+ */
+export class PrivateCommit {
+  readonly #repository: Repository;
+  readonly #directory = mkdtempSync(join(tmpdir(), "loom-commit-"));
+  readonly #indexFile = join(this.#directory, "index");
+  #base: string | undefined;
+  #paths: readonly GitPath[];
+
+  private constructor(repository: Repository, base: string | undefined, paths: readonly GitPath[]) {
+    this.#repository = repository;
+    this.#base = base;
+    this.#paths = paths;
+  }
+
+  /** A string is the reason why it cannot be, as the rest of a sentence. */
+  static async stage(
+    repository: Repository,
+    base: string | undefined,
+    paths: readonly GitPath[],
+  ): Promise<PrivateCommit | string> {
+    const commit = new PrivateCommit(repository, base, paths);
+    const args = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"];
+    const reason = (await commit.#readHead()) ?? (await commit.#git(args, paths));
+    if (reason === undefined) return commit;
+    commit.dispose();
+    return reason;
+  }
+
+  dispose(): void {
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** The files that really differ from HEAD. */
+  async files(): Promise<readonly CommittedFile[]> {
+    const args = ["diff-index", "--cached", "--name-status", "--no-renames", "-z", await this.#baseTree()];
+    const { stdout } = await this.#run(args);
+    return committedFiles(stdout);
+  }
+
+  /** Statistics, then the patch, at most 32 KiB; says so where it is cut. */
+  async diff(): Promise<string> {
+    const args = ["-c", "core.quotePath=false", "diff", "--cached", ...DIFF_FORMAT, await this.#baseTree(), "--"];
+    const { stdout, cut } = await this.#run(args, {
+      maxOutputBytes: MAX_DIFF_BYTES,
+      mayCut: true,
+    });
+    const text = stdout.toString("utf8");
+    return cut
+      ? `${text}\n[cut here: the diff is longer than ${MAX_DIFF_BYTES / 1024} KiB; the statistics are complete]`
+      : text;
+  }
+
+  /** Makes the commit, with the repository's hooks, and brings the person's index up to date for its files alone. */
+  async commit(message: string, signal: AbortSignal): Promise<CommitResult> {
+    for (let rebuilds = 0; rebuilds <= MAX_REBUILDS; rebuilds++) {
+      const moved = await this.#followHead();
+      if (typeof moved === "string") return { type: "refused", reason: moved };
+      if (this.#paths.length === 0 || (moved && (await this.files()).length === 0)) return { type: "nothing" };
+      if (!(await this.#indexIsFree())) return { type: "refused", reason: "another git process holds the index" };
+      const result = await this.#run([...COMMIT_SETTINGS, "commit", "--file=-", "--cleanup=whitespace"], {
+        input: message,
+        signal,
+      });
+      const sha = / ([0-9a-f]{40,64})\] /.exec(result.stdout.toString("latin1"))?.[1];
+      if (!result.ok || sha === undefined) return { type: "refused", reason: refusal(result.stderr) };
+      if (await this.#isOnBase(sha)) return this.#updateIndex(sha);
+    }
+    return { type: "refused", reason: "the branch keeps moving" };
+  }
+
+  /** Whether the commit stands on the state it was made from. If the branch moved in the last moment, it is taken back. */
+  async #isOnBase(sha: string): Promise<boolean> {
+    const { stdout } = await this.#run(["rev-parse", "--verify", "--quiet", `${sha}^`]);
+    const parent = stdout.toString("latin1").trim();
+    if (parent === (this.#base ?? "")) return true;
+    await this.#run(["update-ref", "HEAD", parent, sha]);
+    return false;
+  }
+
+  /** If the branch has moved on, builds the index again on its new state, without files that others have changed. */
+  async #followHead(): Promise<boolean | string> {
+    const { stdout } = await this.#run(["rev-parse", "--verify", "--quiet", "HEAD"]);
+    const head = stdout.toString("latin1").trim() || undefined;
+    if (head === this.#base) return false;
+    const changed = await pathsBetween(this.#repository, this.#base, head);
+    const staged = await this.#run(["ls-files", "--stage", "-z"]);
+    const entries = new Map(
+      staged.stdout
+        .toString("latin1")
+        .split("\0")
+        .map((entry) => [entry.slice(entry.indexOf("\t") + 1), entry]),
+    );
+    this.#base = head;
+    this.#paths = this.#paths.filter((path) => !changed.has(path));
+    const none = "0".repeat(head?.length ?? 40);
+    const infos = this.#paths.map((path) => entries.get(path) ?? `0 ${none}\t${path}`);
+    const reason = (await this.#readHead()) ?? (await this.#git(["update-index", "-z", "--index-info"], infos));
+    return reason ?? true;
+  }
+
+  #readHead(): Promise<string | undefined> {
+    return this.#git(["read-tree", this.#base ?? "--empty"]);
+  }
+
+  /** What the index is compared to: before the first commit, the tree without files. */
+  async #baseTree(): Promise<string> {
+    if (this.#base !== undefined) return this.#base;
+    const { stdout } = await this.#run(["hash-object", "-t", "tree", "--stdin", "-w"]);
+    return stdout.toString("latin1").trim();
+  }
+
+  async #indexIsFree(): Promise<boolean> {
+    const lock = join(this.#repository.gitDirectory, "index.lock");
+    for (let attempt = 0; existsSync(lock); attempt++) {
+      if (attempt === LOCK_ATTEMPTS) return false;
+      await sleep(LOCK_WAIT_MS);
+    }
+    return true;
+  }
+
+  async #updateIndex(sha: string): Promise<CommitResult> {
+    const args = ["diff-tree", "-r", "-z", "--root", "--no-commit-id", "--name-status", "--no-renames", sha];
+    const { stdout } = await this.#run(args);
+    const paths = namesIn(stdout).map(([, path]) => path);
+    const indexIsStale = !(await resetIndex(this.#repository, paths));
+    return { type: "committed", sha, paths: paths.map(displayPath), indexIsStale };
+  }
+
+  async #git(args: readonly string[], lines: readonly string[] = []): Promise<string | undefined> {
+    const input = Buffer.from(lines.map((line) => `${line}\0`).join(""), "latin1");
+    const { ok, stderr } = await this.#run(args, { input });
+    return ok ? undefined : refusal(stderr);
+  }
+
+  #run(args: readonly string[], options: Parameters<typeof runGit>[2] = {}) {
+    return runGit(this.#repository.atRoot, args, { ...options, indexFile: this.#indexFile });
+  }
+}
+
+/** The same whatever the person's configuration says. */
+const DIFF_FORMAT = [
+  ...["--stat=100,70,40", "--patch", "--find-renames", "--src-prefix=a/", "--dst-prefix=b/"],
+  ...["--no-color", "--no-ext-diff", "--no-textconv"],
+];
+
+/** No guessed identity; no clean-up that goes on behind our back; the whole hash in the answer. */
+const COMMIT_SETTINGS = ["user.useConfigOnly=true", "gc.auto=0", "maintenance.auto=false", "core.abbrev=40"].flatMap(
+  (setting) => ["-c", setting],
+);
+
+/**
+ * Makes the person's index agree with HEAD for these paths; what they have staged of other files stays staged. False if
+ * another git process held the index all the time.
+ */
+export async function resetIndex({ atRoot }: Repository, paths: readonly GitPath[]): Promise<boolean> {
+  const args = ["--literal-pathspecs", "reset", "--quiet", "--pathspec-from-file=-", "--pathspec-file-nul"];
+  const input = Buffer.from(paths.join("\0"), "latin1");
+  for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+    if ((await runGit(atRoot, args, { input })).ok) return true;
+    await sleep(LOCK_WAIT_MS);
+  }
+  return false;
+}
+
+function refusal(stderr: string): string {
+  return `git refused: ${lastLine(stderr) || "it gave no reason"}`;
+}
+
+function namesIn(nameStatus: Buffer): [string, GitPath][] {
+  const fields = nameStatus.toString("latin1").split("\0");
+  const names: [string, GitPath][] = [];
+  for (let index = 0; index + 1 < fields.length; index += 2) names.push([fields[index] ?? "", fields[index + 1] ?? ""]);
+  return names;
+}
+
+const KINDS: Readonly<Record<string, ChangeKind>> = { A: "added", D: "deleted" };
+
+function committedFiles(nameStatus: Buffer): CommittedFile[] {
+  return namesIn(nameStatus).map(([status, path]) => ({ path: displayPath(path), kind: KINDS[status] ?? "modified" }));
+}
