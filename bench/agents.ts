@@ -20,7 +20,7 @@ const FROM_SOURCE = "loom (launcher, from source)";
 
 /** Measures the agents side by side, prints the tables and keeps them. 0 if every bar that could be judged was met, else 1. */
 export async function benchAgents(options: Options): Promise<number> {
-  installPeers();
+  if (options.only.some((name) => name !== "loom")) installPeers();
   const subjects = [loom(), codex(), pi(), opencode()].filter((subject) => subject !== undefined);
   const wanted = subjects.filter(({ name }) => options.only.includes(name));
   if (!wanted.some(({ name }) => name === "loom"))
@@ -74,10 +74,11 @@ async function startUp(entrants: readonly Entrant[], rounds: number, measurement
   const bareNode = { file: process.execPath, args: ["-e", "0"], env: environment(place), cwd: place.workspace };
   const contenders = entrants.flatMap((entrant) => {
     const { name, flag } = entrant.subject;
-    const own = { name, version: flag(entrant.place, "--version"), help: flag(entrant.place, "--help") };
+    const { slow } = entrant;
+    const own = { slow, name, version: flag(entrant.place, "--version"), help: flag(entrant.place, "--help") };
     if (name !== "loom") return [own];
     const source = (text: string) => loomFromSource(entrant.place, text);
-    return [own, { name: FROM_SOURCE, version: source("--version"), help: source("--help") }];
+    return [own, { slow, name: FROM_SOURCE, version: source("--version"), help: source("--help") }];
   });
   await measureStartUp(bareNode, contenders, rounds, measurements);
 }

@@ -1,9 +1,9 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import type { JsonObject } from "@loom/core";
 import {
-  callTool,
+  callTools,
   type NormalizedRequest,
+  pickCommandTool,
   type RecordedRequest,
   type Reply,
   say,
@@ -39,8 +39,6 @@ export const DELTA = "twelve bytes";
 
 // A provider sends a few events a packet; one write for each would measure the kernel's merging instead.
 const EVENTS_PER_WRITE = 10;
-
-const SHELL_TOOLS = ["bash", "exec_command", "shell_command", "shell"];
 
 type Times = { startedAt: number; finishedAt: number };
 
@@ -81,18 +79,8 @@ export async function startBenchModel(): Promise<BenchModel> {
 }
 
 function answer(request: NormalizedRequest, { toolTurns, deltas }: Scenario): Reply {
-  const shell = request.tools.find((tool) => SHELL_TOOLS.includes(tool.name));
-  if (shell === undefined) return say("Bench");
-  if (request.toolResults.length < toolTurns) {
-    return callTool(shell.name, shellInput(shell.inputSchema), { text: "Running it." });
-  }
+  const call = pickCommandTool(request.tools, SHELL_COMMAND);
+  if (call === undefined) return say("Bench");
+  if (request.toolResults.length < toolTurns) return callTools([call], { text: "Running it." });
   return say(DELTA.repeat(deltas), { delivery: { deltas, eventsPerWrite: EVENTS_PER_WRITE } });
-}
-
-/** The command under the name the agent's own schema gives it, with what else the schema insists on. */
-function shellInput(schema: JsonObject): JsonObject {
-  const required = Array.isArray(schema.required) ? schema.required : [];
-  const input: Record<string, string> = { [required.includes("cmd") ? "cmd" : "command"]: SHELL_COMMAND };
-  if (required.includes("description")) input.description = "Does nothing";
-  return input;
 }

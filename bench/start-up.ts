@@ -1,9 +1,14 @@
 import type { Command } from "./command.ts";
 import type { Measurements } from "./measurements.ts";
-import { interleave } from "./statistics.ts";
+import { eachRound } from "./statistics.ts";
 import { timedRun } from "./timed-run.ts";
 
-export type Contender = { readonly name: string; readonly version: Command; readonly help: Command };
+export type Contender = {
+  readonly name: string;
+  readonly version: Command;
+  readonly help: Command;
+  readonly slow: boolean;
+};
 
 // The clock has steps of a millisecond: a quick program is run several times in one measurement.
 const MEASURED_SECONDS = 0.2;
@@ -23,8 +28,8 @@ export async function measureStartUp(
     repeats.set(command, Math.max(1, Math.min(MOST_REPEATS, Math.round(MEASURED_SECONDS / wall))));
   }
   const cpuMs = async (command: Command) => (await timedRun(command, { repeat: repeats.get(command) ?? 1 })).cpu * 1000;
-  const node: Contender = { name: "node", version: bareNode, help: bareNode };
-  await interleave([node, ...contenders], rounds, async ({ name, version, help }) => {
+  const node: Contender = { name: "node", version: bareNode, help: bareNode, slow: false };
+  await eachRound([node, ...contenders], rounds, async ({ name, version, help }) => {
     measurements.add("version_cpu", name, await cpuMs(version));
     measurements.add("help_cpu", name, await cpuMs(help));
   });

@@ -31,3 +31,14 @@ export async function interleave<T>(
     }
   }
 }
+
+/** Interleaved rounds in which slow candidates take part in the first quarter only. */
+export async function eachRound<T extends { readonly slow: boolean }>(
+  entrants: readonly T[],
+  rounds: number,
+  measure: (entrant: T) => Promise<void>,
+): Promise<void> {
+  await interleave(entrants, rounds, async (entrant, round) => {
+    if (!entrant.slow || round < Math.ceil(rounds / 4)) await measure(entrant);
+  });
+}

@@ -3,12 +3,12 @@ import { RunFailed } from "./command.ts";
 import type { Measurements } from "./measurements.ts";
 import { memoryRun } from "./memory-run.ts";
 import { type BenchModel, DELTA, type Exchange, type Scenario, SHELL_COMMAND } from "./model.ts";
-import { interleave, median } from "./statistics.ts";
+import { eachRound, median } from "./statistics.ts";
 import type { Place, Subject } from "./subject.ts";
 import { type Timing, timedRun } from "./timed-run.ts";
 
-/** An agent in its place. `mostRounds` keeps one that takes seconds a run from taking the whole time of the bench. */
-export type Entrant = { readonly subject: Subject; readonly place: Place; readonly mostRounds: number };
+/** An agent in its place. A slow one runs in a quarter of the rounds: it would take most of the bench's time. */
+export type Entrant = { readonly subject: Subject; readonly place: Place; readonly slow: boolean };
 
 export type TurnOptions = {
   readonly entrants: readonly Entrant[];
@@ -21,7 +21,6 @@ const FEW_DELTAS = 8;
 const MANY_DELTAS = 10_000;
 const MANY_TURNS = 20;
 const SLOW_SECONDS = 2.5;
-const ROUNDS_OF_SLOW = 3;
 const PROMPT = "Run the command and say what it printed.";
 
 /** One tool call and a final text: wall and CPU time, time to the first request and its size. */
@@ -79,7 +78,7 @@ export async function measureMemory({ entrants, model, measurements, rounds }: T
 export async function enter(subject: Subject, place: Place, model: BenchModel): Promise<Entrant> {
   subject.prepare(place);
   const { timing } = await run(subject, place, model, { toolTurns: 1, deltas: FEW_DELTAS });
-  return { subject, place, mostRounds: timing.wall > SLOW_SECONDS ? ROUNDS_OF_SLOW : Number.POSITIVE_INFINITY };
+  return { subject, place, slow: timing.wall > SLOW_SECONDS };
 }
 
 type Run = { readonly timing: Timing; readonly exchanges: readonly Exchange[] };
@@ -96,16 +95,6 @@ async function run(subject: Subject, place: Place, model: BenchModel, scenario: 
     throw new RunFailed(command, "It did not print the model's answer", timing.stdout);
   }
   return { timing, exchanges };
-}
-
-async function eachRound(
-  entrants: readonly Entrant[],
-  rounds: number,
-  measure: (entrant: Entrant) => Promise<void>,
-): Promise<void> {
-  await interleave(entrants, rounds, async (entrant, round) => {
-    if (round < entrant.mostRounds) await measure(entrant);
-  });
 }
 
 function gaps(exchanges: readonly Exchange[]): readonly number[] {
