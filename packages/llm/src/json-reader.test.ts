@@ -1,5 +1,15 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { asArray, asCount, asObject, asText, MAX_JSON_DEPTH, parseJson, parseJsonObject } from "./json-reader.ts";
+import {
+  asArray,
+  asCount,
+  asObject,
+  asText,
+  MAX_JSON_DEPTH,
+  parseJson,
+  parseJsonObject,
+  plainString,
+} from "./json-reader.ts";
 import { toolInputText, toolUseFromText } from "./tool-input.ts";
 
 test("a text that is no JSON has no value", () => {
@@ -37,4 +47,18 @@ test("the text of a call's arguments comes back as it was, or as the same JSON",
   for (const text of ['{"a":1}', "{}", '{"a"', "[]"])
     expect(toolInputText(toolUseFromText("id", "bash", text))).toBe(text);
   expect(toolInputText(toolUseFromText("id", "bash", ""))).toBe("{}");
+});
+
+test("the short way to a string gives what the parser gives, or nothing", () => {
+  const start = '{"text":"';
+  const text = fc.oneof(fc.string({ unit: "grapheme" }), fc.constantFrom('"', "\\", "\n", '"}', "é😀", ""));
+  fc.assert(
+    fc.property(text, fc.constantFrom("", "  ", "\n", "}", ",", '"'), (value, after) => {
+      const json = JSON.stringify({ text: value }) + after;
+      const found = plainString(json, start.length, "}");
+      const escaped = JSON.stringify(value) !== `"${value}"`;
+      expect(found).toBe(escaped || after.trim() !== "" ? undefined : value);
+    }),
+  );
+  for (const cut of ["", start, `${start}a`, `${start}a"`]) expect(plainString(cut, start.length, "}")).toBeUndefined();
 });

@@ -38,6 +38,18 @@ export function asCount(value: JsonValue | undefined): number | undefined {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 
+/**
+ * The content of the JSON string that begins at `start`, if it has no escapes and nothing but `tail` and blanks follow its
+ * closing quote; `undefined` otherwise, also for any text that is no JSON. For the one event that comes by the thousand.
+ */
+export function plainString(json: string, start: number, tail: string): string | undefined {
+  const end = json.indexOf('"', start);
+  const rest = end + 1 + tail.length;
+  if (end === -1 || !json.startsWith(tail, end + 1) || json.indexOf("\\", start) !== -1) return undefined;
+  if (rest < json.length && json.slice(rest).trim() !== "") return undefined;
+  return json.slice(start, end);
+}
+
 function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,9 +1,9 @@
 import { type LlmEvent, NO_USAGE } from "@loom/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { failure, stream } from "./arbitrary.testkit.ts";
+import { failure, stream } from "./arbitrary.testing.ts";
 import { loomEvents } from "./loom-events.ts";
-import { bytesOf, splits } from "./wire.testkit.ts";
+import { bytesOf, splits } from "./wire.testing.ts";
 
 function decode(...chunks: readonly Uint8Array[]): LlmEvent[] {
   const decoder = loomEvents.decoder();

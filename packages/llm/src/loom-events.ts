@@ -1,6 +1,6 @@
 import type { LlmEvent, LlmFailure } from "@loom/core";
 import type { LlmStreamDecoder } from "./codec.ts";
-import { parseJson } from "./json-reader.ts";
+import { parseJson, plainString } from "./json-reader.ts";
 import { readLoomEvent } from "./loom-event-shape.ts";
 import { SseDecoder, type SseEvent } from "./sse.ts";
 
@@ -37,14 +37,12 @@ function encodeLoomEvents(events: readonly LlmEvent[]): string {
   return text;
 }
 
-const TEXT_START = '{"type":"text_delta","text":"';
+const TEXT_DELTA = '{"type":"text_delta","text":"';
 
-/** A text delta as `encodeLoomEvents` writes it, if the text needs no unescaping: most of a stream, at half the price. */
-function readPlainText(data: string): LlmEvent | undefined {
-  if (!data.startsWith(TEXT_START)) return undefined;
-  const end = data.indexOf('"', TEXT_START.length);
-  if (end !== data.length - 2 || data.at(-1) !== "}" || data.indexOf("\\") !== -1) return undefined;
-  return { type: "text_delta", text: data.slice(TEXT_START.length, end) };
+/** A text delta as it is encoded above: most of a stream, at half the price. */
+function readTextDelta(data: string): LlmEvent | undefined {
+  const text = data.startsWith(TEXT_DELTA) ? plainString(data, TEXT_DELTA.length, "}") : undefined;
+  return text === undefined ? undefined : { type: "text_delta", text };
 }
 
 class LoomEventDecoder implements LlmStreamDecoder {
@@ -69,7 +67,7 @@ class LoomEventDecoder implements LlmStreamDecoder {
   }
 
   #read({ data }: SseEvent, events: LlmEvent[]): void {
-    const event = readPlainText(data) ?? readLoomEvent(parseJson(data));
+    const event = readTextDelta(data) ?? readLoomEvent(parseJson(data));
     if (event === "unknown") return;
     if (event === "malformed") {
       this.#end(FOREIGN, events);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SseDecoder, type SseEvent } from "./sse.ts";
-import { bytesOf, splits } from "./wire.testkit.ts";
+import { bytesOf, splits } from "./wire.testing.ts";
 
 function decode(
   chunks: readonly Uint8Array[],

@@ -1,7 +1,7 @@
 import type { LlmRequest, Message } from "@loom/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { jsonObject, response, words } from "../arbitrary.testkit.ts";
+import { jsonObject, response, words } from "../arbitrary.testing.ts";
 import { anthropicMessages } from "./codec.ts";
 
 const BARE: LlmRequest = { model: "claude-test", system: "", messages: [], tools: [], maxTokens: 100 };

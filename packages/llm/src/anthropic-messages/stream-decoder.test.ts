@@ -1,7 +1,7 @@
 import type { LlmEvent } from "@loom/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { bytesOf, splits } from "../wire.testkit.ts";
+import { bytesOf, splits } from "../wire.testing.ts";
 import { anthropicMessages } from "./codec.ts";
 import {
   answerOf,
@@ -16,7 +16,7 @@ import {
   text,
   tool,
   wire,
-} from "./messages.testkit.ts";
+} from "./messages.testing.ts";
 
 const WHOLE = start() + text(0, "Hello", ", world") + reason("end_turn") + STOP;
 

@@ -2,9 +2,9 @@ import type { AssistantContent, LlmEvent, LlmResponse } from "@loom/core";
 import { NO_USAGE } from "@loom/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { failure, response, stream } from "../arbitrary.testkit.ts";
+import { failure, response, stream } from "../arbitrary.testing.ts";
 import { anthropicMessages } from "./codec.ts";
-import { decode } from "./messages.testkit.ts";
+import { decode } from "./messages.testing.ts";
 
 const COMPLETED: LlmResponse = {
   message: { role: "assistant", content: [] },

@@ -1,5 +1,5 @@
 import type { JsonValue, LlmEvent, LlmResponse } from "@loom/core";
-import { bytesOf } from "../wire.testkit.ts";
+import { bytesOf } from "../wire.testing.ts";
 import { openAiChat } from "./codec.ts";
 
 /** A stream of `data:` events; strings go in as they are. */

@@ -2,7 +2,7 @@ import type { AssistantContent, JsonObject, LlmEvent, LlmRequest, Message, UserC
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { toolUseFromText } from "../tool-input.ts";
-import { bytesOf, splits } from "../wire.testkit.ts";
+import { bytesOf, splits } from "../wire.testing.ts";
 import { calls, chunk, decode, stream, usageChunk } from "./chat.testing.ts";
 import { openAiChat, openAiChatCodec } from "./codec.ts";
 

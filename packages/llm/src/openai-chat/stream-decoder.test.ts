@@ -1,6 +1,6 @@
 import { type LlmEvent, NO_USAGE } from "@loom/core";
 import { describe, expect, test } from "vitest";
-import { bytesOf } from "../wire.testkit.ts";
+import { bytesOf } from "../wire.testing.ts";
 import { answerOf, calls, chunk, decode, stream, usageChunk } from "./chat.testing.ts";
 import { openAiChat } from "./codec.ts";
 

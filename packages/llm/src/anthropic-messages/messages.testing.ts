@@ -1,5 +1,5 @@
 import type { AssistantContent, JsonObject, LlmEvent, LlmResponse } from "@loom/core";
-import { bytesOf } from "../wire.testkit.ts";
+import { bytesOf } from "../wire.testing.ts";
 import { anthropicMessages } from "./codec.ts";
 
 /** One event as the provider writes it. */
