@@ -4,14 +4,14 @@ import type { JsonObject, JsonValue } from "@loom/core";
 export const MAX_JSON_DEPTH = 512;
 
 /** The value of a JSON text (RFC 8259); `undefined` where it is none, or is nested too deeply. Never throws. */
-export function parseJson(text: string): JsonValue | undefined {
+export function parseJson(text: string, maxDepth = MAX_JSON_DEPTH): JsonValue | undefined {
   let value: JsonValue;
   try {
     value = JSON.parse(text);
   } catch {
     return undefined;
   }
-  return text.length > MAX_JSON_DEPTH && isDeeperThan(MAX_JSON_DEPTH, value) ? undefined : value;
+  return text.length > maxDepth && isDeeperThan(maxDepth, value) ? undefined : value;
 }
 
 /** Like `parseJson`, for a text that has to be an object. */

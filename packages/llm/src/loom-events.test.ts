@@ -2,7 +2,9 @@ import { type LlmEvent, NO_USAGE } from "@loom/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { failure, stream } from "./arbitrary.testing.ts";
+import { MAX_JSON_DEPTH } from "./json-reader.ts";
 import { loomEvents } from "./loom-events.ts";
+import { toolUseFromText } from "./tool-input.ts";
 import { bytesOf, splits } from "./wire.testing.ts";
 
 function decode(...chunks: readonly Uint8Array[]): LlmEvent[] {
@@ -10,7 +12,7 @@ function decode(...chunks: readonly Uint8Array[]): LlmEvent[] {
   return [...chunks.flatMap((chunk) => decoder.push(chunk)), ...decoder.end()];
 }
 
-const COMPLETED: LlmEvent = {
+const COMPLETED: Extract<LlmEvent, { type: "completed" }> = {
   type: "completed",
   response: {
     message: { role: "assistant", content: [{ type: "tool_use", id: "a", name: "bash", input: { n: 1 } }] },
@@ -43,6 +45,15 @@ describe("what is encoded comes out the same", () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  test("the deepest tool input that a provider's codec lets through too", () => {
+    const text = `${'{"a":'.repeat(MAX_JSON_DEPTH)}1${"}".repeat(MAX_JSON_DEPTH)}`;
+    const call = toolUseFromText("a", "bash", text);
+    expect(call.malformedInput).toBeUndefined();
+    const message = { role: "assistant", content: [call] } as const;
+    const events: LlmEvent[] = [{ type: "completed", response: { ...COMPLETED.response, message } }];
+    expect(decode(bytesOf(loomEvents.encode(events)))).toEqual(events);
   });
 
   test("half a character of a delta too", () => {

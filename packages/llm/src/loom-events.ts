@@ -1,6 +1,6 @@
 import type { LlmEvent, LlmFailure } from "@loom/core";
 import type { LlmStreamDecoder } from "./codec.ts";
-import { parseJson, plainString } from "./json-reader.ts";
+import { MAX_JSON_DEPTH, parseJson, plainString } from "./json-reader.ts";
 import { readLoomEvent } from "./loom-event-shape.ts";
 import { SseDecoder, type SseEvent } from "./sse.ts";
 
@@ -37,6 +37,9 @@ function encodeLoomEvents(events: readonly LlmEvent[]): string {
   return text;
 }
 
+/** A tool's input may be as deep as JSON may be, and lies a few levels deep in its event. */
+const MAX_EVENT_DEPTH = MAX_JSON_DEPTH + 16;
+
 const TEXT_DELTA = '{"type":"text_delta","text":"';
 
 /** A text delta as it is encoded above: most of a stream, at half the price. */
@@ -67,7 +70,7 @@ class LoomEventDecoder implements LlmStreamDecoder {
   }
 
   #read({ data }: SseEvent, events: LlmEvent[]): void {
-    const event = readTextDelta(data) ?? readLoomEvent(parseJson(data));
+    const event = readTextDelta(data) ?? readLoomEvent(parseJson(data, MAX_EVENT_DEPTH));
     if (event === "unknown") return;
     if (event === "malformed") {
       this.#end(FOREIGN, events);
