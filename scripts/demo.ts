@@ -35,6 +35,8 @@ const workspace = await mkdtemp(join(tmpdir(), "loom-demo-"));
 const ownModel = OWN_MODEL.some((name) => (process.env[name] ?? "") !== "");
 const scripted = ownModel ? undefined : await startScriptedModel({ script: demoScript });
 let passed = false;
+/** Whether the model's text stands on a line that has not ended yet. */
+let lineIsOpen = false;
 try {
   await createDemoRepository(workspace);
   console.log(`Repository  ${workspace}`);
@@ -86,8 +88,6 @@ async function runAgent(scriptedUrl: string | undefined): Promise<Result | undef
   process.off("SIGINT", stop);
   return result;
 }
-
-let lineIsOpen = false;
 
 function show(update: { readonly type: string; readonly [key: string]: unknown }) {
   if (update.type === "text_delta") {
