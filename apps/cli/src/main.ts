@@ -1,6 +1,9 @@
 import { COMMANDS } from "./command-line/commands.ts";
+import { helpText } from "./command-line/help.ts";
 import { parseCommandLine } from "./command-line/parse.ts";
 import { CliError, exitCodeOf } from "./exit-codes.ts";
+import { printAtOnce } from "./output/print-at-once.ts";
+import { versionLine } from "./version.ts";
 
 /**
  * The `loom` process. Help and version are answered here, where next to nothing is loaded; everything else is one
@@ -11,15 +14,16 @@ async function main(words: readonly string[]): Promise<number> {
   const invocation = parseCommandLine(asked, COMMANDS);
   const { command } = invocation;
   if (invocation.flags.has("--help")) {
-    const { helpText } = await import("./command-line/help.ts");
-    process.stdout.write(helpText(command, COMMANDS));
+    printAtOnce(helpText(command, COMMANDS));
     return exitCodeOf("ok");
   }
   if (invocation.flags.has("--version")) {
-    const { versionLine } = await import("./version.ts");
-    process.stdout.write(`${versionLine()}\n`);
+    printAtOnce(`${versionLine()}\n`);
     return exitCodeOf("ok");
   }
+  // A reader that goes away (`loom list | head -1`) ends the process quietly; a conversation says more.
+  process.stdout.on("error", () => process.exit(exitCodeOf("output_closed")));
+  process.stderr.on("error", () => undefined);
   const { run } = await command.load();
   return run(invocation);
 }

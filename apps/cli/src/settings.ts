@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import {
   type ConfigLocations,
@@ -18,7 +18,7 @@ const SYSTEM_FILE = "/etc/loom/config.toml";
 export type Settings = {
   readonly config: LoomConfig;
   readonly directories: LoomDirectories;
-  /** Absolute; exists. */
+  /** Absolute, links resolved; exists. */
   readonly workspace: string;
 };
 
@@ -53,7 +53,7 @@ function workspaceOf(invocation: Invocation): string {
   const flag = textOf(invocation, "--workspace");
   const named = flag ?? process.env.LOOM_WORKSPACE;
   const path = named === undefined || named === "" ? process.cwd() : isAbsolute(named) ? named : resolve(named);
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return realpathSync(path);
   throw new CliError(
     "usage",
     `The workspace ${path} is not a directory: correct ${flag === undefined ? "LOOM_WORKSPACE" : "--workspace"}.`,

@@ -1,7 +1,7 @@
 import type { Invocation } from "./command-line/specification.ts";
-import type { ThreadChoice } from "./conversation.ts";
 import { CliError } from "./exit-codes.ts";
 import { textOf } from "./settings.ts";
+import type { ThreadChoice } from "./thread-access.ts";
 
 /** Flags that mean something only together with -p. */
 const HEADLESS_ONLY = ["--output-format", "--timeout"];

@@ -36,7 +36,7 @@ function verify(file: string): Verdict {
   for (const [index, run] of runs.entries()) {
     const result = replay(run);
     steps += result.steps;
-    compared += run.entries.slice(0, result.steps).filter((entry) => entry.then !== undefined).length;
+    compared += run.entries.slice(0, result.steps).filter((entry) => entry.trace !== undefined).length;
     if (result.mismatch === undefined) continue;
     const { index: record, recorded, replayed } = result.mismatch;
     const event = run.entries[record]?.event.type ?? "";

@@ -22,6 +22,6 @@ export async function readPrompt(flag: string, signal: AbortSignal): Promise<Pro
   const { text, cut } = await readPipedContext(signal);
   const input: UserInput = [{ type: "text", text: flag }];
   if (text.trim() === "") return { input };
-  const context = { type: "text", text: `<standard_input>\n${text}\n</standard_input>` } as const;
+  const context = { type: "text", text: `<standard_input>\n${text.trimEnd()}\n</standard_input>` } as const;
   return { input: [...input, context], ...(cut === undefined ? {} : { notice: cut }) };
 }

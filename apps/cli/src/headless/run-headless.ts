@@ -1,11 +1,14 @@
+import type { SessionUpdate } from "@loom/agent";
 import type { Invocation } from "../command-line/specification.ts";
 import { connect } from "../connection.ts";
-import { openConversation, type ThreadChoice } from "../conversation.ts";
+import { openConversation } from "../conversation.ts";
+import { splitEnvironment } from "../environment.ts";
 import { exitCodeOf } from "../exit-codes.ts";
 import { describeFailure } from "../failure.ts";
 import { StandardOutput } from "../output/standard-output.ts";
 import { RunStop } from "../run-stop.ts";
 import { loadSettings, textOf } from "../settings.ts";
+import type { ThreadChoice } from "../thread-access.ts";
 import { versionFacts } from "../version.ts";
 import { createFormat, type RunFormat } from "./formats.ts";
 import { readPrompt } from "./prompt.ts";
@@ -46,15 +49,16 @@ async function runTurn(
 ): Promise<RunReport> {
   const settings = await loadSettings(invocation);
   stop.onDeadline(settings.config.get("limits.run_timeout_seconds"));
+  const { withKeys, forChildren } = splitEnvironment();
   const { signal } = stop;
   const reading = readPrompt(textOf(invocation, "--prompt") ?? "", signal);
   // Looked at below; a prompt that fails while the connection is being made must not count as unhandled.
   reading.catch(() => undefined);
-  const connection = await connect(settings, { signal });
+  const connection = await connect(settings, withKeys);
   try {
     const { input, notice } = await reading;
-    const update = format.update.bind(format);
-    const conversation = await openConversation({ settings, connection, choice, onUpdate: update, signal });
+    const onUpdate = (update: SessionUpdate) => format.update(update);
+    const conversation = openConversation({ settings, connection, choice, environment: forChildren, onUpdate, signal });
     const { session, agentSettings } = conversation;
     format.started({
       threadId: session.threadId,
@@ -64,10 +68,10 @@ async function runTurn(
       version: versionFacts().version,
     });
     for (const text of [...conversation.notices, ...(notice === undefined ? [] : [notice])]) {
-      update({ type: "notice", text });
+      onUpdate({ type: "notice", text });
     }
     const result = await session.send(input);
-    const end = await session.shutdown();
+    const end = await conversation.close();
     const durationMs = Math.round(performance.now());
     return reportRun({ threadId: session.threadId, result, end, stop: stop.reason, durationMs });
   } finally {

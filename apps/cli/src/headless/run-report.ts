@@ -14,7 +14,7 @@ export type RunReport = {
   readonly exit: ExitName;
   /** Text of the last answer. */
   readonly text: string;
-  /** Model requests that were answered. */
+  /** Answers of the model in this turn. */
   readonly turns: number;
   readonly toolCalls: number;
   readonly usage: Usage;
@@ -44,7 +44,7 @@ export function reportRun(ended: {
     exitCode: exitCodeOf(exit),
     exit,
     text: result.text,
-    turns: result.requests,
+    turns: result.turns,
     toolCalls: result.toolCalls,
     usage: result.usage,
     costMicroUsd: result.costMicroUsd,

@@ -12,6 +12,7 @@ export class StandardOutput {
 
   constructor(onClosed: () => void) {
     this.#onClosed = onClosed;
+    process.stdout.removeAllListeners("error");
     process.stdout.on("error", () => this.#close());
   }
 
@@ -19,6 +20,11 @@ export class StandardOutput {
     if (this.#closed || text === "") return;
     this.#waiting.push(text);
     if (this.#waiting.length === 1) queueMicrotask(() => this.#send());
+  }
+
+  /** Hands on now what was written, before something else writes to the same terminal. */
+  push(): void {
+    this.#send();
   }
 
   /** Resolves when everything is written or nobody reads any more; waits no longer than `timeoutMs`. */

@@ -1,13 +1,15 @@
 import type { SessionUpdate } from "@loom/agent";
 import type { Invocation } from "../command-line/specification.ts";
 import { type Connection, connect } from "../connection.ts";
-import { type Conversation, openConversation, type ThreadChoice } from "../conversation.ts";
+import { type Conversation, openConversation } from "../conversation.ts";
+import { splitEnvironment } from "../environment.ts";
 import { type ExitName, exitCodeOf } from "../exit-codes.ts";
 import { describeFailure } from "../failure.ts";
 import { StandardOutput } from "../output/standard-output.ts";
 import { terminalText } from "../output/terminal-text.ts";
 import { RunStop } from "../run-stop.ts";
 import { loadSettings, type Settings } from "../settings.ts";
+import type { ThreadChoice } from "../thread-access.ts";
 import { LineInput } from "./line-input.ts";
 import { Screen } from "./screen.ts";
 
@@ -27,10 +29,11 @@ export async function runRepl(invocation: Invocation, choice: ThreadChoice): Pro
   const settings = await loadSettings(invocation);
   const output = new StandardOutput(() => stop.stop({ exit: "output_closed", message: "The terminal is gone." }));
   const screen = new Screen(output, process.env);
-  const connection = await connect(settings, { signal: stop.signal });
+  const { withKeys, forChildren } = splitEnvironment();
+  const connection = await connect(settings, withKeys);
   let exit: ExitName;
   try {
-    exit = await new Repl({ settings, connection, screen, stop }).run(choice);
+    exit = await new Repl({ settings, connection, environment: forChildren, screen, stop }).run(choice);
   } catch (error) {
     const failure = await describeFailure(error);
     screen.problem(failure.message);
@@ -44,6 +47,7 @@ export async function runRepl(invocation: Invocation, choice: ThreadChoice): Pro
 type Parts = {
   readonly settings: Settings;
   readonly connection: Connection;
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly screen: Screen;
   readonly stop: RunStop;
 };
@@ -80,18 +84,18 @@ class Repl {
     }
     stop.signal.addEventListener("abort", () => this.#leave(stop.reason?.exit ?? "failed"));
     screen.aside(`Loom in ${terminalText(settings.workspace)}; /help for help.`);
-    await this.#open(choice);
-    this.#input.prompt();
+    this.#open(choice);
+    this.#prompt();
     const exit = await this.#left;
     this.#input.close();
     return this.#save(exit);
   }
 
-  async #open(choice: ThreadChoice, model?: string): Promise<void> {
-    const { settings, connection, screen, stop } = this.#parts;
+  #open(choice: ThreadChoice, model?: string): void {
+    const { settings, connection, environment, screen, stop } = this.#parts;
     const onUpdate = (update: SessionUpdate) => this.#onUpdate(update);
-    const options = { settings, connection, choice, onUpdate, signal: stop.signal };
-    const conversation = await openConversation(model === undefined ? options : { ...options, model });
+    const options = { settings, connection, choice, environment, onUpdate, signal: stop.signal };
+    const conversation = openConversation(model === undefined ? options : { ...options, model });
     this.#conversation = conversation;
     for (const notice of conversation.notices) screen.aside(`  ${terminalText(notice)}`);
   }
@@ -99,7 +103,12 @@ class Repl {
   #onUpdate(update: SessionUpdate): void {
     this.#parts.screen.update(update);
     // The machine goes on by itself where input was waiting.
-    if (update.type === "turn_ended") setImmediate(() => this.#isResting() && this.#input.prompt());
+    if (update.type === "turn_ended") setImmediate(() => this.#isResting() && this.#prompt());
+  }
+
+  #prompt(): void {
+    this.#parts.screen.push();
+    this.#input.prompt();
   }
 
   #isResting(): boolean {
@@ -110,7 +119,7 @@ class Repl {
     this.#interrupted = false;
     const [word = "", ...rest] = text.split(/\s+/);
     try {
-      if (text === "") this.#input.prompt();
+      if (text === "") this.#prompt();
       else if (word === "/exit" || word === "/quit") this.#leave("ok");
       else if (word === "/help") this.#say(HELP);
       else if (word === "/model") await this.#onModel(rest.join(" "));
@@ -118,13 +127,13 @@ class Repl {
       else void this.#conversation?.session.send([{ type: "text", text }]);
     } catch (error) {
       this.#parts.screen.problem((await describeFailure(error)).message);
-      this.#input.prompt();
+      this.#prompt();
     }
   }
 
   #say(text: string): void {
     this.#parts.screen.aside(text);
-    this.#input.prompt();
+    this.#prompt();
   }
 
   async #onModel(name: string): Promise<void> {
@@ -132,16 +141,19 @@ class Repl {
     if (conversation === undefined) return;
     if (name === "") return this.#say(await this.#models(conversation.agentSettings.model));
     if (!this.#isResting()) return this.#say("The agent is working: change the model when it is done.");
-    this.#conversation = undefined;
-    await conversation.session.shutdown();
-    await this.#open(conversation.choiceToGoOn(), name);
+    const { threadId } = conversation.session;
+    await conversation.close();
+    const begun = conversation.hasBegun() && threadId !== undefined;
+    this.#open(begun ? { type: "named", text: threadId } : { type: "new" }, name);
     this.#say(`The model is now ${terminalText(name)}.`);
   }
 
   async #models(current: string): Promise<string> {
     const { providers } = await this.#parts.connection.client.models({ signal: AbortSignal.timeout(10_000) });
     const rows = providers.map(({ name, configured, defaultModel, fastModel }) =>
-      configured ? `  ${name}: default ${defaultModel}, fast ${fastModel}` : `  ${name}: not set up`,
+      configured
+        ? `  ${name}: default ${defaultModel ?? "not known"}, fast ${fastModel ?? "not known"}`
+        : `  ${name}: not set up`,
     );
     return terminalText([`The model is ${current}.`, ...rows].join("\n"));
   }
@@ -157,7 +169,7 @@ class Repl {
     const conversation = this.#conversation;
     if (conversation === undefined) return exit;
     const { screen } = this.#parts;
-    const end = await conversation.session.shutdown();
+    const end = await conversation.close();
     if (end.unsaved !== undefined) {
       screen.problem(end.unsaved.message);
       return exit === "ok" ? "not_saved" : exit;

@@ -43,6 +43,11 @@ export class Screen {
     }
   }
 
+  /** Shows now what was said, before the prompt comes. */
+  push(): void {
+    this.#output.push();
+  }
+
   /** One line about the conversation, not of it. */
   aside(line: string): void {
     this.#line(line, DIM);
