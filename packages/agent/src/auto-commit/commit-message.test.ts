@@ -23,6 +23,7 @@ describe("a message of the model", () => {
   test("has a subject of 72 characters at most, cut between words", () => {
     expect(cleanMessage(`feat: ${"word ".repeat(30)}`)).toBe(`feat: ${"word ".repeat(13).trimEnd()}`);
     expect(cleanMessage(`feat: ${"x".repeat(100)}`)).toHaveLength(72);
+    expect(cleanMessage(`feat(${"s".repeat(40)}): ${"x".repeat(100)}`)).toHaveLength(72);
   });
 
   test("is one clean subject line and a short body, whatever the model says", () => {

@@ -54,7 +54,7 @@ export async function askForMessage(request: MessageRequest): Promise<string | u
   return message;
 }
 
-const CONVENTIONAL = /^[a-z]+(\([^()]{1,40}\))?!?: \S/;
+const CONVENTIONAL = /^[a-z]{1,12}(\([^()]{1,40}\))?!?: \S/;
 /** A model must not sign for anybody, nor tell a server to skip its checks. */
 const NOT_ITS_BUSINESS = /^[A-Za-z][\w-]*-by:|\[(skip ci|ci skip|no ci|skip actions)\]/i;
 
@@ -68,7 +68,9 @@ export function cleanMessage(text: string): string | undefined {
   const start = lines.findIndex((line) => CONVENTIONAL.test(bare(line)));
   const found = lines[start];
   if (found === undefined) return undefined;
-  const subject = shorten(bare(found).replace(/\.$/, ""), MAX_SUBJECT);
+  const whole = bare(found).replace(/\.$/, "");
+  const short = shorten(whole, MAX_SUBJECT);
+  const subject = CONVENTIONAL.test(short) ? short : whole.slice(0, MAX_SUBJECT).trimEnd().toWellFormed();
   const body = lines
     .slice(start + 1)
     .filter((line) => line.trim() !== "")
@@ -114,7 +116,7 @@ export function messageFromPaths(files: readonly CommittedFile[]): string {
 const VERBS: Readonly<Record<ChangeKind, string>> = { added: "add", deleted: "remove", modified: "update" };
 
 function typeOf(files: readonly CommittedFile[]): string {
-  if (files.every(({ path }) => /\.(md|rst|adoc|txt)$/i.test(path) || /(^|\/)docs?\//i.test(path))) return "docs";
+  if (files.every(({ path }) => /\.(md|rst|adoc)$/i.test(path) || /(^|\/)docs?\//i.test(path))) return "docs";
   if (files.every(({ path }) => /(^|\/)(tests?|__tests__|spec)\/|[._-](test|spec)\.\w+$/i.test(path))) return "test";
   return "chore";
 }

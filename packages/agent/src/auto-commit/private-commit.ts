@@ -93,8 +93,10 @@ export class PrivateCommit {
         signal,
       });
       const sha = / ([0-9a-f]{40,64})\] /.exec(result.stdout.toString("latin1"))?.[1];
-      if (!result.ok || sha === undefined) return { type: "refused", reason: refusal(result.stderr) };
-      if (await this.#isOnBase(sha)) return this.#updateIndex(sha);
+      if (!result.ok || sha === undefined) {
+        // git refuses too when the branch moves while it works; then there is another try.
+        if ((await this.#head()) === this.#base) return { type: "refused", reason: refusal(result.stderr) };
+      } else if (await this.#isOnBase(sha)) return this.#updateIndex(sha);
     }
     return { type: "refused", reason: "the branch keeps moving" };
   }
@@ -110,8 +112,7 @@ export class PrivateCommit {
 
   /** If the branch has moved on, builds the index again on its new state, without files that others have changed. */
   async #followHead(): Promise<boolean | string> {
-    const { stdout } = await this.#run(["rev-parse", "--verify", "--quiet", "HEAD"]);
-    const head = stdout.toString("latin1").trim() || undefined;
+    const head = await this.#head();
     if (head === this.#base) return false;
     const changed = await pathsBetween(this.#repository, this.#base, head);
     const staged = await this.#run(["ls-files", "--stage", "-z"]);
@@ -127,6 +128,11 @@ export class PrivateCommit {
     const infos = this.#paths.map((path) => entries.get(path) ?? `0 ${none}\t${path}`);
     const reason = (await this.#readHead()) ?? (await this.#git(["update-index", "-z", "--index-info"], infos));
     return reason ?? true;
+  }
+
+  async #head(): Promise<string | undefined> {
+    const { stdout } = await this.#run(["rev-parse", "--verify", "--quiet", "HEAD"]);
+    return stdout.toString("latin1").trim() || undefined;
   }
 
   #readHead(): Promise<string | undefined> {
@@ -150,11 +156,19 @@ export class PrivateCommit {
   }
 
   async #updateIndex(sha: string): Promise<CommitResult> {
-    const args = ["diff-tree", "-r", "-z", "--root", "--no-commit-id", "--name-status", "--no-renames", sha];
-    const { stdout } = await this.#run(args);
-    const paths = namesIn(stdout).map(([, path]) => path);
-    const indexIsStale = !(await resetIndex(this.#repository, paths));
-    return { type: "committed", sha, paths: paths.map(displayPath), indexIsStale };
+    const { stdout } = await this.#run([
+      "diff-tree",
+      "-r",
+      "-z",
+      "--root",
+      "--no-commit-id",
+      "--no-renames",
+      "--raw",
+      sha,
+    ]);
+    const changes = rawChanges(stdout);
+    const indexIsStale = !(await updateIndex(this.#repository, changes));
+    return { type: "committed", sha, paths: changes.map(({ path }) => displayPath(path)), indexIsStale };
   }
 
   async #git(args: readonly string[], lines: readonly string[] = []): Promise<string | undefined> {
@@ -179,15 +193,29 @@ const COMMIT_SETTINGS = ["user.useConfigOnly=true", "gc.auto=0", "maintenance.au
   (setting) => ["-c", setting],
 );
 
+type RawChange = { readonly mode: string; readonly object: string; readonly path: GitPath };
+
+/** What is on the new side of `git diff-tree --raw -z` (git-diff(1), "raw output format"). */
+function rawChanges(output: Buffer): RawChange[] {
+  const fields = output.toString("latin1").split("\0");
+  const changes: RawChange[] = [];
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const [, mode = "", , object = ""] = (fields[index] ?? "").split(" ");
+    changes.push({ mode, object, path: fields[index + 1] ?? "" });
+  }
+  return changes;
+}
+
 /**
- * Makes the person's index agree with HEAD for these paths; what they have staged of other files stays staged. False if
- * another git process held the index all the time.
+ * Brings the person's index up to date for these paths; what they have staged of other files stays staged. `update-index`
+ * and not `reset`, which reads the index before it locks it and so can undo what another git writes in that moment.
+ * False if another git process held the index all the time.
  */
-export async function resetIndex({ atRoot }: Repository, paths: readonly GitPath[]): Promise<boolean> {
-  const args = ["--literal-pathspecs", "reset", "--quiet", "--pathspec-from-file=-", "--pathspec-file-nul"];
-  const input = Buffer.from(paths.join("\0"), "latin1");
+async function updateIndex({ atRoot }: Repository, changes: readonly RawChange[]): Promise<boolean> {
+  const lines = changes.map(({ mode, object, path }) => `${mode === "000000" ? "0" : mode} ${object}\t${path}\0`);
+  const input = Buffer.from(lines.join(""), "latin1");
   for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
-    if ((await runGit(atRoot, args, { input })).ok) return true;
+    if ((await runGit(atRoot, ["update-index", "-z", "--index-info"], { input })).ok) return true;
     await sleep(LOCK_WAIT_MS);
   }
   return false;
@@ -197,15 +225,14 @@ function refusal(stderr: string): string {
   return `git refused: ${lastLine(stderr) || "it gave no reason"}`;
 }
 
-function namesIn(nameStatus: Buffer): [string, GitPath][] {
-  const fields = nameStatus.toString("latin1").split("\0");
-  const names: [string, GitPath][] = [];
-  for (let index = 0; index + 1 < fields.length; index += 2) names.push([fields[index] ?? "", fields[index + 1] ?? ""]);
-  return names;
-}
-
 const KINDS: Readonly<Record<string, ChangeKind>> = { A: "added", D: "deleted" };
 
+/** From `git diff --name-status -z`: status and path in turn. */
 function committedFiles(nameStatus: Buffer): CommittedFile[] {
-  return namesIn(nameStatus).map(([status, path]) => ({ path: displayPath(path), kind: KINDS[status] ?? "modified" }));
+  const fields = nameStatus.toString("latin1").split("\0");
+  const files: CommittedFile[] = [];
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    files.push({ path: displayPath(fields[index + 1] ?? ""), kind: KINDS[fields[index] ?? ""] ?? "modified" });
+  }
+  return files;
 }
