@@ -1,4 +1,4 @@
-import type { AssistantMessage, Message } from "./content.ts";
+import type { AssistantMessage, CacheMarker, Message } from "./content.ts";
 import type { JsonObject } from "./json.ts";
 
 /** A tool as the model is told of it. `inputSchema` is JSON Schema (draft 2020-12) of type object. */
@@ -6,7 +6,39 @@ export type ToolDefinition = {
   readonly name: string;
   readonly description: string;
   readonly inputSchema: JsonObject;
+  /** The provider holds the arguments to the schema while it writes them. */
+  readonly strict?: boolean;
+  readonly cache?: CacheMarker;
 };
+
+/** A tool that the provider runs itself (web search, code execution): its own words, for its own dialect only. */
+export type ProviderTool = { readonly dialect: string; readonly definition: JsonObject };
+
+export type ToolChoice =
+  | { readonly type: "auto" | "none" | "required" }
+  | { readonly type: "tool"; readonly name: string };
+
+/** How much to think before answering: as a level, or as a bound in tokens where the client gave one. */
+export type ThinkingSetting =
+  | { readonly type: "off" }
+  | {
+      readonly type: "on";
+      readonly effort?: "minimal" | "low" | "medium" | "high" | "xhigh" | "max";
+      readonly budgetTokens?: number;
+      /** Whether the thoughts, or a summary, are to be shown. */
+      readonly visible?: boolean;
+    };
+
+/** What the text of the answer has to be. */
+export type OutputFormat =
+  | { readonly type: "json" }
+  | {
+      readonly type: "json_schema";
+      readonly name: string;
+      readonly schema: JsonObject;
+      readonly strict?: boolean;
+      readonly description?: string;
+    };
 
 /** One request to a model, in Loom's own words; the codecs of `packages/llm` turn it into a provider's. */
 export type LlmRequest = {
@@ -18,6 +50,20 @@ export type LlmRequest = {
   /** Upper bound of the answer, in tokens, thinking included. */
   readonly maxTokens: number;
   readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly stopSequences?: readonly string[];
+  readonly seed?: number;
+  readonly systemCache?: CacheMarker;
+  readonly toolChoice?: ToolChoice;
+  /** `false`: at most one call an answer. */
+  readonly parallelToolCalls?: boolean;
+  readonly providerTools?: readonly ProviderTool[];
+  readonly thinking?: ThinkingSetting;
+  readonly output?: OutputFormat;
+  /** Whom the client says it asks for, and which of its sessions this is; for abuse reports and cache affinity. */
+  readonly userId?: string;
+  readonly cacheKey?: string;
 };
 
 export type StopReason =
@@ -119,6 +165,8 @@ export type LlmFailure = {
 export type LlmEvent =
   | { readonly type: "text_delta"; readonly text: string }
   | { readonly type: "thinking_delta"; readonly text: string }
+  /** Seals the thinking that was streamed last, for clients that keep it themselves. */
+  | { readonly type: "thinking_signature"; readonly signature: string }
   | {
       readonly type: "tool_call_delta";
       readonly callId: string;

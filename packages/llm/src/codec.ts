@@ -38,14 +38,25 @@ export type DecodedResponse =
   | { readonly ok: true; readonly response: LlmResponse }
   | { readonly ok: false; readonly failure: LlmFailure };
 
+/** What this dialect cannot say is refused in one sentence that names the field; nothing is dropped in silence. */
+export type EncodedRequest =
+  | { readonly ok: true; readonly body: JsonObject }
+  | { readonly ok: false; readonly problem: string };
+
 export type DecodedRequest =
-  | { readonly ok: true; readonly request: LlmRequest; readonly stream: boolean }
+  | {
+      readonly ok: true;
+      readonly request: LlmRequest;
+      readonly stream: boolean;
+      /** The client asked for a usage chunk at the end of its stream (Chat Completions); other dialects always have it. */
+      readonly wantsUsage?: boolean;
+    }
   /** One sentence: which field, what is wrong with it. */
   | { readonly ok: false; readonly problem: string };
 
 /** One provider dialect, both ways. Pure: no I/O, no clock but the one passed in, no key. */
 export type LlmCodec = {
-  encodeRequest(request: LlmRequest, options: { readonly stream: boolean }): JsonObject;
+  encodeRequest(request: LlmRequest, options: { readonly stream: boolean }): EncodedRequest;
   streamDecoder(): LlmStreamDecoder;
   /** `body` is the text of a non-streaming answer with a 2xx status. */
   decodeResponse(body: string): DecodedResponse;

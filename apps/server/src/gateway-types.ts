@@ -1,0 +1,125 @@
+import type { JsonObject, LlmFailure, Usage } from "@loom/core";
+
+/** A wire format that clients and providers speak. `loom` is Loom's own. */
+export type Dialect = "anthropic" | "chat" | "responses" | "gemini" | "loom";
+
+/**
+ * One node of the tree that limits hang on, e.g. `{ kind: "token", id: "owner" }`; later also user, team, organization,
+ * loop. A request is charged to every node of its subject's path and to the model it uses.
+ */
+export type BudgetNode = { readonly kind: string; readonly id: string };
+
+/** What a request will cost at most, known before it leaves. */
+export type WorstCase = {
+  /** Estimate from the size of the prompt: bytes / 4, rounded up. */
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** Absent = price unknown. */
+  readonly costMicroUsd?: number;
+};
+
+/** What is held for a request that runs. Settled exactly once; after its lease it lapses by itself. */
+export type Reservation = {
+  /** `actual` absent: nothing was used (the provider was never reached, or refused). Later calls do nothing. */
+  settle(actual?: { readonly usage: Usage; readonly costMicroUsd?: number }): void;
+};
+
+export type Admission =
+  | { readonly ok: true; readonly reservation: Reservation; readonly headers: Readonly<Record<string, string>> }
+  | {
+      readonly ok: false;
+      /** `rate`: 429 with Retry-After; `money`: 402. */
+      readonly reason: "rate" | "money";
+      readonly message: string;
+      readonly retryAfterMs?: number;
+      readonly headers: Readonly<Record<string, string>>;
+    };
+
+export type Budgets = {
+  /** Synchronous and in memory: no I/O on the request's path. */
+  reserve(request: {
+    readonly nodes: readonly BudgetNode[];
+    readonly model: string;
+    readonly session?: string;
+    readonly worst: WorstCase;
+  }): Admission;
+};
+
+/** A provider's credential for one request. The secret is used for the headers of that request and nowhere else. */
+export type CredentialLease = {
+  /** For the ledger and alerts; never the secret. */
+  readonly credentialId: string;
+  headers(): Promise<Readonly<Record<string, string>>> | Readonly<Record<string, string>>;
+  /** Tells the pool how it went, once. */
+  report(outcome: CredentialOutcome): void;
+};
+
+export type CredentialOutcome =
+  | { readonly type: "ok" }
+  | { readonly type: "cancelled" }
+  /** A 429 that says the quota is used up cools the credential down; 401/403 disables it; others count against it. */
+  | { readonly type: "failed"; readonly failure: LlmFailure; readonly quotaExhausted: boolean };
+
+export type Credentials = {
+  /** `affinity`: what should stay on one credential (a session, a prompt prefix), so that prompt caches hit. */
+  lease(
+    upstream: string,
+    options: { readonly affinity?: string; readonly exclude?: readonly string[] },
+  ): CredentialLease | undefined;
+  /** Whether any credential of the upstream could be leased now, and how many are in which state. */
+  health(upstream: string): { readonly available: number; readonly coolingDown: number; readonly disabled: number };
+};
+
+/** One way to try: which upstream, which model there. */
+export type RouteStep = {
+  readonly upstream: string;
+  /** The model as the upstream names it. */
+  readonly model: string;
+  /** For the response header and the ledger: `alias fast`, `fallback after overloaded`, `weight 30 of 100`... */
+  readonly reason: string;
+};
+
+export type RoutePlan =
+  | { readonly ok: true; readonly steps: readonly RouteStep[] }
+  | { readonly ok: false; readonly failure: LlmFailure };
+
+export type Routing = {
+  /** `upstream` is given where the path names one (`/proxy/anthropic/...`); `model` may be an alias or `upstream/model`. */
+  plan(request: { readonly upstream?: string; readonly model: string; readonly affinity?: string }): RoutePlan;
+  /** Feeds the circuit breakers. */
+  report(step: RouteStep, outcome: { readonly ok: boolean; readonly failure?: LlmFailure }): void;
+};
+
+/** One row per request, however it ended. Times in Unix milliseconds. */
+export type LedgerEntry = {
+  readonly id: string;
+  readonly at: number;
+  readonly subject: string;
+  readonly nodes: readonly BudgetNode[];
+  readonly session?: string;
+  /** Product token of the client's User-Agent, at most 60 characters. */
+  readonly client: string;
+  readonly dialect: Dialect;
+  readonly upstream: string;
+  readonly credentialId?: string;
+  readonly requestedModel: string;
+  readonly model: string;
+  readonly route: string;
+  readonly attempts: number;
+  readonly usage: Usage;
+  /** Counted from what was seen because the provider's own count never came. */
+  readonly estimated: boolean;
+  readonly costMicroUsd?: number;
+  readonly priceVersion?: string;
+  readonly latencyMs: number;
+  readonly firstByteMs?: number;
+  readonly status: number;
+  readonly outcome: "completed" | "failed" | "cancelled" | "cut_off" | "refused";
+  readonly errorCode?: string;
+  readonly details?: JsonObject;
+};
+
+export type Ledger = {
+  /** Never waits and never throws: the entry goes to a bounded journal and from there to the database in batches. */
+  record(entry: LedgerEntry): void;
+};
