@@ -1,4 +1,23 @@
 import type { LlmRequest } from "@loom/core";
+import {
+  boolean,
+  type Check,
+  fields,
+  integer,
+  isObject,
+  list,
+  literal,
+  nonEmptyList,
+  numberUpTo,
+  object,
+  oneOf,
+  oneOfTexts,
+  optional,
+  positiveInteger,
+  string,
+  stringOfLength,
+  wrong,
+} from "./field-checks.ts";
 import type { FieldError } from "./problem.ts";
 
 export type Parsed<T> =
@@ -17,50 +36,102 @@ export function parseLlmRequest(value: unknown): Parsed<LlmRequest> {
   return error === undefined ? { ok: true, value: value as LlmRequest } : { ok: false, errors: [error] };
 }
 
-type Check = (value: unknown, field: string) => FieldError | undefined;
-type Fields = { readonly [name: string]: { readonly check: Check; readonly optional?: true } };
+const name = stringOfLength(1, Number.POSITIVE_INFINITY);
+const cacheMarker = oneOfTexts("5m", "1h");
+const cache = optional(cacheMarker);
 
-const string: Check = (value, field) => (typeof value === "string" ? undefined : wrong(field, "must be a string"));
-const boolean: Check = (value, field) => (typeof value === "boolean" ? undefined : wrong(field, "must be a boolean"));
-const object: Check = (value, field) => (isObject(value) ? undefined : wrong(field, "must be an object"));
+const sources: { readonly [type: string]: Check } = {
+  url: fields({ type: literal("url"), url: { check: string }, mediaType: optional(string) }),
+  file: fields({ type: literal("file"), fileId: { check: string }, mediaType: optional(string) }),
+};
+const documentSources: { readonly [type: string]: Check } = {
+  base64: fields({ type: literal("base64"), mediaType: { check: string }, data: { check: string } }),
+  ...sources,
+  text: fields({ type: literal("text"), text: { check: string } }),
+};
 
-const text = fields({ type: literal("text"), text: { check: string } });
-const image = fields({ type: literal("image"), mediaType: { check: string }, data: { check: string } });
+const opaque = fields({ type: literal("opaque"), dialect: { check: string }, data: { check: object } });
+const text = fields({ type: literal("text"), text: { check: string }, signature: optional(string), cache });
+const plain: { readonly [type: string]: Check } = {
+  text,
+  image: fields({ type: literal("image"), mediaType: { check: string }, data: { check: string }, cache }),
+  remote_image: fields({ type: literal("remote_image"), source: { check: oneOf("type", sources) }, cache }),
+  document: fields({
+    type: literal("document"),
+    source: { check: oneOf("type", documentSources) },
+    title: optional(string),
+    cache,
+  }),
+};
 const toolResult = fields({
   type: literal("tool_result"),
   toolCallId: { check: string },
-  content: { check: list(oneOf("type", { text, image })) },
+  content: { check: list(oneOf("type", plain)) },
   isError: { check: boolean },
+  cache,
 });
 const thinking = fields({
   type: literal("thinking"),
   text: { check: string },
-  signature: { check: string, optional: true },
-  redactedData: { check: string, optional: true },
+  signature: optional(string),
+  redactedData: optional(string),
+  dialect: optional(string),
 });
 const toolUse = fields({
   type: literal("tool_use"),
   id: { check: string },
   name: { check: string },
   input: { check: object },
-  malformedInput: { check: string, optional: true },
+  malformedInput: optional(string),
+  signature: optional(string),
+  cache,
 });
 
 const message = oneOf("role", {
   user: fields({
     role: literal("user"),
-    content: { check: list(oneOf("type", { text, image, tool_result: toolResult })) },
+    content: { check: list(oneOf("type", { ...plain, tool_result: toolResult, opaque })) },
   }),
   assistant: fields({
     role: literal("assistant"),
-    content: { check: list(oneOf("type", { text, thinking, tool_use: toolUse })) },
+    content: { check: list(oneOf("type", { text, thinking, tool_use: toolUse, opaque })) },
   }),
 });
 
 const tool = fields({
-  name: { check: stringOfLength(1, Number.POSITIVE_INFINITY) },
+  name: { check: name },
   description: { check: string },
   inputSchema: { check: object },
+  strict: optional(boolean),
+  cache,
+});
+
+const toolChoice = oneOf("type", {
+  auto: fields({ type: literal("auto") }),
+  none: fields({ type: literal("none") }),
+  required: fields({ type: literal("required") }),
+  tool: fields({ type: literal("tool"), name: { check: name } }),
+});
+
+const thinkingSetting = oneOf("type", {
+  off: fields({ type: literal("off") }),
+  on: fields({
+    type: literal("on"),
+    effort: optional(oneOfTexts("minimal", "low", "medium", "high", "xhigh", "max")),
+    budgetTokens: optional(positiveInteger),
+    visible: optional(boolean),
+  }),
+});
+
+const output = oneOf("type", {
+  json: fields({ type: literal("json") }),
+  json_schema: fields({
+    type: literal("json_schema"),
+    name: { check: name },
+    schema: { check: object },
+    strict: optional(boolean),
+    description: optional(string),
+  }),
 });
 
 const checkFields = fields({
@@ -69,91 +140,21 @@ const checkFields = fields({
   messages: { check: nonEmptyList(message) },
   tools: { check: list(tool) },
   maxTokens: { check: positiveInteger },
-  temperature: { check: numberUpTo(LLM_REQUEST_BOUNDS.temperature), optional: true },
+  temperature: optional(numberUpTo(LLM_REQUEST_BOUNDS.temperature)),
+  topP: optional(numberUpTo(1)),
+  topK: optional(positiveInteger),
+  stopSequences: optional(list(string)),
+  seed: optional(integer),
+  systemCache: cache,
+  toolChoice: optional(toolChoice),
+  parallelToolCalls: optional(boolean),
+  providerTools: optional(list(fields({ dialect: { check: string }, definition: { check: object } }))),
+  thinking: optional(thinkingSetting),
+  output: optional(output),
+  userId: optional(string),
+  cacheKey: optional(string),
 });
 
 function checkRequest(value: unknown): FieldError | undefined {
   return isObject(value) ? checkFields(value, "") : wrong("", "must be an object");
-}
-
-function fields(expected: Fields): Check {
-  const names = Object.keys(expected);
-  const required = names.filter((name) => expected[name]?.optional !== true);
-  return (value, field) => {
-    if (!isObject(value)) return wrong(field, "must be an object");
-    for (const name of required) {
-      if (!Object.hasOwn(value, name)) return wrong(join(field, name), "is missing");
-    }
-    for (const name of Object.keys(value)) {
-      const rule = Object.hasOwn(expected, name) ? expected[name] : undefined;
-      if (rule === undefined) return wrong(join(field, name), "is not a field of the API");
-      const error = rule.check(value[name], join(field, name));
-      if (error !== undefined) return error;
-    }
-    return undefined;
-  };
-}
-
-function oneOf(discriminator: string, variants: { readonly [name: string]: Check }): Check {
-  const names = Object.keys(variants).join(", ");
-  return (value, field) => {
-    if (!isObject(value)) return wrong(field, "must be an object");
-    const name = value[discriminator];
-    const check = typeof name === "string" && Object.hasOwn(variants, name) ? variants[name] : undefined;
-    return check === undefined ? wrong(join(field, discriminator), `must be one of: ${names}`) : check(value, field);
-  };
-}
-
-function list(item: Check): Check {
-  return (value, field) => {
-    if (!Array.isArray(value)) return wrong(field, "must be a list");
-    for (let index = 0; index < value.length; index += 1) {
-      const error = item(value[index], `${field}[${index}]`);
-      if (error !== undefined) return error;
-    }
-    return undefined;
-  };
-}
-
-function nonEmptyList(item: Check): Check {
-  const check = list(item);
-  return (value, field) =>
-    Array.isArray(value) && value.length === 0 ? wrong(field, "must not be empty") : check(value, field);
-}
-
-function literal(expected: string): { check: Check } {
-  return { check: (value, field) => (value === expected ? undefined : wrong(field, `must be "${expected}"`)) };
-}
-
-function stringOfLength(min: number, max: number): Check {
-  return (value, field) => {
-    if (typeof value !== "string") return wrong(field, "must be a string");
-    if (value.length < min) return wrong(field, "must not be empty");
-    return value.length > max ? wrong(field, `must not be longer than ${max} characters`) : undefined;
-  };
-}
-
-function numberUpTo(max: number): Check {
-  return (value, field) =>
-    typeof value === "number" && value >= 0 && value <= max
-      ? undefined
-      : wrong(field, `must be a number from 0 to ${max}`);
-}
-
-function positiveInteger(value: unknown, field: string): FieldError | undefined {
-  return Number.isSafeInteger(value) && typeof value === "number" && value >= 1
-    ? undefined
-    : wrong(field, "must be a whole number, at least 1");
-}
-
-function isObject(value: unknown): value is { readonly [name: string]: unknown } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function join(field: string, name: string): string {
-  return field === "" ? name : `${field}.${name}`;
-}
-
-function wrong(field: string, message: string): FieldError {
-  return { field, message };
 }

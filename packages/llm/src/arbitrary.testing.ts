@@ -75,6 +75,8 @@ function deltasOf(content: AssistantContent, sizes: readonly number[]): LlmEvent
       return pieces(content.text, sizes).map((text) => ({ type: "text_delta", text }));
     case "thinking":
       return pieces(content.text, sizes).map((text) => ({ type: "thinking_delta", text }));
+    case "opaque":
+      return [];
     case "tool_use": {
       const json = content.malformedInput ?? JSON.stringify(content.input);
       const { id: callId, name } = content;

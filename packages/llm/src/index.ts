@@ -5,6 +5,7 @@ export type {
   AnswerIdentity,
   DecodedRequest,
   DecodedResponse,
+  EncodedRequest,
   HttpFailure,
   LlmCodec,
   LlmStreamDecoder,

@@ -1,12 +1,7 @@
 import type { AssistantContent, JsonObject, JsonValue, LlmRequest, Message, UserContent } from "@loom/core";
 import type { DecodedRequest } from "./codec.ts";
 import { asObject, parseJsonObject } from "./json-reader.ts";
-import { quote } from "./quote.ts";
-
-/** What is wrong with a foreign client's request. Thrown by readers, and caught by `readRequest` at the edge. */
-class RequestProblem extends Error {
-  override readonly name = "RequestProblem";
-}
+import { RequestProblem, refuse } from "./request-problem.ts";
 
 /** Reads a body with `read`, which may use the readers below: the first thing they refuse becomes the `problem`. */
 export function readRequest(
@@ -21,17 +16,6 @@ export function readRequest(
     if (error instanceof RequestProblem) return { ok: false, problem: error.message };
     throw error;
   }
-}
-
-/** Refuses the request. `path` says where (`messages.2.content`), `what` goes on as in "must be a string". */
-export function refuse(path: string, what: string): never {
-  throw new RequestProblem(`${path} ${what}.`);
-}
-
-/** Refuses a value that is known but has no counterpart in Loom, or that nobody knows. */
-export function refuseValue(path: string, value: JsonValue | undefined): never {
-  if (value === undefined) refuse(path, "is missing");
-  refuse(path, `has a value that is not supported: ${quote(JSON.stringify(value))}`);
 }
 
 export function readObject(value: JsonValue | undefined, path: string): JsonObject {

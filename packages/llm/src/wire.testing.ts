@@ -1,6 +1,14 @@
+import type { JsonObject } from "@loom/core";
 import fc from "fast-check";
+import type { EncodedRequest } from "./codec.ts";
 
 const encoder = new TextEncoder();
+
+/** The body of a request that can be said; the problem of one that cannot, as an error. */
+export function bodyOf(encoded: EncodedRequest): JsonObject {
+  if (!encoded.ok) throw new Error(encoded.problem);
+  return encoded.body;
+}
 
 export function bytesOf(text: string): Uint8Array {
   return encoder.encode(text);

@@ -1,77 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import type { JsonObject, LlmEvent, LlmRequest, LlmResponse } from "@loom/core";
-import { LLM_REQUEST_BOUNDS } from "../llm-request.ts";
-
-/** Whatever `JSON.parse` gives for `{...}`; what is inside is the provider's or the tool's matter. */
-const jsonObject = z
-  .custom<JsonObject>((value) => typeof value === "object" && value !== null && !Array.isArray(value), {
-    error: "must be an object",
-  })
-  .openapi({ type: "object", additionalProperties: true });
-
-const text = z.strictObject({ type: z.literal("text"), text: z.string() }).openapi("TextBlock");
-
-const thinking = z
-  .strictObject({
-    type: z.literal("thinking"),
-    text: z.string(),
-    signature: z.string().exactOptional(),
-    redactedData: z.string().exactOptional(),
-  })
-  .openapi("ThinkingBlock");
-
-const image = z
-  .strictObject({ type: z.literal("image"), mediaType: z.string(), data: z.string() })
-  .openapi("ImageBlock");
-
-const toolUse = z
-  .strictObject({
-    type: z.literal("tool_use"),
-    id: z.string(),
-    name: z.string(),
-    input: jsonObject,
-    malformedInput: z.string().exactOptional(),
-  })
-  .openapi("ToolUseBlock");
-
-const toolResult = z
-  .strictObject({
-    type: z.literal("tool_result"),
-    toolCallId: z.string(),
-    content: z.array(z.discriminatedUnion("type", [text, image])),
-    isError: z.boolean(),
-  })
-  .openapi("ToolResultBlock");
-
-const userMessage = z
-  .strictObject({ role: z.literal("user"), content: z.array(z.discriminatedUnion("type", [text, image, toolResult])) })
-  .openapi("UserMessage");
-
-const assistantMessage = z
-  .strictObject({
-    role: z.literal("assistant"),
-    content: z.array(z.discriminatedUnion("type", [text, thinking, toolUse])),
-  })
-  .openapi("AssistantMessage");
-
-const toolDefinition = z
-  .strictObject({ name: z.string().min(1), description: z.string(), inputSchema: jsonObject })
-  .openapi("ToolDefinition");
-
-export const llmRequest: z.ZodType<LlmRequest> = z
-  .strictObject({
-    model: z
-      .string()
-      .min(1)
-      .max(LLM_REQUEST_BOUNDS.modelLength)
-      .openapi({ description: "A model of the provider, or an alias: default, fast" }),
-    system: z.string(),
-    messages: z.array(z.discriminatedUnion("role", [userMessage, assistantMessage])).min(1),
-    tools: z.array(toolDefinition),
-    maxTokens: z.int().min(1),
-    temperature: z.number().min(0).max(LLM_REQUEST_BOUNDS.temperature).exactOptional(),
-  })
-  .openapi("LlmRequest");
+import type { LlmEvent, LlmResponse } from "@loom/core";
+import { assistantMessage } from "./llm-content.ts";
+import { llmRequest } from "./llm-request.ts";
 
 const tokens = z.int().min(0);
 
@@ -131,6 +61,7 @@ const llmEvent: z.ZodType<LlmEvent> = z
   .discriminatedUnion("type", [
     z.strictObject({ type: z.literal("text_delta"), text: z.string() }),
     z.strictObject({ type: z.literal("thinking_delta"), text: z.string() }),
+    z.strictObject({ type: z.literal("thinking_signature"), signature: z.string() }),
     z.strictObject({
       type: z.literal("tool_call_delta"),
       callId: z.string(),

@@ -23,5 +23,7 @@ export function assistantBlockToWire(block: AssistantContent): JsonObject {
       return { type: "thinking", thinking: block.text, signature: block.signature ?? "" };
     case "tool_use":
       return { type: "tool_use", id: block.id, name: block.name, input: block.input };
+    case "opaque":
+      return block.data;
   }
 }

@@ -12,6 +12,7 @@ import type {
 } from "@loom/core";
 import type { DecodedRequest } from "../codec.ts";
 import { asText } from "../json-reader.ts";
+import { refuse, refuseValue } from "../request-problem.ts";
 import {
   mergeNeighbours,
   readArray,
@@ -21,8 +22,6 @@ import {
   readRequest,
   readString,
   readTemperature,
-  refuse,
-  refuseValue,
 } from "../request-reader.ts";
 
 /**

@@ -2,13 +2,14 @@ import type { LlmRequest, Message } from "@loom/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { jsonObject, response, words } from "../arbitrary.testing.ts";
+import { bodyOf } from "../wire.testing.ts";
 import { anthropicMessages } from "./codec.ts";
 
 const BARE: LlmRequest = { model: "claude-test", system: "", messages: [], tools: [], maxTokens: 100 };
 const CACHED = { cache_control: { type: "ephemeral" } };
 
 function encode(request: Partial<LlmRequest>) {
-  return anthropicMessages.encodeRequest({ ...BARE, ...request }, { stream: true });
+  return bodyOf(anthropicMessages.encodeRequest({ ...BARE, ...request }, { stream: true }));
 }
 
 function messages(...given: Message[]) {
@@ -37,7 +38,7 @@ describe("a request", () => {
   });
 
   test("leaves out what is not set", () => {
-    const body = anthropicMessages.encodeRequest({ ...BARE, messages: [user("Hi")] }, { stream: false });
+    const body = bodyOf(anthropicMessages.encodeRequest({ ...BARE, messages: [user("Hi")] }, { stream: false }));
     expect(Object.keys(body)).toEqual(["model", "max_tokens", "messages"]);
   });
 
@@ -213,7 +214,7 @@ test("what Loom encodes, it decodes again, like a client that speaks the dialect
   );
   fc.assert(
     fc.property(request, fc.boolean(), (given, stream) => {
-      const body = JSON.stringify(anthropicMessages.encodeRequest(given, { stream }));
+      const body = JSON.stringify(bodyOf(anthropicMessages.encodeRequest(given, { stream })));
       expect(anthropicMessages.decodeRequest(body)).toEqual({ ok: true, request: given, stream });
     }),
     { numRuns: 200 },

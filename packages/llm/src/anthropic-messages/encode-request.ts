@@ -8,6 +8,8 @@ import type {
   ToolResultContent,
   UserContent,
 } from "@loom/core";
+import type { EncodedRequest } from "../codec.ts";
+import { refuse, writeRequest } from "../request-problem.ts";
 import { assistantBlockToWire, imageToWire, isBlank, textToWire } from "./block-to-wire.ts";
 import { toolIdToWire } from "./tool-id.ts";
 
@@ -24,7 +26,11 @@ const MARKED_USER_MESSAGES = 2;
  * What the provider would refuse is put right: blank texts and empty messages are left out, neighbours of one role are
  * merged, tool results come before other content, thinking without a seal stays behind.
  */
-export function encodeRequest(request: LlmRequest, { stream }: { readonly stream: boolean }): JsonObject {
+export function encodeRequest(request: LlmRequest, options: { readonly stream: boolean }): EncodedRequest {
+  return writeRequest(() => bodyOf(request, options));
+}
+
+function bodyOf(request: LlmRequest, { stream }: { readonly stream: boolean }): JsonObject {
   const { model, system, tools, maxTokens, temperature } = request;
   const hasSystem = !isBlank(system);
   return {
@@ -72,6 +78,10 @@ function encodeUserBlock(block: UserContent): JsonObject[] {
       return [imageToWire(block)];
     case "tool_result":
       return [encodeToolResult(block)];
+    case "remote_image":
+    case "document":
+    case "opaque":
+      return refuse("messages", `hold a block of the type ${block.type}, which Anthropic Messages cannot take`);
   }
 }
 
@@ -96,6 +106,7 @@ function encodeToolResult({ toolCallId, content, isError }: ToolResultBlock): Js
 
 function encodeResultContent(block: ToolResultContent): JsonObject[] {
   if (block.type === "image") return [imageToWire(block)];
+  if (block.type !== "text") refuse("messages", `hold a ${block.type} in a tool result`);
   return isBlank(block.text) ? [] : [textToWire(block.text)];
 }
 

@@ -65,6 +65,8 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
         return this.#start(event) + this.#switchTo("thinking") + this.#delta("thinking_delta", "thinking", event.text);
       case "tool_call_delta":
         return this.#start(event) + this.#toolDelta(event.callId, event.name, event.argumentsFragment);
+      case "thinking_signature":
+        return "";
       case "completed":
         return this.#complete(event.response);
       case "error":
@@ -128,6 +130,8 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
         return block.redactedData === undefined ? this.#restOfThinking(block) : this.#wholeBlock(block);
       case "tool_use":
         return this.#openTool(block) + this.#toolInput(block);
+      case "opaque":
+        return "";
     }
   }
 

@@ -11,6 +11,7 @@ import type {
 } from "@loom/core";
 import type { DecodedRequest } from "../codec.ts";
 import { asText } from "../json-reader.ts";
+import { refuse, refuseValue } from "../request-problem.ts";
 import {
   mergeNeighbours,
   readArray,
@@ -20,8 +21,6 @@ import {
   readRequest,
   readString,
   readTemperature,
-  refuse,
-  refuseValue,
 } from "../request-reader.ts";
 import { toolUseFromText } from "../tool-input.ts";
 import { resultsInCallOrder } from "./result-order.ts";

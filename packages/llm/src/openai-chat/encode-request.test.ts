@@ -1,5 +1,6 @@
 import type { LlmRequest } from "@loom/core";
 import { describe, expect, test } from "vitest";
+import { bodyOf } from "../wire.testing.ts";
 import { openAiChat, openAiChatCodec } from "./codec.ts";
 
 const REQUEST: LlmRequest = {
@@ -14,12 +15,12 @@ const PNG = { type: "image", mediaType: "image/png", data: "iVBORw==" } as const
 const PNG_PART = { type: "image_url", image_url: { url: "data:image/png;base64,iVBORw==" } };
 
 function messagesOf(messages: LlmRequest["messages"], codec = openAiChat) {
-  return codec.encodeRequest({ ...REQUEST, system: "", messages }, { stream: false }).messages;
+  return bodyOf(codec.encodeRequest({ ...REQUEST, system: "", messages }, { stream: false })).messages;
 }
 
 describe("a request", () => {
   test("to stream asks for the token counts, too", () => {
-    expect(openAiChat.encodeRequest({ ...REQUEST, temperature: 0.5 }, { stream: true })).toEqual({
+    expect(bodyOf(openAiChat.encodeRequest({ ...REQUEST, temperature: 0.5 }, { stream: true }))).toEqual({
       model: "gpt-test",
       messages: [
         { role: "system", content: "You are helpful." },
@@ -33,7 +34,7 @@ describe("a request", () => {
   });
 
   test("says nothing of what it does not use: streaming, tools, a system prompt, a temperature", () => {
-    expect(openAiChat.encodeRequest({ ...REQUEST, system: "" }, { stream: false })).toEqual({
+    expect(bodyOf(openAiChat.encodeRequest({ ...REQUEST, system: "" }, { stream: false }))).toEqual({
       model: "gpt-test",
       messages: [{ role: "user", content: "Hi" }],
       max_completion_tokens: 100,
@@ -41,7 +42,7 @@ describe("a request", () => {
   });
 
   test("names the bound of the answer as the server wants it", () => {
-    const body = openAiChatCodec({ maxTokensField: "max_tokens" }).encodeRequest(REQUEST, { stream: false });
+    const body = bodyOf(openAiChatCodec({ maxTokensField: "max_tokens" }).encodeRequest(REQUEST, { stream: false }));
     expect(body.max_tokens).toBe(100);
     expect(body).not.toHaveProperty("max_completion_tokens");
   });
@@ -49,7 +50,7 @@ describe("a request", () => {
   test("describes tools as functions", () => {
     const inputSchema = { type: "object", properties: { path: { type: "string" } }, required: ["path"] };
     const tools = [{ name: "read_file", description: "Read a file.", inputSchema }];
-    expect(openAiChat.encodeRequest({ ...REQUEST, tools }, { stream: false }).tools).toEqual([
+    expect(bodyOf(openAiChat.encodeRequest({ ...REQUEST, tools }, { stream: false })).tools).toEqual([
       { type: "function", function: { name: "read_file", description: "Read a file.", parameters: inputSchema } },
     ]);
   });

@@ -8,6 +8,8 @@ import type {
   ToolResultBlock,
   UserMessage,
 } from "@loom/core";
+import type { EncodedRequest } from "../codec.ts";
+import { refuse, writeRequest } from "../request-problem.ts";
 
 export type OpenAiChatOptions = {
   /**
@@ -25,8 +27,12 @@ export type OpenAiChatOptions = {
 /** https://platform.openai.com/docs/api-reference/chat/create */
 export function encodeRequest(
   request: LlmRequest,
-  { stream, ...options }: OpenAiChatOptions & { readonly stream: boolean },
-): JsonObject {
+  options: OpenAiChatOptions & { readonly stream: boolean },
+): EncodedRequest {
+  return writeRequest(() => bodyOf(request, options));
+}
+
+function bodyOf(request: LlmRequest, { stream, ...options }: OpenAiChatOptions & { readonly stream: boolean }) {
   const system: JsonObject[] = request.system === "" ? [] : [{ role: "system", content: request.system }];
   const messages = request.messages.flatMap((message) =>
     message.role === "user" ? userMessages(message) : [assistantMessage(message, options)],
@@ -52,7 +58,9 @@ function toolToWire({ name, description, inputSchema }: ToolDefinition): JsonObj
 function userMessages({ content }: UserMessage): JsonObject[] {
   const results = content.filter((block) => block.type === "tool_result");
   const said = content.filter((block) => block.type !== "tool_result");
-  const parts = [...results.flatMap(imagesOf), ...said];
+  const parts = [...results.flatMap(imagesOf), ...said].map((block) =>
+    block.type === "text" || block.type === "image" ? block : refuse("messages", `hold a ${block.type}`),
+  );
   return [...results.map(toolMessage), ...(parts.length === 0 ? [] : [{ role: "user", content: contentOf(parts) }])];
 }
 

@@ -44,7 +44,7 @@ export function partsOf({ content }: AssistantMessage): { text: string; thinking
   for (const block of content) {
     if (block.type === "text") text += block.text;
     else if (block.type === "thinking") thinking += block.text;
-    else calls.push(block);
+    else if (block.type === "tool_use") calls.push(block);
   }
   return { text, thinking, calls };
 }

@@ -1,5 +1,5 @@
 import type { Message, UserContent } from "@loom/core";
-import { refuse } from "../request-reader.ts";
+import { refuse } from "../request-problem.ts";
 
 /**
  * Puts the results of tools in the order of the calls they answer, and before what the user says: this dialect lets a

@@ -42,6 +42,8 @@ export class OpenAiStreamEncoder implements LlmStreamEncoder {
         return this.#start(event) + this.#thinking(event.text);
       case "tool_call_delta":
         return this.#start(event) + this.#call(event.callId, event.name, event.argumentsFragment);
+      case "thinking_signature":
+        return "";
       case "completed":
         return this.#complete(event.response);
       case "error":

@@ -42,7 +42,11 @@ export function createLlmService({ choice, upstream, metrics, redact }: LlmServi
     const chosen = await choice.choose(name, request.model, signal);
     if (!chosen.ok) return chosen;
     const { provider, model } = chosen;
-    return { ok: true, provider, model, body: provider.codec.encodeRequest({ ...request, model }, options) };
+    const encoded = provider.codec.encodeRequest({ ...request, model }, options);
+    if (!encoded.ok) {
+      return { ok: false, failure: { code: "invalid_request", message: encoded.problem, retryable: false } };
+    }
+    return { ok: true, provider, model, body: encoded.body };
   }
 
   /** Fills in the price and counts; the price list is read while the provider thinks. */
