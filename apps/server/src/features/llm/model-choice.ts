@@ -1,6 +1,7 @@
 import type { Models } from "@loom/api";
 import type { LlmFailure } from "@loom/core";
-import { PROVIDER_NAMES, type ProviderName, type ServerConfig } from "../../config.ts";
+import type { ServerConfig } from "../../config.ts";
+import { PROVIDER_NAMES } from "../../provider-config.ts";
 import { createProvider, type Provider } from "./provider.ts";
 
 export type Choice =
@@ -18,12 +19,9 @@ export function createModelChoice(
   config: ServerConfig,
   listModels: (provider: Provider, signal: AbortSignal) => Promise<readonly string[]>,
 ): ModelChoice {
-  const providers = new Map<ProviderName, Provider>();
-  for (const name of PROVIDER_NAMES) {
-    const settings = config.providers[name];
-    if (settings !== undefined) providers.set(name, createProvider(name, settings));
-  }
-  const discovered = new Map<ProviderName, string>();
+  const providers = new Map<string, Provider>();
+  for (const [name, settings] of Object.entries(config.providers)) providers.set(name, createProvider(name, settings));
+  const discovered = new Map<string, string>();
 
   /** A server with models of its own is asked once which it has; the first is the default. */
   async function defaultModel(provider: Provider, signal: AbortSignal): Promise<string | undefined> {
@@ -37,7 +35,7 @@ export function createModelChoice(
   return {
     async choose(wishedProvider, wishedModel, signal) {
       const name = wishedProvider === "default" ? providerFor(wishedModel, config) : wishedProvider;
-      const known = PROVIDER_NAMES.find((candidate) => candidate === name);
+      const known = [...PROVIDER_NAMES, ...providers.keys()].find((candidate) => candidate === name);
       if (known === undefined) return failed(name === undefined ? nothingIsSetUp() : unknownProvider(wishedProvider));
       const provider = providers.get(known);
       if (provider === undefined) return failed(notSetUp(known));
@@ -47,8 +45,8 @@ export function createModelChoice(
       return model === undefined ? failed(noDefaultModel(provider)) : { ok: true, provider, model };
     },
     models() {
-      const modelOf = (name: ProviderName) => config.providers[name]?.model ?? discovered.get(name) ?? null;
-      const fastOf = (name: ProviderName) => config.providers[name]?.fastModel ?? modelOf(name);
+      const modelOf = (name: string) => config.providers[name]?.model ?? discovered.get(name) ?? null;
+      const fastOf = (name: string) => config.providers[name]?.fastModel ?? modelOf(name);
       const preferred = config.defaultProvider;
       const choice = (model: string | null | undefined) =>
         preferred === undefined || model == null ? null : { provider: preferred, model };
@@ -67,7 +65,7 @@ export function createModelChoice(
 }
 
 /** Whose model this is by its name; else, and for aliases, the server's preferred provider. */
-function providerFor(model: string, config: ServerConfig): ProviderName | undefined {
+function providerFor(model: string, config: ServerConfig): string | undefined {
   if (model.startsWith("claude-") && config.providers.anthropic !== undefined) return "anthropic";
   if (/^(?:gpt-|chatgpt-|o\d)/.test(model) && config.providers.openai !== undefined) return "openai";
   return config.defaultProvider;
@@ -88,7 +86,7 @@ function nothingIsSetUp(): LlmFailure {
   };
 }
 
-function notSetUp(name: ProviderName): LlmFailure {
+function notSetUp(name: string): LlmFailure {
   const variable = `${name.toUpperCase()}_API_KEY`;
   return {
     code: "not_configured",

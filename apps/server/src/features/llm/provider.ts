@@ -1,10 +1,10 @@
 import type { LlmCodec } from "@loom/llm";
 import { anthropicMessages, openAiChat, openAiChatCodec } from "@loom/llm";
-import type { ProviderConfig, ProviderName } from "../../config.ts";
+import type { ProviderConfig } from "../../provider-config.ts";
 
 /** A provider that is set up: its dialect and where it is reached. */
 export type Provider = {
-  readonly name: ProviderName;
+  readonly name: string;
   readonly config: ProviderConfig;
   readonly codec: LlmCodec;
   /** Where a request for an answer goes. */
@@ -14,8 +14,8 @@ export type Provider = {
   headers(): { readonly [name: string]: string };
 };
 
-export function createProvider(name: ProviderName, config: ProviderConfig): Provider {
-  switch (name) {
+export function createProvider(name: string, config: ProviderConfig): Provider {
+  switch (config.kind) {
     case "anthropic":
       return {
         name,
@@ -29,7 +29,7 @@ export function createProvider(name: ProviderName, config: ProviderConfig): Prov
           ...(config.key === undefined ? {} : { "x-api-key": config.key.expose() }),
         }),
       };
-    case "openai":
+    default:
       return {
         name,
         config,
