@@ -165,8 +165,11 @@ export type LlmFailure = {
 export type LlmEvent =
   | { readonly type: "text_delta"; readonly text: string }
   | { readonly type: "thinking_delta"; readonly text: string }
-  /** Seals the thinking that was streamed last, for clients that keep it themselves. */
-  | { readonly type: "thinking_signature"; readonly signature: string }
+  /**
+   * Seals the thinking that was streamed last, for clients that keep it themselves; where nothing was streamed, thinking
+   * that is not shown. `dialect` says whose seal it is.
+   */
+  | { readonly type: "thinking_signature"; readonly signature: string; readonly dialect?: string }
   | {
       readonly type: "tool_call_delta";
       readonly callId: string;

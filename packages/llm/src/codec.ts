@@ -25,6 +25,8 @@ export type AnswerIdentity = {
   /** The model, until the answer itself names it. */
   readonly model?: string;
   readonly createdMs?: number;
+  /** Whether a stream ends with its token counts, where the dialect leaves that to the client (`wantsUsage`). Default yes. */
+  readonly wantsUsage?: boolean;
 };
 
 /** What came instead of an answer: status line, headers in lower case, and as much of the body as was read. */

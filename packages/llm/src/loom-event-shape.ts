@@ -10,6 +10,12 @@ export function readLoomEvent(value: unknown): LlmEvent | "unknown" | "malformed
     case "text_delta":
     case "thinking_delta":
       return typeof value.text === "string" ? { type: value.type, text: value.text } : "malformed";
+    case "thinking_signature": {
+      const { signature, dialect } = value;
+      if (typeof signature !== "string") return "malformed";
+      if (dialect === undefined) return { type: "thinking_signature", signature };
+      return typeof dialect === "string" ? { type: "thinking_signature", signature, dialect } : "malformed";
+    }
     case "tool_call_delta": {
       const { callId, name, argumentsFragment } = value;
       const valid = typeof callId === "string" && typeof name === "string" && typeof argumentsFragment === "string";
@@ -91,15 +97,23 @@ function isAssistantBlock(value: unknown): boolean {
   if (!isRecord(value)) return false;
   switch (value.type) {
     case "text":
-      return typeof value.text === "string";
+      return typeof value.text === "string" && isTextOrAbsent(value.signature);
     case "thinking":
-      return typeof value.text === "string" && isTextOrAbsent(value.signature) && isTextOrAbsent(value.redactedData);
+      return (
+        typeof value.text === "string" &&
+        isTextOrAbsent(value.signature) &&
+        isTextOrAbsent(value.redactedData) &&
+        isTextOrAbsent(value.dialect)
+      );
+    case "opaque":
+      return typeof value.dialect === "string" && isRecord(value.data);
     case "tool_use":
       return (
         typeof value.id === "string" &&
         typeof value.name === "string" &&
         isRecord(value.input) &&
-        isTextOrAbsent(value.malformedInput)
+        isTextOrAbsent(value.malformedInput) &&
+        isTextOrAbsent(value.signature)
       );
     default:
       return false;

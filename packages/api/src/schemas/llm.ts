@@ -61,7 +61,11 @@ const llmEvent: z.ZodType<LlmEvent> = z
   .discriminatedUnion("type", [
     z.strictObject({ type: z.literal("text_delta"), text: z.string() }),
     z.strictObject({ type: z.literal("thinking_delta"), text: z.string() }),
-    z.strictObject({ type: z.literal("thinking_signature"), signature: z.string() }),
+    z.strictObject({
+      type: z.literal("thinking_signature"),
+      signature: z.string(),
+      dialect: z.string().exactOptional(),
+    }),
     z.strictObject({
       type: z.literal("tool_call_delta"),
       callId: z.string(),

@@ -1,0 +1,84 @@
+import type { ThinkingBlock } from "@loom/core";
+import { asText, parseJsonObject } from "./json-reader.ts";
+
+/**
+ * Another dialect's seal, on its way through a client that only keeps it: wrapped, so that it is never taken for one of
+ * the client's own dialect and comes back to the provider that made it. `call` seals the tool call `callId`, for dialects
+ * whose calls have no place for it.
+ */
+export type ForeignSeal = {
+  readonly kind: "signature" | "redacted" | "call";
+  readonly data: string;
+  /** Absent where nobody said whose it is. */
+  readonly dialect?: string;
+  readonly callId?: string;
+};
+
+const MARK = "loom1:";
+
+/**
+ * What every wrapped seal begins with. Base64, since Gemini takes nothing else. A body that holds it cannot go to a
+ * provider byte for byte: the provider would refuse a seal that it did not make.
+ */
+export const FOREIGN_SEAL: string = btoa(MARK);
+
+export function wrapSeal(seal: ForeignSeal): string {
+  return toBase64(MARK + JSON.stringify(seal));
+}
+
+/** The wrapped seal, or `undefined` for one of the dialect's own. */
+export function unwrapSeal(text: string): ForeignSeal | undefined {
+  if (!text.startsWith(FOREIGN_SEAL)) return undefined;
+  const json = parseJsonObject(fromBase64(text).slice(MARK.length));
+  const data = asText(json?.data);
+  const dialect = asText(json?.dialect);
+  const callId = asText(json?.callId);
+  const kind = json?.kind;
+  if (data === undefined || (kind !== "signature" && kind !== "redacted" && kind !== "call")) return undefined;
+  return {
+    kind,
+    data,
+    ...(dialect === undefined ? {} : { dialect }),
+    ...(callId === undefined ? {} : { callId }),
+  };
+}
+
+/** The seal of a thought as a client of the dialect `own` is given it: bare where it is that dialect's, else wrapped. */
+export function sealToClient(thought: Omit<ThinkingBlock, "type" | "text">, own: string): string | undefined {
+  const { signature, redactedData, dialect } = thought;
+  const data = signature ?? redactedData;
+  if (data === undefined || dialect === own) return data;
+  const kind = signature === undefined ? "redacted" : "signature";
+  return wrapSeal({ kind, data, ...(dialect === undefined ? {} : { dialect }) });
+}
+
+/** The thought that a client of the dialect `own` gives back. */
+export function thoughtFromClient(text: string, seal: string | undefined, own: string): ThinkingBlock {
+  if (seal === undefined) return { type: "thinking", text, dialect: own };
+  const foreign = unwrapSeal(seal);
+  if (foreign === undefined) return { type: "thinking", text, signature: seal, dialect: own };
+  const { kind, data, dialect } = foreign;
+  return {
+    type: "thinking",
+    text,
+    ...(kind === "redacted" ? { redactedData: data } : { signature: data }),
+    ...(dialect === undefined ? {} : { dialect }),
+  };
+}
+
+const SLICE = 8_192;
+
+function toBase64(text: string): string {
+  const bytes = new TextEncoder().encode(text);
+  let binary = "";
+  for (let at = 0; at < bytes.length; at += SLICE) binary += String.fromCharCode(...bytes.subarray(at, at + SLICE));
+  return btoa(binary);
+}
+
+function fromBase64(text: string): string {
+  try {
+    return new TextDecoder().decode(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)));
+  } catch {
+    return "";
+  }
+}
