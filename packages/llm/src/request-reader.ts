@@ -6,7 +6,7 @@ import { RequestProblem, refuse } from "./request-problem.ts";
 /** Reads a body with `read`, which may use the readers below: the first thing they refuse becomes the `problem`. */
 export function readRequest(
   body: string,
-  read: (json: JsonObject) => { readonly request: LlmRequest; readonly stream: boolean },
+  read: (json: JsonObject) => Omit<Extract<DecodedRequest, { readonly ok: true }>, "ok">,
 ): DecodedRequest {
   const json = parseJsonObject(body);
   if (json === undefined) return { ok: false, problem: "The body is not a JSON object." };
@@ -43,12 +43,47 @@ export function readPositive(value: JsonValue | undefined, path: string): number
   return valid ? value : refuse(path, "must be a whole number of at least 1");
 }
 
+/** A number from `min` to `max`, where there is one. */
+export function readNumber(
+  value: JsonValue | undefined,
+  path: string,
+  { min = 0, max = Number.POSITIVE_INFINITY }: { readonly min?: number; readonly max?: number } = {},
+): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "number" && value >= min && value <= max) return value;
+  const bounds = max === Number.POSITIVE_INFINITY ? `of at least ${min}` : `from ${min} to ${max}`;
+  return refuse(path, `must be a number ${bounds}`);
+}
+
 /** A number of at least 0, where there is one. */
 export function readTemperature(value: JsonValue | undefined, path: string): { readonly temperature?: number } {
-  if (value === undefined || value === null) return {};
-  return typeof value === "number" && value >= 0
-    ? { temperature: value }
-    : refuse(path, "must be a number of at least 0");
+  const temperature = readNumber(value, path);
+  return temperature === undefined ? {} : { temperature };
+}
+
+/** Numbers that say how to choose among words, under the names that Loom has for them; those that are not given are not there. */
+export function readSampling(json: JsonObject): Pick<LlmRequest, "temperature" | "topP" | "topK" | "seed"> {
+  const topP = readNumber(json.top_p, "top_p", { max: 1 });
+  const topK = readWhole(json.top_k, "top_k");
+  const seed = readWhole(json.seed, "seed", Number.MIN_SAFE_INTEGER);
+  return {
+    ...readTemperature(json.temperature, "temperature"),
+    ...(topP === undefined ? {} : { topP }),
+    // Some servers take 0 or -1 as "all of them", which is what saying nothing means.
+    ...(topK === undefined || topK < 1 ? {} : { topK }),
+    ...(seed === undefined ? {} : { seed }),
+  };
+}
+
+function readWhole(value: JsonValue | undefined, path: string, min = -1): number | undefined {
+  const number = readNumber(value, path, { min });
+  return number === undefined || Number.isSafeInteger(number) ? number : refuse(path, "must be a whole number");
+}
+
+/** `true` or `false`, where there is one. */
+export function readBoolean(value: JsonValue | undefined, path: string): boolean | undefined {
+  if (value === undefined || value === null) return undefined;
+  return typeof value === "boolean" ? value : refuse(path, "must be true or false");
 }
 
 /** Makes one message of neighbours of the same role, and leaves out empty ones. */

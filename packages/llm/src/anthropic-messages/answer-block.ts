@@ -1,6 +1,8 @@
 import type { AssistantContent, JsonObject, JsonValue, LlmEvent } from "@loom/core";
-import { asObject, asText } from "../json-reader.ts";
+import { asObject, asText, parseJson } from "../json-reader.ts";
 import { toolUseFromText } from "../tool-input.ts";
+
+const DIALECT = "anthropic";
 
 /** One content block of an answer while it grows. `start` is the block as `content_block_start` gives it. */
 export type AnswerBlock = {
@@ -14,7 +16,7 @@ export type AnswerBlock = {
 
 /**
  * `fallbackId` names a tool call that came without an id. Blocks that Loom has no word for (tools that run at the
- * provider, their results, and whatever comes next) give `undefined`.
+ * provider, their results, and whatever comes next) are kept as they are; what is no block gives `undefined`.
  */
 export function openBlock(start: JsonObject, fallbackId: string): AnswerBlock | undefined {
   switch (start.type) {
@@ -27,7 +29,7 @@ export function openBlock(start: JsonObject, fallbackId: string): AnswerBlock | 
     case "tool_use":
       return toolBlock(asText(start.id) ?? fallbackId, text(start.name), start.input);
     default:
-      return undefined;
+      return asText(start.type) === undefined ? undefined : opaqueBlock(start);
   }
 }
 
@@ -57,13 +59,16 @@ function thinkingBlock(start: string, startSignature: string): AnswerBlock {
     opening: start === "" ? undefined : { type: "thinking_delta", text: start },
     add(delta) {
       // The signature comes in one piece; the last one wins, as in the provider's own client.
-      if (delta.type === "signature_delta") signature = text(delta.signature);
+      if (delta.type === "signature_delta") {
+        signature = text(delta.signature);
+        return signature === "" ? undefined : { type: "thinking_signature", signature, dialect: DIALECT };
+      }
       const more = delta.type === "thinking_delta" ? text(delta.thinking) : "";
       whole += more;
       return more === "" ? undefined : { type: "thinking_delta", text: more };
     },
     content() {
-      if (signature !== "") return { type: "thinking", text: whole, signature };
+      if (signature !== "") return { type: "thinking", text: whole, signature, dialect: DIALECT };
       return whole === "" ? undefined : { type: "thinking", text: whole };
     },
   };
@@ -73,8 +78,33 @@ function redactedBlock(data: string): AnswerBlock {
   return {
     opening: undefined,
     add: () => undefined,
-    content: () => (data === "" ? undefined : { type: "thinking", text: "", redactedData: data }),
+    content: () => (data === "" ? undefined : { type: "thinking", text: "", redactedData: data, dialect: DIALECT }),
   };
+}
+
+/**
+ * A block as the provider's own client would put it together: fragments of arguments become the input, texts are joined,
+ * and any other value of a delta replaces the one before.
+ */
+function opaqueBlock(start: JsonObject): AnswerBlock {
+  const data: Record<string, JsonValue> = { ...start };
+  let json = "";
+  return {
+    opening: undefined,
+    add({ type, ...delta }) {
+      if (type === "input_json_delta") json += text(delta.partial_json);
+      else for (const [name, value] of Object.entries(delta)) data[name] = joined(data[name], value);
+      return undefined;
+    },
+    content() {
+      const input = json === "" ? undefined : parseJson(json);
+      return { type: "opaque", dialect: DIALECT, data: input === undefined ? data : { ...data, input } };
+    },
+  };
+}
+
+function joined(before: JsonValue | undefined, value: JsonValue): JsonValue {
+  return typeof before === "string" && typeof value === "string" ? before + value : value;
 }
 
 function toolBlock(callId: string, name: string, startInput: JsonValue | undefined): AnswerBlock {

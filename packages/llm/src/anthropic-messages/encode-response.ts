@@ -1,7 +1,7 @@
 import type { JsonObject, LlmResponse } from "@loom/core";
 import type { AnswerIdentity } from "../codec.ts";
 import { derivedId } from "../derived-id.ts";
-import { assistantBlockToWire } from "./block-to-wire.ts";
+import { answerBlockToWire } from "./block-to-wire.ts";
 import { stopReasonToWire } from "./stop-reason.ts";
 import { usageToWire } from "./usage.ts";
 
@@ -13,7 +13,7 @@ export function encodeResponse(response: LlmResponse, identity: AnswerIdentity =
     type: "message",
     role: "assistant",
     model: model === "" ? (identity.model ?? "") : model,
-    content: message.content.map(assistantBlockToWire),
+    content: message.content.map(answerBlockToWire).filter((block) => block !== undefined),
     stop_reason: stopReasonToWire(stopReason),
     stop_sequence: null,
     usage: usageToWire(usage),

@@ -9,30 +9,36 @@ import type {
 } from "@loom/core";
 import { NO_USAGE } from "@loom/core";
 import type { AnswerIdentity, LlmStreamEncoder } from "../codec.ts";
+import { sealToClient } from "../foreign-seal.ts";
+import { JsonObjectEnd } from "../json-end.ts";
 import { toolInputText } from "../tool-input.ts";
-import { assistantBlockToWire } from "./block-to-wire.ts";
+import { answerBlockToWire, thinkingToWire } from "./block-to-wire.ts";
 import { messageId } from "./encode-response.ts";
 import { failureToWire } from "./failure.ts";
 import { stopReasonToWire } from "./stop-reason.ts";
 import { usageToWire } from "./usage.ts";
+import { WaitingDeltas } from "./waiting-deltas.ts";
 
-/** The block that is being written. `sent` says whether anything of a tool's arguments went out. */
+/** The block that is being written. `sent` says whether anything of a tool's arguments went out, `end` when all did. */
 type OpenBlock =
   | { readonly type: "text" | "thinking" }
-  | { readonly type: "tool_use"; readonly callId: string; sent: boolean };
+  | { readonly type: "tool_use"; readonly callId: string; readonly end: JsonObjectEnd; sent: boolean };
 
 const PING = wireEvent({ type: "ping" });
 
 /**
  * Loom's events as the provider's stream: blocks one after the other, each opened, filled and closed.
  *
- * Text, thinking and the first tool call go out as they come. Once a tool call is open, everything else waits for
- * `completed`, which has it all: other calls may come interleaved, and a closed block cannot be opened again. What a
- * client hears meanwhile is a `ping`. A signature is known at the end only, so thinking that is followed by live text goes
- * out without one.
+ * Everything goes out as it comes, with one exception: while the arguments of a tool call are not whole, other calls and
+ * texts wait for their end, since blocks cannot be interleaved and a closed one cannot be opened again. What a client
+ * hears meanwhile is a `ping`. `completed` has the whole answer, and whatever of it did not go out yet follows then.
  */
 export class AnthropicStreamEncoder implements LlmStreamEncoder {
   readonly #identity: AnswerIdentity;
+  readonly #waiting = new WaitingDeltas();
+  /** Calls whose blocks were opened, and seals that went out. */
+  readonly #calls = new Set<string>();
+  readonly #seals = new Set<string>();
   #started = false;
   #ended = false;
   #open: OpenBlock | undefined;
@@ -54,24 +60,32 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
   }
 
   #encode(event: LlmEvent): string {
+    if (event.type === "completed") return this.#complete(event.response);
+    if (event.type === "error") {
+      this.#ended = true;
+      return wireEvent(failureToWire(event.error));
+    }
+    const open = this.#open;
+    const isOfOpenCall = open?.type === "tool_use" && event.type === "tool_call_delta" && event.callId === open.callId;
+    if (open?.type === "tool_use" && !isOfOpenCall && !open.end.ended) {
+      this.#waiting.add(event);
+      return "";
+    }
     switch (event.type) {
       case "text_delta":
-        if (event.text === "" || this.#open?.type === "tool_use") return "";
+        if (event.text === "") return "";
         this.#sentText += event.text.length;
         return this.#start(event) + this.#switchTo("text") + this.#delta("text_delta", "text", event.text);
       case "thinking_delta":
-        if (event.text === "" || this.#open?.type === "tool_use") return "";
+        if (event.text === "") return "";
         this.#sentThinking += event.text.length;
         return this.#start(event) + this.#switchTo("thinking") + this.#delta("thinking_delta", "thinking", event.text);
+      case "thinking_signature": {
+        const { signature, dialect = "anthropic" } = event;
+        return this.#start(event) + this.#seal(sealToClient({ signature, dialect }, "anthropic") ?? "");
+      }
       case "tool_call_delta":
         return this.#start(event) + this.#toolDelta(event.callId, event.name, event.argumentsFragment);
-      case "thinking_signature":
-        return "";
-      case "completed":
-        return this.#complete(event.response);
-      case "error":
-        this.#ended = true;
-        return wireEvent(failureToWire(event.error));
     }
   }
 
@@ -93,11 +107,19 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
 
   #toolDelta(callId: string, name: string, fragment: string): string {
     let out = "";
-    if (this.#open?.type !== "tool_use") out = this.#openTool({ type: "tool_use", id: callId, name, input: {} });
+    if (this.#open?.type !== "tool_use" || this.#open.callId !== callId) {
+      // What comes for a closed block can only be white space.
+      if (this.#calls.has(callId)) return "";
+      out = this.#openTool(callId, name);
+    }
     const open = this.#open;
-    if (open?.type !== "tool_use" || open.callId !== callId || fragment === "") return out;
+    if (open?.type !== "tool_use" || fragment === "") return out;
+    const wasWhole = open.end.ended;
     open.sent = true;
-    return out + this.#delta("input_json_delta", "partial_json", fragment);
+    open.end.push(fragment);
+    out += this.#delta("input_json_delta", "partial_json", fragment);
+    if (open.end.ended && !wasWhole) for (const delta of this.#waiting.take()) out += this.#encode(delta);
+    return out;
   }
 
   #complete(response: LlmResponse): string {
@@ -106,10 +128,12 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
     const model = response.model === "" ? this.#identity.model : response.model;
     let out = this.#start(response, model, response.usage);
     const open = this.#open;
-    const openCall = open?.type === "tool_use" ? content.find((block) => isCall(block, open.callId)) : undefined;
-    if (open?.type === "tool_use" && openCall?.type === "tool_use" && !open.sent) out += this.#toolInput(openCall);
-    if (open?.type === "tool_use") out += this.#close();
-    for (const block of content) if (block !== openCall) out += this.#rest(block);
+    if (open?.type === "tool_use") {
+      const whole = content.find((block) => block.type === "tool_use" && block.id === open.callId);
+      if (whole?.type === "tool_use" && !open.sent) out += this.#toolInput(whole);
+      out += this.#close();
+    }
+    for (const block of content) out += this.#rest(block);
     const delta = { stop_reason: stopReasonToWire(response.stopReason), stop_sequence: null };
     out += this.#close();
     out += wireEvent({ type: "message_delta", delta, usage: usageToWire(response.usage) });
@@ -127,23 +151,36 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
         return (goesOn ? this.#switchTo("text") : this.#openBlock("text")) + this.#delta("text_delta", "text", fresh);
       }
       case "thinking":
-        return block.redactedData === undefined ? this.#restOfThinking(block) : this.#wholeBlock(block);
+        return this.#restOfThinking(block);
       case "tool_use":
-        return this.#openTool(block) + this.#toolInput(block);
-      case "opaque":
-        return "";
+        return this.#calls.has(block.id) ? "" : this.#openTool(block.id, block.name) + this.#toolInput(block);
+      case "opaque": {
+        const whole = answerBlockToWire(block);
+        return whole === undefined ? "" : this.#wholeBlock(whole);
+      }
     }
   }
 
   #restOfThinking(block: ThinkingBlock): string {
+    const wire = thinkingToWire(block);
+    if (wire.type !== "thinking") return this.#wholeBlock(wire);
     const fresh = block.text.slice(this.#sentThinking);
     const goesOn = block.text !== "" && this.#sentThinking > 0;
     this.#sentThinking -= block.text.length - fresh.length;
+    const seal = typeof wire.signature === "string" ? wire.signature : "";
+    if (this.#seals.has(seal)) return "";
+    // It went out without a seal, and a block after it: too late.
     if (goesOn && fresh === "" && this.#open?.type !== "thinking") return "";
     let out = goesOn ? this.#switchTo("thinking") : this.#openBlock("thinking");
     if (fresh !== "") out += this.#delta("thinking_delta", "thinking", fresh);
-    if (block.signature !== undefined) out += this.#delta("signature_delta", "signature", block.signature);
-    return out + this.#close();
+    return out + (seal === "" ? this.#close() : this.#seal(seal));
+  }
+
+  /** Seals the thinking that is open, or thinking that is not shown, and closes it. */
+  #seal(signature: string): string {
+    if (signature === "") return "";
+    this.#seals.add(signature);
+    return this.#switchTo("thinking") + this.#delta("signature_delta", "signature", signature) + this.#close();
   }
 
   #switchTo(type: "text" | "thinking"): string {
@@ -154,15 +191,14 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
     return this.#openWith({ type }, type === "text" ? EMPTY_TEXT : EMPTY_THINKING);
   }
 
-  #openTool(call: ToolUseBlock): string {
-    return this.#openWith(
-      { type: "tool_use", callId: call.id, sent: false },
-      assistantBlockToWire({ ...call, input: {} }),
-    );
+  #openTool(callId: string, name: string): string {
+    this.#calls.add(callId);
+    const open: OpenBlock = { type: "tool_use", callId, end: new JsonObjectEnd(), sent: false };
+    return this.#openWith(open, { type: "tool_use", id: callId, name, input: {} });
   }
 
-  #wholeBlock(block: ThinkingBlock): string {
-    return this.#openWith({ type: "thinking" }, assistantBlockToWire(block)) + this.#close();
+  #wholeBlock(block: JsonObject): string {
+    return this.#openWith({ type: "text" }, block) + this.#close();
   }
 
   #toolInput(call: ToolUseBlock): string {
@@ -191,10 +227,6 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
 
 const EMPTY_TEXT: JsonObject = { type: "text", text: "" };
 const EMPTY_THINKING: JsonObject = { type: "thinking", thinking: "", signature: "" };
-
-function isCall(block: AssistantContent, callId: string): boolean {
-  return block.type === "tool_use" && block.id === callId;
-}
 
 function wireEvent(data: JsonObject): string {
   return `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;

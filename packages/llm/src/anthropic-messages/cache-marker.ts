@@ -1,0 +1,15 @@
+import type { CacheMarker, JsonObject, JsonValue } from "@loom/core";
+import { asObject } from "../json-reader.ts";
+
+/** The field of a block up to which the prompt is to be cached: https://platform.claude.com/docs/en/build-with-claude/prompt-caching */
+export function cacheToWire(marker: CacheMarker | undefined): JsonObject {
+  if (marker === undefined) return {};
+  // Five minutes is what the provider takes where no time is named.
+  return { cache_control: marker === "1h" ? { type: "ephemeral", ttl: marker } : { type: "ephemeral" } };
+}
+
+export function readCache(value: JsonValue | undefined): { readonly cache?: CacheMarker } {
+  const control = asObject(value);
+  if (control === undefined) return {};
+  return { cache: control.ttl === "1h" ? "1h" : "5m" };
+}

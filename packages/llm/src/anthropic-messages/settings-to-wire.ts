@@ -1,0 +1,92 @@
+import type { JsonObject, LlmRequest, OutputFormat } from "@loom/core";
+import { boundedId } from "../bounded-id.ts";
+import { refuse } from "../request-problem.ts";
+import { budgetOf, effortOf, nearestEffort } from "../thinking-level.ts";
+import { type ModelTraits, traitsOf } from "./model-traits.ts";
+
+const MIN_BUDGET = 1_024;
+const MAX_USER_ID = 256;
+
+/** Everything of a request but its model, its tools and the conversation. What it leaves out is in `carried.ts`. */
+export function settingsToWire(request: LlmRequest): JsonObject {
+  const traits = traitsOf(request.model);
+  const { thinking, effort } = thinkingToWire(request, traits);
+  const format = request.output === undefined ? undefined : formatToWire(request.output);
+  return {
+    ...thinking,
+    ...(effort === undefined && format === undefined
+      ? {}
+      : {
+          output_config: { ...(effort === undefined ? {} : { effort }), ...(format === undefined ? {} : { format }) },
+        }),
+    ...(traits.sampling && thinking.thinking === undefined ? samplingToWire(request) : {}),
+    ...stopToWire(request.stopSequences),
+    ...toolChoiceToWire(request),
+    ...(request.userId === undefined ? {} : { metadata: { user_id: boundedId(request.userId, MAX_USER_ID) } }),
+  };
+}
+
+/** A model that thinks takes no sampling parameters. One that cannot stop thinking is asked for the least of it. */
+function thinkingToWire(request: LlmRequest, traits: ModelTraits): { thinking: JsonObject; effort?: string } {
+  const { thinking: setting, maxTokens } = request;
+  if (setting === undefined) return { thinking: {} };
+  if (setting.type === "off") {
+    if (!traits.canStopThinking) return { thinking: {}, effort: "low" };
+    return { thinking: traits.thinksUnasked ? { thinking: { type: "disabled" } } : {} };
+  }
+  const asked = effortOf(setting);
+  const effort = asked === undefined ? undefined : nearestEffort(asked, traits.efforts);
+  const level = effort === undefined ? {} : { effort };
+  const display = setting.visible === undefined ? {} : { display: setting.visible ? "summarized" : "omitted" };
+  if (traits.adaptive) return { thinking: { thinking: { type: "adaptive", ...display } }, ...level };
+  // The bound has to leave room for an answer; where there is none for thinking, the answer comes first.
+  const budget = Math.min(budgetOf(setting), maxTokens - 1);
+  if (budget < MIN_BUDGET && maxTokens <= MIN_BUDGET) return { thinking: {}, ...level };
+  const bound = { type: "enabled", budget_tokens: Math.max(budget, MIN_BUDGET), ...display };
+  return { thinking: { thinking: bound }, ...level };
+}
+
+function formatToWire(output: OutputFormat): JsonObject {
+  if (output.type === "json") {
+    refuse("output", "asks for JSON without a schema, which Anthropic Messages cannot promise: give a JSON schema");
+  }
+  const { schema, description } = output;
+  const described = description === undefined || "description" in schema ? schema : { ...schema, description };
+  return { type: "json_schema", schema: described };
+}
+
+function samplingToWire({ temperature, topP, topK }: LlmRequest): JsonObject {
+  return {
+    ...(temperature === undefined ? {} : { temperature: Math.min(temperature, 1) }),
+    ...(topP === undefined ? {} : { top_p: topP }),
+    ...(topK === undefined ? {} : { top_k: topK }),
+  };
+}
+
+function stopToWire(sequences: LlmRequest["stopSequences"]): JsonObject {
+  if (sequences === undefined || sequences.length === 0) return {};
+  const blank = sequences.findIndex((sequence) => sequence.trim() === "");
+  if (blank >= 0) refuse(`stopSequences.${blank}`, "is white space only, which Anthropic Messages does not stop at");
+  return { stop_sequences: sequences };
+}
+
+/** The provider takes a choice only where there are tools to choose from. */
+function toolChoiceToWire({ tools, providerTools = [], toolChoice, parallelToolCalls }: LlmRequest): JsonObject {
+  const atMostOne = parallelToolCalls === false ? { disable_parallel_tool_use: true } : {};
+  if (tools.length + providerTools.length === 0) {
+    const forced = toolChoice?.type === "required" || toolChoice?.type === "tool";
+    return forced ? refuse("toolChoice", "asks for a tool, and there is none") : {};
+  }
+  switch (toolChoice?.type) {
+    case undefined:
+      return parallelToolCalls === false ? { tool_choice: { type: "auto", ...atMostOne } } : {};
+    case "none":
+      return { tool_choice: { type: "none" } };
+    case "auto":
+      return { tool_choice: { type: "auto", ...atMostOne } };
+    case "required":
+      return { tool_choice: { type: "any", ...atMostOne } };
+    case "tool":
+      return { tool_choice: { type: "tool", name: toolChoice.name, ...atMostOne } };
+  }
+}
