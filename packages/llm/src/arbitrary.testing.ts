@@ -1,4 +1,13 @@
-import type { AssistantContent, JsonObject, LlmEvent, LlmFailure, LlmResponse, StopReason, Usage } from "@loom/core";
+import type {
+  AssistantContent,
+  JsonObject,
+  LlmEvent,
+  LlmFailure,
+  LlmResponse,
+  StopReason,
+  ThinkingBlock,
+  Usage,
+} from "@loom/core";
 import fc from "fast-check";
 
 /** Text with something to see in it, in any script, also with what JSON and event streams escape. */
@@ -29,11 +38,14 @@ const usage: fc.Arbitrary<Usage> = fc
     reasoningTokens: Math.floor(output * part),
   }));
 
+/** The one whose answers have all of these blocks. */
+const dialect = fc.constant("anthropic");
+
 const block: fc.Arbitrary<AssistantContent> = fc.oneof(
   words.map((text) => ({ type: "text", text }) as const),
-  fc.record({ type: fc.constant("thinking" as const), text: words, signature: words }),
+  fc.record({ type: fc.constant("thinking" as const), text: words, signature: words, dialect }),
   words.map((text) => ({ type: "thinking", text }) as const),
-  words.map((redactedData) => ({ type: "thinking", text: "", redactedData }) as const),
+  fc.record({ type: fc.constant("thinking" as const), text: fc.constant(""), redactedData: words, dialect }),
   fc.record({ type: fc.constant("tool_use" as const), id: fc.constant(""), name: words, input: jsonObject }),
   words.map((text) => ({ type: "tool_use", id: "", name: "bash", input: {}, malformedInput: `{${text}` }) as const),
 );
@@ -74,7 +86,10 @@ function deltasOf(content: AssistantContent, sizes: readonly number[]): LlmEvent
     case "text":
       return pieces(content.text, sizes).map((text) => ({ type: "text_delta", text }));
     case "thinking":
-      return pieces(content.text, sizes).map((text) => ({ type: "thinking_delta", text }));
+      return [
+        ...pieces(content.text, sizes).map((text) => ({ type: "thinking_delta", text }) as const),
+        ...sealOf(content),
+      ];
     case "opaque":
       return [];
     case "tool_use": {
@@ -88,6 +103,11 @@ function deltasOf(content: AssistantContent, sizes: readonly number[]): LlmEvent
       }));
     }
   }
+}
+
+function sealOf({ signature, dialect: sealer }: ThinkingBlock): LlmEvent[] {
+  if (signature === undefined) return [];
+  return [{ type: "thinking_signature", signature, ...(sealer === undefined ? {} : { dialect: sealer }) }];
 }
 
 function pieces(text: string, sizes: readonly number[]): string[] {

@@ -60,7 +60,7 @@ describe("a client's request", () => {
     });
   });
 
-  test("keeps thinking, calls, results and documents of text, and leaves out what ran at the provider", () => {
+  test("keeps thinking with the name of its sealer, calls, results, documents, and what ran at the provider as it is", () => {
     const decoded = messagesOf(
       {
         role: "user",
@@ -82,13 +82,17 @@ describe("a client's request", () => {
       { role: "system", content: "Remember." },
     );
     expect(decoded).toEqual([
-      { role: "user", content: [{ type: "text", text: "Page." }] },
+      { role: "user", content: [{ type: "document", source: { type: "text", text: "Page." } }] },
       {
         role: "assistant",
         content: [
-          { type: "thinking", text: "Hm.", signature: "EqQ" },
-          { type: "thinking", text: "Hm?" },
-          { type: "thinking", text: "", redactedData: "Emw" },
+          { type: "thinking", text: "Hm.", signature: "EqQ", dialect: "anthropic" },
+          { type: "thinking", text: "Hm?", dialect: "anthropic" },
+          { type: "thinking", text: "", redactedData: "Emw", dialect: "anthropic" },
+          ...[
+            { type: "server_tool_use", id: "s", name: "web_search", input: {} },
+            { type: "web_search_tool_result", tool_use_id: "s", content: [] },
+          ].map((data) => ({ type: "opaque", dialect: "anthropic", data })),
           { type: "tool_use", id: "a", name: "bash", input: {} },
         ],
       },
@@ -118,15 +122,18 @@ describe("a request that is wrong", () => {
       { messages: [{ role: "narrator", content: "" }] },
     ],
     ["messages.0 must be an object", { messages: [null] }],
-    ["messages.0.content.0.type is missing", content({})],
-    ["messages.0.content.0.type has a value", content({ type: "video" })],
+    ["messages.0.content.0.type must be a string", content({})],
+    [
+      "messages.0.content.0.content.0.type has a value",
+      content({ type: "tool_result", tool_use_id: "a", content: [{ type: "tool_reference" }] }),
+    ],
     ["messages.0.content.0.text must be a string", content({ type: "text" })],
     [
-      "messages.0.content.0.source.type has a value",
-      content({ type: "image", source: { type: "url", url: "https://" } }),
+      "messages.0.content.0.source.url must be a data: URL in base64, or begin with https://",
+      content({ type: "image", source: { type: "url", url: "file:///etc/passwd" } }),
     ],
     [
-      "messages.0.content.0.source.type has a value",
+      "messages.0.content.0.source.media_type must be a string",
       content({ type: "document", source: { type: "base64", data: "JVBE" } }),
     ],
     ["messages.0.content.0.tool_use_id must be a string", content({ type: "tool_result" })],
@@ -134,10 +141,16 @@ describe("a request that is wrong", () => {
       "messages.0.content.0.content.1 must be an object",
       content({ type: "tool_result", tool_use_id: "a", content: [{ type: "text", text: "" }, 7] }),
     ],
-    [
-      'tools.0.type has a value that is not supported: "web_search_20250305"',
-      { tools: [{ type: "web_search_20250305", name: "web_search" }] },
-    ],
+    ["tools.0.type has a value that is not supported: 7", { tools: [{ type: 7, name: "web_search" }] }],
+    ["mcp_servers would have to run at Anthropic", { mcp_servers: [{ type: "url", url: "https://a.example" }] }],
+    ["container lies at Anthropic", { container: "container_1" }],
+    ["tool_choice.type has a value that is not supported", { tool_choice: { type: "some" } }],
+    ["thinking.budget_tokens must be a whole number", { thinking: { type: "enabled" } }],
+    ["output_config.effort has a value that is not supported", { output_config: { effort: "utmost" } }],
+    ["output_config.format.type has a value that is not supported", { output_config: { format: { type: "xml" } } }],
+    ["top_p must be a number from 0 to 1", { top_p: 2 }],
+    ["top_k must be a whole number", { top_k: 1.5 }],
+    ["stop_sequences.0 must be a string", { stop_sequences: [7] }],
     ["tools.0.input_schema must be an object", { tools: [{ name: "a" }] }],
     ["temperature must be a number", { temperature: "hot" }],
     ["system.0.text must be a string", { system: [{ type: "text" }] }],

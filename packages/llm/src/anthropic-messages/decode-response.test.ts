@@ -38,9 +38,10 @@ test("an answer in one piece gives its blocks, its reason to stop and its token 
       message: {
         role: "assistant",
         content: [
-          { type: "thinking", text: "Hm.", signature: "EqQ" },
-          { type: "thinking", text: "", redactedData: "Emw" },
+          { type: "thinking", text: "Hm.", signature: "EqQ", dialect: "anthropic" },
+          { type: "thinking", text: "", redactedData: "Emw", dialect: "anthropic" },
           { type: "text", text: "Yes." },
+          { type: "opaque", dialect: "anthropic", data: MESSAGE.content[3] },
           { type: "tool_use", id: "toolu_1", name: "bash", input: { a: 1 } },
         ],
       },

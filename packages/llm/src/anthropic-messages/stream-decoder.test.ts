@@ -130,8 +130,8 @@ describe("thinking", () => {
       text(2, "Yes."),
     );
     expect(content).toEqual([
-      { type: "thinking", text: "Let me see.", signature: "EqQBCg==" },
-      { type: "thinking", text: "", redactedData: "EmwKAhgB" },
+      { type: "thinking", text: "Let me see.", signature: "EqQBCg==", dialect: "anthropic" },
+      { type: "thinking", text: "", redactedData: "EmwKAhgB", dialect: "anthropic" },
       { type: "text", text: "Yes." },
     ]);
   });
@@ -139,7 +139,7 @@ describe("thinking", () => {
   test("is kept where only its signature is shown, and dropped where there is nothing at all", () => {
     const empty = open(0, { type: "thinking", thinking: "" });
     expect(contentOf(empty, delta(0, { type: "signature_delta", signature: "EqQ" }), stop(0))).toEqual([
-      { type: "thinking", text: "", signature: "EqQ" },
+      { type: "thinking", text: "", signature: "EqQ", dialect: "anthropic" },
     ]);
     expect(contentOf(empty, stop(0))).toEqual([]);
   });
@@ -213,19 +213,29 @@ describe("tool calls", () => {
   });
 });
 
-test("blocks of tools that ran at the provider are left out, whatever their deltas", () => {
+test("blocks of tools that ran at the provider are kept as its own client would put them together", () => {
   const content = contentOf(
     open(0, { type: "server_tool_use", id: "srvtoolu_1", name: "web_search", input: {} }),
     delta(0, { type: "input_json_delta", partial_json: '{"query"' }),
+    delta(0, { type: "input_json_delta", partial_json: ':"loom"}' }),
     stop(0),
     open(1, { type: "web_search_tool_result", tool_use_id: "srvtoolu_1", content: [{ type: "web_search_result" }] }),
-    delta(1, { type: "text_delta", text: "not yours" }),
     stop(1),
-    open(2, { type: "hologram" }),
+    open(2, { type: "compaction", content: null }),
+    delta(2, { type: "compaction_delta", content: "So " }),
+    delta(2, { type: "compaction_delta", content: "far.", sealed: true }),
     stop(2),
     text(3, "Found."),
   );
-  expect(content).toEqual([{ type: "text", text: "Found." }]);
+  const results = [{ type: "web_search_result" }];
+  expect(content).toEqual([
+    ...[
+      { type: "server_tool_use", id: "srvtoolu_1", name: "web_search", input: { query: "loom" } },
+      { type: "web_search_tool_result", tool_use_id: "srvtoolu_1", content: results },
+      { type: "compaction", content: "So far.", sealed: true },
+    ].map((data) => ({ type: "opaque", dialect: "anthropic", data })),
+    { type: "text", text: "Found." },
+  ]);
 });
 
 describe("token counts", () => {

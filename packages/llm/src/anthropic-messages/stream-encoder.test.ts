@@ -122,16 +122,73 @@ describe("an answer for a client that speaks the dialect", () => {
     expect(decode(written).at(-1)).toMatchObject({ response: { message: { content: calls } } });
   });
 
+  test("streams the next tool call as soon as the arguments of the one before are whole", () => {
+    const encoder = anthropicMessages.streamEncoder();
+    encoder.push([call("a", '{"n":"}'), call("b", '{"n')]);
+    expect(encoder.push([call("a", '"}')])).toMatch(/"index":0.*content_block_stop.*"index":1.*\{\\"n"/s);
+    expect(encoder.push([call("b", '":2}')])).toContain('"partial_json":"\\":2}"');
+    expect(encoder.push([text("Done.")])).toContain('"text":"Done."');
+  });
+
   test("gives text that came during a tool call after it", () => {
     const events = [
-      call("a", "{}"),
+      call("a", "{"),
       text("Late"),
+      call("a", "}"),
       completed({ type: "tool_use", id: "a", name: "bash", input: {} }, { type: "text", text: "Late" }),
     ];
     expect(shape(...events).slice(1, -2)).toEqual([
-      ...["start 0 tool_use", "input_json_delta 0", "stop 0"],
+      ...["start 0 tool_use", "input_json_delta 0", "input_json_delta 0", "stop 0"],
       ...["start 1 text", "text_delta 1", "stop 1"],
     ]);
+  });
+
+  test("seals thinking as soon as its seal comes, also where nothing of it is shown", () => {
+    const seal = (signature: string): LlmEvent => ({ type: "thinking_signature", signature, dialect: "anthropic" });
+    const content: AssistantContent[] = [
+      { type: "thinking", text: "Hm", signature: "EqQ", dialect: "anthropic" },
+      { type: "thinking", text: "", signature: "Emw", dialect: "anthropic" },
+      { type: "text", text: "Yes" },
+    ];
+    expect(shape(thinking("Hm"), seal("EqQ"), seal("Emw"), text("Yes"), completed(...content)).slice(1, -2)).toEqual([
+      ...["start 0 thinking", "thinking_delta 0", "signature_delta 0", "stop 0"],
+      ...["start 1 thinking", "signature_delta 1", "stop 1"],
+      ...["start 2 text", "text_delta 2", "stop 2"],
+    ]);
+  });
+
+  test("wraps the seal of another provider, which the client hands back like one of its own", () => {
+    const seal: LlmEvent = { type: "thinking_signature", signature: "gAAA", dialect: "responses" };
+    const block: AssistantContent = { type: "thinking", text: "Hm", signature: "gAAA", dialect: "responses" };
+    const [, , , { delta }] = wire(thinking("Hm"), seal, completed(block));
+    expect(delta.signature).not.toContain("gAAA");
+    const content = [{ type: "thinking", thinking: "Hm", signature: delta.signature }];
+    const messages = [
+      { role: "user", content: "?" },
+      { role: "assistant", content },
+    ];
+    const body = JSON.stringify({ model: "m", max_tokens: 9, messages });
+    expect(anthropicMessages.decodeRequest(body)).toMatchObject({
+      request: { messages: [{}, { content: [block] }] },
+    });
+    expect(
+      anthropicMessages.encodeResponse({ ...COMPLETED, message: { role: "assistant", content: [block] } }),
+    ).toEqual(expect.objectContaining({ content }));
+  });
+
+  test("has what ran at the provider, where the client knows it, and nothing of another dialect", () => {
+    const data = { type: "server_tool_use", id: "s", name: "web_search", input: {} };
+    const content: AssistantContent[] = [
+      { type: "opaque", dialect: "anthropic", data },
+      { type: "opaque", dialect: "gemini", data: { executableCode: {} } },
+    ];
+    expect(wire(completed(...content)).slice(1, -2)).toEqual([
+      { type: "content_block_start", index: 0, content_block: data },
+      { type: "content_block_stop", index: 0 },
+    ]);
+    expect(anthropicMessages.encodeResponse({ ...COMPLETED, message: { role: "assistant", content } })).toMatchObject({
+      content: [data],
+    });
   });
 
   test("signs thinking that is still open at the end", () => {
@@ -182,6 +239,7 @@ describe("what is encoded", () => {
         const whole = events.at(-1);
         if (decoded?.type !== "completed" || whole?.type !== "completed") throw new Error("did not complete");
         expect(said(decoded.response)).toEqual(said(whole.response));
+        if (!interleave) expect(sealsOf(decoded.response)).toEqual(sealsOf(whole.response));
         expect({ ...decoded.response, message: null, model: "" }).toEqual({
           ...whole.response,
           message: null,
@@ -214,6 +272,10 @@ function said({ message }: LlmResponse) {
   };
 }
 
+function sealsOf({ message }: LlmResponse): string[] {
+  return message.content.flatMap((block) => (block.type === "thinking" ? (block.signature ?? []) : []));
+}
+
 /** In an answer of one piece the input of a call is always an object; the text that was none is lost. */
 function withoutMalformedText(whole: LlmResponse): LlmResponse {
   const content = whole.message.content.map((block) => {
@@ -226,8 +288,10 @@ function withoutMalformedText(whole: LlmResponse): LlmResponse {
 
 /** Moves fragments of later calls forward, between those of earlier ones. */
 function interleaveCalls(events: readonly LlmEvent[], picks: Iterable<number>): LlmEvent[] {
-  const lanes = Map.groupBy(events, (event) => (event.type === "tool_call_delta" ? event.callId : event.type));
-  const waiting = [...lanes.entries()].filter(([lane]) => lane !== "completed").map(([, lane]) => [...lane]);
+  const lanes = Map.groupBy(events, (event) =>
+    event.type === "tool_call_delta" ? event.callId : event.type.slice(0, 8),
+  );
+  const waiting = [...lanes.entries()].filter(([lane]) => lane !== "complete").map(([, lane]) => [...lane]);
   const mixed: LlmEvent[] = [];
   for (const pick of picks) {
     const open = waiting.filter((lane) => lane.length > 0);
@@ -235,7 +299,7 @@ function interleaveCalls(events: readonly LlmEvent[], picks: Iterable<number>): 
     const next = open[pick % open.length]?.shift();
     if (next !== undefined) mixed.push(next);
   }
-  return [...mixed, ...(lanes.get("completed") ?? [])];
+  return [...mixed, ...(lanes.get("complete") ?? [])];
 }
 
 /** One block after the other, numbered from 0, each opened, filled and closed. */

@@ -167,8 +167,9 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
     const fresh = block.text.slice(this.#sentThinking);
     const goesOn = block.text !== "" && this.#sentThinking > 0;
     this.#sentThinking -= block.text.length - fresh.length;
-    const seal = typeof wire.signature === "string" ? wire.signature : "";
-    if (this.#seals.has(seal)) return "";
+    const signature = typeof wire.signature === "string" ? wire.signature : "";
+    const seal = this.#seals.has(signature) ? "" : signature;
+    if (seal !== signature && fresh === "") return "";
     // It went out without a seal, and a block after it: too late.
     if (goesOn && fresh === "" && this.#open?.type !== "thinking") return "";
     let out = goesOn ? this.#switchTo("thinking") : this.#openBlock("thinking");
