@@ -1,66 +1,58 @@
 import type { JsonObject, JsonValue, ThinkingSetting } from "@loom/core";
 import { refuseValue } from "../request-problem.ts";
 import { readObject } from "../request-reader.ts";
-
-type Effort = NonNullable<Extract<ThinkingSetting, { type: "on" }>["effort"]>;
-
-const EFFORTS: ReadonlySet<string> = new Set<Effort>(["minimal", "low", "medium", "high", "xhigh", "max"]);
+import { EFFORTS, type Effort, effortOf, nearestEffort, readEffort } from "../thinking-level.ts";
 
 /** Models that do not think refuse to be told how much, and have nothing to encrypt. */
 const DOES_NOT_THINK = /^(?:ft:)?(?:gpt-3|gpt-4|chatgpt-|gpt-5(?:\.\d+)?-chat)/;
-/** Thinks always: `none` came with gpt-5.1. */
-const ALWAYS_THINKS = /^(?:o\d|gpt-5(?:-|$))/;
-const FIRST_MINIMAL = /^gpt-5/;
-
-/** For models that are only known by a number of tokens: where OpenAI's levels lie, roughly. */
-const LOW_BUDGET = 2_048;
-const MEDIUM_BUDGET = 10_000;
+/** Levels by model: `none` and `xhigh` came with the gpt-5.1 family, which forgot `minimal`. */
+const O_SERIES = /^o\d/;
+const GPT_5 = /^gpt-5(?:-|$)/;
+const LATER_GPT = /^gpt-/;
 
 export function canThink(model: string): boolean {
   return !DOES_NOT_THINK.test(bareName(model));
 }
 
 /**
- * `reasoning`, if there is something to say. A budget in tokens becomes the level it comes near to, and `max` the highest
- * there is. A model that cannot be kept from thinking is told to think as little as it can.
+ * `reasoning`, if there is something to say, at the level nearest to what was asked for. A model that cannot be kept from
+ * thinking is told to think as little as it can.
  */
 export function reasoningToWire(model: string, thinking: ThinkingSetting | undefined): JsonObject | undefined {
   if (thinking === undefined || !canThink(model)) return undefined;
-  if (thinking.type === "off") return { effort: leastEffort(bareName(model)) };
-  const { effort, budgetTokens, visible } = thinking;
-  const level = effort ?? (budgetTokens === undefined ? undefined : levelOf(budgetTokens));
+  const levels = levelsOf(bareName(model));
+  if (thinking.type === "off") return { effort: alwaysThinks(bareName(model)) ? (levels[0] ?? "low") : "none" };
+  const asked = effortOf(thinking);
+  const effort = asked === undefined ? undefined : nearestEffort(asked, levels);
+  if (effort === undefined && thinking.visible !== true) return undefined;
   return {
-    ...(level === undefined ? {} : { effort: level === "max" ? "xhigh" : level }),
-    ...(visible === true ? { summary: "auto" } : {}),
+    ...(effort === undefined ? {} : { effort }),
+    ...(thinking.visible === true ? { summary: "auto" } : {}),
   };
 }
 
 /** `reasoning` without an effort leaves the model to its own ways, and is no setting. */
 export function readReasoning(value: JsonValue | undefined): ThinkingSetting | undefined {
   if (value === undefined || value === null) return undefined;
-  const { effort, summary, generate_summary: oldSummary } = readObject(value, "reasoning");
-  if (effort === undefined || effort === null) return undefined;
-  if (effort === "none") return { type: "off" };
-  if (!isEffort(effort)) refuseValue("reasoning.effort", effort);
+  const { effort: level, summary, generate_summary: oldSummary } = readObject(value, "reasoning");
+  if (level === undefined || level === null) return undefined;
+  if (level === "none") return { type: "off" };
+  const effort = readEffort(level) ?? refuseValue("reasoning.effort", level);
   const asked = summary ?? oldSummary;
   return { type: "on", effort, ...(asked === undefined || asked === null ? {} : { visible: true }) };
 }
 
-function leastEffort(model: string): string {
-  if (!ALWAYS_THINKS.test(model)) return "none";
-  return FIRST_MINIMAL.test(model) ? "minimal" : "low";
+function levelsOf(model: string): readonly Effort[] {
+  if (O_SERIES.test(model)) return ["low", "medium", "high"];
+  if (GPT_5.test(model)) return ["minimal", "low", "medium", "high"];
+  return LATER_GPT.test(model) ? ["low", "medium", "high", "xhigh"] : EFFORTS;
 }
 
-function levelOf(budgetTokens: number): Effort {
-  if (budgetTokens <= LOW_BUDGET) return "low";
-  return budgetTokens <= MEDIUM_BUDGET ? "medium" : "high";
+function alwaysThinks(model: string): boolean {
+  return O_SERIES.test(model) || GPT_5.test(model);
 }
 
 /** Without the vendor that routers put in front (`openai/gpt-5`). */
 function bareName(model: string): string {
   return model.slice(model.lastIndexOf("/") + 1);
-}
-
-function isEffort(value: JsonValue): value is Effort {
-  return typeof value === "string" && EFFORTS.has(value);
 }

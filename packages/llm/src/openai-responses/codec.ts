@@ -1,0 +1,19 @@
+import type { LlmCodec } from "../codec.ts";
+import { failureFromHttp } from "../openai-chat/failure.ts";
+import { decodeRequest } from "./decode-request.ts";
+import { decodeResponse } from "./decode-response.ts";
+import { encodeRequest } from "./encode-request.ts";
+import { encodeResponse } from "./encode-response.ts";
+import { ResponsesStreamDecoder } from "./stream-decoder.ts";
+import { ResponsesStreamEncoder } from "./stream-encoder.ts";
+
+/** The OpenAI Responses API: https://platform.openai.com/docs/api-reference/responses */
+export const openAiResponses: LlmCodec = {
+  encodeRequest,
+  streamDecoder: () => new ResponsesStreamDecoder(),
+  decodeResponse,
+  failureFromHttp,
+  decodeRequest,
+  streamEncoder: (identity) => new ResponsesStreamEncoder(identity),
+  encodeResponse,
+};

@@ -1,0 +1,93 @@
+import type { JsonObject, JsonValue, LlmRequest, OutputFormat } from "@loom/core";
+import type { DecodedRequest } from "../codec.ts";
+import { asText } from "../json-reader.ts";
+import { refuse, refuseValue } from "../request-problem.ts";
+import {
+  readBoolean,
+  readName,
+  readObject,
+  readPositive,
+  readRequest,
+  readSampling,
+  readString,
+} from "../request-reader.ts";
+import { readInput } from "./decode-input.ts";
+import { readToolChoice, readTools } from "./decode-tools.ts";
+import { readReasoning } from "./effort.ts";
+
+/** For a request that sets no bound: Loom wants one, and models that agents use write at least that much. */
+const DEFAULT_MAX_TOKENS = 32_000;
+
+/**
+ * The body of a client's `POST /v1/responses`. What only OpenAI's memory could answer (an earlier response, a stored
+ * conversation or prompt) is a problem. Left out, since an answer is the same without: `store`, `include`, `metadata`,
+ * `service_tier`, `truncation`, `text.verbosity`, `top_logprobs`, `max_tool_calls`.
+ */
+export function decodeRequest(body: string): DecodedRequest {
+  return readRequest(body, (json) => {
+    refuseMemory(json);
+    const { system, messages } = readInput(json.input);
+    if (messages.length === 0) refuse("input", "must not be empty");
+    if (messages[0]?.role !== "user") refuse("input", "must begin with the role user");
+    const { tools, providerTools, toolChoice } = readToolChoice(json.tool_choice, readTools(json.tools));
+    const instructions = isGiven(json.instructions) ? [readString(json.instructions, "instructions")] : [];
+    const thinking = readReasoning(json.reasoning);
+    const output = readFormat(json.text);
+    const parallelToolCalls = readBoolean(json.parallel_tool_calls, "parallel_tool_calls");
+    const userId = asText(json.safety_identifier) ?? asText(json.user);
+    const cacheKey = asText(json.prompt_cache_key);
+    const request: LlmRequest = {
+      model: readName(json.model, "model"),
+      system: [...instructions, ...system].filter((text) => text !== "").join("\n\n"),
+      messages,
+      tools,
+      maxTokens: isGiven(json.max_output_tokens)
+        ? readPositive(json.max_output_tokens, "max_output_tokens")
+        : DEFAULT_MAX_TOKENS,
+      ...readSampling({ temperature: json.temperature ?? null, top_p: json.top_p ?? null }),
+      ...(toolChoice === undefined ? {} : { toolChoice }),
+      ...(parallelToolCalls === undefined ? {} : { parallelToolCalls }),
+      ...(providerTools.length === 0 ? {} : { providerTools }),
+      ...(thinking === undefined ? {} : { thinking }),
+      ...(output === undefined ? {} : { output }),
+      ...(userId === undefined ? {} : { userId }),
+      ...(cacheKey === undefined ? {} : { cacheKey }),
+    };
+    return { request, stream: json.stream === true };
+  });
+}
+
+function refuseMemory(json: JsonObject): void {
+  if (isGiven(json.previous_response_id)) {
+    refuse(
+      "previous_response_id",
+      "names a response that only its provider holds: send the whole conversation as input",
+    );
+  }
+  if (isGiven(json.conversation)) {
+    refuse("conversation", "names a conversation that only its provider holds: send the whole conversation as input");
+  }
+  if (isGiven(json.prompt)) refuse("prompt", "names a prompt that only its provider holds: send its text");
+  if (json.background === true) refuse("background", "is not supported: wait for the answer, or stream it");
+}
+
+function readFormat(text: JsonValue | undefined): OutputFormat | undefined {
+  const format = isGiven(text) ? readObject(text, "text").format : undefined;
+  if (!isGiven(format)) return undefined;
+  const { type, name, schema, strict, description } = readObject(format, "text.format");
+  if (type === "text") return undefined;
+  if (type === "json_object") return { type: "json" };
+  if (type !== "json_schema") refuseValue("text.format.type", type);
+  const about = asText(description);
+  return {
+    type,
+    name: readName(name, "text.format.name"),
+    schema: readObject(schema, "text.format.schema"),
+    ...(typeof strict === "boolean" ? { strict } : {}),
+    ...(about === undefined ? {} : { description: about }),
+  };
+}
+
+function isGiven(value: JsonValue | undefined): boolean {
+  return value !== undefined && value !== null;
+}

@@ -1,0 +1,136 @@
+import type {
+  AssistantContent,
+  AssistantMessage,
+  DocumentBlock,
+  JsonObject,
+  Message,
+  RemoteImageBlock,
+  ThinkingBlock,
+  ToolResultBlock,
+  ToolResultContent,
+  ToolUseBlock,
+  UserMessage,
+} from "@loom/core";
+import { boundedId } from "../bounded-id.ts";
+import { dataUrl, ownFile } from "../media.ts";
+import { ownBlock } from "../own-words.ts";
+
+/** Longer ids and names are refused. */
+export const MAX_ID_LENGTH = 64;
+
+/**
+ * The conversation as items: calls, results and thoughts stand on their own, texts and images are in messages. A thought
+ * that another provider sealed goes back as text.
+ */
+export function inputToWire(messages: readonly Message[]): JsonObject[] {
+  return messages.flatMap((message, index) => {
+    const path = `messages.${index}`;
+    return message.role === "user" ? userItems(message, path) : assistantItems(message, path);
+  });
+}
+
+/** Results come first, because they have to follow the calls. */
+function userItems({ content }: UserMessage, path: string): JsonObject[] {
+  const results: JsonObject[] = [];
+  const parts: JsonObject[] = [];
+  for (const block of content) {
+    if (block.type === "tool_result") results.push(resultToWire(block, path));
+    else if (block.type === "opaque") results.push(ownBlock(block, "responses", path));
+    else parts.push(...partToWire(block, path));
+  }
+  return parts.length === 0 ? results : [...results, { type: "message", role: "user", content: parts }];
+}
+
+function assistantItems({ content }: AssistantMessage, path: string): JsonObject[] {
+  const items: JsonObject[] = [];
+  let texts: JsonObject[] = [];
+  for (const block of content) {
+    const text = textIn(block);
+    if (text !== undefined) {
+      if (text === "") continue;
+      if (texts.length === 0) items.push({ type: "message", role: "assistant", content: texts });
+      texts.push({ type: "output_text", text });
+      continue;
+    }
+    texts = [];
+    if (block.type === "tool_use") items.push(callToWire(block));
+    else if (block.type === "opaque") items.push(ownBlock(block, "responses", path));
+    else if (block.type === "thinking") items.push(thoughtToWire(block));
+  }
+  // A thought without anything after it is refused, and says nothing any more.
+  return items.slice(0, items.findLastIndex(({ type }) => type !== "reasoning") + 1);
+}
+
+/** What is said as text: `undefined` for blocks that are items of their own. */
+function textIn(block: AssistantContent): string | undefined {
+  if (block.type === "text") return block.text;
+  if (block.type !== "thinking") return undefined;
+  const { text, signature, redactedData, dialect } = block;
+  const isOwn = dialect === "responses" && (text !== "" || signature !== undefined || redactedData !== undefined);
+  return isOwn ? undefined : text.trim();
+}
+
+/** Without a seal, it comes from the server of an open model, which shows its thoughts. */
+function thoughtToWire({ text, signature, redactedData }: ThinkingBlock): JsonObject {
+  const seal = signature ?? redactedData;
+  if (seal === undefined) return { type: "reasoning", summary: [], content: [{ type: "reasoning_text", text }] };
+  const summary = text === "" ? [] : [{ type: "summary_text", text }];
+  return { type: "reasoning", summary, encrypted_content: seal };
+}
+
+function callToWire({ id, name, input }: ToolUseBlock): JsonObject {
+  // A model may call a tool by an impossible name; sent back as it is, every later request would be refused.
+  const wireName = name.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, MAX_ID_LENGTH) || "unknown";
+  return {
+    type: "function_call",
+    call_id: boundedId(id, MAX_ID_LENGTH),
+    name: wireName,
+    arguments: JSON.stringify(input),
+  };
+}
+
+function resultToWire({ toolCallId, content, isError }: ToolResultBlock, path: string): JsonObject {
+  const texts = content.flatMap((block) => (block.type === "text" ? [block.text] : []));
+  const marked = isError && !/^error/i.test(texts.join("\n"));
+  // The dialect has no field for it.
+  const blocks: readonly ToolResultContent[] = marked ? [{ type: "text", text: "Error:" }, ...content] : content;
+  const output =
+    texts.length === content.length
+      ? `${marked ? "Error: " : ""}${texts.join("\n")}`
+      : blocks.flatMap((block) => partToWire(block, path));
+  return { type: "function_call_output", call_id: boundedId(toolCallId, MAX_ID_LENGTH), output };
+}
+
+function partToWire(block: ToolResultContent, path: string): JsonObject[] {
+  switch (block.type) {
+    case "text":
+      return block.text === "" ? [] : [{ type: "input_text", text: block.text }];
+    case "image":
+      return [{ type: "input_image", detail: "auto", image_url: dataUrl(block) }];
+    case "remote_image":
+      return [remoteImageToWire(block, path)];
+    case "document":
+      return [documentToWire(block, path)];
+  }
+}
+
+function remoteImageToWire({ source }: RemoteImageBlock, path: string): JsonObject {
+  const where = source.type === "url" ? { image_url: source.url } : { file_id: ownFile(source.fileId, "openai", path) };
+  return { type: "input_image", detail: "auto", ...where };
+}
+
+function documentToWire({ source, title }: DocumentBlock, path: string): JsonObject {
+  switch (source.type) {
+    case "text":
+      return { type: "input_text", text: title === undefined ? source.text : `${title}\n\n${source.text}` };
+    case "url":
+      return { type: "input_file", file_url: source.url };
+    case "file":
+      return { type: "input_file", file_id: ownFile(source.fileId, "openai", path) };
+    case "base64": {
+      // Bytes without a name are refused.
+      const filename = title ?? (source.mediaType === "application/pdf" ? "document.pdf" : "document");
+      return { type: "input_file", filename, file_data: dataUrl(source) };
+    }
+  }
+}

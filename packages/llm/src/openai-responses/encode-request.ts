@@ -1,0 +1,64 @@
+import type { JsonObject, LlmRequest, OutputFormat, ToolChoice, ToolDefinition } from "@loom/core";
+import { boundedId } from "../bounded-id.ts";
+import type { EncodedRequest } from "../codec.ts";
+import { ownTools } from "../own-words.ts";
+import { refuse, writeRequest } from "../request-problem.ts";
+import { canThink, reasoningToWire } from "./effort.ts";
+import { inputToWire, MAX_ID_LENGTH } from "./encode-input.ts";
+
+/** Less is refused. */
+const MIN_OUTPUT_TOKENS = 16;
+
+/**
+ * The body of `POST /v1/responses`: https://platform.openai.com/docs/api-reference/responses/create
+ *
+ * Nothing is stored at the provider, so thoughts come and go encrypted. Left out, as hints without a counterpart: `topK`,
+ * `seed`, and cache markers, since this provider caches by itself. Stop sequences are refused.
+ */
+export function encodeRequest(request: LlmRequest, { stream }: { readonly stream: boolean }): EncodedRequest {
+  return writeRequest(() => {
+    const { model, system, tools, toolChoice, output, userId, cacheKey } = request;
+    if ((request.stopSequences ?? []).length > 0) refuse("stopSequences", "cannot be asked of OpenAI Responses");
+    const reasoning = reasoningToWire(model, request.thinking);
+    const wireTools = [...tools.map(toolToWire), ...ownTools(request.providerTools, "responses")];
+    return {
+      model,
+      ...(system === "" ? {} : { instructions: system }),
+      input: inputToWire(request.messages),
+      ...(wireTools.length === 0 ? {} : { tools: wireTools }),
+      ...(toolChoice === undefined ? {} : { tool_choice: choiceToWire(toolChoice) }),
+      ...(request.parallelToolCalls === undefined ? {} : { parallel_tool_calls: request.parallelToolCalls }),
+      ...(reasoning === undefined ? {} : { reasoning }),
+      ...(output === undefined ? {} : { text: { format: formatToWire(output) } }),
+      max_output_tokens: Math.max(request.maxTokens, MIN_OUTPUT_TOKENS),
+      ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+      ...(request.topP === undefined ? {} : { top_p: request.topP }),
+      ...(userId === undefined ? {} : { safety_identifier: boundedId(userId, MAX_ID_LENGTH) }),
+      ...(cacheKey === undefined ? {} : { prompt_cache_key: boundedId(cacheKey, MAX_ID_LENGTH) }),
+      store: false,
+      ...(canThink(model) ? { include: ["reasoning.encrypted_content"] } : {}),
+      ...(stream ? { stream } : {}),
+    };
+  });
+}
+
+/** Strictness is always said: this API holds to the schema, and changes it, where it is not told otherwise. */
+function toolToWire({ name, description, inputSchema, strict = false }: ToolDefinition): JsonObject {
+  return { type: "function", name, description, parameters: inputSchema, strict };
+}
+
+function choiceToWire(choice: ToolChoice): JsonObject | string {
+  return choice.type === "tool" ? { type: "function", name: choice.name } : choice.type;
+}
+
+function formatToWire(output: OutputFormat): JsonObject {
+  if (output.type === "json") return { type: "json_object" };
+  const { type, name, schema, strict, description } = output;
+  return {
+    type,
+    name,
+    schema,
+    ...(strict === undefined ? {} : { strict }),
+    ...(description === undefined ? {} : { description }),
+  };
+}
