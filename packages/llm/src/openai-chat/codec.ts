@@ -1,9 +1,10 @@
 import type { LlmCodec } from "../codec.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { decodeResponse } from "./decode-response.ts";
-import { encodeRequest, type OpenAiChatOptions } from "./encode-request.ts";
+import { encodeRequest } from "./encode-request.ts";
 import { encodeResponse } from "./encode-response.ts";
 import { failureFromHttp } from "./failure.ts";
+import type { OpenAiChatOptions } from "./options.ts";
 import { OpenAiStreamDecoder } from "./stream-decoder.ts";
 import { OpenAiStreamEncoder } from "./stream-encoder.ts";
 
@@ -12,7 +13,14 @@ import { OpenAiStreamEncoder } from "./stream-encoder.ts";
  * it. The options say what a server wants in requests; answers are read the same from all of them.
  */
 export function openAiChatCodec(options: Partial<OpenAiChatOptions> = {}): LlmCodec {
-  const settings: OpenAiChatOptions = { maxTokensField: "max_completion_tokens", ...options };
+  const { maxTokensField = "max_completion_tokens" } = options;
+  const settings: OpenAiChatOptions = {
+    maxTokensField,
+    thinkingParameter: "reasoning_effort",
+    // The older field is what the imitations want.
+    cacheKey: maxTokensField === "max_completion_tokens",
+    ...options,
+  };
   return {
     encodeRequest: (request, { stream }) => encodeRequest(request, { stream, ...settings }),
     streamDecoder: () => new OpenAiStreamDecoder(),

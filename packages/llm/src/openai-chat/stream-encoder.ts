@@ -8,7 +8,7 @@ import { usageToWire } from "./usage.ts";
 
 /**
  * Loom's events as `chat.completion.chunk`s: the role in the first one only, then deltas as they come, the finish reason,
- * the token counts in a chunk without choices, and `[DONE]`. `completed` holds the whole answer, so whatever of it did not
+ * the token counts in a chunk without choices (if the client wants them), and `[DONE]`. `completed` holds the whole answer, so whatever of it did not
  * come as a delta goes out with it. After an error there is no `[DONE]`, so that nobody takes the half for the whole.
  */
 export class OpenAiStreamEncoder implements LlmStreamEncoder {
@@ -42,6 +42,7 @@ export class OpenAiStreamEncoder implements LlmStreamEncoder {
         return this.#start(event) + this.#thinking(event.text);
       case "tool_call_delta":
         return this.#start(event) + this.#call(event.callId, event.name, event.argumentsFragment);
+      // Nothing in this dialect is sealed.
       case "thinking_signature":
         return "";
       case "completed":
@@ -95,7 +96,9 @@ export class OpenAiStreamEncoder implements LlmStreamEncoder {
     const finish = { index: 0, delta: {}, logprobs: null, finish_reason: finishReasonToWire(response.stopReason) };
     const last = { ...this.#envelope, ...(response.model === "" ? {} : { model: response.model }) };
     out += dataLine({ ...last, choices: [finish] });
-    out += dataLine({ ...last, choices: [], usage: usageToWire(response.usage) });
+    if (this.#identity.wantsUsage !== false) {
+      out += dataLine({ ...last, choices: [], usage: usageToWire(response.usage) });
+    }
     return `${out}data: [DONE]\n\n`;
   }
 

@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue, LlmEvent, ToolUseBlock } from "@loom/core";
 import { derivedId } from "../derived-id.ts";
 import { asArray, asCount, asObject, asText, parseJsonObject } from "../json-reader.ts";
 import { toolUseFromText } from "../tool-input.ts";
+import { sealOfCall } from "./read-content.ts";
 
 /** A tool call while its fragments come in. */
 type GrowingCall = {
@@ -11,9 +12,16 @@ type GrowingCall = {
   sentId: string | undefined;
   name: string;
   argumentsText: string;
+  /** A seal, in any of its fragments. */
+  signature?: string;
 };
 
-type Fragment = { readonly id?: string; readonly name?: string; readonly argumentsText: string };
+type Fragment = {
+  readonly signature?: string;
+  readonly id?: string;
+  readonly name?: string;
+  readonly argumentsText: string;
+};
 
 /** A name for a call that came without one, so that the model can be told that there is no such tool. */
 const NAMELESS = "unknown";
@@ -48,7 +56,10 @@ export class ToolCallReader {
   }
 
   calls(): ToolUseBlock[] {
-    return this.#calls.map(({ id, name, argumentsText }) => toolUseFromText(id, name || NAMELESS, argumentsText));
+    return this.#calls.map(({ id, name, argumentsText, signature }) => ({
+      ...toolUseFromText(id, name || NAMELESS, argumentsText),
+      ...(signature === undefined ? {} : { signature }),
+    }));
   }
 
   #readOne(wire: JsonObject, position: number, answerId: string, out: LlmEvent[]): void {
@@ -60,6 +71,7 @@ export class ToolCallReader {
       return;
     const isNew = current === undefined || startsAnother(current, fragment);
     const call = isNew ? this.#open(fragment, answerId) : current;
+    if (fragment.signature !== undefined) call.signature = fragment.signature;
     if (index !== undefined) this.#byIndex.set(index, call);
     if (fragment.id !== undefined) {
       call.sentId = fragment.id;
@@ -108,7 +120,12 @@ function fragmentOf(wire: JsonObject): Fragment {
   // Some servers give the arguments as the object itself.
   const object = asObject(given);
   const argumentsText = object !== undefined ? JSON.stringify(object) : (asText(given) ?? "");
-  return { ...(id === undefined ? {} : { id }), ...(name === undefined ? {} : { name }), argumentsText };
+  return {
+    ...sealOfCall(wire),
+    ...(id === undefined ? {} : { id }),
+    ...(name === undefined ? {} : { name }),
+    argumentsText,
+  };
 }
 
 /** The whole call once more. */

@@ -1,0 +1,24 @@
+/** What a server wants in requests. Answers are read the same from all of them. */
+export type OpenAiChatOptions = {
+  /**
+   * The field for the bound of the answer. OpenAI's reasoning models refuse `max_tokens`; most compatible servers know
+   * nothing else.
+   */
+  readonly maxTokensField: "max_completion_tokens" | "max_tokens";
+  /**
+   * The field in which earlier thinking goes back. DeepSeek and Z.ai want `reasoning_content` between tool calls,
+   * OpenRouter `reasoning`; OpenAI itself has no place for it, so absent means it is left out.
+   */
+  readonly thinkingField?: "reasoning_content" | "reasoning";
+  /**
+   * How the server is told to think: OpenAI has levels, Z.ai, DeepSeek and Moonshot `thinking: {type}`, OpenRouter
+   * `reasoning: {effort, max_tokens}`.
+   */
+  readonly thinkingParameter: "reasoning_effort" | "thinking" | "reasoning";
+  /** Whether it takes `prompt_cache_key`, which is OpenAI's own; a strict server refuses what it does not know. */
+  readonly cacheKey: boolean;
+  /** Whether it takes `top_k`, which OpenAI refuses and vLLM, llama.cpp and OpenRouter know. */
+  readonly topK?: boolean;
+  /** Whether a call's seal goes back in `extra_content`, as Gemini's own compatible endpoint wants it. */
+  readonly callSignatures?: boolean;
+};

@@ -1,0 +1,96 @@
+import type { JsonObject, LlmRequest, OutputFormat, ThinkingSetting, ToolChoice } from "@loom/core";
+import { boundedId } from "../bounded-id.ts";
+import { reasoningToWire } from "../openai-responses/effort.ts";
+import { refuse } from "../request-problem.ts";
+import { effortOf, nearestEffort } from "../thinking-level.ts";
+import type { OpenAiChatOptions } from "./options.ts";
+
+const MAX_USER_ID = 64;
+
+/** By name, OpenAI's own models, with or without a router's prefix, and those of them that think whether told or not. */
+const OPENAI_MODEL = /(?:^|\/)(?:ft:)?(?:gpt-|chatgpt-|o\d)/;
+const ALWAYS_THINKS = /(?:^|\/)(?:o\d|gpt-5(?!\.|-chat))/;
+
+/** Everything of a request but its model, its tools and the conversation. What it leaves out is in `carried.ts`. */
+export function settingsToWire(request: LlmRequest, options: OpenAiChatOptions): JsonObject {
+  const { userId, cacheKey, topK, seed, stopSequences = [], output } = request;
+  const thinking = thinkingToWire(request, options);
+  return {
+    ...(samplingIsFixed(request.model, thinking) ? {} : samplingToWire(request)),
+    ...(topK === undefined || options.topK !== true ? {} : { top_k: topK }),
+    ...(stopSequences.length === 0 ? {} : { stop: stopSequences }),
+    ...(seed === undefined ? {} : { seed }),
+    ...thinking,
+    ...(output === undefined ? {} : { response_format: formatToWire(output) }),
+    ...toolChoiceToWire(request),
+    ...(userId === undefined ? {} : { user: boundedId(userId, MAX_USER_ID) }),
+    ...(cacheKey === undefined || !options.cacheKey ? {} : { prompt_cache_key: boundedId(cacheKey, MAX_USER_ID) }),
+  };
+}
+
+/** OpenAI's models refuse sampling parameters as soon as they think. */
+function samplingIsFixed(model: string, { reasoning_effort: effort }: JsonObject): boolean {
+  return ALWAYS_THINKS.test(model) || (OPENAI_MODEL.test(model) && effort !== undefined && effort !== "none");
+}
+
+function samplingToWire({ temperature, topP }: LlmRequest): JsonObject {
+  return {
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(topP === undefined ? {} : { top_p: topP }),
+  };
+}
+
+function thinkingToWire({ model, thinking }: LlmRequest, { thinkingParameter }: OpenAiChatOptions): JsonObject {
+  if (thinking === undefined) return {};
+  switch (thinkingParameter) {
+    case "thinking":
+      return { thinking: { type: thinking.type === "on" ? "enabled" : "disabled" } };
+    case "reasoning":
+      return { reasoning: reasoningOf(thinking) };
+    case "reasoning_effort": {
+      const effort = OPENAI_MODEL.test(model) ? reasoningToWire(model, thinking)?.effort : commonEffort(thinking);
+      return effort === undefined ? {} : { reasoning_effort: effort };
+    }
+  }
+}
+
+/** What every server with this field knows; there is no word for "off" among them. */
+function commonEffort(thinking: ThinkingSetting): string | undefined {
+  const asked = thinking.type === "on" ? effortOf(thinking) : undefined;
+  return asked === undefined ? undefined : nearestEffort(asked, ["low", "medium", "high"]);
+}
+
+function reasoningOf(thinking: ThinkingSetting): JsonObject {
+  if (thinking.type === "off") return { enabled: false };
+  const { effort, budgetTokens, visible } = thinking;
+  return {
+    ...(effort === undefined ? {} : { effort: effort === "max" ? "xhigh" : effort }),
+    // One or the other: the server refuses both.
+    ...(effort !== undefined || budgetTokens === undefined ? {} : { max_tokens: budgetTokens }),
+    ...(effort === undefined && budgetTokens === undefined ? { enabled: true } : {}),
+    ...(visible === undefined ? {} : { exclude: !visible }),
+  };
+}
+
+function formatToWire(output: OutputFormat): JsonObject {
+  if (output.type === "json") return { type: "json_object" };
+  const { type, ...rest } = output;
+  const name = rest.name.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64);
+  return { type, json_schema: { ...rest, name } };
+}
+
+/** The provider takes a choice only where there are tools to choose from. */
+function toolChoiceToWire({ tools, providerTools = [], toolChoice, parallelToolCalls }: LlmRequest): JsonObject {
+  if (tools.length + providerTools.length === 0) {
+    const forced = toolChoice?.type === "required" || toolChoice?.type === "tool";
+    return forced ? refuse("toolChoice", "asks for a tool, and there is none") : {};
+  }
+  return {
+    ...(toolChoice === undefined ? {} : { tool_choice: choiceToWire(toolChoice) }),
+    ...(parallelToolCalls === undefined ? {} : { parallel_tool_calls: parallelToolCalls }),
+  };
+}
+
+function choiceToWire(choice: ToolChoice): string | JsonObject {
+  return choice.type === "tool" ? { type: "function", function: { name: choice.name } } : choice.type;
+}
