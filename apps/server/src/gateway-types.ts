@@ -122,4 +122,6 @@ export type LedgerEntry = {
 export type Ledger = {
   /** Never waits and never throws: the entry goes to a bounded journal and from there to the database in batches. */
   record(entry: LedgerEntry): void;
+  /** False: what has been recorded waits for a disk or a database, and no more requests are to be let in (503). */
+  healthy(): boolean;
 };

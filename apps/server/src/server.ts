@@ -78,6 +78,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
   const dispatcher = createDispatcher({
     routes: features.all.flatMap((each) => each.routes),
+    rawRoutes: features.all.flatMap((each) => each.rawRoutes),
     hosts: {
       names: [host.toLowerCase(), ...config.allowedHosts],
       anyAddress: !isLoopbackName(host),
@@ -120,7 +121,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         state.stopping = true;
         clearTimeout(warmUp);
         await Promise.all([jobs.stop(), listener.close({ drainMs, abort: dispatcher.abortOpen })]);
-        features.llm.services.service.close();
+        features.gateway.services.close();
         await database.close();
         log.info("closed");
         log.flush();

@@ -13,3 +13,6 @@ export type {
 } from "./codec.ts";
 export { loomEvents } from "./loom-events.ts";
 export { openAiChat, openAiChatCodec } from "./openai-chat/codec.ts";
+export { openAiResponses } from "./openai-responses/codec.ts";
+export type { UsageReader } from "./usage-reader.ts";
+export { usageReader } from "./usage-reader.ts";

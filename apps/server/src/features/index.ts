@@ -1,9 +1,12 @@
+import type { Contract } from "@loom/api";
 import type { ServerConfig } from "../config.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import type { MigrationSet } from "../kit/migrations.ts";
+import { environmentCredentials } from "./gateway/environment-credentials.ts";
+import { gateway } from "./gateway/index.ts";
+import { straightRouting } from "./gateway/straight-routing.ts";
 import { health } from "./health/index.ts";
-import { llm } from "./llm/index.ts";
 import { openApi } from "./openapi/index.ts";
 import { owner } from "./owner/index.ts";
 
@@ -26,11 +29,24 @@ export type FeatureNeeds = {
 /** Every capability of the server, one line each; `all` are those in use. */
 export function buildFeatures(kit: Kit, needs: FeatureNeeds) {
   const built = {
-    llm: llm.build(kit, needs),
+    gateway: gateway.build(kit, {
+      config: needs.config,
+      keepAliveMs: needs.keepAliveMs,
+      pooled: needs.hasOwner,
+      routing: straightRouting(needs.config),
+      credentials: environmentCredentials(needs.config.providers),
+      askerOf: () => OWNER,
+    }),
     owner: owner.build(kit, undefined),
     health: health.build(kit, { isStopping: needs.isStopping, checks: () => all.flatMap((each) => each.health) }),
-    openApi: openApi.build(kit, { version: needs.version, routes: () => all.flatMap((each) => each.routes) }),
+    openApi: openApi.build(kit, { version: needs.version, contracts: () => all.flatMap(contractsOf) }),
   };
   const all: readonly Feature[] = Object.values(built).filter((each) => needs.hasOwner || each !== built.owner);
   return { ...built, all };
+}
+
+const OWNER = { subject: "owner", nodes: [{ kind: "token", id: "owner" }] };
+
+function contractsOf({ routes, rawRoutes }: Feature): readonly Contract[] {
+  return [...routes.map((each) => each.contract), ...rawRoutes.flatMap((each) => each.contracts)];
 }

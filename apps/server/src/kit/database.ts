@@ -11,6 +11,13 @@ export type Database = {
   tables<Tables>(): Kysely<Tables>;
   /** All of `work` or nothing. Holds the write lock from its beginning; keep it short, and nothing but SQL in it. */
   write<Tables, Result>(work: (transaction: Kysely<Tables>) => Promise<Result>): Promise<Result>;
+  /**
+   * Like `write`, for work that can be done again from elsewhere until `sync` has resolved. Waits neither for another
+   * process's write, where it fails at once, nor for the disk: nothing else in this process is held up.
+   */
+  writeBehind<Tables, Result>(work: (transaction: Kysely<Tables>) => Promise<Result>): Promise<Result>;
+  /** Resolves when everything that was committed by now survives a power cut. */
+  sync(): Promise<void>;
   /** @throws DatabaseError where the database does not answer. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -52,6 +59,18 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       file,
       tables: () => typed(db),
       write: (work) => db.transaction().execute((transaction) => work(typed(transaction))),
+      writeBehind: (work) =>
+        db.connection().execute(async (held) => {
+          connection.exec("PRAGMA busy_timeout = 0");
+          connection.exec("PRAGMA synchronous = NORMAL");
+          try {
+            return await held.transaction().execute((transaction) => work(typed(transaction)));
+          } finally {
+            connection.exec("PRAGMA synchronous = FULL");
+            connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+          }
+        }),
+      sync: () => syncWriteAheadLog(file),
       async check() {
         try {
           connection.prepare("SELECT count(*) FROM loom_migration").get();
@@ -77,6 +96,17 @@ function configure(connection: DatabaseSync): void {
   // What has been answered with "done" survives a power cut.
   connection.exec("PRAGMA synchronous = FULL");
   connection.exec("PRAGMA trusted_schema = OFF");
+}
+
+/** Any descriptor of the file will do. SQLite has no lock on this one that closing ours could take away. */
+async function syncWriteAheadLog(file: string): Promise<void> {
+  const { open } = await import("node:fs/promises");
+  const log = await open(`${file}-wal`, "r").catch(() => undefined);
+  try {
+    await log?.datasync();
+  } finally {
+    await log?.close();
+  }
 }
 
 function retryWhileBusy(work: () => void): void {

@@ -1,19 +1,22 @@
-import { randomUUIDv7 } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Authenticate, Authorize, Subject } from "./auth.ts";
 import { bearerToken } from "./auth.ts";
+import type { Call } from "./call.ts";
+import { OpenCall } from "./call.ts";
 import type { Admitted, Answerer } from "./hono-app.ts";
 import type { HostPolicy } from "./host-check.ts";
 import { checkHostAndOrigin } from "./host-check.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { ProblemError, sendProblem } from "./problem-reply.ts";
+import type { RawRequest, RawRoute } from "./raw-route.ts";
 import { recordRequests } from "./request-record.ts";
-import type { Call, Route } from "./route.ts";
+import type { Route } from "./route.ts";
 import { createMatcher } from "./route-match.ts";
 
 export type DispatcherOptions = {
   readonly routes: readonly Route[];
+  readonly rawRoutes: readonly RawRoute[];
   readonly hosts: HostPolicy;
   readonly authenticate: Authenticate;
   readonly authorize: Authorize;
@@ -35,8 +38,8 @@ export type Dispatcher = {
  * the routes of the server to somebody without a token.
  */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { routes, log } = options;
-  const open = new Set<AbortController>();
+  const { routes, rawRoutes, log } = options;
+  const open = new Set<OpenCall>();
   const record = recordRequests({ log, metrics: options.metrics, open: () => open.size });
   const matchDirect = createMatcher(routes.filter((route) => route.contract.parseBody !== undefined));
   let hono: Promise<(admitted: Admitted) => void> | undefined;
@@ -44,9 +47,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const answerer: Answerer = {
     async run({ call, subject }, route, params) {
       try {
-        record.matched(call, route);
+        record.matched(call, `${route.contract.method} ${route.contract.path}`);
         if (!options.authorize(subject, route.action, route.resourceOf(params))) {
-          throw new ProblemError("forbidden", "This token does not allow the request.");
+          throw forbidden();
         }
         await route.answer(call, params, queryOf(call.incoming), subject);
       } catch (error) {
@@ -58,40 +61,75 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   async function answer(call: Call): Promise<void> {
     checkHostAndOrigin(call.incoming, options.hosts);
-    const subject = await authenticated(call.incoming, options.authenticate);
+    const subject = await authenticated(bearerToken(call.incoming), options.authenticate);
     const direct = matchDirect(call.incoming.method ?? "", pathOf(call.incoming));
     if (direct !== undefined) return answerer.run({ call, subject }, direct.route, direct.params);
     hono ??= import("./hono-app.ts").then(({ createHonoApp }) => createHonoApp(routes, answerer));
     (await hono)({ call, subject });
   }
 
+  /** Waits for nothing that is already known. */
+  function answerRaw(call: Call, route: RawRoute): void {
+    const request = route.open(call);
+    record.matched(call, request.label);
+    try {
+      checkHostAndOrigin(call.incoming, options.hosts);
+      const subject = authenticated(request.token, options.authenticate);
+      if (subject instanceof Promise) {
+        subject.then((known) => admit(request, known)).catch((error: unknown) => refuse(call, request, error));
+      } else admit(request, subject);
+    } catch (error) {
+      refuse(call, request, error);
+    }
+  }
+
+  function admit(request: RawRequest, subject: Subject): void {
+    if (!options.authorize(subject, request.action, request.resource)) throw forbidden();
+    request.answer(subject);
+  }
+
+  function refuse(call: Call, request: RawRequest, error: unknown): void {
+    if (error instanceof ProblemError && !call.outgoing.headersSent) request.refuse(error);
+    else fail(call, error);
+  }
+
   return {
     handle(incoming, outgoing) {
-      const controller = new AbortController();
-      const call: Call = { id: `req-${randomUUIDv7()}`, incoming, outgoing, signal: controller.signal, log };
+      const call = new OpenCall(incoming, outgoing, log);
       if (options.isStopping()) outgoing.setHeader("connection", "close");
-      open.add(controller);
+      open.add(call);
       record.begin(call);
       // Of the response, not of the request: that one closes as soon as its body has been read.
       outgoing.once("close", () => {
-        open.delete(controller);
-        if (!outgoing.writableFinished) controller.abort();
+        open.delete(call);
+        if (!outgoing.writableFinished) call.stop();
         record.end(call);
       });
       // The client closed while we were writing: "close" says so too.
-      outgoing.on("error", () => {});
-      answer(call).catch((error: unknown) => fail(call, error));
+      outgoing.on("error", ignore);
+      const raw = rawRoutes.find((route) => incoming.url?.startsWith(route.prefix) === true);
+      if (raw !== undefined) answerRaw(call, raw);
+      else answer(call).catch((error: unknown) => fail(call, error));
     },
     abortOpen() {
-      for (const controller of open) controller.abort();
+      for (const call of open) call.stop();
     },
   };
 }
 
-async function authenticated(incoming: IncomingMessage, authenticate: Authenticate): Promise<Subject> {
-  const token = bearerToken(incoming);
-  const subject = token === undefined ? undefined : await authenticate(token);
-  if (subject !== undefined) return subject;
+function ignore(): void {}
+
+function forbidden(): ProblemError {
+  return new ProblemError("forbidden", "This token does not allow the request.");
+}
+
+function authenticated(token: string | undefined, authenticate: Authenticate): Subject | Promise<Subject> {
+  const subject = token === undefined ? undefined : authenticate(token);
+  if (subject instanceof Promise) return subject.then((known) => known ?? unknownToken(token));
+  return subject ?? unknownToken(token);
+}
+
+function unknownToken(token: string | undefined): never {
   const detail =
     token === undefined
       ? "A token is needed: send it as Authorization: Bearer TOKEN."

@@ -1,6 +1,7 @@
 import type { Job } from "./jobs.ts";
 import type { Kit } from "./kit.ts";
 import type { Migration } from "./migrations.ts";
+import type { RawRoute } from "./raw-route.ts";
 import type { Route } from "./route.ts";
 
 /** Gives nothing if all is well, or throws. Has 5 s. */
@@ -15,6 +16,7 @@ export type FeatureDefinition<Needs, Services> = {
   readonly migrations?: readonly Migration[];
   readonly services: (kit: Kit, needs: Needs) => Services;
   readonly routes?: (services: Services) => readonly Route[];
+  readonly rawRoutes?: (services: Services) => readonly RawRoute[];
   readonly jobs?: (services: Services) => readonly Job[];
   readonly health?: (services: Services) => readonly HealthCheck[];
 };
@@ -24,6 +26,7 @@ export type Feature<Services = unknown> = {
   readonly name: string;
   readonly services: Services;
   readonly routes: readonly Route[];
+  readonly rawRoutes: readonly RawRoute[];
   readonly jobs: readonly Job[];
   readonly health: readonly HealthCheck[];
 };
@@ -38,7 +41,7 @@ export type FeatureFactory<Needs, Services> = {
 export function defineFeature<Services, Needs = undefined>(
   definition: FeatureDefinition<Needs, Services>,
 ): FeatureFactory<Needs, Services> {
-  const { name, migrations = [], routes, jobs, health } = definition;
+  const { name, migrations = [], routes, rawRoutes, jobs, health } = definition;
   return {
     name,
     migrations,
@@ -48,6 +51,7 @@ export function defineFeature<Services, Needs = undefined>(
         name,
         services,
         routes: routes?.(services) ?? [],
+        rawRoutes: rawRoutes?.(services) ?? [],
         jobs: jobs?.(services) ?? [],
         health: health?.(services) ?? [],
       };

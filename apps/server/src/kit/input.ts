@@ -1,8 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
-import type { BodyOf, Contract, FieldError, QueryOf, RouteSchemas } from "@loom/api";
+import type { BodyOf, Contract, QueryOf, RouteSchemas } from "@loom/api";
 import type { z } from "zod";
-import { ProblemError } from "./problem-reply.ts";
+import { ProblemError, wrongFields } from "./problem-reply.ts";
 
 /**
  * Reads and validates what a route takes in.
@@ -46,15 +46,6 @@ function fieldName(where: string, path: readonly PropertyKey[]): string {
     if (typeof part === "number") return `${name}[${part}]`;
     return name === "" ? String(part) : `${name}.${String(part)}`;
   }, where);
-}
-
-function wrongFields(errors: readonly FieldError[]): ProblemError {
-  const first = errors[0];
-  const detail =
-    first === undefined
-      ? "The request does not fit its schema."
-      : `${first.field === "" ? "The body" : `The field ${first.field}`} is wrong: ${first.message}.`;
-  return new ProblemError("invalid_input", detail, { errors });
 }
 
 async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {

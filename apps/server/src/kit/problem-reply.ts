@@ -30,6 +30,16 @@ export class ProblemError extends Error {
   }
 }
 
+/** What is wrong with an input; the first field is named in the sentence. */
+export function wrongFields(errors: readonly FieldError[]): ProblemError {
+  const first = errors[0];
+  const detail =
+    first === undefined
+      ? "The request does not fit its schema."
+      : `${first.field === "" ? "The body" : `The field ${first.field}`} is wrong: ${first.message}.`;
+  return new ProblemError("invalid_input", detail, { errors });
+}
+
 /** Headers that no response of ours goes without. */
 export const COMMON_HEADERS: { readonly [name: string]: string } = {
   "cache-control": "no-store",

@@ -1,10 +1,11 @@
+import type { Call } from "./call.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Call, Route } from "./route.ts";
 
 export type RequestRecord = {
   begin(call: Call): void;
-  matched(call: Call, route: Route): void;
+  /** `route`: one of a bounded set. */
+  matched(call: Call, route: string): void;
   end(call: Call): void;
 };
 
@@ -43,7 +44,7 @@ export function recordRequests(options: {
     begin: (call) => void entries.set(call, { startedAt: performance.now(), route: "none" }),
     matched(call, route) {
       const entry = entries.get(call);
-      if (entry !== undefined) entry.route = `${route.contract.method} ${route.contract.path}`;
+      if (entry !== undefined) entry.route = route;
     },
     end(call) {
       const entry = entries.get(call);

@@ -1,20 +1,8 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { BodyOf, Contract, PathParams, QueryOf, ReplyKind, ResponseOf, RouteSchemas } from "@loom/api";
 import type { Action, Resource, Subject } from "./auth.ts";
+import type { Call } from "./call.ts";
 import { readInput } from "./input.ts";
-import type { Log } from "./log.ts";
 import { COMMON_HEADERS } from "./problem-reply.ts";
-
-/** One request on its way through the server. */
-export type Call = {
-  /** `req-` and a UUIDv7: in the log, in the `x-request-id` header and in problem documents. */
-  readonly id: string;
-  readonly incoming: IncomingMessage;
-  readonly outgoing: ServerResponse;
-  /** Fires when the client is gone, and when the server has to end what still runs. */
-  readonly signal: AbortSignal;
-  readonly log: Log;
-};
 
 /** What a handler is given. */
 export type RouteRequest<Path extends string, Schemas extends RouteSchemas> = {

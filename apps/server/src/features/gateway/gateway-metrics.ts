@@ -1,20 +1,20 @@
-import type { LlmResponse } from "@loom/core";
+import type { Usage } from "@loom/core";
 import type { Metrics } from "../../kit/metrics.ts";
 
-export type LlmMetrics = {
-  streamOpened(): void;
-  streamClosed(): void;
-  /** `outcome`: `completed`, `cancelled` or an error code. */
+export type GatewayMetrics = {
+  opened(): void;
+  closed(): void;
+  /** `outcome`: `completed`, `cancelled`, `cut_off` or an error code. */
   finished(provider: string, outcome: string): void;
-  answered(provider: string, response: LlmResponse): void;
+  used(provider: string, usage: Usage, costMicroUsd: number | undefined): void;
 };
 
 /** Labels are providers, outcomes and kinds of tokens. Never models: a client can make up as many as it likes. */
-export function createLlmMetrics(metrics: Metrics): LlmMetrics {
+export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
   let open = 0;
   metrics.observed({
-    name: "loom_llm_streams_open",
-    help: "Answers of providers that are being streamed to clients.",
+    name: "loom_llm_requests_open",
+    help: "Requests for models that are being answered.",
     type: "gauge",
     read: () => open,
   });
@@ -39,18 +39,18 @@ export function createLlmMetrics(metrics: Metrics): LlmMetrics {
     labels: ["provider"],
   });
   return {
-    streamOpened() {
+    opened() {
       open += 1;
     },
-    streamClosed() {
+    closed() {
       open -= 1;
     },
     finished: (provider, outcome) => requests({ provider, outcome }),
-    answered(provider, { usage, costMicroUsd }) {
+    used(provider, usage, costMicroUsd) {
       tokens({ provider, kind: "input" }, usage.inputTokens);
       tokens({ provider, kind: "output" }, usage.outputTokens);
-      tokens({ provider, kind: "cache_read" }, usage.cacheReadTokens);
-      tokens({ provider, kind: "cache_write" }, usage.cacheWriteTokens);
+      if (usage.cacheReadTokens > 0) tokens({ provider, kind: "cache_read" }, usage.cacheReadTokens);
+      if (usage.cacheWriteTokens > 0) tokens({ provider, kind: "cache_write" }, usage.cacheWriteTokens);
       if (costMicroUsd === undefined) unpriced({ provider });
       else cost({ provider }, costMicroUsd / 1e6);
     },

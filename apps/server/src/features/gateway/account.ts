@@ -1,0 +1,117 @@
+import { NO_USAGE, type Usage } from "@loom/core";
+import type { BudgetNode, Dialect, Ledger, LedgerEntry, Reservation, RouteStep } from "../../gateway-types.ts";
+import type { Answered } from "./delivery.ts";
+import type { GatewayMetrics } from "./gateway-metrics.ts";
+import type { Pricing } from "./pricing.ts";
+
+export type AccountHolder = {
+  readonly requestId: string;
+  readonly subject: string;
+  readonly nodes: readonly BudgetNode[];
+  readonly session: string | undefined;
+  readonly client: string;
+  readonly dialect: Dialect;
+  readonly requestedModel: string;
+  readonly promptBytes: number;
+};
+
+export type Outcome = LedgerEntry["outcome"];
+
+/** What is told to the budgets, the ledger and the metrics about one request; once, however it ends. */
+export class Account {
+  readonly #holder: AccountHolder;
+  readonly #books: { readonly ledger: Ledger | undefined; readonly pricing: Pricing; readonly metrics: GatewayMetrics };
+  readonly #at = Date.now();
+  readonly #startedAt = performance.now();
+  #firstByteMs: number | undefined;
+  #reservation: Reservation | undefined;
+  #closed = false;
+
+  constructor(
+    holder: AccountHolder,
+    books: { readonly ledger: Ledger | undefined; readonly pricing: Pricing; readonly metrics: GatewayMetrics },
+  ) {
+    this.#holder = holder;
+    this.#books = books;
+  }
+
+  get holdsReservation(): boolean {
+    return this.#reservation !== undefined;
+  }
+
+  hold(reservation: Reservation): void {
+    this.#reservation?.settle();
+    this.#reservation = reservation;
+  }
+
+  firstByte(): void {
+    this.#firstByteMs ??= performance.now() - this.#startedAt;
+  }
+
+  close(end: {
+    readonly outcome: Outcome;
+    readonly status: number;
+    readonly errorCode?: string | undefined;
+    readonly step?: RouteStep | undefined;
+    readonly credentialId?: string | undefined;
+    readonly attempts: number;
+    /** Absent: no upstream has done anything. */
+    readonly answered?: Answered | undefined;
+  }): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { answered, step } = end;
+    const { ledger, pricing, metrics } = this.#books;
+    const usage = answered === undefined ? NO_USAGE : this.#usageOf(answered);
+    const upstream = step?.upstream ?? "";
+    const model = answered?.model ?? step?.model ?? "";
+    const cost = answered === undefined ? undefined : costOf(pricing, upstream, model, step?.model ?? "", usage);
+    this.#reservation?.settle(
+      answered === undefined ? undefined : { usage, ...(cost === undefined ? {} : { costMicroUsd: cost }) },
+    );
+    metrics.finished(upstream, end.outcome === "completed" ? "completed" : (end.errorCode ?? end.outcome));
+    if (answered !== undefined) metrics.used(upstream, usage, cost);
+    if (ledger === undefined) return;
+    const { requestId, subject, nodes, session, client, dialect, requestedModel } = this.#holder;
+    ledger.record({
+      id: requestId,
+      at: this.#at,
+      subject,
+      nodes,
+      client,
+      dialect,
+      upstream,
+      requestedModel,
+      model,
+      route: step?.reason ?? "",
+      attempts: end.attempts,
+      usage,
+      estimated: answered !== undefined && !answered.final,
+      latencyMs: performance.now() - this.#startedAt,
+      status: end.status,
+      outcome: end.outcome,
+      ...(session === undefined ? {} : { session }),
+      ...(end.credentialId === undefined ? {} : { credentialId: end.credentialId }),
+      ...(cost === undefined ? {} : { costMicroUsd: cost }),
+      ...(pricing.version === undefined ? {} : { priceVersion: pricing.version }),
+      ...(this.#firstByteMs === undefined ? {} : { firstByteMs: this.#firstByteMs }),
+      ...(end.errorCode === undefined ? {} : { errorCode: end.errorCode }),
+    });
+  }
+
+  /** What the provider counted; where it did not come to that, what went in and what was seen of what came out. */
+  #usageOf({ usage, final, textBytes }: Answered): Usage {
+    if (usage !== undefined && final) return usage;
+    const inputTokens = Math.ceil(this.#holder.promptBytes / BYTES_PER_TOKEN);
+    const seen = usage ?? { ...NO_USAGE, inputTokens };
+    return { ...seen, outputTokens: Math.max(seen.outputTokens, Math.ceil(textBytes / BYTES_PER_TOKEN)) };
+  }
+}
+
+/** Of a usual text; good enough for a limit, and a tokenizer would hold up every other request. */
+export const BYTES_PER_TOKEN = 4;
+
+/** By the model that answered, which is the more exact name, or else by the one that was asked for. */
+function costOf(pricing: Pricing, upstream: string, answered: string, asked: string, usage: Usage): number | undefined {
+  return pricing.cost(upstream, answered, usage) ?? pricing.cost(upstream, asked, usage);
+}

@@ -1,0 +1,205 @@
+import { codeOf, connectionError } from "@loom/api/http";
+import type { LlmFailure } from "@loom/core";
+import type { UpstreamDeadlines } from "../../config.ts";
+import type { Transport, UpstreamControl, UpstreamHandler, UpstreamHeaders, UpstreamRequest } from "./transport.ts";
+import type { Upstream } from "./upstream.ts";
+
+/** Who is told how an attempt goes: a head, chunks and an end; or, at any point, one refusal or failure instead. */
+export type AttemptListener = {
+  onHead(status: number, headers: UpstreamHeaders): void;
+  onChunk(chunk: Buffer): void;
+  onEnd(trailers: UpstreamHeaders): void;
+  /** A status of 400 and more, with as much of its body as is kept. */
+  onRefused(refusal: Refusal): void;
+  onFailed(failure: LlmFailure): void;
+};
+
+export type Refusal = { readonly status: number; readonly headers: UpstreamHeaders; readonly body: Buffer };
+
+/** Longer error bodies are cut. */
+const MAX_ERROR_BYTES = 256 * 1024;
+const ERROR_BODY_MS = 10_000;
+/** A client that takes nothing for so long is given up. */
+const CLIENT_STALL_MS = 300_000;
+
+/** One request to one upstream, with its deadlines. Tells its listener nothing more once it was aborted. */
+export class Attempt implements UpstreamHandler {
+  readonly #upstream: Upstream;
+  readonly #deadlines: UpstreamDeadlines;
+  readonly #stream: boolean;
+  readonly #listener: AttemptListener;
+  #control: UpstreamControl | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #phase: "connecting" | "waiting" | "head" | "body" | "refusal" | "over" = "connecting";
+  #refusal: { status: number; headers: UpstreamHeaders; parts: Buffer[]; size: number } | undefined;
+  #paused = false;
+
+  constructor(upstream: Upstream, deadlines: UpstreamDeadlines, stream: boolean, listener: AttemptListener) {
+    this.#upstream = upstream;
+    this.#deadlines = deadlines;
+    this.#stream = stream;
+    this.#listener = listener;
+  }
+
+  start(transport: Transport, request: UpstreamRequest): void {
+    transport.dispatch(this.#upstream.origin, request, this);
+  }
+
+  /** Whether the upstream may have seen the request. */
+  get reached(): boolean {
+    return this.#control !== undefined;
+  }
+
+  /** The client is slow: the upstream is slowed down, and its deadlines stand still. */
+  pause(): void {
+    if (this.#phase === "over" || this.#paused) return;
+    this.#paused = true;
+    this.#control?.pause();
+    this.#wait(CLIENT_STALL_MS, () => this.#fail("timeout", "had an answer that nobody took"));
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#control?.resume();
+    if (this.#phase !== "over") this.#waitForGap();
+  }
+
+  abort(): void {
+    if (this.#phase === "over") return;
+    this.#end();
+    this.#control?.abort(ABORTED);
+  }
+
+  /** Nothing more is wanted, but the connection may end well and be used again. */
+  leave(ms: number): void {
+    if (this.#phase === "over") return;
+    this.#phase = "over";
+    if (this.#paused) this.#control?.resume();
+    this.#wait(ms, () => this.#control?.abort(ABORTED));
+  }
+
+  onRequestStart(control: UpstreamControl): void {
+    this.#control = control;
+    if (this.#phase === "over") {
+      control.abort(ABORTED);
+      return;
+    }
+    this.#phase = "waiting";
+    const { headersMs, completeMs } = this.#deadlines;
+    const ms = this.#stream ? headersMs : completeMs;
+    this.#wait(ms, () => this.#fail("timeout", `did not answer within ${ms / 1000} s`));
+  }
+
+  onResponseStart(control: UpstreamControl, status: number, headers: UpstreamHeaders): void {
+    if (status < 200 || this.#phase === "over") return;
+    if (status >= 400) {
+      this.#phase = "refusal";
+      this.#refusal = { status, headers, parts: [], size: 0 };
+      this.#wait(ERROR_BODY_MS, () => this.#refuse());
+      return;
+    }
+    if (status >= 300 && status !== 304) {
+      this.#fail("invalid_response", `sent the request elsewhere (HTTP ${status})`);
+      control.abort(ABORTED);
+      return;
+    }
+    this.#phase = "head";
+    const ms = this.#deadlines.firstEventMs;
+    this.#wait(ms, () => this.#fail("timeout", `did not begin its answer within ${ms / 1000} s`));
+    this.#listener.onHead(status, headers);
+  }
+
+  onResponseData(_control: UpstreamControl, chunk: Buffer): void {
+    switch (this.#phase) {
+      case "body":
+        this.#timer?.refresh();
+        this.#listener.onChunk(chunk);
+        return;
+      case "head":
+        this.#phase = "body";
+        this.#waitForGap();
+        this.#listener.onChunk(chunk);
+        return;
+      case "refusal":
+        this.#collect(chunk);
+    }
+  }
+
+  onResponseEnd(_control: UpstreamControl, trailers: UpstreamHeaders): void {
+    if (this.#phase === "refusal") this.#refuse();
+    else if (this.#phase !== "over") {
+      this.#end();
+      this.#listener.onEnd(trailers);
+    } else clearTimeout(this.#timer);
+  }
+
+  onResponseError(_control: UpstreamControl, error: Error): void {
+    if (this.#phase === "over") {
+      clearTimeout(this.#timer);
+      return;
+    }
+    if (this.#phase === "refusal") {
+      this.#refuse();
+      return;
+    }
+    if (codeOf(error) === "UND_ERR_CONNECT_TIMEOUT") {
+      this.#fail("timeout", `did not accept a connection within ${this.#deadlines.connectMs / 1000} s`);
+      return;
+    }
+    this.#fail("network", clauseOf(error));
+  }
+
+  #collect(chunk: Buffer): void {
+    const refusal = this.#refusal;
+    if (refusal === undefined) return;
+    refusal.parts.push(chunk.subarray(0, MAX_ERROR_BYTES - refusal.size));
+    refusal.size += chunk.length;
+    if (refusal.size >= MAX_ERROR_BYTES) this.#refuse();
+  }
+
+  /** Also with half a body: what is there says more than nothing. */
+  #refuse(): void {
+    const refusal = this.#refusal;
+    if (this.#phase !== "refusal" || refusal === undefined) return;
+    this.leave(LINGER_MS);
+    const { status, headers, parts } = refusal;
+    this.#listener.onRefused({ status, headers, body: Buffer.concat(parts) });
+  }
+
+  #fail(code: LlmFailure["code"], clause: string): void {
+    this.#end();
+    this.#control?.abort(ABORTED);
+    const { name, origin } = this.#upstream;
+    const message = `The provider ${name} at ${origin} ${clause}: try again, or check its address on the server.`;
+    this.#listener.onFailed({ code, message, retryable: code !== "invalid_response" });
+  }
+
+  #end(): void {
+    this.#phase = "over";
+    clearTimeout(this.#timer);
+  }
+
+  #waitForGap(): void {
+    const ms = this.#deadlines.gapMs;
+    this.#wait(ms, () => this.#fail("timeout", `stopped in the middle of its answer for ${ms / 1000} s`));
+  }
+
+  #wait(ms: number, giveUp: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(giveUp, ms);
+  }
+}
+
+/** For the end of a body that nobody reads any more. */
+export const LINGER_MS = 1_000;
+
+const ABORTED = new Error("Nobody waits for this answer any more.");
+
+/** undici's own codes are about the socket; the rest are Node's. */
+function clauseOf(error: Error): string {
+  const code = codeOf(error);
+  if (code === "UND_ERR_SOCKET") return "closed the connection";
+  if (code.startsWith("UND_ERR_")) return `does not speak HTTP (${code})`;
+  return connectionError(error).message;
+}

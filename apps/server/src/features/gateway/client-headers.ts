@@ -1,0 +1,140 @@
+import type { IncomingMessage } from "node:http";
+
+/** Headers of one request that Loom itself looks at, found in one walk. */
+export type ClientHeaders = {
+  /** `undefined`: none, or several that differ. */
+  readonly token: string | undefined;
+  /** What goes to the provider as it came: flat, name after value. */
+  readonly forwarded: readonly string[];
+  readonly session: string | undefined;
+  readonly client: string;
+};
+
+/** Of this connection, or Loom's own business. Nothing of it goes to a provider. */
+const KEPT: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "http2-settings",
+  "host",
+  "content-length",
+  "expect",
+  "accept-encoding",
+  "cookie",
+  "forwarded",
+  "via",
+  "x-real-ip",
+  // They say on whose account a request runs; that is decided here.
+  "openai-organization",
+  "openai-project",
+  "x-goog-user-project",
+]);
+
+const TOKEN_HEADERS: ReadonlySet<string> = new Set([
+  "authorization",
+  "x-api-key",
+  "x-goog-api-key",
+  "api-key",
+  "proxy-authorization",
+]);
+
+/** Where clients say which of their sessions a request belongs to. */
+const SESSION_HEADERS: ReadonlySet<string> = new Set([
+  "x-loom-session",
+  "x-claude-code-session-id",
+  "session_id",
+  "session-id",
+]);
+
+const MAX_SESSION = 128;
+const MAX_CLIENT = 60;
+
+export function readClientHeaders(incoming: IncomingMessage, queryToken: string | undefined): ClientHeaders {
+  const raw = incoming.rawHeaders;
+  const forwarded: string[] = [];
+  const listed = incoming.headers.connection === undefined ? undefined : connectionOptions(incoming.headers.connection);
+  let tokens: string[] | undefined = queryToken === undefined ? undefined : [queryToken];
+  let session: string | undefined;
+  let client = "";
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const original = raw[index] ?? "";
+    const value = raw[index + 1] ?? "";
+    const name = original.toLowerCase();
+    if (TOKEN_HEADERS.has(name)) {
+      const token = name.endsWith("authorization") ? bearer(value) : value.trim();
+      if (name === "proxy-authorization" || token === undefined || token === "") continue;
+      if (tokens === undefined) tokens = [token];
+      else tokens.push(token);
+      continue;
+    }
+    if (SESSION_HEADERS.has(name)) session ??= value.slice(0, MAX_SESSION);
+    if (KEPT.has(name) || name.startsWith("x-forwarded-") || name.startsWith("x-loom-") || listed?.has(name) === true)
+      continue;
+    if (name === "user-agent") client = productOf(value);
+    forwarded.push(original, value);
+  }
+  return { token: tokens === undefined ? undefined : oneToken(tokens), forwarded, session, client };
+}
+
+/** `?key=…` is how Gemini's REST examples send it; it must not be seen any further. */
+export function splitQuery(url: string): {
+  readonly path: string;
+  readonly query: string;
+  readonly token: string | undefined;
+} {
+  const start = url.indexOf("?");
+  if (start === -1) return { path: url, query: "", token: undefined };
+  const path = url.slice(0, start);
+  const parts = url.slice(start + 1).split("&");
+  const keys = parts.filter(isKey);
+  if (keys.length === 0) return { path, query: url.slice(start), token: undefined };
+  const rest = parts.filter((part) => !isKey(part)).join("&");
+  return {
+    path,
+    query: rest === "" ? "" : `?${rest}`,
+    token: keys.length === 1 ? decodeKey(keys[0] ?? "") : undefined,
+  };
+}
+
+function isKey(part: string): boolean {
+  return /^(?:k|%6b)(?:e|%65)(?:y|%79)=/i.test(part);
+}
+
+function decodeKey(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part.slice(part.indexOf("=") + 1));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Some clients send a Loom token in one header and a placeholder of their own in another. */
+function oneToken(tokens: readonly string[]): string | undefined {
+  const [first] = tokens;
+  if (tokens.every((token) => token === first)) return first;
+  const ours = tokens.filter((token) => token.startsWith("lt_"));
+  return ours.every((token) => token === ours[0]) ? ours[0] : undefined;
+}
+
+function bearer(value: string): string | undefined {
+  return /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i.exec(value)?.[1];
+}
+
+function connectionOptions(value: string): ReadonlySet<string> | undefined {
+  const options = value.toLowerCase();
+  return options === "keep-alive" || options === "close"
+    ? undefined
+    : new Set(options.split(",").map((name) => name.trim()));
+}
+
+/** `claude-cli/2.1.5 (external, cli)` is `claude-cli/2.1.5`. */
+function productOf(userAgent: string): string {
+  const end = userAgent.indexOf(" ");
+  const product = end === -1 ? userAgent : userAgent.slice(0, end);
+  return product.slice(0, MAX_CLIENT).replaceAll(/[^\x21-\x7e]/g, "?");
+}

@@ -1,0 +1,80 @@
+import type { LlmEvent, LlmResponse } from "@loom/core";
+import {
+  type AnswerIdentity,
+  anthropicMessages,
+  type LlmCodec,
+  loomEvents,
+  openAiChat,
+  openAiChatCodec,
+  openAiResponses,
+} from "@loom/llm";
+import type { Dialect } from "../../gateway-types.ts";
+import { jsonArray } from "./json-array.ts";
+import type { WireDialect } from "./target.ts";
+import type { Upstream } from "./upstream.ts";
+
+/** The codec of a dialect as its own provider speaks it. */
+export function codecOf(dialect: WireDialect): LlmCodec {
+  switch (dialect) {
+    case "anthropic":
+      return anthropicMessages;
+    case "chat":
+      return openAiChat;
+    case "responses":
+      return openAiResponses;
+    case "gemini":
+      throw new Error("gemini");
+  }
+}
+
+/** The codec for requests to this upstream. */
+export function codecFor(upstream: Upstream, dialect: WireDialect): LlmCodec {
+  if (dialect !== "chat" || upstream.config.isOfficial)
+    return upstream.name === "zai" && dialect === "chat" ? zai : codecOf(dialect);
+  return compatibleCodec(new URL(upstream.origin).hostname);
+}
+
+/** The name of a field that OpenAI gave up is the one that everybody else knows; and some want earlier thinking back. */
+function compatibleCodec(host: string): LlmCodec {
+  const maxTokensField = "max_tokens";
+  if (/(?:^|\.)openrouter\.ai$/.test(host)) return openAiChatCodec({ maxTokensField, thinkingField: "reasoning" });
+  if (/(?:^|\.)(?:deepseek\.com|z\.ai|bigmodel\.cn)$/.test(host)) return zai;
+  return openAiChatCodec({ maxTokensField });
+}
+
+const zai = openAiChatCodec({ maxTokensField: "max_tokens", thinkingField: "reasoning_content" });
+
+/** How answers in Loom's words become a client's. */
+export type ClientVoice = {
+  stream(identity: AnswerIdentity): { push(events: readonly LlmEvent[]): string };
+  whole(response: LlmResponse, identity: AnswerIdentity): unknown;
+  readonly streamType: string;
+  /** What is said while there is nothing to say; empty: nothing can be said. */
+  readonly keepAlive: string;
+};
+
+const EVENT_STREAM = "text/event-stream; charset=utf-8";
+
+const LOOM: ClientVoice = {
+  stream: () => ({ push: loomEvents.encode }),
+  whole: (response) => response,
+  streamType: EVENT_STREAM,
+  keepAlive: loomEvents.keepAlive,
+};
+
+/** `eventStream: false`: Gemini's stream as one JSON array, which is what it is without `alt=sse`. */
+export function voiceOf(dialect: Dialect, { eventStream }: { readonly eventStream: boolean }): ClientVoice {
+  if (dialect === "loom") return LOOM;
+  const codec = codecOf(dialect);
+  const whole: ClientVoice["whole"] = (response, identity) => codec.encodeResponse(response, identity);
+  if (!eventStream) {
+    return {
+      stream: (identity) => jsonArray(codec.streamEncoder(identity)),
+      whole,
+      streamType: "application/json",
+      keepAlive: " ",
+    };
+  }
+  const keepAlive = dialect === "anthropic" ? 'event: ping\ndata: {"type":"ping"}\n\n' : ": ping\n\n";
+  return { stream: (identity) => codec.streamEncoder(identity), whole, streamType: EVENT_STREAM, keepAlive };
+}

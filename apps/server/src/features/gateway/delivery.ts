@@ -1,0 +1,47 @@
+import type { ServerResponse } from "node:http";
+import type { LlmFailure, Usage } from "@loom/core";
+import type { UpstreamHeaders } from "./transport.ts";
+
+/** What an answer used, as far as it is known. */
+export type Answered = {
+  readonly usage: Usage | undefined;
+  /** Whether the provider itself said so, of the whole answer. */
+  readonly final: boolean;
+  readonly model: string | undefined;
+  /** About how much text was in it. */
+  readonly textBytes: number;
+};
+
+/** How an upstream's answer gets to the client. */
+export type Delivery = {
+  /** Whether anything went to the client; from then on nobody else can answer. */
+  readonly sent: boolean;
+  onHead(status: number, headers: UpstreamHeaders): void;
+  onChunk(chunk: Buffer): void;
+  onEnd(trailers: UpstreamHeaders): void;
+  /** Ends the client's answer, of which something was sent, so that it is not taken for a whole one. */
+  broken(failure: LlmFailure): void;
+  /** What was used, of an answer that was not delivered to its end; `undefined` where there was none. Called once. */
+  read(done: (answered: Answered | undefined) => void): void;
+};
+
+/** What a delivery needs of the exchange that it belongs to. */
+export type DeliveryHost = {
+  readonly outgoing: ServerResponse;
+  readonly keepAliveMs: number;
+  /** Headers of ours. */
+  headers(): { readonly [name: string]: string };
+  pause(): void;
+  resume(): void;
+  firstByte(): void;
+  /** This attempt is over; what was sent of it, if anything, ends as broken. */
+  failed(failure: LlmFailure): void;
+  /** As it may be said to a client. */
+  explained(failure: LlmFailure): LlmFailure;
+  /** Whether somebody else is asked instead; otherwise the client gets what came. */
+  refusedInBand(chunk: Buffer): boolean;
+  /** The client's answer has been ended. */
+  finished(outcome: "completed" | "cut_off" | "failed", answered: Answered, failure?: LlmFailure): void;
+  /** The upstream may say what it likes, nobody listens. */
+  leave(): void;
+};

@@ -1,0 +1,132 @@
+import type { Dialect } from "../../gateway-types.ts";
+import type { Subject } from "../../kit/auth.ts";
+import type { Call } from "../../kit/call.ts";
+import { ProblemError } from "../../kit/problem-reply.ts";
+import type { RawRequest } from "../../kit/raw-route.ts";
+import { BYTES_PER_TOKEN } from "./account.ts";
+import { type ClientHeaders, readClientHeaders, splitQuery } from "./client-headers.ts";
+import { type Asker, Exchange } from "./exchange.ts";
+import type { GatewayParts } from "./parts.ts";
+import { type Question, readQuestion } from "./question.ts";
+import { readBody } from "./read-body.ts";
+import { sendDialectProblem, sendJson } from "./reply.ts";
+import { isAmbiguousPath, type Target, type WireDialect } from "./target.ts";
+import { isNative } from "./upstream-request.ts";
+
+export type Entrance = {
+  readonly parts: GatewayParts;
+  readonly askerOf: (subject: Subject) => Asker;
+  /** For clients of a dialect that belongs to no provider here. */
+  readonly modelsFor: (dialect: WireDialect) => unknown;
+};
+
+/** A request at the gateway's door. `targetOf` reads its path; `undefined`: there is nothing there. */
+export function openRequest(
+  entrance: Entrance,
+  call: Call,
+  fallback: Dialect,
+  targetOf: (path: string, query: string) => Target | undefined,
+): RawRequest {
+  const { path, query, token: queryToken } = splitQuery(call.incoming.url ?? "/");
+  const target = isAmbiguousPath(path) ? undefined : targetOf(path, query);
+  const headers = readClientHeaders(call.incoming, queryToken);
+  const dialect = target?.dialect ?? fallback;
+  return {
+    label: labelOf(target),
+    token: headers.token,
+    action: target?.operation === "administer" ? "administer" : "use",
+    resource: { type: "model", ...(target?.upstream === undefined ? {} : { id: target.upstream }) },
+    refuse: (problem) => sendDialectProblem(call.outgoing, dialect, problem, call.id),
+    answer(subject) {
+      checkFraming(call);
+      if (target === undefined) throw nothingHere();
+      answer(entrance, call, target, headers, entrance.askerOf(subject));
+    },
+  };
+}
+
+function answer(entrance: Entrance, call: Call, target: Target, headers: ClientHeaders, asker: Asker): void {
+  const { parts } = entrance;
+  const { operation, upstream } = target;
+  const understood = operation === "generate" || operation === "count_tokens";
+  if (!understood) {
+    if (upstream !== undefined) new Exchange(parts, call, target, headers, undefined, asker).start();
+    else if (operation === "models" && target.dialect !== "loom") sendModels(entrance, call, target.dialect);
+    else throw nothingHere();
+    return;
+  }
+  if (call.incoming.method !== "POST") {
+    throw new ProblemError("method_not_allowed", "The method is not allowed here; allowed is: POST.", {
+      headers: { allow: "POST" },
+    });
+  }
+  if (target.dialect === "loom") checkMediaType(call);
+  const refuse = (error: unknown): void => {
+    const problem =
+      error instanceof ProblemError
+        ? error
+        : new ProblemError("internal", `The server made a mistake; its log has more under ${call.id}.`);
+    if (problem !== error) call.log.error("request failed", { requestId: call.id, error: String(error) });
+    sendDialectProblem(call.outgoing, target.dialect, problem, call.id);
+  };
+  const ask = (body: Buffer): void => {
+    try {
+      const question = readQuestion(target, body);
+      if (operation === "count_tokens" && estimated(entrance, call, target, question)) return;
+      new Exchange(parts, call, target, headers, question, asker).start();
+    } catch (error) {
+      refuse(error);
+    }
+  };
+  readBody(call.incoming, ask, refuse);
+}
+
+/** Where the provider of the model cannot count in the client's dialect, the size of the prompt has to do. */
+function estimated({ parts }: Entrance, call: Call, target: Target, question: Question): boolean {
+  const plan = parts.routing.plan({
+    model: question.model,
+    ...(target.upstream === undefined ? {} : { upstream: target.upstream }),
+  });
+  const [step] = plan.ok ? plan.steps : [];
+  const upstream = step === undefined ? undefined : parts.upstreams.get(step.upstream);
+  if (step === undefined || upstream === undefined) return false;
+  if (isNative(target, upstream, step.model) && target.upstream === upstream.name) return false;
+  const tokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
+  const body = target.dialect === "gemini" ? { totalTokens: tokens } : { input_tokens: tokens };
+  sendJson(call.outgoing, body, { "x-request-id": call.id, "x-loom-estimated": "true" });
+  return true;
+}
+
+function sendModels({ modelsFor }: Entrance, call: Call, dialect: WireDialect): void {
+  if (call.incoming.method !== "GET") throw nothingHere();
+  sendJson(call.outgoing, modelsFor(dialect), { "x-request-id": call.id });
+}
+
+/** Node's parser refuses most of what two servers could read as different requests; this is the rest. */
+function checkFraming({ incoming }: Call): void {
+  const { headersDistinct } = incoming;
+  const encodings = headersDistinct["transfer-encoding"];
+  if (encodings === undefined) return;
+  const chunked = encodings.length === 1 && encodings[0]?.toLowerCase() === "chunked";
+  if (!chunked || headersDistinct["content-length"] !== undefined) {
+    throw new ProblemError("invalid_input", "The length of the body is given in an ambiguous way.");
+  }
+}
+
+function checkMediaType({ incoming }: Call): void {
+  if (/^application\/json\s*(?:;|$)/i.test(incoming.headers["content-type"] ?? "")) return;
+  throw new ProblemError("unsupported_media_type", "The body has to be JSON, with Content-Type application/json.", {
+    headers: { "accept-post": "application/json" },
+  });
+}
+
+function nothingHere(): ProblemError {
+  return new ProblemError("not_found", "There is nothing at this path; GET /api/openapi.json lists what there is.");
+}
+
+function labelOf(target: Target | undefined): string {
+  if (target === undefined) return "none";
+  const { dialect, operation, stream } = target;
+  if (dialect === "loom") return stream === true ? "POST /proxy/{provider}/stream" : "POST /proxy/{provider}/complete";
+  return `${dialect} ${operation}`;
+}

@@ -1,0 +1,93 @@
+import { api } from "@loom/api";
+import type { ServerConfig } from "../../config.ts";
+import type { Budgets, Credentials, Ledger, Routing } from "../../gateway-types.ts";
+import type { Subject } from "../../kit/auth.ts";
+import { defineFeature } from "../../kit/feature.ts";
+import type { RawRoute } from "../../kit/raw-route.ts";
+import { route } from "../../kit/route.ts";
+import { createDefaultModels } from "./default-models.ts";
+import { type Entrance, openRequest } from "./entrance.ts";
+import type { Asker } from "./exchange.ts";
+import { createGatewayMetrics } from "./gateway-metrics.ts";
+import { createLightTransport } from "./light-transport.ts";
+import { listModels, modelsInDialect } from "./model-list.ts";
+import type { GatewayParts } from "./parts.ts";
+import { createPoolTransport } from "./pool-transport.ts";
+import { createPricing } from "./pricing.ts";
+import { DIALECT_PREFIXES, targetOfDialect, targetOfProxy } from "./target.ts";
+import { createUpstream } from "./upstream.ts";
+
+/** Silence in front of a client after which middle boxes begin to doubt; some give up after half a minute. */
+const KEEP_ALIVE_MS = 15_000;
+
+export type GatewayNeeds = {
+  readonly config: ServerConfig;
+  readonly keepAliveMs?: number | undefined;
+  /** For a server that stays: dearer to start, cheaper for each request. */
+  readonly pooled: boolean;
+  readonly routing: Routing;
+  readonly credentials: Credentials;
+  readonly budgets?: Budgets | undefined;
+  readonly ledger?: Ledger | undefined;
+  /** Whom the budgets and the ledger know a subject as. */
+  readonly askerOf: (subject: Subject) => Asker;
+};
+
+export type GatewayService = Entrance & { models(): ReturnType<typeof listModels>; close(): void };
+
+/** Every provider for every client: native paths, dialects, and Loom's own requests. The providers' keys stay here. */
+export const gateway = defineFeature<GatewayService, GatewayNeeds>({
+  name: "gateway",
+  services: ({ redact, metrics }, needs) => {
+    const { config, keepAliveMs = KEEP_ALIVE_MS, routing, credentials, budgets, ledger, askerOf } = needs;
+    const { deadlines } = config;
+    const transport = needs.pooled ? createPoolTransport(deadlines) : createLightTransport(deadlines);
+    const defaults = createDefaultModels({ transport, timeoutMs: deadlines.connectMs });
+    const models = () => listModels(config, defaults.known);
+    const parts: GatewayParts = {
+      upstreams: new Map(Object.values(config.providers).map((provider) => [provider.name, createUpstream(provider)])),
+      transport,
+      routing,
+      credentials,
+      budgets,
+      ledger,
+      pricing: createPricing(),
+      metrics: createGatewayMetrics(metrics),
+      deadlines,
+      keepAliveMs,
+      redact,
+      withoutStreamUsage: new Set(),
+      defaultModel: defaults.find,
+    };
+    return {
+      parts,
+      askerOf,
+      models,
+      modelsFor: (dialect) => modelsInDialect(models(), dialect),
+      close: () => transport.close(),
+    };
+  },
+  routes: (service) => [route(api.llm.models, { action: "read", resource: { type: "model" } }, () => service.models())],
+  rawRoutes: (service) => [proxyRoute(service), ...dialectRoutes(service)],
+});
+
+function proxyRoute(service: GatewayService): RawRoute {
+  const kindOf = (name: string) => service.parts.upstreams.get(name)?.config.kind;
+  return {
+    prefix: "/proxy/",
+    contracts: [api.llm.complete, api.llm.stream],
+    open: (call) =>
+      openRequest(service, call, "loom", (path, query) => targetOfProxy(path.slice("/proxy".length), query, kindOf)),
+  };
+}
+
+function dialectRoutes(service: GatewayService): RawRoute[] {
+  return Object.entries(DIALECT_PREFIXES).map(([prefix, dialect]) => ({
+    prefix,
+    contracts: [],
+    open: (call) =>
+      openRequest(service, call, dialect, (path, query) =>
+        targetOfDialect(path.slice(prefix.length - 1), query, dialect),
+      ),
+  }));
+}

@@ -1,0 +1,169 @@
+/** One member of a JSON object, as offsets into the bytes; ends are exclusive. */
+export type JsonMember = {
+  /** Of the key's opening quote. */
+  readonly keyStart: number;
+  readonly start: number;
+  readonly end: number;
+};
+
+/** The top level of a JSON object in its bytes. */
+export type JsonMembers = {
+  readonly bytes: Buffer;
+  readonly members: ReadonlyMap<string, JsonMember>;
+  /** Behind the opening brace. */
+  readonly open: number;
+  /** Of the closing brace. */
+  readonly close: number;
+};
+
+export type ScannedJson =
+  | { readonly ok: true; readonly top: JsonMembers }
+  | { readonly ok: false; readonly problem: string };
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+
+/** Strings up to this length are walked through; for longer ones the search in native code is quicker. */
+const SHORT = 24;
+
+/**
+ * Finds the members at the top level of a JSON object without building it: a prompt of many kilobytes is skipped at the
+ * speed of a search for quotation marks. Everything at the top level is checked; what lies deeper is left to whoever
+ * reads it. A key that comes twice is refused, because readers differ in which of the two they believe.
+ */
+export function scanJsonObject(bytes: Buffer): ScannedJson {
+  const members = new Map<string, JsonMember>();
+  let at = skipBlanks(bytes, 0);
+  if (bytes[at] !== OPEN_BRACE) return { ok: false, problem: "The body is not a JSON object." };
+  const open = ++at;
+  at = skipBlanks(bytes, at);
+  if (bytes[at] !== CLOSE_BRACE) {
+    for (;;) {
+      const keyStart = at;
+      const keyEnd = bytes[at] === QUOTE ? endOfString(bytes, at) : -1;
+      const key = keyEnd === -1 ? undefined : readKey(bytes, keyStart, keyEnd);
+      if (key === undefined) return malformed(at);
+      at = skipBlanks(bytes, keyEnd);
+      if (bytes[at] !== COLON) return malformed(at);
+      const start = skipBlanks(bytes, at + 1);
+      const end = endOfValue(bytes, start);
+      if (end === -1) return malformed(start);
+      if (members.has(key)) return { ok: false, problem: "The body has a field twice at its top level." };
+      members.set(key, { keyStart, start, end });
+      at = skipBlanks(bytes, end);
+      if (bytes[at] === CLOSE_BRACE) break;
+      if (bytes[at] !== COMMA) return malformed(at);
+      at = skipBlanks(bytes, at + 1);
+    }
+  }
+  const close = at;
+  at = skipBlanks(bytes, at + 1);
+  return at === bytes.length ? { ok: true, top: { bytes, members, open, close } } : malformed(at);
+}
+
+/** The value of a member; `undefined` where there is none or it is not JSON. */
+export function memberValue(top: JsonMembers, key: string): unknown {
+  const member = top.members.get(key);
+  if (member === undefined) return undefined;
+  try {
+    return JSON.parse(top.bytes.toString("utf8", member.start, member.end));
+  } catch {
+    return undefined;
+  }
+}
+
+function malformed(at: number): ScannedJson {
+  return { ok: false, problem: `The body is not valid JSON (at byte ${at}).` };
+}
+
+function skipBlanks(bytes: Buffer, start: number): number {
+  let at = start;
+  for (;;) {
+    const byte = bytes[at];
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return at;
+    at += 1;
+  }
+}
+
+/** Behind the closing quote of the string that opens at `start`; -1 where it does not end. */
+function endOfString(bytes: Buffer, start: number): number {
+  let at = start + 1;
+  const walkTo = Math.min(at + SHORT, bytes.length);
+  for (; at < walkTo; at += 1) {
+    if (bytes[at] === QUOTE) return at + 1;
+    if (bytes[at] === BACKSLASH) at += 1;
+  }
+  // A backslash at the end of the walk has taken the next byte with it: whatever that is, it ends nothing.
+  let quote = bytes.indexOf(QUOTE, at);
+  while (quote !== -1 && isEscaped(bytes, quote, at)) quote = bytes.indexOf(QUOTE, quote + 1);
+  return quote + 1 || -1;
+}
+
+/** Whether the backslashes before `quote`, down to `from`, are odd in number. */
+function isEscaped(bytes: Buffer, quote: number, from: number): boolean {
+  let at = quote;
+  while (at > from && bytes[at - 1] === BACKSLASH) at -= 1;
+  return (quote - at) % 2 === 1;
+}
+
+function endOfValue(bytes: Buffer, start: number): number {
+  switch (bytes[start]) {
+    case QUOTE:
+      return endOfString(bytes, start);
+    case OPEN_BRACE:
+    case OPEN_BRACKET:
+      return endOfNested(bytes, start);
+    default:
+      return endOfLiteral(bytes, start);
+  }
+}
+
+function endOfNested(bytes: Buffer, start: number): number {
+  let depth = 0;
+  for (let at = start; at < bytes.length; ) {
+    const byte = bytes[at];
+    if (byte === QUOTE) {
+      at = endOfString(bytes, at);
+      if (at === -1) return -1;
+      continue;
+    }
+    at += 1;
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth += 1;
+    else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --depth === 0) return at;
+  }
+  return -1;
+}
+
+/** A number, `true`, `false` or `null`. */
+function endOfLiteral(bytes: Buffer, start: number): number {
+  let end = start;
+  while (isLiteralByte(bytes[end])) end += 1;
+  return end > start && LITERAL.test(bytes.toString("latin1", start, Math.min(end, start + 64))) ? end : -1;
+}
+
+const LITERAL = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
+
+/** Letters, digits, `+`, `-` and `.` */
+function isLiteralByte(byte: number | undefined): boolean {
+  if (byte === undefined) return false;
+  return (
+    (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x7a) || byte === 0x2b || byte === 0x2d || byte === 0x2e
+  );
+}
+
+/** `mod\u0065l` is `model`. */
+function readKey(bytes: Buffer, start: number, end: number): string | undefined {
+  const text = bytes.toString("utf8", start + 1, end - 1);
+  if (!text.includes("\\")) return text;
+  try {
+    return JSON.parse(`"${text}"`);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,158 @@
+import type { ServerResponse } from "node:http";
+import type { LlmFailure } from "@loom/core";
+import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
+import { DecodedTap } from "./decoded-tap.ts";
+import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
+import { responseHeaders } from "./response-headers.ts";
+import type { WireDialect } from "./target.ts";
+import type { UpstreamHeaders } from "./transport.ts";
+import { UsageChunkFilter } from "./usage-chunk-filter.ts";
+import { createUsageTap, type TapReading, type UsageTap } from "./usage-tap.ts";
+import { streamError } from "./wire-errors.ts";
+
+export type NativeOptions = {
+  readonly dialect: WireDialect;
+  /** The stream holds token counts that the client did not ask for. */
+  readonly hideUsage: boolean;
+  /** Whether an answer of a model is expected, which has to come to its own end. */
+  readonly isAnswer: boolean;
+};
+
+/** The upstream's own bytes, as they come. The head waits for the first of them: until then another may answer. */
+export class NativeDelivery implements Delivery {
+  readonly #host: DeliveryHost;
+  readonly #outgoing: ServerResponse;
+  readonly #options: NativeOptions;
+  #status = 0;
+  #headers: UpstreamHeaders = {};
+  #eventStream = false;
+  #tap: UsageTap | undefined;
+  #decoded: DecodedTap | undefined;
+  #filter: UsageChunkFilter | undefined;
+  #commit: NodeJS.Timeout | undefined;
+  sent = false;
+
+  constructor(host: DeliveryHost, options: NativeOptions) {
+    this.#host = host;
+    this.#outgoing = host.outgoing;
+    this.#options = options;
+  }
+
+  onHead(status: number, headers: UpstreamHeaders): void {
+    this.#status = status;
+    this.#headers = headers;
+    const type = headers["content-type"];
+    this.#eventStream = typeof type === "string" && type.startsWith("text/event-stream");
+    this.#tap = createUsageTap(this.#options.dialect, { eventStream: this.#eventStream });
+    const encoding = contentEncoding(headers["content-encoding"]);
+    if (encoding !== undefined) {
+      const decoder = createContentDecoder(encoding);
+      if (decoder === undefined) this.#tap = undefined;
+      else this.#decoded = new DecodedTap(this.#tap, decoder);
+    } else if (this.#options.hideUsage && this.#eventStream) this.#filter = new UsageChunkFilter();
+    // A client that waits for a slow beginning should at least know that there is one.
+    if (this.#eventStream) this.#commit = setTimeout(() => this.#sendHead({ alone: true }), this.#host.keepAliveMs);
+  }
+
+  onChunk(chunk: Buffer): void {
+    if (!this.sent) {
+      if (this.#eventStream && this.#options.isAnswer && this.#isRefusedInBand(chunk)) return;
+      this.#sendHead({ alone: false });
+    }
+    if (this.#decoded !== undefined) this.#decoded.push(chunk);
+    else this.#tap?.push(chunk);
+    const out = this.#filter === undefined ? chunk : this.#filter.push(chunk);
+    if (out.length > 0 && !this.#outgoing.write(out)) this.#host.pause();
+  }
+
+  onEnd(trailers: UpstreamHeaders): void {
+    this.#readAll((reading) => {
+      if (this.#outgoing.destroyed) return;
+      if (!this.sent) this.#sendHead({ alone: false });
+      const rest = this.#filter?.end();
+      if (rest !== undefined && rest.length > 0) this.#outgoing.write(rest);
+      const cutOff =
+        this.#eventStream &&
+        this.#options.isAnswer &&
+        reading !== undefined &&
+        !reading.complete &&
+        this.#decoded === undefined;
+      if (cutOff && !reading.failed) this.#endBroken(CUT_OFF);
+      else {
+        addTrailers(this.#outgoing, trailers);
+        this.#outgoing.end();
+      }
+      this.#host.finished(cutOff ? "cut_off" : "completed", answered(reading));
+    });
+  }
+
+  broken(failure: LlmFailure): void {
+    this.#endBroken(failure);
+  }
+
+  read(done: (answered: Answered | undefined) => void): void {
+    clearTimeout(this.#commit);
+    this.#readAll((reading) => done(this.#tap === undefined && this.#status === 0 ? undefined : answered(reading)));
+  }
+
+  /** In the dialect's own way where there is one; an answer in one piece can only be seen to be cut. */
+  #endBroken(failure: LlmFailure): void {
+    clearTimeout(this.#commit);
+    const encoded = contentEncoding(this.#headers["content-encoding"]) !== undefined;
+    if (!this.#eventStream || encoded || !this.#options.isAnswer || this.#headers["content-length"] !== undefined) {
+      this.#outgoing.destroy();
+      return;
+    }
+    const rest = this.#filter?.end();
+    if (rest !== undefined && rest.length > 0) this.#outgoing.write(rest);
+    this.#outgoing.end(streamError(this.#options.dialect, failure));
+  }
+
+  #sendHead({ alone }: { readonly alone: boolean }): void {
+    clearTimeout(this.#commit);
+    if (this.sent) return;
+    this.sent = true;
+    const changed = this.#filter !== undefined;
+    this.#outgoing.writeHead(
+      this.#status,
+      responseHeaders(this.#headers, this.#host.headers(), { eventStream: this.#eventStream, changed }),
+    );
+    if (alone) this.#outgoing.flushHeaders();
+    this.#host.firstByte();
+  }
+
+  /** A stream whose first event is an error: as good as an HTTP error while nothing has been sent. */
+  #isRefusedInBand(chunk: Buffer): boolean {
+    if (!ERROR_FIRST.test(chunk.toString("latin1", 0, 64))) return false;
+    clearTimeout(this.#commit);
+    return this.#host.refusedInBand(chunk);
+  }
+
+  #readAll(done: (reading: TapReading | undefined) => void): void {
+    clearTimeout(this.#commit);
+    const read = (): void => done(this.#tap?.read());
+    if (this.#decoded === undefined) read();
+    else this.#decoded.end(read);
+  }
+}
+
+const ERROR_FIRST = /^\s*(?:event: ?error\r?\n|data: ?\{"(?:error"|type": ?"error"))/;
+
+const CUT_OFF: LlmFailure = {
+  code: "network",
+  message: "The provider ended its answer too early: try again.",
+  retryable: true,
+};
+
+function answered(reading: TapReading | undefined): Answered {
+  if (reading === undefined) return { usage: undefined, final: false, model: undefined, textBytes: 0 };
+  const { usage, counted, complete, model, textBytes } = reading;
+  return { usage: counted ? usage : undefined, final: counted && complete, model, textBytes };
+}
+
+function addTrailers(outgoing: ServerResponse, trailers: UpstreamHeaders): void {
+  for (const name in trailers) {
+    const value = trailers[name];
+    if (typeof value === "string" && outgoing.chunkedEncoding) outgoing.addTrailers({ [name]: value });
+  }
+}

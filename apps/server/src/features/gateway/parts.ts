@@ -1,0 +1,29 @@
+import type { UpstreamDeadlines } from "../../config.ts";
+import type { Budgets, Credentials, Ledger, Routing } from "../../gateway-types.ts";
+import type { GatewayMetrics } from "./gateway-metrics.ts";
+import type { Pricing } from "./pricing.ts";
+import type { Transport } from "./transport.ts";
+import type { Upstream } from "./upstream.ts";
+
+/** What every exchange works with. */
+export type GatewayParts = {
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly transport: Transport;
+  readonly routing: Routing;
+  readonly credentials: Credentials;
+  /** Absent: nothing is limited. */
+  readonly budgets: Budgets | undefined;
+  /** Absent: nothing is recorded. */
+  readonly ledger: Ledger | undefined;
+  readonly pricing: Pricing;
+  readonly metrics: GatewayMetrics;
+  readonly deadlines: UpstreamDeadlines;
+  /** Silence towards a client after which it is told that there is nothing yet, in milliseconds. */
+  readonly keepAliveMs: number;
+  /** Takes what this process keeps secret out of a text. */
+  readonly redact: (text: string) => string;
+  /** Upstreams that refuse to be asked for the token counts of a stream; found out by asking. */
+  readonly withoutStreamUsage: Set<string>;
+  /** The model that an upstream without a configured one has first. */
+  defaultModel(upstream: Upstream, credential: Readonly<Record<string, string>>): Promise<string | undefined>;
+};

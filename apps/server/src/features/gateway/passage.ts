@@ -1,0 +1,143 @@
+import type { RouteStep } from "../../gateway-types.ts";
+import type { Call } from "../../kit/call.ts";
+import { ProblemError } from "../../kit/problem-reply.ts";
+import type { ClientHeaders } from "./client-headers.ts";
+import { codecFor, codecOf, voiceOf } from "./codecs.ts";
+import type { Delivery, DeliveryHost } from "./delivery.ts";
+import { NativeDelivery } from "./native-delivery.ts";
+import type { GatewayParts } from "./parts.ts";
+import type { DecodedQuestion, Question } from "./question.ts";
+import type { Target, WireDialect } from "./target.ts";
+import { TranslatedAnswer } from "./translated-answer.ts";
+import { TranslatedStream } from "./translated-stream.ts";
+import type { UpstreamRequest } from "./transport.ts";
+import type { Upstream } from "./upstream.ts";
+import { isNative, nativeRequest, passedRequest, type RequestHeaders, translatedRequest } from "./upstream-request.ts";
+
+/** One client's request on its way to one upstream: what goes out, and how what comes back gets to the client. */
+export type Passage = {
+  readonly dialect: WireDialect;
+  readonly native: boolean;
+  readonly request: UpstreamRequest;
+  /** The upstream was asked for token counts that the client did not want. */
+  readonly hidesUsage: boolean;
+  deliver(host: DeliveryHost): Delivery;
+};
+
+export type Asked = {
+  readonly call: Call;
+  readonly target: Target;
+  readonly headers: ClientHeaders;
+  /** Absent: the body is passed on unread. */
+  readonly question: Question | undefined;
+  /** In Loom's words, made when first needed. */
+  decoded?: DecodedQuestion;
+};
+
+/** @throws ProblemError where the request cannot be said in the upstream's dialect. */
+export function openPassage(
+  asked: Asked,
+  step: RouteStep,
+  upstream: Upstream,
+  credential: RequestHeaders,
+  parts: GatewayParts,
+): Passage {
+  const { target, question } = asked;
+  if (question === undefined) return passedPassage(asked, upstream, credential);
+  if (isNative(target, upstream, step.model) && !holdsForeignSeal(question)) {
+    return nativePassage(asked, question, step, upstream, credential, parts);
+  }
+  return translatedPassage(asked, question, step, upstream, credential, parts);
+}
+
+function passedPassage({ call, target, headers }: Asked, upstream: Upstream, credential: RequestHeaders): Passage {
+  const dialect = target.dialect === "loom" ? "chat" : target.dialect;
+  const { incoming } = call;
+  const request = passedRequest({ target, upstream, credential, forwarded: headers.forwarded, incoming });
+  const options = { dialect, hideUsage: false, isAnswer: false };
+  return { dialect, native: true, hidesUsage: false, request, deliver: (host) => new NativeDelivery(host, options) };
+}
+
+function nativePassage(
+  { target, headers }: Asked,
+  question: Question,
+  step: RouteStep,
+  upstream: Upstream,
+  credential: RequestHeaders,
+  parts: GatewayParts,
+): Passage {
+  const dialect = target.dialect === "loom" ? "chat" : target.dialect;
+  const request = nativeRequest({
+    target,
+    question,
+    step,
+    upstream,
+    credential,
+    forwarded: headers.forwarded,
+    mayAskForUsage: !parts.withoutStreamUsage.has(upstream.name),
+  });
+  const { hideUsage } = request;
+  const options = { dialect, hideUsage, isAnswer: target.operation === "generate" };
+  return {
+    dialect,
+    native: true,
+    hidesUsage: hideUsage,
+    request,
+    deliver: (host) => new NativeDelivery(host, options),
+  };
+}
+
+function translatedPassage(
+  asked: Asked,
+  question: Question,
+  step: RouteStep,
+  upstream: Upstream,
+  credential: RequestHeaders,
+  parts: GatewayParts,
+): Passage {
+  const [dialect] = upstream.dialects(step.model);
+  if (dialect === undefined)
+    throw new ProblemError("not_configured", `The provider ${upstream.name} speaks no dialect.`);
+  const codec = codecFor(upstream, dialect);
+  asked.decoded ??= question.decode(codecOf);
+  const { request, wantsUsage } = asked.decoded;
+  const { stream } = question;
+  const encoded = codec.encodeRequest({ ...request, model: step.model }, { stream });
+  if (!encoded.ok) throw new ProblemError("invalid_request", encoded.problem);
+  const { target, call } = asked;
+  const eventStream = target.dialect !== "gemini" || /[?&]alt=sse(?:&|$)/.test(target.query);
+  const voice = voiceOf(target.dialect, { eventStream });
+  const identity = {
+    id: call.id.replace("req-", "").replaceAll("-", ""),
+    model: question.model,
+    createdMs: Date.now(),
+    wantsUsage,
+  };
+  const priced: TranslatedPrice = (response) => {
+    if (target.dialect !== "loom") return response;
+    const { pricing } = parts;
+    const cost =
+      pricing.cost(upstream.name, response.model, response.usage) ??
+      pricing.cost(upstream.name, step.model, response.usage);
+    return cost === undefined ? response : { ...response, costMicroUsd: cost };
+  };
+  return {
+    dialect,
+    native: false,
+    hidesUsage: false,
+    request: translatedRequest({ upstream, dialect, model: step.model, stream, body: encoded.body, credential }),
+    deliver: (host) =>
+      stream
+        ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, priced })
+        : new TranslatedAnswer(host, { codec, voice, identity, priced }),
+  };
+}
+
+type TranslatedPrice = ConstructorParameters<typeof TranslatedAnswer>[1]["priced"];
+
+/** A seal of another dialect, wrapped for the way through this client, means nothing to the provider. */
+function holdsForeignSeal({ top }: Question): boolean {
+  return top?.bytes.includes(FOREIGN_SEAL) === true;
+}
+
+const FOREIGN_SEAL = "bG9vbTE6";

@@ -1,0 +1,45 @@
+import type { ServerResponse } from "node:http";
+import type { Dialect } from "../../gateway-types.ts";
+import { COMMON_HEADERS, type ProblemError, sendProblem } from "../../kit/problem-reply.ts";
+import { errorBody, errorStatus } from "./wire-errors.ts";
+
+/** Sends a problem in the client's own format. Nothing has been sent yet. */
+export function sendDialectProblem(
+  outgoing: ServerResponse,
+  dialect: Dialect,
+  error: ProblemError,
+  requestId: string,
+): void {
+  if (outgoing.destroyed || outgoing.headersSent) return;
+  if (dialect === "loom") {
+    sendProblem(outgoing, error, requestId);
+    return;
+  }
+  const { problem } = error;
+  const body = errorBody(dialect, problem, requestId);
+  const status = errorStatus(dialect, problem);
+  outgoing.writeHead(status, {
+    ...COMMON_HEADERS,
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(body),
+    "x-request-id": requestId,
+    ...(problem.retryAfterMs === undefined ? {} : { "retry-after": String(Math.ceil(problem.retryAfterMs / 1000)) }),
+    // The providers' own clients go by it: they would send a 502 again, and a 429 that no waiting mends.
+    "x-should-retry": String(problem.retryable),
+    ...error.headers,
+  });
+  outgoing.end(body);
+}
+
+/** Sends a JSON answer that was made here. */
+export function sendJson(outgoing: ServerResponse, body: unknown, headers: { readonly [name: string]: string }): void {
+  if (outgoing.destroyed) return;
+  const text = JSON.stringify(body);
+  outgoing.writeHead(200, {
+    ...COMMON_HEADERS,
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
+    ...headers,
+  });
+  outgoing.end(text);
+}

@@ -1,0 +1,73 @@
+import type { LlmFailure } from "@loom/core";
+import type { ServerConfig } from "../../config.ts";
+import type { RoutePlan, Routing } from "../../gateway-types.ts";
+import { PROVIDER_NAMES } from "../../provider-config.ts";
+
+/** One step: the provider in the path, before the model, or by the model's name; else the preferred one. */
+export function straightRouting(config: ServerConfig): Routing {
+  const { providers } = config;
+
+  function ofModel(model: string): string | undefined {
+    const owner = OWNERS.find(([pattern]) => pattern.test(model))?.[1];
+    return owner !== undefined && providers[owner] !== undefined ? owner : config.defaultProvider;
+  }
+
+  return {
+    plan({ upstream, model }) {
+      const slash = model.indexOf("/");
+      const prefix = slash === -1 ? undefined : model.slice(0, slash);
+      const named = prefix !== undefined && providers[prefix] !== undefined ? prefix : undefined;
+      const bare = named === undefined ? model : model.slice(slash + 1);
+      const name = named ?? upstream ?? ofModel(bare);
+      if (name === undefined) return failed(NOTHING_IS_SET_UP);
+      const provider = providers[name];
+      if (provider === undefined) return failed(isKnown(name) ? notSetUp(name) : unknownProvider(name));
+      const alias = { default: provider.model, fast: provider.fastModel ?? provider.model }[bare];
+      const reason = alias === undefined ? (named === undefined ? "model" : "upstream in the model") : `alias ${bare}`;
+      return { ok: true, steps: [{ upstream: name, model: alias ?? bare, reason }] };
+    },
+    report: () => {},
+  };
+}
+
+const OWNERS: readonly (readonly [RegExp, string])[] = [
+  [/^claude-/, "anthropic"],
+  [/^(?:gpt-|chatgpt-|o\d)/, "openai"],
+  [/^gemini-/, "gemini"],
+  [/^glm-/, "zai"],
+];
+
+function isKnown(name: string): boolean {
+  return PROVIDER_NAMES.some((known) => known === name);
+}
+
+function failed(failure: LlmFailure): RoutePlan {
+  return { ok: false, failure };
+}
+
+const LOCAL_MODELS =
+  "a local model needs no key: set LOOM_OPENAI_BASE_URL to its address, e.g. http://localhost:11434/v1";
+
+const NOTHING_IS_SET_UP: LlmFailure = {
+  code: "not_configured",
+  message: `No model provider is set up: set ANTHROPIC_API_KEY or OPENAI_API_KEY in the environment of the Loom server; ${LOCAL_MODELS}.`,
+  retryable: false,
+};
+
+function notSetUp(name: string): LlmFailure {
+  const variable = `${name.toUpperCase()}_API_KEY`;
+  const how =
+    name === "vertex"
+      ? "set LOOM_SERVER_VERTEX_PROJECT in the environment of the Loom server"
+      : `set ${variable} (or LOOM_SERVER_${variable}_FILE) in the environment of the Loom server; ${LOCAL_MODELS}`;
+  return { code: "not_configured", message: `The provider ${name} is not set up: ${how}.`, retryable: false };
+}
+
+function unknownProvider(name: string): LlmFailure {
+  const shown = JSON.stringify(name.slice(0, 40));
+  return {
+    code: "unknown_model",
+    message: `There is no provider ${shown}: use ${PROVIDER_NAMES.join(", ")} or default.`,
+    retryable: false,
+  };
+}

@@ -1,0 +1,129 @@
+import type { Dialect } from "../../gateway-types.ts";
+import type { ProviderKind } from "../../provider-config.ts";
+
+export type WireDialect = Exclude<Dialect, "loom">;
+
+/**
+ * What a path asks for. `generate`, `count_tokens` and `models` are understood; `use` is other work with models, which
+ * is passed on as it is; `administer` is everything else at a provider, such as its files and its users.
+ */
+export type Operation = "generate" | "count_tokens" | "models" | "use" | "administer";
+
+/** Where a request wants to go, by its path alone. */
+export type Target = {
+  readonly dialect: Dialect;
+  /** Absent: whoever has the model. */
+  readonly upstream: string | undefined;
+  readonly operation: Operation;
+  /** Below the upstream, as the provider knows it; begins with a slash and has no query. */
+  readonly path: string;
+  /** With its question mark and without a token, or empty. */
+  readonly query: string;
+  /** Where the path names the model and how it is to answer, as Gemini's does. */
+  readonly model?: string;
+  readonly stream?: boolean;
+};
+
+/** Z.ai keeps its dialects under different roots. */
+const ROOT = String.raw`^(?:/api(?:/anthropic|(?:/coding)?/paas)?)?(?:/v\d+(?:(?:alpha|beta)\d*)?)?`;
+const KNOWN = new RegExp(
+  `${ROOT}/(?:(messages)|(messages/count_tokens)|(chat/completions)|(responses)|(models(?:/[^/:]+)?)|` +
+    String.raw`((?:embeddings|completions|moderations|rerank|images/generations|audio/\w+|responses/.+)))$`,
+);
+const GOOGLE =
+  /^(?:\/v\d+(?:(?:alpha|beta)\d*)?)?(?:\/projects\/[^/]+\/locations\/[^/]+)?(?:\/publishers\/(\w+))?\/models\/([^/:]+):(\w+)$/;
+
+const LOOM = /^\/([^/]+)\/(complete|stream)$/;
+const PROXY = /^\/([^/]+)(\/.*)$/;
+
+/** What a dialect endpoint that belongs to no provider answers at. */
+export const DIALECT_PREFIXES = { "/anthropic/": "anthropic", "/openai/": "chat", "/gemini/": "gemini" } as const;
+
+/** Reads what comes behind `/proxy`. `kindOf` knows the providers that are set up. */
+export function targetOfProxy(
+  path: string,
+  query: string,
+  kindOf: (name: string) => ProviderKind | undefined,
+): Target | undefined {
+  const loom = LOOM.exec(path);
+  if (loom !== null) {
+    const upstream = decoded(loom[1]);
+    if (upstream === undefined) return undefined;
+    return { dialect: "loom", upstream, operation: "generate", path, query, stream: loom[2] === "stream" };
+  }
+  const match = PROXY.exec(path);
+  if (match === null) return undefined;
+  const [, upstream = "", rest = ""] = match;
+  return classify(rest, query, dialectOfKind(kindOf(upstream) ?? upstream), upstream);
+}
+
+/** Reads what comes behind `/anthropic`, `/openai` or `/gemini`. */
+export function targetOfDialect(path: string, query: string, dialect: WireDialect): Target {
+  return classify(path, query, dialect, undefined);
+}
+
+function classify(path: string, query: string, fallback: WireDialect, upstream: string | undefined): Target {
+  const common = { upstream, path, query };
+  const known = KNOWN.exec(path);
+  if (known !== null) {
+    if (known[1] !== undefined) return { ...common, dialect: "anthropic", operation: "generate" };
+    if (known[2] !== undefined) return { ...common, dialect: "anthropic", operation: "count_tokens" };
+    if (known[3] !== undefined) return { ...common, dialect: "chat", operation: "generate" };
+    if (known[4] !== undefined) return { ...common, dialect: "responses", operation: "generate" };
+    return { ...common, dialect: fallback, operation: known[5] === undefined ? "use" : "models" };
+  }
+  const google = GOOGLE.exec(path);
+  const model = decoded(google?.[2]);
+  if (google === null || model === undefined) return { ...common, dialect: fallback, operation: "administer" };
+  return { ...common, ...googleOperation(google[1], model, google[3] ?? "") };
+}
+
+/** `models/{model}:{method}`, of Gemini itself and of the models of others on Vertex AI. */
+function googleOperation(
+  publisher: string | undefined,
+  model: string,
+  method: string,
+): Pick<Target, "dialect" | "operation" | "model" | "stream"> {
+  const dialect = publisher === "anthropic" ? "anthropic" : "gemini";
+  if (model === "count-tokens") return { dialect, operation: "count_tokens" };
+  switch (method) {
+    case "generateContent":
+    case "rawPredict":
+      return { dialect, operation: "generate", model, stream: false };
+    case "streamGenerateContent":
+    case "streamRawPredict":
+      return { dialect, operation: "generate", model, stream: true };
+    case "countTokens":
+      return { dialect, operation: "count_tokens", model };
+    default:
+      return { dialect, operation: "use", model };
+  }
+}
+
+function dialectOfKind(kind: string): WireDialect {
+  switch (kind) {
+    case "anthropic":
+      return "anthropic";
+    case "gemini":
+    case "vertex":
+      return "gemini";
+    default:
+      return "chat";
+  }
+}
+
+/** Whether a provider could read the path as another one than the one that was looked at here. */
+export function isAmbiguousPath(path: string): boolean {
+  return AMBIGUOUS.test(path);
+}
+
+const AMBIGUOUS = /\/\/|\\|%2f|%5c|(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
+
+function decoded(part: string | undefined): string | undefined {
+  if (part === undefined || !part.includes("%")) return part;
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
+}

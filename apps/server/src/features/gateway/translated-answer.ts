@@ -1,0 +1,65 @@
+import type { LlmFailure, LlmResponse } from "@loom/core";
+import type { AnswerIdentity, LlmCodec } from "@loom/llm";
+import type { ClientVoice } from "./codecs.ts";
+import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
+import { sendJson } from "./reply.ts";
+
+export type TranslatedAnswerOptions = {
+  readonly codec: LlmCodec;
+  readonly voice: ClientVoice;
+  readonly identity: AnswerIdentity;
+  /** With its cost, where that is known. */
+  priced(response: LlmResponse): LlmResponse;
+};
+
+const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
+
+/** An upstream's answer in one piece, in the client's words. */
+export class TranslatedAnswer implements Delivery {
+  readonly #host: DeliveryHost;
+  readonly #options: TranslatedAnswerOptions;
+  readonly #parts: Buffer[] = [];
+  #length = 0;
+  sent = false;
+
+  constructor(host: DeliveryHost, options: TranslatedAnswerOptions) {
+    this.#host = host;
+    this.#options = options;
+  }
+
+  onHead(): void {}
+
+  onChunk(chunk: Buffer): void {
+    this.#length += chunk.length;
+    if (this.#length <= MAX_ANSWER_BYTES) this.#parts.push(chunk);
+    else if (this.#length - chunk.length <= MAX_ANSWER_BYTES) this.#host.failed(TOO_LARGE);
+  }
+
+  onEnd(): void {
+    const { codec, voice, identity, priced } = this.#options;
+    const decoded = codec.decodeResponse(Buffer.concat(this.#parts).toString("utf8"));
+    if (!decoded.ok) {
+      this.#host.failed(decoded.failure);
+      return;
+    }
+    const response = priced(decoded.response);
+    this.sent = true;
+    this.#host.firstByte();
+    sendJson(this.#host.outgoing, voice.whole(response, identity), this.#host.headers());
+    const { usage, model } = response;
+    this.#host.finished("completed", { usage, final: true, model, textBytes: this.#length });
+  }
+
+  /** The answer goes out in one piece or not at all. */
+  broken(): void {}
+
+  read(done: (answered: Answered | undefined) => void): void {
+    done({ usage: undefined, final: false, model: undefined, textBytes: this.#length });
+  }
+}
+
+const TOO_LARGE: LlmFailure = {
+  code: "invalid_response",
+  message: `The provider's answer is larger than ${MAX_ANSWER_BYTES} bytes: ask for less, or stream it.`,
+  retryable: false,
+};

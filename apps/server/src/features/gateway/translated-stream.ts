@@ -1,0 +1,138 @@
+import type { ServerResponse } from "node:http";
+import type { LlmEvent, LlmFailure, LlmResponse } from "@loom/core";
+import type { AnswerIdentity, LlmStreamDecoder } from "@loom/llm";
+import { COMMON_HEADERS } from "../../kit/problem-reply.ts";
+import type { ClientVoice } from "./codecs.ts";
+import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
+import type { UpstreamHeaders } from "./transport.ts";
+
+export type TranslatedOptions = {
+  readonly decoder: LlmStreamDecoder;
+  readonly voice: ClientVoice;
+  readonly identity: AnswerIdentity;
+  /** With its cost, where that is known. */
+  priced(response: LlmResponse): LlmResponse;
+};
+
+/**
+ * An upstream's stream as events, and the events as the client's stream. Nothing goes out before the first event, or
+ * the first keep-alive, so that an upstream that fails at once can still be replaced.
+ */
+export class TranslatedStream implements Delivery {
+  readonly #host: DeliveryHost;
+  readonly #outgoing: ServerResponse;
+  readonly #options: TranslatedOptions;
+  readonly #encoder: { push(events: readonly LlmEvent[]): string };
+  #keepAlive: NodeJS.Timeout | undefined;
+  #textBytes = 0;
+  #ended = false;
+  sent = false;
+
+  constructor(host: DeliveryHost, options: TranslatedOptions) {
+    this.#host = host;
+    this.#outgoing = host.outgoing;
+    this.#options = options;
+    this.#encoder = options.voice.stream(options.identity);
+  }
+
+  onHead(): void {
+    if (this.#options.voice.keepAlive === "") return;
+    this.#keepAlive = setInterval(() => this.#ping(), this.#host.keepAliveMs);
+  }
+
+  onChunk(chunk: Buffer): void {
+    if (!this.#ended) this.#pass(this.#options.decoder.push(chunk));
+  }
+
+  onEnd(_trailers: UpstreamHeaders): void {
+    if (!this.#ended) this.#pass(this.#options.decoder.end());
+  }
+
+  broken(failure: LlmFailure): void {
+    clearInterval(this.#keepAlive);
+    this.#ended = true;
+    this.#outgoing.end(this.#encoder.push([{ type: "error", error: failure }]));
+  }
+
+  read(done: (answered: Answered | undefined) => void): void {
+    clearInterval(this.#keepAlive);
+    this.#ended = true;
+    done({ usage: undefined, final: false, model: undefined, textBytes: this.#textBytes });
+  }
+
+  #pass(events: readonly LlmEvent[]): void {
+    const [first] = events;
+    const last = events.at(-1);
+    if (first === undefined || last === undefined) return;
+    if (!this.sent && first.type === "error") {
+      clearInterval(this.#keepAlive);
+      this.#ended = true;
+      this.#host.failed(first.error);
+      return;
+    }
+    this.#sendHead();
+    for (const event of events) this.#textBytes += lengthOf(event);
+    switch (last.type) {
+      case "completed": {
+        const response = this.#options.priced(last.response);
+        this.#finish([...events.slice(0, -1), { type: "completed", response }]);
+        const { usage, model } = response;
+        this.#host.finished("completed", { usage, final: true, model, textBytes: this.#textBytes });
+        return;
+      }
+      case "error":
+        this.#finish([...events.slice(0, -1), { type: "error", error: this.#host.explained(last.error) }]);
+        this.#host.finished(
+          last.error.code === "network" ? "cut_off" : "failed",
+          { usage: undefined, final: false, model: undefined, textBytes: this.#textBytes },
+          last.error,
+        );
+        return;
+      default:
+        this.#keepAlive?.refresh();
+        this.#write(this.#encoder.push(events));
+    }
+  }
+
+  #finish(events: readonly LlmEvent[]): void {
+    clearInterval(this.#keepAlive);
+    this.#ended = true;
+    this.#outgoing.end(this.#encoder.push(events));
+    this.#host.leave();
+  }
+
+  #write(text: string): void {
+    if (text !== "" && !this.#outgoing.write(text)) this.#host.pause();
+  }
+
+  #ping(): void {
+    this.#sendHead();
+    if (!this.#outgoing.writableNeedDrain) this.#outgoing.write(this.#options.voice.keepAlive);
+  }
+
+  #sendHead(): void {
+    if (this.sent) return;
+    this.sent = true;
+    this.#outgoing.writeHead(200, {
+      ...COMMON_HEADERS,
+      "content-type": this.#options.voice.streamType,
+      // Proxies in between neither store nor compress it, and nginx does not hold it back.
+      "cache-control": "no-store, no-transform",
+      "x-accel-buffering": "no",
+      ...this.#host.headers(),
+    });
+    this.#host.firstByte();
+  }
+}
+
+function lengthOf(event: LlmEvent): number {
+  switch (event.type) {
+    case "text_delta":
+    case "thinking_delta":
+      return event.text.length;
+    case "tool_call_delta":
+      return event.argumentsFragment.length;
+    default:
+      return 0;
+  }
+}

@@ -1,0 +1,142 @@
+import type { IncomingMessage } from "node:http";
+import type { RouteStep } from "../../gateway-types.ts";
+import { VERSION } from "../../version.ts";
+import { asksForUsage, type BodyChanges, editedBody } from "./edited-body.ts";
+import type { Question } from "./question.ts";
+import type { Target, WireDialect } from "./target.ts";
+import type { UpstreamRequest } from "./transport.ts";
+import type { Upstream } from "./upstream.ts";
+
+export type RequestHeaders = Readonly<Record<string, string>>;
+
+/** Whether the client's bytes can go to this upstream as they are, but for edits at their top level. */
+export function isNative(target: Target, upstream: Upstream, model: string): boolean {
+  const { dialect } = target;
+  if (dialect === "loom") return false;
+  if (upstream.dialects(model).includes(dialect)) return true;
+  // A server in OpenAI's place may have both of its dialects; whoever names its path knows.
+  return (
+    upstream.config.kind === "openai" &&
+    target.upstream === upstream.name &&
+    (dialect === "chat" || dialect === "responses")
+  );
+}
+
+export type NativeRequest = UpstreamRequest & {
+  /** The stream will hold token counts that the client did not ask for. */
+  readonly hideUsage: boolean;
+};
+
+/** The client's own request, at the upstream's address and with the upstream's credential. */
+export function nativeRequest(options: {
+  readonly target: Target;
+  readonly question: Question;
+  readonly step: RouteStep;
+  readonly upstream: Upstream;
+  readonly forwarded: readonly string[];
+  readonly credential: RequestHeaders;
+  /** Whether token counts may be asked for in a stream whose client did not. */
+  readonly mayAskForUsage: boolean;
+}): NativeRequest {
+  const { target, question, step, upstream, forwarded, credential } = options;
+  const { top } = question;
+  const dialect = target.dialect as WireDialect;
+  const own = target.upstream === upstream.name;
+  const inPath = dialect === "gemini" || upstream.config.kind === "vertex";
+  const path =
+    own && (!inPath || step.model === target.model)
+      ? upstream.nativePath(target.path)
+      : upstream.generatePath(dialect, step.model, { stream: question.stream });
+  const hideUsage =
+    dialect === "chat" && question.stream && options.mayAskForUsage && top !== undefined && !asksForUsage(top);
+  const changes: BodyChanges = {
+    ...(inPath || step.model === question.model ? {} : { model: step.model }),
+    ...(dialect === "anthropic" && inPath && !own ? { vertex: true } : {}),
+    ...(hideUsage ? { usage: true } : {}),
+  };
+  const headers = [...forwarded, "accept-encoding", "identity"];
+  pushHeaders(headers, credential);
+  if (dialect === "anthropic" && !own && !hasHeader(forwarded, "anthropic-version")) {
+    headers.push("anthropic-version", ANTHROPIC_VERSION);
+  }
+  return {
+    method: "POST",
+    path: path + target.query,
+    headers,
+    body: top === undefined ? null : editedBody(top, changes),
+    hideUsage,
+  };
+}
+
+/** Anything else of a provider's own: as it came, with the upstream's credential. */
+export function passedRequest(options: {
+  readonly target: Target;
+  readonly upstream: Upstream;
+  readonly forwarded: readonly string[];
+  readonly credential: RequestHeaders;
+  readonly incoming: IncomingMessage;
+}): UpstreamRequest {
+  const { target, upstream, forwarded, credential, incoming } = options;
+  const method = incoming.method ?? "GET";
+  const headers = [...forwarded, "accept-encoding", "identity"];
+  pushHeaders(headers, credential);
+  const length = incoming.headers["content-length"];
+  const hasBody = incoming.headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0");
+  if (hasBody && length !== undefined) headers.push("content-length", length);
+  return { method, path: upstream.nativePath(target.path) + target.query, headers, body: hasBody ? incoming : null };
+}
+
+/** A request in the upstream's dialect that was made here. */
+export function translatedRequest(options: {
+  readonly upstream: Upstream;
+  readonly dialect: WireDialect;
+  readonly model: string;
+  readonly stream: boolean;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly credential: RequestHeaders;
+}): UpstreamRequest {
+  const { upstream, dialect, model, stream, credential } = options;
+  const onVertex = upstream.config.kind === "vertex" && dialect === "anthropic";
+  const { model: _model, ...rest } = options.body;
+  const body = onVertex ? { ...rest, anthropic_version: "vertex-2023-10-16" } : options.body;
+  const headers = [...OWN_HEADERS];
+  pushHeaders(headers, credential);
+  if (dialect === "anthropic") headers.push("anthropic-version", ANTHROPIC_VERSION);
+  const query = dialect === "gemini" && stream ? "?alt=sse" : "";
+  return {
+    method: "POST",
+    path: upstream.generatePath(dialect, model, { stream }) + query,
+    headers,
+    body: Buffer.from(JSON.stringify(body), "utf8"),
+  };
+}
+
+/** Headers that no client's request goes with. */
+export function plainHeaders(credential: RequestHeaders, upstream: Upstream): string[] {
+  const headers = ["accept", "application/json", "accept-encoding", "identity", "user-agent", USER_AGENT];
+  pushHeaders(headers, credential);
+  if (upstream.config.kind === "anthropic") headers.push("anthropic-version", ANTHROPIC_VERSION);
+  return headers;
+}
+
+const ANTHROPIC_VERSION = "2023-06-01";
+const USER_AGENT = `loom/${VERSION}`;
+const OWN_HEADERS: readonly string[] = [
+  "content-type",
+  "application/json",
+  "accept",
+  "application/json, text/event-stream",
+  "accept-encoding",
+  "identity",
+  "user-agent",
+  USER_AGENT,
+];
+
+function pushHeaders(headers: string[], more: RequestHeaders): void {
+  for (const name in more) headers.push(name, more[name] ?? "");
+}
+
+function hasHeader(headers: readonly string[], name: string): boolean {
+  for (let index = 0; index < headers.length; index += 2) if (headers[index]?.toLowerCase() === name) return true;
+  return false;
+}

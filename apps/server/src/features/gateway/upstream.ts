@@ -1,0 +1,109 @@
+import type { ProviderConfig } from "../../provider-config.ts";
+import type { WireDialect } from "./target.ts";
+
+/** A provider that is set up, as an address book: which of its doors speaks what. */
+export type Upstream = {
+  readonly name: string;
+  readonly config: ProviderConfig;
+  readonly origin: string;
+  /** The dialects that it speaks for this model, the one to be translated to first. */
+  dialects(model: string): readonly WireDialect[];
+  /** Path of a request for an answer. */
+  generatePath(dialect: WireDialect, model: string, options: { readonly stream: boolean }): string;
+  /** Where a path of the provider's own is. */
+  nativePath(path: string): string;
+  readonly modelsPath: string;
+};
+
+/** `/v1`, `/v1beta`: some give the address with the version in it, as some clients do. */
+const VERSION = /\/v\d+(?:(?:alpha|beta)\d*)?$/;
+
+export function createUpstream(config: ProviderConfig): Upstream {
+  const base = new URL(config.baseUrl);
+  const path = base.pathname.replace(/\/+$/, "");
+  const version = VERSION.exec(path)?.[0];
+  const root = version === undefined ? path : path.slice(0, -version.length);
+  const common = { name: config.name, config, origin: base.origin };
+  switch (config.kind) {
+    case "anthropic":
+      return {
+        ...common,
+        dialects: () => ANTHROPIC,
+        generatePath: () => `${root}/v1/messages`,
+        nativePath: (native) => root + native,
+        modelsPath: `${root}/v1/models`,
+      };
+    case "gemini":
+      return {
+        ...common,
+        dialects: () => GEMINI,
+        generatePath: (_dialect, model, { stream }) =>
+          `${root}/v1beta/models/${modelPart(model)}:${method("gemini", stream)}`,
+        nativePath: (native) => root + native,
+        modelsPath: `${root}/v1beta/models`,
+      };
+    case "vertex": {
+      const { project = "", location = "" } = config.vertex ?? {};
+      const publishers = `${root}/v1/projects/${project}/locations/${location}/publishers`;
+      return {
+        ...common,
+        dialects: (model) => (model.startsWith("claude") ? ANTHROPIC : GEMINI),
+        generatePath: (dialect, model, { stream }) =>
+          `${publishers}/${dialect === "anthropic" ? "anthropic" : "google"}/models/${modelPart(model)}:${method(dialect, stream)}`,
+        nativePath: (native) => root + native,
+        modelsPath: `${root}/v1beta1/publishers/google/models`,
+      };
+    }
+    case "zai": {
+      // The coding plan has a root of its own; whoever gives one means it.
+      const chat = version === undefined ? `${path}/api/paas/v4` : path;
+      const messages = version === undefined ? `${path}/api/anthropic` : "/api/anthropic";
+      return {
+        ...common,
+        dialects: () => ZAI,
+        generatePath: (dialect) => (dialect === "anthropic" ? `${messages}/v1/messages` : `${chat}/chat/completions`),
+        nativePath: (native) => zaiPath(native, { root: version === undefined ? path : "", chat, messages }),
+        modelsPath: `${chat}/models`,
+      };
+    }
+    case "openai":
+    case "compatible": {
+      const dialects = config.kind === "openai" && config.isOfficial ? OPENAI : CHAT;
+      return {
+        ...common,
+        dialects: () => dialects,
+        generatePath: (dialect) => `${path}/${dialect === "responses" ? "responses" : "chat/completions"}`,
+        // The version stands in the address already, and clients bring their own.
+        nativePath: (native) =>
+          path + (version !== undefined && native.startsWith(`${version}/`) ? native.slice(version.length) : native),
+        modelsPath: `${path}/models`,
+      };
+    }
+  }
+}
+
+const ANTHROPIC: readonly WireDialect[] = ["anthropic"];
+const GEMINI: readonly WireDialect[] = ["gemini"];
+const CHAT: readonly WireDialect[] = ["chat"];
+const OPENAI: readonly WireDialect[] = ["chat", "responses"];
+const ZAI: readonly WireDialect[] = ["chat", "anthropic"];
+
+function method(dialect: WireDialect, stream: boolean): string {
+  if (dialect === "anthropic") return stream ? "streamRawPredict" : "rawPredict";
+  return stream ? "streamGenerateContent" : "generateContent";
+}
+
+/** A model as one segment of a path. */
+function modelPart(model: string): string {
+  return encodeURIComponent(model).replaceAll("%40", "@");
+}
+
+/** Z.ai's own paths begin with `/api`; the short ones are what clients make of a plain base URL. */
+function zaiPath(
+  native: string,
+  paths: { readonly root: string; readonly chat: string; readonly messages: string },
+): string {
+  if (native.startsWith("/api/")) return paths.root + native;
+  if (/^\/v1\/messages(?:\/|$)/.test(native)) return paths.messages + native;
+  return paths.chat + native.replace(/^\/v\d+(?=\/)/, "");
+}

@@ -1,0 +1,235 @@
+import type { JsonObject, Usage } from "@loom/core";
+import { type UsageReader, usageReader } from "@loom/llm";
+import { memberValue, scanJsonObject } from "./json-members.ts";
+import type { WireDialect } from "./target.ts";
+
+/** What was seen of an answer while its bytes went by. */
+export type TapReading = {
+  readonly usage: Usage;
+  /** Whether the provider itself said what the answer used. */
+  readonly counted: boolean;
+  /** The model that answered, as the provider names it. */
+  readonly model: string | undefined;
+  /** Whether the answer came to its own end. */
+  readonly complete: boolean;
+  /** Whether the last that the provider said is that it failed. */
+  readonly failed: boolean;
+  /** About how much text was in it, in bytes; for an estimate where nothing was counted. */
+  readonly textBytes: number;
+};
+
+/** Watches the bytes of an answer on their way; changes nothing and never throws. */
+export type UsageTap = { push(chunk: Buffer): void; read(): TapReading };
+
+type Marks = {
+  /** Stands in every line with token counts. */
+  readonly usage: string;
+  /** Stands in every line with text; the rest of the line, less `envelope` bytes, is about the text. */
+  readonly text: string;
+  readonly envelope: number;
+  /** One of them stands in the last lines of a whole answer. */
+  readonly ends: readonly string[];
+};
+
+const MARKS: Readonly<Record<WireDialect, Marks>> = {
+  anthropic: { usage: '"usage"', text: '_delta"', envelope: 62, ends: ['"message_stop"'] },
+  chat: {
+    usage: '"usage"',
+    text: '"delta"',
+    envelope: 72,
+    ends: ["[DONE]", '"finish_reason":"', '"finish_reason": "'],
+  },
+  responses: {
+    usage: '"usage"',
+    text: '.delta"',
+    envelope: 140,
+    ends: ["response.completed", "response.incomplete", "response.failed"],
+  },
+  gemini: { usage: '"usageMetadata"', text: '"text"', envelope: 40, ends: ['"finishReason"', '"blockReason"'] },
+};
+
+const LF = 10;
+const OPEN_BRACE = 0x7b;
+
+/** A line that is longer is not looked at. */
+const MAX_LINE = 8 * 1024 * 1024;
+/** A document that is longer is not looked at. */
+const MAX_DOCUMENT = 8 * 1024 * 1024;
+
+export function createUsageTap(dialect: WireDialect, { eventStream }: { readonly eventStream: boolean }): UsageTap {
+  return eventStream ? new StreamTap(dialect) : new DocumentTap(dialect);
+}
+
+/** Looks only at the lines that hold token counts; the others are searched and not read. */
+class StreamTap implements UsageTap {
+  readonly #marks: Marks;
+  readonly #counts: Counts;
+  /** The line whose end has not come yet. */
+  #line: Buffer[] | undefined;
+  #lineLength = 0;
+  #last: Buffer | undefined;
+  #beforeLast: Buffer | undefined;
+  #textBytes = 0;
+
+  constructor(dialect: WireDialect) {
+    this.#marks = MARKS[dialect];
+    this.#counts = new Counts(dialect);
+  }
+
+  push(chunk: Buffer): void {
+    const end = chunk.lastIndexOf(LF) + 1;
+    if (end === 0) {
+      this.#keep(chunk);
+      return;
+    }
+    let lines = end === chunk.length ? chunk : chunk.subarray(0, end);
+    if (this.#line !== undefined) {
+      lines = Buffer.concat([...this.#line, lines]);
+      this.#line = undefined;
+      this.#lineLength = 0;
+    }
+    this.#scan(lines);
+    if (end < chunk.length) this.#keep(chunk.subarray(end));
+  }
+
+  read(): TapReading {
+    if (this.#line !== undefined) this.#scan(Buffer.concat(this.#line));
+    const tail = Buffer.concat([this.#beforeLast ?? EMPTY, this.#last ?? EMPTY]);
+    const complete = this.#counts.ended || this.#marks.ends.some((mark) => tail.includes(mark));
+    const failed = tail.includes('"error"') && !tail.includes('"error":null');
+    return { ...this.#counts.reading(), complete, failed, textBytes: this.#textBytes };
+  }
+
+  #keep(part: Buffer): void {
+    this.#lineLength += part.length;
+    if (this.#lineLength > MAX_LINE) this.#line = [];
+    else if (this.#line === undefined) this.#line = [part];
+    else this.#line.push(part);
+  }
+
+  #scan(lines: Buffer): void {
+    const { usage, text, envelope } = this.#marks;
+    this.#beforeLast = this.#last;
+    this.#last = lines;
+    let at = lines.indexOf(usage);
+    while (at !== -1) {
+      const end = endOfLine(lines, at);
+      // Some servers say `"usage":null` in every line but one.
+      if (!isNull(lines, at + usage.length)) this.#counts.readLine(lines, lines.lastIndexOf(LF, at) + 1, end);
+      at = lines.indexOf(usage, end);
+    }
+    at = lines.indexOf(text);
+    while (at !== -1) {
+      const end = endOfLine(lines, at);
+      this.#textBytes += Math.max(1, end - at - envelope);
+      at = lines.indexOf(text, end);
+    }
+  }
+}
+
+/** Keeps the whole document, because it has to be read from both ends, and reads it once. */
+class DocumentTap implements UsageTap {
+  readonly #counts: Counts;
+  #parts: Buffer[] | undefined = [];
+  #length = 0;
+
+  constructor(dialect: WireDialect) {
+    this.#counts = new Counts(dialect);
+  }
+
+  push(chunk: Buffer): void {
+    this.#length += chunk.length;
+    if (this.#length > MAX_DOCUMENT) this.#parts = undefined;
+    else this.#parts?.push(chunk);
+  }
+
+  read(): TapReading {
+    const parts = this.#parts ?? [];
+    const [first] = parts;
+    const bytes = first !== undefined && parts.length === 1 ? first : Buffer.concat(parts);
+    const complete = this.#counts.readDocument(bytes);
+    return { ...this.#counts.reading(), complete, failed: false, textBytes: this.#length };
+  }
+}
+
+/** Token counts and the model's name, from the places where the dialects have them. */
+class Counts {
+  readonly #reader: UsageReader;
+  #counted = false;
+  #model: string | undefined;
+  /** An event that ends the answer held the counts. */
+  ended = false;
+
+  constructor(dialect: WireDialect) {
+    this.#reader = usageReader(dialect);
+  }
+
+  reading(): Pick<TapReading, "usage" | "counted" | "model"> {
+    return { usage: this.#reader.usage, counted: this.#counted, model: this.#model };
+  }
+
+  readLine(lines: Buffer, start: number, end: number): void {
+    const open = lines.indexOf(OPEN_BRACE, start);
+    if (open === -1 || open >= end) return;
+    this.#readEvent(parsed(lines.toString("utf8", open, end)));
+  }
+
+  /** Whether it was one. */
+  readDocument(bytes: Buffer): boolean {
+    const scanned = scanJsonObject(bytes);
+    if (scanned.ok) {
+      for (const key of ["model", "modelVersion", "usage", "usageMetadata"]) {
+        const value = memberValue(scanned.top, key);
+        if (value !== undefined) this.#readEvent({ [key]: value });
+      }
+      return true;
+    }
+    // Gemini streams an array of answers to those who do not ask for events.
+    const list = parsed(bytes.toString("utf8"));
+    if (!Array.isArray(list)) return false;
+    for (const event of list) this.#readEvent(event);
+    return true;
+  }
+
+  #readEvent(value: unknown): void {
+    const event = asObject(value);
+    if (event === undefined) return;
+    const inner = asObject(event.message) ?? asObject(event.response) ?? event;
+    const usage = asObject(event.usage) ?? asObject(inner.usage) ?? asObject(event.usageMetadata);
+    const model = inner.model ?? event.modelVersion;
+    if (typeof model === "string" && model !== "") this.#model = model.slice(0, MAX_MODEL);
+    if (typeof event.type === "string" && event.type.startsWith("response."))
+      this.ended = event.type !== "response.created";
+    if (usage === undefined) return;
+    this.#counted = true;
+    this.#reader.read(usage as JsonObject);
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+const MAX_MODEL = 200;
+
+function endOfLine(lines: Buffer, from: number): number {
+  const end = lines.indexOf(LF, from);
+  return end === -1 ? lines.length : end;
+}
+
+/** Whether `:null` comes at `at`, with or without a blank. */
+function isNull(lines: Buffer, at: number): boolean {
+  const value = lines[at + 1] === 0x20 ? at + 2 : at + 1;
+  return lines[value] === 0x6e;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function asObject(value: unknown): { readonly [key: string]: unknown } | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as { readonly [key: string]: unknown })
+    : undefined;
+}

@@ -1,0 +1,90 @@
+import type { JsonObject } from "@loom/core";
+import type { LedgerEntry } from "../../gateway-types.ts";
+
+/** Longer texts come from clients and providers; the ledger keeps their beginning. */
+const MAX_TEXT = 256;
+const MAX_NODES = 32;
+const MAX_DETAILS_BYTES = 4_096;
+
+/** One line of the journal: the entry as JSON, bounded to some 20 KB, with its newline. Never throws. */
+export function lineOf(entry: LedgerEntry): string {
+  return `${JSON.stringify(bounded(entry))}\n`;
+}
+
+/** The entry of a line without its newline; `undefined` for what is none. */
+export function entryOf(line: string): LedgerEntry | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  return isEntry(value) ? value : undefined;
+}
+
+export type Lines = {
+  readonly lines: readonly string[];
+  /** Of the bytes that were looked at, how many the lines and their newlines took. */
+  readonly bytes: number;
+};
+
+/** Up to `max` whole lines from the beginning; what follows the last newline is left. */
+export function wholeLines(bytes: Buffer, max: number): Lines {
+  const lines: string[] = [];
+  let start = 0;
+  while (lines.length < max) {
+    const end = bytes.indexOf(0x0a, start);
+    if (end < 0) break;
+    lines.push(bytes.toString("utf8", start, end));
+    start = end + 1;
+  }
+  return { lines, bytes: start };
+}
+
+function bounded(entry: LedgerEntry): LedgerEntry {
+  const { details, session, credentialId, priceVersion, errorCode, ...rest } = entry;
+  const kept = details === undefined ? undefined : boundedDetails(details);
+  return {
+    ...rest,
+    id: clip(entry.id),
+    subject: clip(entry.subject),
+    nodes: entry.nodes.slice(0, MAX_NODES).map(({ kind, id }) => ({ kind: clip(kind), id: clip(id) })),
+    client: clip(entry.client),
+    upstream: clip(entry.upstream),
+    requestedModel: clip(entry.requestedModel),
+    model: clip(entry.model),
+    route: clip(entry.route),
+    ...(session === undefined ? {} : { session: clip(session) }),
+    ...(credentialId === undefined ? {} : { credentialId: clip(credentialId) }),
+    ...(priceVersion === undefined ? {} : { priceVersion: clip(priceVersion) }),
+    ...(errorCode === undefined ? {} : { errorCode: clip(errorCode) }),
+    ...(kept === undefined ? {} : { details: kept }),
+  };
+}
+
+function clip(text: string): string {
+  const short = text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text;
+  // No engine but SQLite can keep it.
+  return short.includes("\0") ? short.replaceAll("\0", "") : short;
+}
+
+function boundedDetails(details: JsonObject): JsonObject {
+  return JSON.stringify(details).length > MAX_DETAILS_BYTES ? { leftOut: "too large" } : details;
+}
+
+/** Our own lines are whole or torn; this tells them from what else may be in a file of that name. */
+function isEntry(value: unknown): value is LedgerEntry {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "id" in value &&
+    typeof value.id === "string" &&
+    "at" in value &&
+    typeof value.at === "number" &&
+    "nodes" in value &&
+    Array.isArray(value.nodes) &&
+    "usage" in value &&
+    typeof value.usage === "object" &&
+    value.usage !== null
+  );
+}

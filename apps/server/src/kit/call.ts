@@ -1,0 +1,52 @@
+import { randomUUIDv7 } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Log } from "./log.ts";
+
+/** One request on its way through the server. */
+export type Call = {
+  /** `req-` and a UUIDv7: in the log, in the `x-request-id` header and in problem documents. */
+  readonly id: string;
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  /** Fires when the client is gone, and when the server has to end what still runs. */
+  readonly signal: AbortSignal;
+  /** Like the signal, for the routes where every microsecond counts. One listener; the last one set is called. */
+  onStop(listener: () => void): void;
+  readonly log: Log;
+};
+
+/** A call that is being answered. Makes its signal when somebody asks for it. */
+export class OpenCall implements Call {
+  readonly id = `req-${randomUUIDv7()}`;
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly log: Log;
+  #controller: AbortController | undefined;
+  #listener: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse, log: Log) {
+    this.incoming = incoming;
+    this.outgoing = outgoing;
+    this.log = log;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#stopped) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  onStop(listener: () => void): void {
+    if (this.#stopped) listener();
+    else this.#listener = listener;
+  }
+
+  /** Later calls do nothing. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#controller?.abort();
+    this.#listener?.();
+  }
+}

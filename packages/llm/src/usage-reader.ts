@@ -1,0 +1,58 @@
+import type { JsonObject, Usage } from "@loom/core";
+import { UsageReader as AnthropicUsageReader } from "./anthropic-messages/usage.ts";
+import { asCount } from "./json-reader.ts";
+import { UsageReader as ChatUsageReader } from "./openai-chat/usage.ts";
+import { usageFromWire } from "./openai-responses/usage.ts";
+
+/** Reads a provider's own token counts as they come; the last value of each field is the true one. */
+export type UsageReader = {
+  /** The object that the dialect calls `usage` or `usageMetadata`. */
+  read(usage: JsonObject | undefined): void;
+  readonly usage: Usage;
+};
+
+/** For those who look at a provider's answer without decoding it. */
+export function usageReader(dialect: "anthropic" | "chat" | "responses" | "gemini"): UsageReader {
+  switch (dialect) {
+    case "anthropic":
+      return new AnthropicUsageReader();
+    case "chat":
+      return new ChatUsageReader();
+    case "responses":
+      return new MergedUsage(usageFromWire);
+    case "gemini":
+      return new MergedUsage(usageFromMetadata);
+  }
+}
+
+class MergedUsage implements UsageReader {
+  readonly #convert: (usage: JsonObject) => Usage;
+  #fields: JsonObject = {};
+
+  constructor(convert: (usage: JsonObject) => Usage) {
+    this.#convert = convert;
+  }
+
+  read(usage: JsonObject | undefined): void {
+    if (usage !== undefined) this.#fields = { ...this.#fields, ...usage };
+  }
+
+  get usage(): Usage {
+    return this.#convert(this.#fields);
+  }
+}
+
+/** Gemini counts thinking beside the answer, and what came from the cache inside the prompt. */
+function usageFromMetadata(metadata: JsonObject): Usage {
+  const prompt = (asCount(metadata.promptTokenCount) ?? 0) + (asCount(metadata.toolUsePromptTokenCount) ?? 0);
+  const cacheReadTokens = Math.min(asCount(metadata.cachedContentTokenCount) ?? 0, prompt);
+  const reasoningTokens = asCount(metadata.thoughtsTokenCount) ?? 0;
+  return {
+    inputTokens: prompt - cacheReadTokens,
+    outputTokens: (asCount(metadata.candidatesTokenCount) ?? 0) + reasoningTokens,
+    cacheReadTokens,
+    cacheWriteTokens: 0,
+    cacheWriteLongTokens: 0,
+    reasoningTokens,
+  };
+}
