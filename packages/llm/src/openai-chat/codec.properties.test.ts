@@ -139,9 +139,21 @@ describe("a request that is written and read again", () => {
   const image = fc
     .base64String({ minLength: 4 })
     .map((data) => ({ type: "image" as const, mediaType: "image/png", data }));
+  const remoteImage = fc.webUrl().map((url) => ({ type: "remote_image", source: { type: "url", url } }) as const);
+  const pdf = fc
+    .base64String({ minLength: 4 })
+    .map((data) => ({ type: "base64", mediaType: "application/pdf", data }) as const);
+  const file = name.map((id) => ({ type: "file", fileId: `file-${id}` }) as const);
+  const document = fc.oneof(
+    fc.record({ type: fc.constant("document" as const), source: pdf, title: words }),
+    fc.record({ type: fc.constant("document" as const), source: file }),
+  );
+  const audio = object.map(
+    (data) => ({ type: "opaque", dialect: "chat", data: { ...data, type: "input_audio" } }) as const,
+  );
   const said = fc.oneof(
     text.map((block): UserContent[] => [block]),
-    fc.tuple(text, image).map((parts): UserContent[] => parts),
+    fc.tuple(text, fc.oneof(image, remoteImage, document, audio)).map((parts): UserContent[] => parts),
   );
 
   /** A conversation as core keeps it: every call answered, in order, before anything else is said. */
@@ -168,29 +180,57 @@ describe("a request that is written and read again", () => {
       return messages;
     });
 
+  const tool = fc.record(
+    { name, description: words, inputSchema: object, strict: fc.boolean() },
+    { requiredKeys: ["name", "description", "inputSchema"] },
+  );
+  const choice = fc.constantFrom<Pick<LlmRequest, "toolChoice" | "parallelToolCalls" | "providerTools">>(
+    {},
+    { toolChoice: { type: "none" } },
+    { toolChoice: { type: "required" }, parallelToolCalls: false },
+    { toolChoice: { type: "tool", name: "f" }, parallelToolCalls: true },
+    { toolChoice: { type: "auto" }, providerTools: [{ dialect: "chat", definition: { type: "custom", custom: {} } }] },
+  );
+
   const request: fc.Arbitrary<LlmRequest> = fc
     .record(
       {
-        model: name,
+        // One that nobody knows better than the request does.
+        model: name.map((rest) => `model-${rest}`),
         system: fc.oneof(fc.constant(""), words),
         messages: conversation,
-        tools: fc.array(fc.record({ name, description: words, inputSchema: object }), { maxLength: 3 }),
+        tools: fc.array(tool, { maxLength: 3 }),
         maxTokens: fc.integer({ min: 1, max: 1_000_000 }),
-        temperature: fc.double({ min: 0, max: 2, noNaN: true }),
+        temperature: fc.double({ min: 0, max: 2, noNaN: true }).map(Math.abs),
+        topP: fc.double({ min: 0, max: 1, noNaN: true }).map(Math.abs),
+        seed: fc.integer(),
+        stopSequences: fc.array(words, { minLength: 1, maxLength: 4 }),
+        userId: words,
+        thinking: fc.constantFrom("low", "high").map((effort) => ({ type: "on", effort }) as const),
+        output: fc.oneof(
+          fc.constant({ type: "json" } as const),
+          fc.record({
+            type: fc.constant("json_schema" as const),
+            name,
+            schema: object,
+            strict: fc.boolean(),
+            description: words,
+          }),
+        ),
       },
       { requiredKeys: ["model", "system", "messages", "tools", "maxTokens"] },
     )
-    .map((value) => ({
-      ...value,
-      ...(value.temperature === undefined ? {} : { temperature: Math.abs(value.temperature) }),
-    }));
+    .chain((value) =>
+      value.tools.length === 0 ? fc.constant(value) : choice.map((chosen) => ({ ...value, ...chosen })),
+    );
 
   test.each(["max_tokens", "max_completion_tokens"] as const)("is the same, with its bound in %s", (maxTokensField) => {
     const codec = openAiChatCodec({ maxTokensField, thinkingField: "reasoning_content" });
     fc.assert(
       fc.property(request, fc.boolean(), (sent, streaming) => {
         const body = JSON.stringify(bodyOf(codec.encodeRequest(sent, { stream: streaming })));
-        expect(codec.decodeRequest(body)).toEqual({ ok: true, request: sent, stream: streaming });
+        const wanted = streaming ? { wantsUsage: true } : {};
+        expect(codec.decodeRequest(body)).toEqual({ ok: true, request: sent, stream: streaming, ...wanted });
       }),
     );
   });

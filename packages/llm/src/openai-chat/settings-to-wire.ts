@@ -8,8 +8,8 @@ import type { OpenAiChatOptions } from "./options.ts";
 const MAX_USER_ID = 64;
 
 /** By name, OpenAI's own models, with or without a router's prefix, and those of them that think whether told or not. */
-const OPENAI_MODEL = /(?:^|\/)(?:ft:)?(?:gpt-|chatgpt-|o\d)/;
-const ALWAYS_THINKS = /(?:^|\/)(?:o\d|gpt-5(?!\.|-chat))/;
+const OPENAI_MODEL = /(?:^|\/)(?:ft:)?(?:gpt-|chatgpt-|o\d(?:-|$))/;
+const ALWAYS_THINKS = /(?:^|\/)(?:o\d(?:-|$)|gpt-5(?!\.|-chat))/;
 
 /** Everything of a request but its model, its tools and the conversation. What it leaves out is in `carried.ts`. */
 export function settingsToWire(request: LlmRequest, options: OpenAiChatOptions): JsonObject {

@@ -100,6 +100,21 @@ describe("a stream to a foreign client", () => {
     ]);
   });
 
+  test("counts its tokens only for a client that wants it", () => {
+    const encoder = openAiChat.streamEncoder({ ...IDENTITY, wantsUsage: false });
+    const text = encoder.push([{ type: "completed", response: RESPONSE }]);
+    expect(text).not.toContain("usage");
+    expect(text).toMatch(/"finish_reason":"tool_calls"[^\n]*\n\ndata: \[DONE\]\n\n$/);
+  });
+
+  test("says nothing of seals", () => {
+    const events: LlmEvent[] = [
+      { type: "thinking_delta", text: "Hm." },
+      { type: "thinking_signature", signature: "EqQ", dialect: "anthropic" },
+    ];
+    expect(JSON.stringify(encode(events))).not.toContain("EqQ");
+  });
+
   test("ends an error without [DONE]", () => {
     const error = { code: "overloaded", message: "The provider is overloaded.", retryable: true } as const;
     expect(

@@ -60,6 +60,16 @@ describe("calls of OpenAI", () => {
   });
 });
 
+test("a call keeps the seal that Gemini's own endpoint gives with it", () => {
+  const sealed = { index: 0, id: "a", function: { name: "f", arguments: "{}" } };
+  const extra_content = { google: { thought_signature: "Cs0B" } };
+  for (const chunks of [[calls({ ...sealed, extra_content })], [calls(sealed), calls({ index: 0, extra_content })]]) {
+    expect(answerOf(stream(...chunks, "[DONE]")).message.content).toEqual([
+      { type: "tool_use", id: "a", name: "f", input: {}, signature: "Cs0B" },
+    ]);
+  }
+});
+
 describe("arguments", () => {
   test.each(["", " ", "{}", "{ }\n"])("%j are none", (text) => {
     expect(callsOf(calls(call(0, "a", "f", text)))).toEqual([{ type: "tool_use", id: "a", name: "f", input: {} }]);
