@@ -12,6 +12,8 @@ export type ForeignSeal = {
   /** Absent where nobody said whose it is. */
   readonly dialect?: string;
   readonly callId?: string;
+  /** The thought itself, where the client keeps no thoughts but what they led to. */
+  readonly text?: string;
 };
 
 const MARK = "loom1:";
@@ -27,12 +29,13 @@ export function wrapSeal(seal: ForeignSeal): string {
 }
 
 /** The wrapped seal, or `undefined` for one of the dialect's own. */
-export function unwrapSeal(text: string): ForeignSeal | undefined {
-  if (!text.startsWith(FOREIGN_SEAL)) return undefined;
-  const json = parseJsonObject(fromBase64(text).slice(MARK.length));
+export function unwrapSeal(seal: string): ForeignSeal | undefined {
+  if (!seal.startsWith(FOREIGN_SEAL)) return undefined;
+  const json = parseJsonObject(fromBase64(seal).slice(MARK.length));
   const data = asText(json?.data);
   const dialect = asText(json?.dialect);
   const callId = asText(json?.callId);
+  const text = asText(json?.text);
   const kind = json?.kind;
   if (data === undefined || (kind !== "signature" && kind !== "redacted" && kind !== "call")) return undefined;
   return {
@@ -40,6 +43,7 @@ export function unwrapSeal(text: string): ForeignSeal | undefined {
     data,
     ...(dialect === undefined ? {} : { dialect }),
     ...(callId === undefined ? {} : { callId }),
+    ...(text === undefined ? {} : { text }),
   };
 }
 
@@ -56,8 +60,13 @@ export function sealToClient(thought: Omit<ThinkingBlock, "type" | "text">, own:
 export function thoughtFromClient(text: string, seal: string | undefined, own: string): ThinkingBlock {
   if (seal === undefined) return { type: "thinking", text, dialect: own };
   const foreign = unwrapSeal(seal);
-  if (foreign === undefined) return { type: "thinking", text, signature: seal, dialect: own };
-  const { kind, data, dialect } = foreign;
+  return foreign === undefined
+    ? { type: "thinking", text, signature: seal, dialect: own }
+    : sealedThought(text, foreign);
+}
+
+/** A thought with the seal that came wrapped. */
+export function sealedThought(text: string, { kind, data, dialect }: ForeignSeal): ThinkingBlock {
   return {
     type: "thinking",
     text,

@@ -36,9 +36,10 @@ const PING = wireEvent({ type: "ping" });
 export class AnthropicStreamEncoder implements LlmStreamEncoder {
   readonly #identity: AnswerIdentity;
   readonly #waiting = new WaitingDeltas();
-  /** Calls whose blocks were opened, and seals that went out. */
+  /** Calls whose blocks were opened. */
   readonly #calls = new Set<string>();
-  readonly #seals = new Set<string>();
+  /** Seals that went out live, until the whole answer comes to their thoughts. */
+  readonly #seals: string[] = [];
   #started = false;
   #ended = false;
   #open: OpenBlock | undefined;
@@ -82,7 +83,9 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
         return this.#start(event) + this.#switchTo("thinking") + this.#delta("thinking_delta", "thinking", event.text);
       case "thinking_signature": {
         const { signature, dialect = "anthropic" } = event;
-        return this.#start(event) + this.#seal(sealToClient({ signature, dialect }, "anthropic") ?? "");
+        const seal = sealToClient({ signature, dialect }, "anthropic") ?? "";
+        if (seal !== "") this.#seals.push(seal);
+        return this.#start(event) + this.#seal(seal);
       }
       case "tool_call_delta":
         return this.#start(event) + this.#toolDelta(event.callId, event.name, event.argumentsFragment);
@@ -168,8 +171,10 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
     const goesOn = block.text !== "" && this.#sentThinking > 0;
     this.#sentThinking -= block.text.length - fresh.length;
     const signature = typeof wire.signature === "string" ? wire.signature : "";
-    const seal = this.#seals.has(signature) ? "" : signature;
-    if (seal !== signature && fresh === "") return "";
+    const sealed = this.#seals.indexOf(signature);
+    if (sealed >= 0) this.#seals.splice(sealed, 1);
+    if (sealed >= 0 && fresh === "") return "";
+    const seal = sealed >= 0 ? "" : signature;
     // It went out without a seal, and a block after it: too late.
     if (goesOn && fresh === "" && this.#open?.type !== "thinking") return "";
     let out = goesOn ? this.#switchTo("thinking") : this.#openBlock("thinking");
@@ -180,7 +185,6 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
   /** Seals the thinking that is open, or thinking that is not shown, and closes it. */
   #seal(signature: string): string {
     if (signature === "") return "";
-    this.#seals.add(signature);
     return this.#switchTo("thinking") + this.#delta("signature_delta", "signature", signature) + this.#close();
   }
 
