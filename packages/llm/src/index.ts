@@ -1,6 +1,7 @@
 export { anthropicMessages } from "./anthropic-messages/codec.ts";
 export type { Catalogue, CatalogueModel } from "./catalogue/catalogue.ts";
 export { loadCatalogue } from "./catalogue/catalogue.ts";
+export { costOf } from "./catalogue/price.ts";
 export type {
   AnswerIdentity,
   DecodedRequest,
@@ -11,6 +12,8 @@ export type {
   LlmStreamDecoder,
   LlmStreamEncoder,
 } from "./codec.ts";
+export { FOREIGN_SEAL } from "./foreign-seal.ts";
+export { gemini } from "./gemini/codec.ts";
 export { loomEvents } from "./loom-events.ts";
 export { openAiChat, openAiChatCodec } from "./openai-chat/codec.ts";
 export { openAiResponses } from "./openai-responses/codec.ts";

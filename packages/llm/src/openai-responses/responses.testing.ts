@@ -58,6 +58,10 @@ export function end(type: "completed" | "incomplete" | "failed", fields: JsonObj
 
 /** Every event that a stream gives, its end included. */
 export function decode(...pieces: readonly (string | Uint8Array)[]): LlmEvent[] {
+  return decodeAll(pieces);
+}
+
+export function decodeAll(pieces: readonly (string | Uint8Array)[]): LlmEvent[] {
   const decoder = openAiResponses.streamDecoder();
   const events = pieces.flatMap((piece) => decoder.push(typeof piece === "string" ? bytesOf(piece) : piece));
   return [...events, ...decoder.end()];
@@ -65,7 +69,7 @@ export function decode(...pieces: readonly (string | Uint8Array)[]): LlmEvent[] 
 
 /** The answer of a stream that has to end well. */
 export function answerOf(...pieces: readonly (string | Uint8Array)[]): LlmResponse {
-  const last = decode(...pieces).at(-1);
+  const last = decodeAll(pieces).at(-1);
   if (last?.type !== "completed") throw new Error(`The stream did not complete: ${JSON.stringify(last)}`);
   return last.response;
 }

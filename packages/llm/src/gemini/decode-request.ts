@@ -1,0 +1,159 @@
+import type {
+  JsonObject,
+  JsonValue,
+  LlmRequest,
+  OutputFormat,
+  ProviderTool,
+  ToolChoice,
+  ToolDefinition,
+} from "@loom/core";
+import type { DecodedRequest } from "../codec.ts";
+import { asText } from "../json-reader.ts";
+import { refuse, refuseValue } from "../request-problem.ts";
+import {
+  readArray,
+  readName,
+  readObject,
+  readPositive,
+  readRequest,
+  readSampling,
+  readString,
+} from "../request-reader.ts";
+import { readContents, readSystem } from "./decode-contents.ts";
+import { readSchema } from "./schema.ts";
+import { readThinking } from "./thinking-config.ts";
+import { field } from "./wire-field.ts";
+
+/** For a request that sets no bound: Loom wants one, and models that agents use write at least that much. */
+const DEFAULT_MAX_TOKENS = 32_000;
+const FORBIDDEN_CONFIG = ["speechConfig", "routingConfig", "modelSelectionConfig", "imageConfig", "translationConfig"];
+
+/**
+ * The body of a client's `POST /v1beta/models/{model}:generateContent`, or `:streamGenerateContent`. Model and streaming are
+ * in the path, so both are missing here: the model is empty where the body does not repeat it. Left out, since no other
+ * provider can be told: `safetySettings`, penalties, log probabilities, `mediaResolution`, `labels`.
+ */
+export function decodeRequest(body: string): DecodedRequest {
+  return readRequest(body, (json) => {
+    if (field(json, "cachedContent") !== undefined) {
+      refuse("cachedContent", "names a prompt that only its provider holds: send its contents");
+    }
+    const messages = readContents(json.contents);
+    if (messages.length === 0) refuse("contents", "must not be empty");
+    if (messages[0]?.role !== "user") refuse("contents", "must begin with the role user");
+    const config = readObject(field(json, "generationConfig") ?? {}, "generationConfig");
+    const { tools, toolChoice, providerTools } = readTools(json);
+    const thinking = readThinking(field(config, "thinkingConfig"));
+    const output = readFormat(config);
+    const stopSequences = readStop(field(config, "stopSequences"));
+    const bound = field(config, "maxOutputTokens");
+    const request: LlmRequest = {
+      model: (asText(json.model) ?? "").replace(/^models\//, ""),
+      system: readSystem(field(json, "systemInstruction")),
+      messages,
+      tools,
+      maxTokens: bound === undefined ? DEFAULT_MAX_TOKENS : readPositive(bound, "generationConfig.maxOutputTokens"),
+      ...readSampling({
+        temperature: config.temperature ?? null,
+        top_p: field(config, "topP") ?? null,
+        top_k: field(config, "topK") ?? null,
+        seed: config.seed ?? null,
+      }),
+      ...(stopSequences === undefined ? {} : { stopSequences }),
+      ...(toolChoice === undefined ? {} : { toolChoice }),
+      ...(providerTools.length === 0 ? {} : { providerTools }),
+      ...(thinking === undefined ? {} : { thinking }),
+      ...(output === undefined ? {} : { output }),
+    };
+    return { request, stream: false };
+  });
+}
+
+type Tools = { tools: ToolDefinition[]; providerTools: ProviderTool[]; toolChoice?: ToolChoice };
+
+/** Functions, and the provider's own tools, which are passed on one by one. */
+function readTools(json: JsonObject): Tools {
+  const tools: ToolDefinition[] = [];
+  const providerTools: ProviderTool[] = [];
+  for (const [index, value] of readArray(json.tools ?? [], "tools").entries()) {
+    for (const [key, definition] of Object.entries(readObject(value, `tools.${index}`))) {
+      if (key !== "functionDeclarations" && key !== "function_declarations") {
+        providerTools.push({ dialect: "gemini", definition: { [key]: definition } });
+        continue;
+      }
+      for (const [at, item] of readArray(definition, `tools.${index}.functionDeclarations`).entries()) {
+        tools.push(readFunction(item, `tools.${index}.functionDeclarations.${at}`));
+      }
+    }
+  }
+  return chosen(
+    field(readObject(field(json, "toolConfig") ?? {}, "toolConfig"), "functionCallingConfig"),
+    tools,
+    providerTools,
+  );
+}
+
+function readFunction(value: JsonValue, path: string): ToolDefinition {
+  const declaration = readObject(value, path);
+  return {
+    name: readName(declaration.name, `${path}.name`),
+    description: asText(declaration.description) ?? "",
+    inputSchema: readSchema(declaration, "parameters", "parametersJsonSchema") ?? { type: "object", properties: {} },
+  };
+}
+
+/**
+ * ANY with names leaves only these to choose from, which is what the others lose their place for. VALIDATED is AUTO that
+ * holds the arguments to their schemas.
+ */
+function chosen(value: JsonValue | undefined, tools: ToolDefinition[], providerTools: ProviderTool[]): Tools {
+  const config = readObject(value ?? {}, "toolConfig.functionCallingConfig");
+  const path = "toolConfig.functionCallingConfig.allowedFunctionNames";
+  const names = readArray(field(config, "allowedFunctionNames") ?? [], path).map((name, at) =>
+    readName(name, `${path}.${at}`),
+  );
+  const allowed = names.length === 0 ? tools : tools.filter(({ name }) => names.includes(name));
+  if (names.length > 0 && allowed.length === 0) refuse(path, "name no function of this request");
+  const [only] = names;
+  switch (config.mode) {
+    case undefined:
+    case "MODE_UNSPECIFIED":
+      return { tools, providerTools };
+    case "AUTO":
+      return { tools, providerTools, toolChoice: { type: "auto" } };
+    case "NONE":
+      return { tools, providerTools, toolChoice: { type: "none" } };
+    case "ANY":
+      if (names.length === 1 && only !== undefined)
+        return { tools, providerTools, toolChoice: { type: "tool", name: only } };
+      return { tools: allowed, providerTools, toolChoice: { type: "required" } };
+    case "VALIDATED":
+      return { tools: allowed.map((tool) => ({ ...tool, strict: true })), providerTools, toolChoice: { type: "auto" } };
+    default:
+      return refuseValue("toolConfig.functionCallingConfig.mode", config.mode);
+  }
+}
+
+function readFormat(config: JsonObject): OutputFormat | undefined {
+  const candidates = field(config, "candidateCount");
+  if (candidates !== undefined && candidates !== 1) refuse("generationConfig.candidateCount", "must be 1");
+  const modalities = readArray(field(config, "responseModalities") ?? [], "generationConfig.responseModalities");
+  for (const modality of modalities) {
+    if (modality !== "TEXT") refuseValue("generationConfig.responseModalities", modality);
+  }
+  for (const name of FORBIDDEN_CONFIG) {
+    if (field(config, name) !== undefined)
+      refuse(`generationConfig.${name}`, "is not supported for a model of another provider");
+  }
+  const mimeType = field(config, "responseMimeType") ?? "text/plain";
+  if (mimeType === "text/plain") return undefined;
+  if (mimeType !== "application/json") refuseValue("generationConfig.responseMimeType", mimeType);
+  const schema = readSchema(config, "responseSchema", "responseJsonSchema");
+  return schema === undefined ? { type: "json" } : { type: "json_schema", name: "answer", schema, strict: true };
+}
+
+function readStop(value: JsonValue | undefined): string[] | undefined {
+  if (value === undefined) return undefined;
+  const path = "generationConfig.stopSequences";
+  return readArray(value, path).map((text, index) => readString(text, `${path}.${index}`));
+}

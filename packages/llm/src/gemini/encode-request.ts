@@ -1,0 +1,85 @@
+import type { JsonObject, LlmRequest, OutputFormat, ToolChoice, ToolDefinition } from "@loom/core";
+import type { EncodedRequest } from "../codec.ts";
+import { ownTools } from "../own-words.ts";
+import { writeRequest } from "../request-problem.ts";
+import { contentsToWire } from "./encode-contents.ts";
+import { traitsOf } from "./model-traits.ts";
+import { parametersToWire, schemaToWire } from "./schema.ts";
+import { thinkingToWire } from "./thinking-config.ts";
+
+/** The provider has no switch for it, so the model is asked. */
+const ONE_CALL = "Call at most one tool in an answer.";
+
+/**
+ * The body of `POST /v1beta/models/{model}:generateContent`: https://ai.google.dev/api/generate-content. Model and streaming
+ * are in the path, and not in the body. Left out, as hints without a counterpart: `userId`, `cacheKey`, the name of an
+ * output schema, and cache markers, since this provider caches by itself.
+ */
+export function encodeRequest(request: LlmRequest, _options: { readonly stream: boolean }): EncodedRequest {
+  return writeRequest(() => {
+    const { model, system, messages, parallelToolCalls } = request;
+    const instructions = parallelToolCalls === false && request.tools.length > 1 ? [system, ONE_CALL] : [system];
+    const parts = instructions.filter((text) => text !== "").map((text) => ({ text }));
+    return {
+      contents: contentsToWire(messages, traitsOf(model)),
+      ...(parts.length === 0 ? {} : { systemInstruction: { parts } }),
+      ...toolsToWire(request),
+      generationConfig: configToWire(request),
+    };
+  });
+}
+
+function toolsToWire({ tools, toolChoice, providerTools }: LlmRequest): JsonObject {
+  const own = ownTools(providerTools, "gemini");
+  const functions = tools.length === 0 ? [] : [{ functionDeclarations: tools.map(functionToWire) }];
+  const wireTools = [...functions, ...own];
+  if (wireTools.length === 0) return {};
+  const calling = callingToWire(tools, toolChoice);
+  const toolConfig = {
+    ...(calling === undefined ? {} : { functionCallingConfig: calling }),
+    // Its own tools work beside functions only where the conversation shows what they did.
+    ...(functions.length > 0 && own.length > 0 ? { includeServerSideToolInvocations: true } : {}),
+  };
+  return { tools: wireTools, ...(Object.keys(toolConfig).length === 0 ? {} : { toolConfig }) };
+}
+
+function functionToWire({ name, description, inputSchema }: ToolDefinition): JsonObject {
+  return { name, description, parametersJsonSchema: parametersToWire(inputSchema) };
+}
+
+/** Where a call is a must, arguments are held to their schemas anyway. */
+function callingToWire(tools: readonly ToolDefinition[], choice: ToolChoice | undefined): JsonObject | undefined {
+  switch (choice?.type) {
+    case "none":
+      return { mode: "NONE" };
+    case "required":
+      return { mode: "ANY" };
+    case "tool":
+      return { mode: "ANY", allowedFunctionNames: [choice.name] };
+    default:
+      if (tools.some(({ strict }) => strict === true)) return { mode: "VALIDATED" };
+      return choice === undefined ? undefined : { mode: "AUTO" };
+  }
+}
+
+function configToWire(request: LlmRequest): JsonObject {
+  const { temperature, topP, topK, seed, stopSequences, output } = request;
+  const thinkingConfig = thinkingToWire(request.model, request.thinking);
+  return {
+    maxOutputTokens: request.maxTokens,
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(topP === undefined ? {} : { topP }),
+    ...(topK === undefined ? {} : { topK }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(stopSequences === undefined ? {} : { stopSequences }),
+    ...(output === undefined ? {} : formatToWire(output)),
+    ...(thinkingConfig === undefined ? {} : { thinkingConfig }),
+  };
+}
+
+function formatToWire(output: OutputFormat): JsonObject {
+  if (output.type === "json") return { responseMimeType: "application/json" };
+  const { schema, description } = output;
+  const described = description === undefined || "description" in schema ? schema : { ...schema, description };
+  return { responseMimeType: "application/json", responseJsonSchema: schemaToWire(described) };
+}

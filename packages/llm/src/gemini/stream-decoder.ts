@@ -1,0 +1,129 @@
+import type { LlmEvent, LlmFailure } from "@loom/core";
+import type { LlmStreamDecoder } from "../codec.ts";
+import { providerFailure } from "../http-failure.ts";
+import { asObject, parseJson } from "../json-reader.ts";
+import { SseDecoder, type SseEvent } from "../sse.ts";
+import { Utf8Decoder } from "../utf8.ts";
+import { GeminiAnswer } from "./answer.ts";
+import { decodeResponse } from "./decode-response.ts";
+import { errorIn, failureFromError } from "./failure.ts";
+import { JsonArraySplitter } from "./json-array.ts";
+
+const MAX_BODY_SIZE = 16 * 1024 * 1024;
+/** As much of the end as an error that is no event may take. */
+const TAIL_SIZE = 16 * 1024;
+const OPENING_BRACE = 0x7b;
+const OPENING_BRACKET = 0x5b;
+/** White space, and the bytes of a byte order mark. */
+const BLANK: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 0xbf]);
+
+/**
+ * Streaming answers of `streamGenerateContent`: server-sent events with `alt=sse`, else one JSON array that grows. There is
+ * no end marker: an answer is complete when the stream ends after a `finishReason`.
+ */
+export class GeminiStreamDecoder implements LlmStreamDecoder {
+  readonly #sse = new SseDecoder();
+  readonly #utf8 = new Utf8Decoder();
+  readonly #answer = new GeminiAnswer();
+  /** The elements of a JSON array, or the text of what is no stream, but one JSON object. */
+  #array: JsonArraySplitter | undefined;
+  #body: string | undefined;
+  #tail = "";
+  #sawBytes = false;
+  #ended = false;
+
+  push(bytes: Uint8Array): LlmEvent[] {
+    if (this.#ended) return [];
+    const out: LlmEvent[] = [];
+    const text = this.#utf8.push(bytes);
+    if (!this.#sawBytes) {
+      const first = bytes.find((byte) => !BLANK.has(byte));
+      if (first === OPENING_BRACE) this.#body = "";
+      if (first === OPENING_BRACKET) this.#array = new JsonArraySplitter();
+      this.#sawBytes = first !== undefined;
+    }
+    if (this.#body !== undefined) {
+      this.#body += text;
+      if (this.#body.length > MAX_BODY_SIZE) this.#fail(providerFailure({ code: "invalid_response" }), out);
+    } else if (this.#array !== undefined) this.#readArray(this.#array, text, out);
+    else this.#readEvents(bytes, text, out);
+    return out;
+  }
+
+  end(): LlmEvent[] {
+    if (this.#ended) return [];
+    const out: LlmEvent[] = [];
+    if (this.#body !== undefined) {
+      const decoded = decodeResponse(this.#body);
+      this.#ended = true;
+      return [
+        decoded.ok ? { type: "completed", response: decoded.response } : { type: "error", error: decoded.failure },
+      ];
+    }
+    const rest = this.#sse.end();
+    // The last event may lack its blank line; if its data is not whole, the stream was cut inside it.
+    if (rest !== undefined && parseJson(rest.data) !== undefined) this.#read(rest, out);
+    if (this.#ended) return out;
+    if (this.#answer.finished) {
+      this.#ended = true;
+      out.push({ type: "completed", response: this.#answer.response() });
+    } else this.#fail(this.#strayError() ?? this.#cutOff(), out);
+    return out;
+  }
+
+  #readEvents(bytes: Uint8Array, text: string, out: LlmEvent[]): void {
+    const events = this.#sse.push(bytes);
+    this.#tail = events.length > 0 ? text : (this.#tail + text).slice(-TAIL_SIZE);
+    for (const event of events) {
+      this.#read(event, out);
+      if (this.#ended) return;
+    }
+    if (this.#sse.failure !== undefined) this.#fail(this.#sse.failure, out);
+  }
+
+  #readArray(array: JsonArraySplitter, text: string, out: LlmEvent[]): void {
+    for (const data of array.push(text)) {
+      this.#read({ event: "message", data }, out);
+      if (this.#ended) return;
+    }
+    if (array.size > MAX_BODY_SIZE) this.#fail(providerFailure({ code: "invalid_response" }), out);
+  }
+
+  #read({ event, data }: SseEvent, out: LlmEvent[]): void {
+    const json = parseJson(data);
+    if (json === undefined) {
+      const padding = data.trim() === "" || data.trim() === "[DONE]" || event !== "message";
+      if (!padding) this.#fail(providerFailure({ code: "invalid_response", said: data, retryable: true }), out);
+      return;
+    }
+    const chunk = asObject(json);
+    if (chunk !== undefined) this.#answer.read(chunk, out);
+    const failure = this.#answer.failure;
+    if (failure !== undefined) this.#fail(failure, out);
+  }
+
+  /** An error that was put behind the events as it is, by what stands before the model. */
+  #strayError(): LlmFailure | undefined {
+    const tail = this.#tail.trimEnd();
+    for (let at = tail.lastIndexOf("{"); at >= 0; at = at === 0 ? -1 : tail.lastIndexOf("{", at - 1)) {
+      const startsLine = at === 0 || tail[at - 1] === "\n";
+      const error = startsLine ? errorIn(tail.slice(at)) : undefined;
+      if (error !== undefined) return failureFromError(error);
+    }
+    return undefined;
+  }
+
+  #fail(error: LlmFailure, out: LlmEvent[]): void {
+    this.#ended = true;
+    out.push({ type: "error", error });
+  }
+
+  #cutOff(): LlmFailure {
+    if (this.#sawBytes && !this.#answer.started) return providerFailure({ code: "invalid_response", retryable: true });
+    return {
+      code: "network",
+      message: `The provider closed the connection ${this.#answer.started ? "in the middle of" : "before"} its answer: try again.`,
+      retryable: true,
+    };
+  }
+}

@@ -1,0 +1,118 @@
+import type { AssistantContent, JsonObject, LlmEvent, LlmResponse, ThinkingBlock } from "@loom/core";
+import type { AnswerIdentity, LlmStreamEncoder } from "../codec.ts";
+import { callToWire, chunkToWire, isForeign, modelOf } from "./answer-to-wire.ts";
+import { answerId } from "./encode-response.ts";
+import { failureToWire } from "./failure.ts";
+import { finishReasonToWire } from "./finish-reason.ts";
+import { usageToWire } from "./usage.ts";
+
+/**
+ * Loom's events as the stream of `alt=sse`: a chunk for each text and thought as it comes. Calls are whole in this dialect,
+ * so they go out at the end, with everything else that was not told yet, the finish reason and the token counts; there is no
+ * end marker. An error is a bare object behind the events and not an event itself: that is what the official clients throw.
+ */
+export class GeminiStreamEncoder implements LlmStreamEncoder {
+  readonly #identity: AnswerIdentity;
+  #id = "";
+  /** What a chunk looks like before and after its text; empty until the first one. */
+  #head = "";
+  #tail = "";
+  #ended = false;
+  #sentText = 0;
+  #sentThinking = 0;
+
+  constructor(identity: AnswerIdentity = {}) {
+    this.#identity = identity;
+  }
+
+  push(events: readonly LlmEvent[]): string {
+    let out = "";
+    for (const event of events) {
+      if (this.#ended) break;
+      out += this.#encode(event);
+    }
+    return out;
+  }
+
+  #encode(event: LlmEvent): string {
+    this.#start(event);
+    switch (event.type) {
+      case "text_delta":
+        this.#sentText += event.text.length;
+        return event.text === "" ? "" : this.#text(event.text, "");
+      case "thinking_delta":
+        this.#sentThinking += event.text.length;
+        return event.text === "" ? "" : this.#text(event.text, ',"thought":true');
+      case "thinking_signature":
+        return event.dialect === "gemini" ? this.#seal(event.signature) : "";
+      case "tool_call_delta":
+        return "";
+      case "completed":
+        this.#ended = true;
+        return this.#complete(event.response);
+      case "error":
+        this.#ended = true;
+        return JSON.stringify(failureToWire(event.error));
+    }
+  }
+
+  #start(first: object): void {
+    if (this.#head !== "") return;
+    this.#id = answerId(this.#identity, first);
+    const chunk = JSON.stringify(chunkToWire(this.#id, modelOf("", this.#identity), { parts: [] }));
+    const at = chunk.indexOf('"parts":[') + '"parts":['.length;
+    this.#head = `data: ${chunk.slice(0, at)}`;
+    this.#tail = `${chunk.slice(at)}\r\n\r\n`;
+  }
+
+  /** The one that comes by the thousand, so written out. */
+  #text(text: string, thought: string): string {
+    return `${this.#head}{"text":${JSON.stringify(text)}${thought}}${this.#tail}`;
+  }
+
+  #seal(signature: string): string {
+    return `${this.#head}${JSON.stringify({ text: "", thought: true, thoughtSignature: signature })}${this.#tail}`;
+  }
+
+  #complete(response: LlmResponse): string {
+    const parts: JsonObject[] = [];
+    let waiting: ThinkingBlock | undefined;
+    for (const block of response.message.content) {
+      if (block.type === "thinking" && isForeign(block)) waiting = block;
+      parts.push(...this.#rest(block, waiting));
+      if (block.type === "tool_use") waiting = undefined;
+    }
+    const candidate = { parts, finishReason: finishReasonToWire(response.stopReason) };
+    const chunk = chunkToWire(
+      this.#id,
+      modelOf(response.model, this.#identity),
+      candidate,
+      usageToWire(response.usage),
+    );
+    return `data: ${JSON.stringify(chunk)}\r\n\r\n`;
+  }
+
+  /** What of a block of the whole answer has not gone out yet. */
+  #rest(block: AssistantContent, waiting: ThinkingBlock | undefined): JsonObject[] {
+    switch (block.type) {
+      case "text": {
+        const fresh = block.text.slice(this.#sentText);
+        this.#sentText -= block.text.length - fresh.length;
+        if (block.signature !== undefined) return [{ text: fresh, thoughtSignature: block.signature }];
+        return fresh === "" ? [] : [{ text: fresh }];
+      }
+      case "thinking": {
+        const wasTold = block.text !== "" && this.#sentThinking > 0;
+        const fresh = block.text.slice(this.#sentThinking);
+        this.#sentThinking -= block.text.length - fresh.length;
+        const seal = wasTold || isForeign(block) ? undefined : block.signature;
+        if (seal !== undefined) return [{ text: fresh, thought: true, thoughtSignature: seal }];
+        return fresh === "" ? [] : [{ text: fresh, thought: true }];
+      }
+      case "tool_use":
+        return [callToWire(block, waiting)];
+      case "opaque":
+        return block.dialect === "gemini" ? [block.data] : [];
+    }
+  }
+}
