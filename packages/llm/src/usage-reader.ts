@@ -1,6 +1,6 @@
 import type { JsonObject, Usage } from "@loom/core";
 import { UsageReader as AnthropicUsageReader } from "./anthropic-messages/usage.ts";
-import { asCount } from "./json-reader.ts";
+import { UsageReader as GeminiUsageReader } from "./gemini/usage.ts";
 import { UsageReader as ChatUsageReader } from "./openai-chat/usage.ts";
 import { usageFromWire } from "./openai-responses/usage.ts";
 
@@ -21,7 +21,7 @@ export function usageReader(dialect: "anthropic" | "chat" | "responses" | "gemin
     case "responses":
       return new MergedUsage(usageFromWire);
     case "gemini":
-      return new MergedUsage(usageFromMetadata);
+      return new GeminiUsageReader();
   }
 }
 
@@ -40,19 +40,4 @@ class MergedUsage implements UsageReader {
   get usage(): Usage {
     return this.#convert(this.#fields);
   }
-}
-
-/** Gemini counts thinking beside the answer, and what came from the cache inside the prompt. */
-function usageFromMetadata(metadata: JsonObject): Usage {
-  const prompt = (asCount(metadata.promptTokenCount) ?? 0) + (asCount(metadata.toolUsePromptTokenCount) ?? 0);
-  const cacheReadTokens = Math.min(asCount(metadata.cachedContentTokenCount) ?? 0, prompt);
-  const reasoningTokens = asCount(metadata.thoughtsTokenCount) ?? 0;
-  return {
-    inputTokens: prompt - cacheReadTokens,
-    outputTokens: (asCount(metadata.candidatesTokenCount) ?? 0) + reasoningTokens,
-    cacheReadTokens,
-    cacheWriteTokens: 0,
-    cacheWriteLongTokens: 0,
-    reasoningTokens,
-  };
 }

@@ -21,6 +21,9 @@ export class OpenCall implements Call {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly log: Log;
+  readonly startedAt = performance.now();
+  /** For the log and the metrics; one of a bounded set. */
+  route = "none";
   #controller: AbortController | undefined;
   #listener: (() => void) | undefined;
   #stopped = false;

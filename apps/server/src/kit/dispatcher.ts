@@ -47,7 +47,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const answerer: Answerer = {
     async run({ call, subject }, route, params) {
       try {
-        record.matched(call, `${route.contract.method} ${route.contract.path}`);
+        if (call instanceof OpenCall) call.route = `${route.contract.method} ${route.contract.path}`;
         if (!options.authorize(subject, route.action, route.resourceOf(params))) {
           throw forbidden();
         }
@@ -69,9 +69,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   /** Waits for nothing that is already known. */
-  function answerRaw(call: Call, route: RawRoute): void {
+  function answerRaw(call: OpenCall, route: RawRoute): void {
     const request = route.open(call);
-    record.matched(call, request.label);
+    call.route = request.label;
     try {
       checkHostAndOrigin(call.incoming, options.hosts);
       const subject = authenticated(request.token, options.authenticate);
@@ -98,7 +98,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const call = new OpenCall(incoming, outgoing, log);
       if (options.isStopping()) outgoing.setHeader("connection", "close");
       open.add(call);
-      record.begin(call);
       // Of the response, not of the request: that one closes as soon as its body has been read.
       outgoing.once("close", () => {
         open.delete(call);

@@ -17,8 +17,9 @@ export type HostPolicy = {
  * @throws ProblemError
  */
 export function checkHostAndOrigin(request: IncomingMessage, policy: HostPolicy): void {
-  const hosts = request.headersDistinct.host ?? [];
-  const host = hosts.length === 1 ? hostName(hosts[0] ?? "") : undefined;
+  const { rawHeaders } = request;
+  const value = onlyValue(rawHeaders, "host");
+  const host = value === undefined ? undefined : hostName(value);
   if (host === undefined || !isAllowedHost(host, policy)) {
     throw new ProblemError(
       "host_not_allowed",
@@ -29,13 +30,26 @@ export function checkHostAndOrigin(request: IncomingMessage, policy: HostPolicy)
   if (request.url?.startsWith("/") !== true) {
     throw new ProblemError("host_not_allowed", "The request target has to be a path that begins with a slash.");
   }
-  const origins = request.headersDistinct.origin ?? [];
-  if (origins.some((origin) => !policy.origins.includes(origin))) {
+  if (request.headers.origin === undefined) return;
+  const origin = onlyValue(rawHeaders, "origin");
+  if (origin === undefined || !policy.origins.includes(origin)) {
     throw new ProblemError(
       "origin_not_allowed",
       "Web pages of this origin may not use this server; add the origin to LOOM_SERVER_ALLOWED_ORIGINS if it is yours.",
     );
   }
+}
+
+/** The value of a header that may come once; `undefined` where it does not or comes more often. */
+function onlyValue(rawHeaders: readonly string[], name: string): string | undefined {
+  let value: string | undefined;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const found = rawHeaders[index];
+    if (found?.length !== name.length || found.toLowerCase() !== name) continue;
+    if (value !== undefined) return undefined;
+    value = rawHeaders[index + 1];
+  }
+  return value;
 }
 
 /** `127.0.0.0/8`, `::1`, `localhost` and what ends in `.localhost` (RFC 6761, 6.3) never leave the machine. */

@@ -31,60 +31,66 @@ export type Metrics = {
   render(): Promise<string>;
 };
 
-type Recording = (registry: Loaded) => void;
-
 type Loaded = {
   readonly registry: Registry;
   readonly record: Map<string, (labels: Labels, value: number) => void>;
 };
 
-/** What is recorded before prom-client is loaded waits here; more than this, and it is loaded. */
+type Waiting = { readonly metric: string; readonly labels: Labels; amount: number };
+
+/** What is recorded waits for the next scrape; observations beyond this many are handed over earlier. */
 const MAX_WAITING = 1_000;
 
-/** prom-client is loaded on the first scrape or after many requests: a server of one turn never pays for it. */
+/**
+ * prom-client is loaded on the first scrape or after many requests: a server of one turn never pays for it. Counters are
+ * added up here in between, which costs a fraction of what it costs there.
+ */
 export function createMetrics(): Metrics {
   const definitions: ((prom: typeof import("prom-client"), loaded: Loaded) => void)[] = [];
-  let waiting: Recording[] = [];
-  let loaded: Loaded | undefined;
+  const counts = new Map<string, Waiting>();
+  let observations: Waiting[] = [];
   let loading: Promise<Loaded> | undefined;
 
   const load = async (): Promise<Loaded> => {
     const prom = await import("prom-client");
     const fresh: Loaded = { registry: new prom.Registry(), record: new Map() };
     for (const define of definitions) define(prom, fresh);
-    for (const recording of waiting) recording(fresh);
-    waiting = [];
-    loaded = fresh;
     return fresh;
   };
-  const ready = (): Promise<Loaded> => {
+  const handOver = async (): Promise<Loaded> => {
     loading ??= load();
-    return loading;
-  };
-  const record = (name: string, labels: Labels, value: number): void => {
-    if (loaded !== undefined) {
-      loaded.record.get(name)?.(labels, value);
-      return;
-    }
-    waiting.push(({ record }) => record.get(name)?.(labels, value));
-    if (waiting.length >= MAX_WAITING) void ready();
+    const loaded = await loading;
+    const waiting = [...counts.values(), ...observations];
+    counts.clear();
+    observations = [];
+    for (const { metric, labels, amount } of waiting) loaded.record.get(metric)?.(labels, amount);
+    return loaded;
   };
 
   return {
-    counter({ name, help, labels = [] }) {
+    counter({ name, help, labels: names = [] }) {
       definitions.push((prom, { registry, record }) => {
-        const metric = new prom.Counter({ name, help, labelNames: [...labels], registers: [registry] });
-        record.set(name, (values, amount) => metric.inc({ ...values }, amount));
+        const metric = new prom.Counter({ name, help, labelNames: [...names], registers: [registry] });
+        record.set(name, (labels, amount) => metric.inc({ ...labels }, amount));
       });
-      return (values, amount = 1) => record(name, values, amount);
+      return (labels, amount = 1) => {
+        let key = name;
+        for (const label of names) key += `\0${labels[label] ?? ""}`;
+        const waiting = counts.get(key);
+        if (waiting === undefined) counts.set(key, { metric: name, labels, amount });
+        else waiting.amount += amount;
+      };
     },
-    histogram({ name, help, labels = [], buckets }) {
+    histogram({ name, help, labels: names = [], buckets }) {
       definitions.push((prom, { registry, record }) => {
-        const options = { name, help, labelNames: [...labels], buckets: [...buckets], registers: [registry] };
+        const options = { name, help, labelNames: [...names], buckets: [...buckets], registers: [registry] };
         const metric = new prom.Histogram(options);
-        record.set(name, (values, value) => metric.observe({ ...values }, value));
+        record.set(name, (labels, value) => metric.observe({ ...labels }, value));
       });
-      return (values, value) => record(name, values, value);
+      return (labels, value) => {
+        observations.push({ metric: name, labels, amount: value });
+        if (observations.length === MAX_WAITING) void handOver();
+      };
     },
     observed({ name, help, type, labels = {}, read }) {
       definitions.push((prom, { registry }) => {
@@ -100,6 +106,6 @@ export function createMetrics(): Metrics {
         const counter: Counter = new prom.Counter({ ...options, collect });
       });
     },
-    render: async () => (await ready()).registry.metrics(),
+    render: async () => (await handOver()).registry.metrics(),
   };
 }

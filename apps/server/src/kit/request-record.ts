@@ -1,18 +1,14 @@
-import type { Call } from "./call.ts";
+import type { OpenCall } from "./call.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 
 export type RequestRecord = {
-  begin(call: Call): void;
-  /** `route`: one of a bounded set. */
-  matched(call: Call, route: string): void;
-  end(call: Call): void;
+  /** The response is over. */
+  end(call: OpenCall): void;
 };
 
 /** Seconds. A model may take minutes. */
 const DURATION_BUCKETS = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 300];
-
-type Entry = { readonly startedAt: number; route: string };
 
 /** One log line and two metrics for each request. The path itself is never recorded: a client can put anything there. */
 export function recordRequests(options: {
@@ -21,7 +17,6 @@ export function recordRequests(options: {
   readonly open: () => number;
 }): RequestRecord {
   const { log, metrics } = options;
-  const entries = new WeakMap<Call, Entry>();
   const count = metrics.counter({
     name: "loom_http_requests_total",
     help: "Requests answered or given up, by route and status.",
@@ -41,21 +36,14 @@ export function recordRequests(options: {
   });
 
   return {
-    begin: (call) => void entries.set(call, { startedAt: performance.now(), route: "none" }),
-    matched(call, route) {
-      const entry = entries.get(call);
-      if (entry !== undefined) entry.route = route;
-    },
     end(call) {
-      const entry = entries.get(call);
-      if (entry === undefined) return;
-      const { outgoing } = call;
-      const durationMs = performance.now() - entry.startedAt;
+      const { outgoing, route } = call;
+      const durationMs = performance.now() - call.startedAt;
       // 499 is what nginx made common for "the client left before the answer was complete".
       const status = outgoing.writableFinished ? outgoing.statusCode : 499;
-      count({ route: entry.route, status: String(status) });
-      observe({ route: entry.route }, durationMs / 1000);
-      log.info("request", { requestId: call.id, route: entry.route, status, durationMs: Math.round(durationMs) });
+      count({ route, status: String(status) });
+      observe({ route }, durationMs / 1000);
+      log.info("request", { requestId: call.id, route, status, durationMs: Math.round(durationMs) });
     },
   };
 }

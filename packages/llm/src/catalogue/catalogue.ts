@@ -56,7 +56,20 @@ export function createCatalogue(data: CatalogueData): Catalogue {
     return undefined;
   }
 
+  /** The last answers: the same few models are asked for with every request. */
+  const recent = new Map<string, CatalogueModel | undefined>();
+
   function findModel(provider: string, model: string): CatalogueModel | undefined {
+    const key = `${provider}\0${model}`;
+    const known = recent.get(key);
+    if (known !== undefined || recent.has(key)) return known;
+    const found = searchModel(provider, model);
+    if (recent.size >= MAX_RECENT) recent.clear();
+    recent.set(key, found);
+    return found;
+  }
+
+  function searchModel(provider: string, model: string): CatalogueModel | undefined {
     const id = provider.toLowerCase();
     const source = ALIASES.get(id) ?? id;
     const name = model.toLowerCase().trim();
@@ -73,6 +86,8 @@ export function createCatalogue(data: CatalogueData): Catalogue {
     },
   };
 }
+
+const MAX_RECENT = 1_000;
 
 type CompiledEntry = { readonly entry: CatalogueEntry; readonly matches: Matcher };
 

@@ -30,6 +30,9 @@ export class Attempt implements UpstreamHandler {
   readonly #listener: AttemptListener;
   #control: UpstreamControl | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #firesAt = 0;
+  #deadline = 0;
+  #reason: WaitReason = "headers";
   #phase: "connecting" | "waiting" | "head" | "body" | "refusal" | "over" = "connecting";
   #refusal: { status: number; headers: UpstreamHeaders; parts: Buffer[]; size: number } | undefined;
   #paused = false;
@@ -55,7 +58,7 @@ export class Attempt implements UpstreamHandler {
     if (this.#phase === "over" || this.#paused) return;
     this.#paused = true;
     this.#control?.pause();
-    this.#wait(CLIENT_STALL_MS, () => this.#fail("timeout", "had an answer that nobody took"));
+    this.#wait(CLIENT_STALL_MS, "client");
   }
 
   resume(): void {
@@ -76,7 +79,7 @@ export class Attempt implements UpstreamHandler {
     if (this.#phase === "over") return;
     this.#phase = "over";
     if (this.#paused) this.#control?.resume();
-    this.#wait(ms, () => this.#control?.abort(ABORTED));
+    this.#wait(ms, "linger");
   }
 
   onRequestStart(control: UpstreamControl): void {
@@ -87,8 +90,7 @@ export class Attempt implements UpstreamHandler {
     }
     this.#phase = "waiting";
     const { headersMs, completeMs } = this.#deadlines;
-    const ms = this.#stream ? headersMs : completeMs;
-    this.#wait(ms, () => this.#fail("timeout", `did not answer within ${ms / 1000} s`));
+    this.#wait(this.#stream ? headersMs : completeMs, "headers");
   }
 
   onResponseStart(control: UpstreamControl, status: number, headers: UpstreamHeaders): void {
@@ -96,7 +98,7 @@ export class Attempt implements UpstreamHandler {
     if (status >= 400) {
       this.#phase = "refusal";
       this.#refusal = { status, headers, parts: [], size: 0 };
-      this.#wait(ERROR_BODY_MS, () => this.#refuse());
+      this.#wait(ERROR_BODY_MS, "refusal");
       return;
     }
     if (status >= 300 && status !== 304) {
@@ -105,15 +107,14 @@ export class Attempt implements UpstreamHandler {
       return;
     }
     this.#phase = "head";
-    const ms = this.#deadlines.firstEventMs;
-    this.#wait(ms, () => this.#fail("timeout", `did not begin its answer within ${ms / 1000} s`));
+    this.#wait(this.#deadlines.firstEventMs, "first_event");
     this.#listener.onHead(status, headers);
   }
 
   onResponseData(_control: UpstreamControl, chunk: Buffer): void {
     switch (this.#phase) {
       case "body":
-        this.#timer?.refresh();
+        this.#waitForGap();
         this.#listener.onChunk(chunk);
         return;
       case "head":
@@ -131,12 +132,12 @@ export class Attempt implements UpstreamHandler {
     else if (this.#phase !== "over") {
       this.#end();
       this.#listener.onEnd(trailers);
-    } else clearTimeout(this.#timer);
+    } else this.#stopWaiting();
   }
 
   onResponseError(_control: UpstreamControl, error: Error): void {
     if (this.#phase === "over") {
-      clearTimeout(this.#timer);
+      this.#stopWaiting();
       return;
     }
     if (this.#phase === "refusal") {
@@ -177,19 +178,67 @@ export class Attempt implements UpstreamHandler {
 
   #end(): void {
     this.#phase = "over";
+    this.#stopWaiting();
+  }
+
+  #stopWaiting(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #waitForGap(): void {
-    const ms = this.#deadlines.gapMs;
-    this.#wait(ms, () => this.#fail("timeout", `stopped in the middle of its answer for ${ms / 1000} s`));
+    this.#wait(this.#deadlines.gapMs, "gap");
   }
 
-  #wait(ms: number, giveUp: () => void): void {
+  /**
+   * What is waited for, and until when. A timer that is set for an earlier moment stays and looks again then: most
+   * deadlines are moved on long before they pass.
+   */
+  #wait(ms: number, reason: WaitReason): void {
+    this.#reason = reason;
+    this.#deadline = performance.now() + ms;
+    if (this.#timer !== undefined && this.#firesAt <= this.#deadline) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(giveUp, ms);
+    this.#arm(ms);
+  }
+
+  #arm(ms: number): void {
+    this.#firesAt = performance.now() + ms;
+    this.#timer = setTimeout(() => this.#look(), ms);
+  }
+
+  #look(): void {
+    const left = this.#deadline - performance.now();
+    if (left > 0) this.#arm(Math.ceil(left));
+    else this.#giveUp();
+  }
+
+  #giveUp(): void {
+    this.#timer = undefined;
+    const { headersMs, completeMs, firstEventMs, gapMs } = this.#deadlines;
+    switch (this.#reason) {
+      case "headers":
+        this.#fail("timeout", `did not answer within ${(this.#stream ? headersMs : completeMs) / 1000} s`);
+        break;
+      case "first_event":
+        this.#fail("timeout", `did not begin its answer within ${firstEventMs / 1000} s`);
+        break;
+      case "gap":
+        this.#fail("timeout", `stopped in the middle of its answer for ${gapMs / 1000} s`);
+        break;
+      case "client":
+        this.#fail("timeout", "had an answer that nobody took");
+        break;
+      case "refusal":
+        this.#refuse();
+        break;
+      case "linger":
+        this.#control?.abort(ABORTED);
+    }
   }
 }
+
+type WaitReason = "headers" | "first_event" | "gap" | "client" | "refusal" | "linger";
 
 /** For the end of a body that nobody reads any more. */
 export const LINGER_MS = 1_000;

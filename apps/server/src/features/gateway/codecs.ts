@@ -2,6 +2,7 @@ import type { LlmEvent, LlmResponse } from "@loom/core";
 import {
   type AnswerIdentity,
   anthropicMessages,
+  gemini,
   type LlmCodec,
   loomEvents,
   openAiChat,
@@ -23,7 +24,7 @@ export function codecOf(dialect: WireDialect): LlmCodec {
     case "responses":
       return openAiResponses;
     case "gemini":
-      throw new Error("gemini");
+      return gemini;
   }
 }
 

@@ -481,6 +481,8 @@ function noDefaultModel({ name, config, origin }: Upstream): LlmFailure {
   return { code: "unknown_model", message, retryable: false };
 }
 
+const PRINTABLE = /^[\x20-\x7e]*$/;
+
 function headerText(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]/g, "?");
+  return PRINTABLE.test(text) ? text : text.replaceAll(/[^\x20-\x7e]/g, "?");
 }

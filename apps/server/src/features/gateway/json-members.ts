@@ -157,9 +157,9 @@ function isLiteralByte(byte: number | undefined): boolean {
   );
 }
 
-/** `mod\u0065l` is `model`. */
+/** `mod\u0065l` is `model`. Byte by byte: nobody asks for a key that is not ASCII. */
 function readKey(bytes: Buffer, start: number, end: number): string | undefined {
-  const text = bytes.toString("utf8", start + 1, end - 1);
+  const text = bytes.toString("latin1", start + 1, end - 1);
   if (!text.includes("\\")) return text;
   try {
     return JSON.parse(`"${text}"`);

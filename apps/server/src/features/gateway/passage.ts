@@ -1,3 +1,4 @@
+import { FOREIGN_SEAL } from "@loom/llm";
 import type { RouteStep } from "../../gateway-types.ts";
 import type { Call } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
@@ -137,7 +138,7 @@ type TranslatedPrice = ConstructorParameters<typeof TranslatedAnswer>[1]["priced
 
 /** A seal of another dialect, wrapped for the way through this client, means nothing to the provider. */
 function holdsForeignSeal({ top }: Question): boolean {
-  return top?.bytes.includes(FOREIGN_SEAL) === true;
+  return top?.bytes.includes(SEAL) === true;
 }
 
-const FOREIGN_SEAL = "bG9vbTE6";
+const SEAL = Buffer.from(FOREIGN_SEAL, "latin1");
