@@ -1,4 +1,6 @@
 export { anthropicMessages } from "./anthropic-messages/codec.ts";
+export type { CarriedFeature, Fate } from "./carried.ts";
+export { CARRIED, carriedBetween, NOT_LOOKED_AT } from "./carried.ts";
 export type { Catalogue, CatalogueModel } from "./catalogue/catalogue.ts";
 export { loadCatalogue } from "./catalogue/catalogue.ts";
 export { costOf } from "./catalogue/price.ts";
@@ -17,5 +19,6 @@ export { gemini } from "./gemini/codec.ts";
 export { loomEvents } from "./loom-events.ts";
 export { openAiChat, openAiChatCodec } from "./openai-chat/codec.ts";
 export { openAiResponses } from "./openai-responses/codec.ts";
+export { SealMemory } from "./seal-memory.ts";
 export type { UsageReader } from "./usage-reader.ts";
 export { usageReader } from "./usage-reader.ts";

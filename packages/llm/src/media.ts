@@ -22,6 +22,11 @@ export function readHttpUrl(url: string, path: string): string {
   return /^https?:\/\/[^/]/i.test(url) ? url : refuse(path, "must be a data: URL in base64, or begin with https://");
 }
 
+/** Whether a document of this type can be read as text. */
+export function isTextType(mediaType: string): boolean {
+  return mediaType.startsWith("text/") || mediaType === "application/json";
+}
+
 /** Base64 of UTF-8 text as text, for providers that take documents of text as text. */
 export function textFromBase64(data: string, path: string): string {
   try {

@@ -8,7 +8,7 @@ import type {
   ThinkingBlock,
 } from "@loom/core";
 import { sealToClient } from "../foreign-seal.ts";
-import { ownFile, textFromBase64 } from "../media.ts";
+import { isTextType, ownFile, textFromBase64 } from "../media.ts";
 import { ownBlock } from "../own-words.ts";
 import { refuse } from "../request-problem.ts";
 import { cacheToWire } from "./cache-marker.ts";
@@ -51,7 +51,7 @@ function documentSource(source: DocumentBlock["source"], path: string): JsonObje
     case "base64": {
       const { mediaType, data } = source;
       if (mediaType === "application/pdf") return { type: "base64", media_type: mediaType, data };
-      if (!mediaType.startsWith("text/")) {
+      if (!isTextType(mediaType)) {
         refuse(
           path,
           `holds a document of the type ${JSON.stringify(mediaType)}: Anthropic Messages takes PDFs and text`,

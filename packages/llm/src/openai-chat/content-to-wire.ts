@@ -1,5 +1,5 @@
 import type { DocumentBlock, JsonObject, OpaqueBlock, ToolResultContent } from "@loom/core";
-import { dataUrl, ownFile, textFromBase64 } from "../media.ts";
+import { dataUrl, isTextType, ownFile, textFromBase64 } from "../media.ts";
 import { ownBlock } from "../own-words.ts";
 import { refuse } from "../request-problem.ts";
 
@@ -25,7 +25,7 @@ function documentToWire({ source, title }: DocumentBlock, path: string): JsonObj
     case "text":
       return titled(title, source.text);
     case "base64": {
-      if (source.mediaType.startsWith("text/")) return titled(title, textFromBase64(source.data, path));
+      if (isTextType(source.mediaType)) return titled(title, textFromBase64(source.data, path));
       const filename = title ?? (source.mediaType === "application/pdf" ? "document.pdf" : "document");
       return { type: "file", file: { filename, file_data: dataUrl(source) } };
     }

@@ -1,0 +1,210 @@
+import type { WireDialect } from "./dialect.ts";
+
+/**
+ * What becomes of a part of a request on its way to a dialect. `left out` is a loss that does no harm: the answer may
+ * cost more or vary more, but it is an answer to the same question. Everything else that cannot be said is refused.
+ */
+export type Fate = "carried" | "refused" | "left out";
+
+export type CarriedFeature = {
+  readonly name: string;
+  /** The dialects whose clients can ask for it. */
+  readonly askedBy: readonly WireDialect[];
+  /** What becomes of it towards a model that speaks each dialect; `own`: carried to the dialect that it came from only. */
+  readonly fate: "own" | Readonly<Record<WireDialect, Fate>>;
+  /** In what other form it arrives, or why it is no harm that it does not. */
+  readonly note?: string;
+};
+
+const ALL: readonly WireDialect[] = ["anthropic", "chat", "responses", "gemini"];
+const EVERYWHERE = fates({});
+
+/**
+ * What each dialect can say, as data: the table in the documentation is made from it, and a test asks the codecs whether
+ * it is true.
+ */
+export const CARRIED: readonly CarriedFeature[] = [
+  { name: "Text, instructions, tools, calls and results", askedBy: ALL, fate: EVERYWHERE },
+  {
+    name: "Errors of tools",
+    askedBy: ["anthropic", "gemini"],
+    fate: EVERYWHERE,
+    note: "OpenAI's dialects have no field for it: the result begins with `Error:`.",
+  },
+  {
+    name: "Images",
+    askedBy: ALL,
+    fate: EVERYWHERE,
+    note: "Chat Completions has none in results of tools: they follow in the next message.",
+  },
+  {
+    name: "Images at an address",
+    askedBy: ALL,
+    fate: EVERYWHERE,
+    note: "The provider fetches them, never Loom.",
+  },
+  {
+    name: "PDFs",
+    askedBy: ALL,
+    fate: EVERYWHERE,
+    note: "Without their title where the dialect has no place for one.",
+  },
+  {
+    name: "Documents of text",
+    askedBy: ["anthropic", "gemini"],
+    fate: EVERYWHERE,
+    note: "As text, with its title above, but for Anthropic Messages.",
+  },
+  {
+    name: "PDFs at an address",
+    askedBy: ["anthropic", "responses", "gemini"],
+    fate: fates({ chat: "refused" }),
+  },
+  {
+    name: "Files by their id",
+    askedBy: ALL,
+    fate: "own",
+    note: "An id means nothing to another provider. OpenAI's two dialects share theirs.",
+  },
+  {
+    name: "Tools that the provider runs",
+    askedBy: ALL,
+    fate: "own",
+    note: "Web search, code execution, MCP servers and their like, and what they left in the conversation.",
+  },
+  { name: "Choice of a tool", askedBy: ALL, fate: EVERYWHERE },
+  {
+    name: "At most one call an answer",
+    askedBy: ["anthropic", "chat", "responses"],
+    fate: EVERYWHERE,
+    note: "Gemini has no switch: the model is asked in the instructions.",
+  },
+  { name: "Strict arguments", askedBy: ALL, fate: EVERYWHERE, note: "Gemini: for all tools or none." },
+  {
+    name: "How much to think",
+    askedBy: ALL,
+    fate: EVERYWHERE,
+    note: "As a level or as a bound, whichever the model takes; left out for models that do not think.",
+  },
+  {
+    name: "No thinking",
+    askedBy: ALL,
+    fate: EVERYWHERE,
+    note: "As little as possible where a model cannot be kept from it.",
+  },
+  {
+    name: "Thinking of earlier answers",
+    askedBy: ALL,
+    fate: fates({ chat: "left out" }),
+    note:
+      "With its seal to the provider that sealed it; as text to any other, but for Chat Completions, whose models answer " +
+      "without. Servers that want it back get it, unsealed.",
+  },
+  {
+    name: "Answers by a JSON schema",
+    askedBy: ALL,
+    fate: EVERYWHERE,
+    note: "Anthropic Messages and Gemini have no place for the schema's name.",
+  },
+  { name: "Answers in any JSON", askedBy: ["chat", "responses", "gemini"], fate: fates({ anthropic: "refused" }) },
+  {
+    name: "Stop sequences",
+    askedBy: ["anthropic", "chat", "gemini"],
+    fate: fates({ responses: "refused" }),
+    note: "Anthropic Messages refuses those of white space only.",
+  },
+  {
+    name: "temperature, top_p",
+    askedBy: ALL,
+    fate: EVERYWHERE,
+    note: "Left out where the model refuses them, as models that think do. Anthropic Messages ends at 1.",
+  },
+  {
+    name: "top_k",
+    askedBy: ["anthropic", "chat", "gemini"],
+    fate: fates({ chat: "left out", responses: "left out" }),
+    note: "Narrows the choice of words a little; compatible servers that know it get it.",
+  },
+  {
+    name: "seed",
+    askedBy: ["chat", "gemini"],
+    fate: fates({ anthropic: "left out", responses: "left out" }),
+    note: "No provider promises the same answer twice.",
+  },
+  {
+    name: "Places to cache up to",
+    askedBy: ["anthropic", "chat"],
+    fate: fates({ chat: "left out", responses: "left out", gemini: "left out" }),
+    note: "The others cache by themselves. For a client that marks nothing, Loom marks for Anthropic Messages.",
+  },
+  {
+    name: "User id",
+    askedBy: ["anthropic", "chat", "responses"],
+    fate: fates({ gemini: "left out" }),
+    note: "Cut to the length that the provider takes, always in the same way.",
+  },
+  {
+    name: "Cache key",
+    askedBy: ["chat", "responses"],
+    fate: fates({ anthropic: "left out", gemini: "left out" }),
+    note: "Only helps the provider to find its cache.",
+  },
+];
+
+/** Fields of a client's request that are not looked at for a model of another dialect, since its answer is the same. */
+export const NOT_LOOKED_AT: Readonly<Record<WireDialect, readonly string[]>> = {
+  anthropic: [
+    "cache_control (automatic caching)",
+    "citations",
+    "context_management",
+    "inference_geo",
+    "service_tier",
+    "speed",
+    "tools[].defer_loading, input_examples, eager_input_streaming, allowed_callers",
+  ],
+  chat: [
+    "detail of images",
+    "frequency_penalty, presence_penalty",
+    "metadata",
+    "name of messages",
+    "prediction",
+    "prompt_cache_retention",
+    "service_tier",
+    "store",
+    "verbosity",
+  ],
+  responses: [
+    "include",
+    "max_tool_calls",
+    "metadata",
+    "service_tier",
+    "store",
+    "text.verbosity",
+    "top_logprobs",
+    "truncation",
+  ],
+  gemini: [
+    "labels",
+    "mediaResolution",
+    "presencePenalty, frequencyPenalty",
+    "responseLogprobs, logprobs",
+    "safetySettings",
+  ],
+};
+
+/** What becomes of everything that a client of one dialect can ask of a model of another. */
+export function carriedBetween(
+  from: WireDialect,
+  to: WireDialect,
+): { readonly name: string; readonly fate: Fate; readonly note?: string }[] {
+  return CARRIED.filter(({ askedBy }) => askedBy.includes(from)).map(({ name, fate, note }) => ({
+    name,
+    fate: fate === "own" ? (from === to ? "carried" : "refused") : fate[to],
+    ...(note === undefined ? {} : { note }),
+  }));
+}
+
+/** Carried to every dialect but these. */
+function fates(others: Partial<Record<WireDialect, Fate>>): Readonly<Record<WireDialect, Fate>> {
+  return { anthropic: "carried", chat: "carried", responses: "carried", gemini: "carried", ...others };
+}
