@@ -54,8 +54,8 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
   #index = 0;
   #sentText = 0;
   #sentThinking = 0;
-  /** Seals that went out with thoughts. */
-  readonly #sentSeals = new Set<string>();
+  /** Seals that went out live, until the whole answer comes to their thoughts. */
+  readonly #sentSeals: string[] = [];
 
   constructor(identity: AnswerIdentity = {}) {
     this.#identity = identity;
@@ -123,7 +123,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
   #seal(signature: string, dialect: string | undefined): string {
     const seal = sealToClient({ signature, ...(dialect === undefined ? {} : { dialect }) }, "responses") ?? signature;
     const opening = this.#open?.type === "reasoning" ? "" : this.#openItem("reasoning");
-    this.#sentSeals.add(seal);
+    this.#sentSeals.push(seal);
     return opening + this.#close(seal);
   }
 
@@ -218,7 +218,12 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
     this.#sentThinking -= block.text.length - fresh.length;
     const seal = sealOf(block);
     const out = this.#delta("reasoning", fresh);
-    if (seal === undefined || this.#sentSeals.has(seal)) return out;
+    if (seal === undefined) return out;
+    const sent = this.#sentSeals.indexOf(seal);
+    if (sent >= 0) {
+      this.#sentSeals.splice(sent, 1);
+      return out;
+    }
     if (this.#open?.type !== "reasoning" && block.text !== "") {
       this.#sealInHindsight(block.text, seal);
       return out;
