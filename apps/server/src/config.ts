@@ -1,5 +1,6 @@
 import type { Environment } from "@loom/config";
 import { ConfigError } from "@loom/config";
+import { type LedgerConfig, readLedgerConfig } from "./features/ledger/ledger-config.ts";
 import { isBuiltIn, PROVIDER_NAMES, type ProviderConfig, readProviders } from "./provider-config.ts";
 
 /** Milliseconds; see the variables below. */
@@ -16,10 +17,13 @@ export type ServerConfig = {
   readonly providers: Readonly<Record<string, ProviderConfig>>;
   readonly defaultProvider: string | undefined;
   readonly deadlines: UpstreamDeadlines;
+  readonly ledger: LedgerConfig;
   /** Names under which the server may be called besides those of the loopback interface. */
   readonly allowedHosts: readonly string[];
   /** Origins of web pages that may use the server. */
   readonly allowedOrigins: readonly string[];
+  /** Whether those who have a budget in money may use models whose price is not known. */
+  readonly allowUnpricedModels: boolean;
 };
 
 /** Variable, field, default in seconds. A provider may be silent for a long while when it thinks. */
@@ -48,8 +52,10 @@ export function takeServerConfig(
     providers,
     defaultProvider: readDefaultProvider(env, providers),
     deadlines: readDeadlines(env),
+    ledger: readLedgerConfig(env),
     allowedHosts: readList(env, "LOOM_SERVER_ALLOWED_HOSTS").map((name) => name.toLowerCase()),
     allowedOrigins: readList(env, "LOOM_SERVER_ALLOWED_ORIGINS"),
+    allowUnpricedModels: readUnpricedModels(env),
   };
 }
 
@@ -63,6 +69,13 @@ function readDefaultProvider(env: Environment, providers: ServerConfig["provider
   // Whoever gives Loom an address means it, whatever other keys lie around.
   if ((env.LOOM_OPENAI_BASE_URL ?? "") !== "" && providers.openai !== undefined) return "openai";
   return known.find((name) => providers[name] !== undefined);
+}
+
+function readUnpricedModels(env: Environment): boolean {
+  const wish = env.LOOM_SERVER_UNPRICED_MODELS ?? "";
+  if (wish === "" || wish === "refuse") return false;
+  if (wish === "allow") return true;
+  throw new ConfigError("LOOM_SERVER_UNPRICED_MODELS has to be refuse or allow.");
 }
 
 function readDeadlines(env: Environment): UpstreamDeadlines {

@@ -7,6 +7,7 @@ import type { Connections } from "../http/exchange.ts";
 import { createConnections, exchange } from "../http/exchange.ts";
 import { responseText } from "../http/response-text.ts";
 import type { Models } from "../models.ts";
+import type { UsageQuery, UsageReport } from "../usage.ts";
 import { apiError, errorFromResponse, notLoom, sentenceAbout } from "./loom-api-error.ts";
 
 /** Milliseconds. A server sends something every 15 s while it waits for a model. */
@@ -53,6 +54,8 @@ export type LoomClient = {
   complete(provider: string, request: LlmRequest, options?: RequestOptions): Promise<LlmResponse>;
   /** @throws LoomApiError */
   models(options?: RequestOptions): Promise<Models>;
+  /** @throws LoomApiError */
+  usage(query: UsageQuery, options?: RequestOptions): Promise<UsageReport>;
   /** Gives up the kept connections. */
   close(): void;
 };
@@ -89,6 +92,12 @@ export function createLoomClient(options: LoomClientOptions): LoomClient {
     async models({ signal } = {}) {
       const value = await requestJson(context, { method: "GET", path: api.llm.models.path, signal });
       if (!isModels(value)) throw notLoom(server, "answered with something that is no list of models");
+      return value;
+    },
+    async usage(query, { signal } = {}) {
+      const path = `${api.usage.get.path}?${queryText(query)}`;
+      const value = await requestJson(context, { method: "GET", path, signal });
+      if (!isUsageReport(value)) throw notLoom(server, "answered with something that is no report of usage");
       return value;
     },
     close: () => connections.close(),
@@ -173,6 +182,12 @@ function pathFor(template: string, provider: string): string {
   return template.replace("{provider}", encodeURIComponent(provider));
 }
 
+function queryText(query: { readonly [name: string]: string | number | undefined }): string {
+  const text = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) text.set(name, String(value));
+  return text.toString();
+}
+
 function contentType(response: IncomingMessage): string {
   return response.headers["content-type"] ?? "";
 }
@@ -194,4 +209,8 @@ function isLlmResponse(value: unknown): value is LlmResponse {
 
 function isModels(value: unknown): value is Models {
   return typeof value === "object" && value !== null && "providers" in value && Array.isArray(value.providers);
+}
+
+function isUsageReport(value: unknown): value is UsageReport {
+  return typeof value === "object" && value !== null && "groups" in value && Array.isArray(value.groups);
 }

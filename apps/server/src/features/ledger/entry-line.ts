@@ -6,7 +6,7 @@ const MAX_TEXT = 256;
 const MAX_NODES = 32;
 const MAX_DETAILS_BYTES = 4_096;
 
-/** One line of the journal: the entry as JSON, bounded to some 20 KB, with its newline. Never throws. */
+/** One line of the journal: the entry as JSON, bounded to some 30 KB, with its newline. */
 export function lineOf(entry: LedgerEntry): string {
   return `${JSON.stringify(bounded(entry))}\n`;
 }

@@ -38,7 +38,13 @@ export type UsageRow = {
 };
 
 /** Rows outnumber the sets of nodes they are charged to by far: the sets are kept once. */
-export type UsageNodeRow = { readonly path: string; readonly kind: string; readonly node: string };
+export type UsageNodeRow = {
+  readonly path: string;
+  readonly kind: string;
+  readonly node: string;
+  /** Of the newest row with this path: when that one is purged, so is this. */
+  readonly last_at_ms: number;
+};
 
 /** Never changed but for `retired_at_ms`: a row of the ledger names the price that it was made with. */
 export type PriceOverrideRow = {
@@ -101,6 +107,7 @@ export const migrations: readonly Migration[] = [
         .addColumn("path", "text", (column) => column.notNull())
         .addColumn("kind", "text", (column) => column.notNull())
         .addColumn("node", "text", (column) => column.notNull())
+        .addColumn("last_at_ms", "bigint", (column) => column.notNull())
         .addPrimaryKeyConstraint("usage_node_key", ["path", "kind", "node"])
         .execute();
     },

@@ -48,7 +48,8 @@ export function rowOf(entry: LedgerEntry): UsageRow {
 /** The nodes of a row's path. */
 export function nodeRowsOf(entry: LedgerEntry): UsageNodeRow[] {
   const path = pathOf(entry.nodes);
-  return entry.nodes.map(({ kind, id }) => ({ path, kind, node: id }));
+  const last_at_ms = Math.round(entry.at);
+  return entry.nodes.map(({ kind, id }) => ({ path, kind, node: id, last_at_ms }));
 }
 
 /** Known from its nodes alone, in every process: nobody has to look up what it is called. */

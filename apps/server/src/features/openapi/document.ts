@@ -1,4 +1,4 @@
-import { OpenAPIHono, type z } from "@hono/zod-openapi";
+import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { type Contract, loadProblemSchema, PROBLEM_MEDIA_TYPE } from "@loom/api";
 
 export type OpenApiDocument = ReturnType<OpenAPIHono["getOpenAPI31Document"]>;
@@ -39,8 +39,14 @@ async function operationOf(contract: Contract, problem: z.ZodType): Promise<Oper
       ...(body && { body: { required: true, content: { "application/json": { schema: body } } } }),
     },
     responses: {
-      200: { description: "Success", content: { [CONTENT_TYPES[contract.reply]]: { schema: response } } },
+      200: { description: "Success", content: contentOf(contract, response) },
       default: { description: "What went wrong", content: { [PROBLEM_MEDIA_TYPE]: { schema: problem } } },
     },
   };
+}
+
+type Content = { readonly [mediaType: string]: { readonly schema: z.ZodType } };
+
+function contentOf({ reply, mediaTypes = [CONTENT_TYPES[reply]] }: Contract, response: z.ZodType): Content {
+  return Object.fromEntries(mediaTypes.map((type, index) => [type, { schema: index === 0 ? response : z.string() }]));
 }

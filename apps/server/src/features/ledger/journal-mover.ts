@@ -1,0 +1,70 @@
+import type { Database } from "../../kit/database.ts";
+import { entryOf, wholeLines } from "./entry-line.ts";
+import type { Journal } from "./journal.ts";
+import { recoverLeftovers } from "./leftover-segments.ts";
+import { createLedgerStore, type LedgerStore } from "./store.ts";
+
+export type JournalMoverOptions = {
+  readonly journal: Journal;
+  readonly directory: string;
+  readonly database: Database;
+  readonly warn: (message: string) => void;
+  readonly now: () => number;
+};
+
+/** A transaction of so many rows takes some milliseconds, during which no stream of this process goes on. */
+const TRANSACTION_ROWS = 250;
+const TRANSACTION_BYTES = 512 * 1024;
+const PURGE_ROWS = 500;
+
+/** Moves rows from journal files into the database. */
+export class JournalMover {
+  readonly #options: JournalMoverOptions;
+  readonly #store: LedgerStore;
+  #sawOthers = false;
+
+  constructor(options: JournalMoverOptions) {
+    this.#options = options;
+    this.#store = createLedgerStore(options.database);
+  }
+
+  /** @throws what the database or the disk has against it; the rows are still in the journal then. */
+  async move(): Promise<void> {
+    const { journal, database } = this.#options;
+    if (!this.#sawOthers) await this.recover({ alsoLive: true });
+    this.#sawOthers = true;
+    for (;;) {
+      const chunk = await journal.next(TRANSACTION_BYTES);
+      if (chunk === undefined) break;
+      const { lines, bytes } = wholeLines(chunk.bytes, TRANSACTION_ROWS);
+      await this.#store.insert(lines.flatMap((line) => entryOf(line) ?? []));
+      chunk.take(bytes);
+      await nextTurn();
+    }
+    await journal.release(() => database.sync());
+  }
+
+  /** Brings in what other processes left. `alsoLive`: also what those that still run have not moved themselves. */
+  recover({ alsoLive }: { readonly alsoLive: boolean }): Promise<void> {
+    const { directory, journal, database, warn, now } = this.#options;
+    return recoverLeftovers({
+      directory,
+      owns: (path) => journal.owns(path),
+      insert: (entries) => this.#store.insert(entries).then(nextTurn),
+      committed: () => database.sync(),
+      maxRows: TRANSACTION_ROWS,
+      warn,
+      now,
+      alsoLive,
+    });
+  }
+
+  async purge(beforeMs: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (await this.#store.purge(beforeMs, PURGE_ROWS)) === PURGE_ROWS) await nextTurn();
+  }
+}
+
+/** Lets everything else of this process go on. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,100 @@
+import type { LedgerEntry } from "../../gateway-types.ts";
+import { Timer } from "./timer.ts";
+import type { Trouble } from "./trouble.ts";
+
+export type JournalWriterOptions = {
+  /** Turns entries into lines and hands them to the kernel, all or none. */
+  readonly append: (lines: Buffer) => Promise<void>;
+  readonly lineOf: () => Promise<(entry: LedgerEntry) => string>;
+  /** Told once of each entry, in batches. */
+  readonly onBatch: (entries: readonly LedgerEntry[]) => void;
+  readonly onWritten: () => void;
+  readonly onUnwritable: (error: unknown) => void;
+  readonly trouble: Trouble;
+};
+
+/** How long an entry waits for others before they are written together, and how many are enough. */
+const COALESCE_MS = 5;
+const BATCH_ROWS = 256;
+const RETRY_MS = 250;
+
+/** Memory in front of the journal: what happens on the request's path is a push to a list. */
+export class JournalWriter {
+  readonly #options: JournalWriterOptions;
+  readonly #timer = new Timer(() => void this.flush());
+  #waiting: LedgerEntry[] = [];
+  /** Being written; tried again until it is. */
+  #batch: { readonly lines: Buffer; readonly rows: number } | undefined;
+  #acknowledged = 0;
+  #writing: Promise<void> | undefined;
+
+  constructor(options: JournalWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Rows that a `kill -9` would lose. */
+  get unwrittenRows(): number {
+    return this.#waiting.length + (this.#batch?.rows ?? 0);
+  }
+
+  /** Rows that it would not: of those that were pushed, the first so many. */
+  get acknowledgedRows(): number {
+    return this.#acknowledged;
+  }
+
+  push(entry: LedgerEntry): void {
+    const rows = this.#waiting.push(entry);
+    // While a write runs or is waited for, it takes these along.
+    if (this.#writing !== undefined) return;
+    if (rows === BATCH_ROWS) this.#timer.stop();
+    this.#timer.start(rows >= BATCH_ROWS ? 0 : COALESCE_MS);
+  }
+
+  /** Writes all that waits, or as much as the disk takes: what is left is tried again later. Never rejects. */
+  flush(): Promise<void> {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+      if (this.#waiting.length > 0) this.#timer.start(COALESCE_MS);
+    });
+    return this.#writing;
+  }
+
+  stop(): void {
+    this.#timer.stop();
+  }
+
+  async #write(): Promise<void> {
+    const { append, lineOf, onBatch, onWritten, trouble } = this.#options;
+    this.#timer.stop();
+    if (this.unwrittenRows === 0) return;
+    try {
+      const toLine = await lineOf();
+      while (this.unwrittenRows > 0) {
+        if (this.#batch === undefined) {
+          const entries = this.#waiting.splice(0, BATCH_ROWS);
+          const lines = entries.map((entry) => this.#lineOrNothing(toLine, entry)).join("");
+          this.#batch = { lines: Buffer.from(lines), rows: entries.length };
+          onBatch(entries);
+        }
+        await append(this.#batch.lines);
+        this.#acknowledged += this.#batch.rows;
+        this.#batch = undefined;
+      }
+      trouble.isOver();
+    } catch (error) {
+      trouble.is(error);
+      this.#timer.start(RETRY_MS);
+    }
+    onWritten();
+  }
+
+  /** An entry that is not what its type says costs nobody else their row. */
+  #lineOrNothing(toLine: (entry: LedgerEntry) => string, entry: LedgerEntry): string {
+    try {
+      return toLine(entry);
+    } catch (error) {
+      this.#options.onUnwritable(error);
+      return "";
+    }
+  }
+}

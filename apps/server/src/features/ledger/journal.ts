@@ -1,0 +1,170 @@
+import { randomBytes } from "node:crypto";
+import { type FileHandle, mkdir, open, rename, unlink } from "node:fs/promises";
+import { join } from "node:path";
+
+/** A file that its process still writes to or has died over. */
+export const SEGMENT_SUFFIX = ".journal";
+/** A file that nobody writes to any more. */
+export const CLOSED_SUFFIX = ".closed.journal";
+
+/** Lines that are in the kernel's hands and not in the database yet. */
+export type Chunk = {
+  readonly bytes: Buffer;
+  /** Says that the first `bytes` of them are committed. */
+  take(bytes: number): void;
+};
+
+type Segment = {
+  readonly path: string;
+  readonly handle: FileHandle;
+  /** Bytes that are in the file, whole lines all of them. */
+  written: number;
+  /** Of these, what is in the database. */
+  taken: number;
+  unsynced: boolean;
+};
+
+const SEGMENT_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The lines of one process on their way to the database: files of mode 0600 that only grow, each deleted when all of it
+ * is committed. `append` is called by one caller at a time, and so are `next` and `release`.
+ */
+export class Journal {
+  readonly #directory: string;
+  /** Oldest first; the last one may be the one that is being written. */
+  #segments: Segment[] = [];
+  #current: Segment | undefined;
+  #appending = false;
+  #directoryUnsynced = false;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Bytes that wait for the database. */
+  get waitingBytes(): number {
+    return this.#segments.reduce((sum, { written, taken }) => sum + written - taken, 0);
+  }
+
+  owns(path: string): boolean {
+    return this.#segments.some((segment) => segment.path === path);
+  }
+
+  /** All of `lines` or nothing. When it resolves they survive the end of this process, though not yet a power cut. */
+  async append(lines: Buffer): Promise<void> {
+    this.#appending = true;
+    try {
+      const segment = this.#current ?? (await this.#begin());
+      await this.#write(segment, lines);
+      segment.written += lines.length;
+      segment.unsynced = true;
+      if (segment.written >= SEGMENT_BYTES) this.#current = undefined;
+    } finally {
+      this.#appending = false;
+    }
+  }
+
+  /** The oldest lines that are not in the database, at most some `maxBytes` of them. */
+  async next(maxBytes: number): Promise<Chunk | undefined> {
+    const segment = this.#segments.find(({ written, taken }) => taken < written);
+    if (segment === undefined) return undefined;
+    const bytes = Buffer.allocUnsafe(Math.min(maxBytes, segment.written - segment.taken));
+    const { bytesRead } = await segment.handle.read(bytes, 0, bytes.length, segment.taken);
+    return {
+      bytes: bytes.subarray(0, bytesRead),
+      take: (count) => {
+        segment.taken += count;
+      },
+    };
+  }
+
+  /** Deletes the files whose lines are all committed, once `committed` says that this is on the disk. */
+  async release(committed: () => Promise<void>): Promise<void> {
+    if (!this.#appending && this.#current !== undefined && isDone(this.#current)) this.#current = undefined;
+    const done = this.#segments.filter((segment) => segment !== this.#current && isDone(segment));
+    if (done.length === 0) return;
+    await committed();
+    this.#segments = this.#segments.filter((segment) => !done.includes(segment));
+    for (const { handle, path } of done) {
+      await handle.close();
+      await unlink(path).catch(ignoreMissing);
+    }
+  }
+
+  /** When it resolves, what was appended before survives a power cut. */
+  async sync(): Promise<void> {
+    for (const segment of this.#segments) {
+      if (!segment.unsynced) continue;
+      segment.unsynced = false;
+      await segment.handle.datasync();
+    }
+    if (!this.#directoryUnsynced) return;
+    this.#directoryUnsynced = false;
+    const directory = await open(this.#directory, "r");
+    await directory.sync().finally(() => directory.close());
+  }
+
+  /**
+   * Tells other processes that these files have an owner. Where one of them thought otherwise (a clock that jumped) and
+   * has taken the file away, what comes next goes to a new one.
+   */
+  async touch(): Promise<void> {
+    const now = new Date();
+    for (const segment of this.#segments) {
+      await segment.handle.utimes(now, now);
+      const { nlink } = await segment.handle.stat();
+      if (nlink === 0 && segment === this.#current) this.#current = undefined;
+    }
+  }
+
+  /** Leaves what is not in the database to whoever opens it next. */
+  async close(): Promise<void> {
+    this.#current = undefined;
+    for (const { handle, path, ...segment } of this.#segments) {
+      if (!isDone(segment)) await handle.datasync();
+      await handle.close();
+      if (isDone(segment)) await unlink(path).catch(ignoreMissing);
+      else await rename(path, path.replace(SEGMENT_SUFFIX, CLOSED_SUFFIX)).catch(ignoreMissing);
+    }
+    this.#segments = [];
+  }
+
+  async #begin(): Promise<Segment> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    const name = `${new Date().toISOString().replaceAll(/[:.]/g, "-")}-${randomBytes(6).toString("hex")}`;
+    const path = join(this.#directory, `${name}${SEGMENT_SUFFIX}`);
+    const handle = await open(path, "ax+", 0o600);
+    const segment = { path, handle, written: 0, taken: 0, unsynced: false };
+    this.#segments.push(segment);
+    this.#current = segment;
+    this.#directoryUnsynced = true;
+    return segment;
+  }
+
+  async #write(segment: Segment, lines: Buffer): Promise<void> {
+    let done = 0;
+    try {
+      while (done < lines.length) {
+        const { bytesWritten } = await segment.handle.write(lines, done, lines.length - done);
+        done += bytesWritten;
+      }
+    } catch (error) {
+      // Half a batch: cut off again, or else no more is written to this file.
+      if (done > 0) {
+        await segment.handle.truncate(segment.written).catch(() => {
+          this.#current = undefined;
+        });
+      }
+      throw error;
+    }
+  }
+}
+
+function isDone({ written, taken }: Pick<Segment, "written" | "taken">): boolean {
+  return written === taken;
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw error;
+}

@@ -1,0 +1,213 @@
+import type { Ledger, LedgerEntry } from "../../gateway-types.ts";
+import type { Database } from "../../kit/database.ts";
+import type { Log } from "../../kit/log.ts";
+import type { Journal } from "./journal.ts";
+import type { JournalMover } from "./journal-mover.ts";
+import { JournalWriter } from "./journal-writer.ts";
+import type { LedgerConfig } from "./ledger-config.ts";
+import type { LedgerMetrics, LedgerState } from "./ledger-metrics.ts";
+import { Timer } from "./timer.ts";
+import { Trouble } from "./trouble.ts";
+
+export type LedgerBounds = {
+  /** Rows in memory, and bytes in the journal, from which on the overflow policy holds. */
+  readonly unwrittenRows: number;
+  readonly journalBytes: number;
+};
+
+export type LedgerOptions = LedgerConfig & {
+  /** For the journal. Without it nothing is kept but the metrics. */
+  readonly directory: string | undefined;
+  readonly database: () => Promise<Database>;
+  readonly metrics: LedgerMetrics;
+  readonly log: Log;
+  readonly bounds?: Partial<LedgerBounds>;
+  /** Unix milliseconds. */
+  readonly now?: () => number;
+};
+
+const DEFAULT_BOUNDS: LedgerBounds = { unwrittenRows: 10_000, journalBytes: 256 * 1024 * 1024 };
+const SYNC_MS = 100;
+const MOVE_MS = 250;
+const TOUCH_MS = 20_000;
+const DAY_MS = 86_400_000;
+
+/**
+ * A row for every request: for 5 ms at most in memory, then in a journal file, then in the database. While the disk is
+ * full or the database locked, rows stay where they are, up to the bounds; then the overflow policy holds.
+ */
+export class DurableLedger implements Ledger {
+  readonly #options: LedgerOptions;
+  readonly #bounds: LedgerBounds;
+  readonly #writer: JournalWriter;
+  readonly #now: () => number;
+  readonly #syncTimer = new Timer(() => void this.#sync());
+  readonly #moveTimer = new Timer(() => void this.settle().catch(() => undefined));
+  readonly #journalTrouble: Trouble;
+  readonly #databaseTrouble: Trouble;
+  #journal: Journal | undefined;
+  #mover: JournalMover | undefined;
+  #moving: Promise<void> = Promise.resolve();
+  #syncing: Promise<void> | undefined;
+  #touchedAt: number;
+  #dropped = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+    this.#bounds = { ...DEFAULT_BOUNDS, ...options.bounds };
+    this.#now = options.now ?? Date.now;
+    this.#touchedAt = this.#now();
+    this.#journalTrouble = new Trouble(options.log, "the ledger's journal cannot be written: rows wait in memory");
+    this.#databaseTrouble = new Trouble(options.log, "the ledger's rows cannot be stored: they wait in the journal");
+    this.#writer = new JournalWriter({
+      append: async (lines) => {
+        const journal = await this.#openJournal();
+        await journal?.append(lines);
+      },
+      lineOf: async () => (await import("./entry-line.ts")).lineOf,
+      onBatch: (entries) => options.metrics.count(entries),
+      onWritten: () => this.#afterWriting(),
+      onUnwritable: (error) => {
+        this.#dropped += 1;
+        options.log.error("a row of the ledger is malformed and lost", { error: String(error) });
+      },
+      trouble: this.#journalTrouble,
+    });
+    options.metrics.observe(() => this.state);
+  }
+
+  get state(): LedgerState & { readonly acknowledgedRows: number } {
+    return {
+      unwrittenRows: this.#writer.unwrittenRows,
+      journalBytes: this.#journal?.waitingBytes ?? 0,
+      droppedRows: this.#dropped,
+      acknowledgedRows: this.#writer.acknowledgedRows,
+      healthy: this.healthy(),
+    };
+  }
+
+  record(entry: LedgerEntry): void {
+    // Where requests are stopped, those that were let in before may still take up as much again.
+    const isFull = this.#exceeds(this.#options.overflow === "stop" ? 2 : 1);
+    if (isFull || this.#closing !== undefined) this.#dropped += 1;
+    else this.#writer.push(entry);
+  }
+
+  healthy(): boolean {
+    return this.#options.overflow === "drop" || !this.#exceeds(1);
+  }
+
+  /**
+   * Brings what was recorded until now into the database, and at the first time also what other processes left.
+   * @throws what the database or the disk has against it; the rows stay in the journal then, and this is tried again.
+   */
+  async settle(): Promise<void> {
+    await this.#writer.flush();
+    await this.#move((mover) => mover.move());
+  }
+
+  /** Brings in the journals of processes that have died since. Opens no database where there are none. */
+  async recover(): Promise<void> {
+    if (await this.#hasJournals()) await this.#move((mover) => mover.recover({ alsoLive: false }));
+  }
+
+  /** Deletes what is older than the retention time. */
+  async purge(signal: AbortSignal): Promise<void> {
+    const before = this.#now() - this.#options.retentionDays * DAY_MS;
+    await this.#move((mover) => mover.purge(before, signal));
+  }
+
+  /** Takes nothing more, and writes what waits. What no database was opened for stays in the journal. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#writer.flush();
+    if (this.#mover !== undefined) await this.settle().catch(() => undefined);
+    this.#writer.stop();
+    this.#syncTimer.stop();
+    this.#moveTimer.stop();
+    await this.#syncing;
+    await this.#journal?.close();
+    const rows = this.#writer.unwrittenRows;
+    if (rows > 0) this.#options.log.error("rows of the ledger are lost", { rows });
+  }
+
+  #exceeds(times: number): boolean {
+    const { unwrittenRows, journalBytes } = this.#bounds;
+    const inJournal = this.#journal?.waitingBytes ?? 0;
+    return this.#writer.unwrittenRows >= times * unwrittenRows || inJournal >= times * journalBytes;
+  }
+
+  #afterWriting(): void {
+    if (this.#closing !== undefined || this.#journal === undefined) return;
+    this.#syncTimer.start(SYNC_MS);
+    this.#moveTimer.start(MOVE_MS);
+  }
+
+  async #openJournal(): Promise<Journal | undefined> {
+    const { directory } = this.#options;
+    if (this.#journal === undefined && directory !== undefined) {
+      const { Journal } = await import("./journal.ts");
+      this.#journal ??= new Journal(directory);
+    }
+    return this.#journal;
+  }
+
+  async #hasJournals(): Promise<boolean> {
+    const { directory } = this.#options;
+    if (directory === undefined) return false;
+    const { readdir } = await import("node:fs/promises");
+    return (await readdir(directory).catch(() => [])).length > 0;
+  }
+
+  async #sync(): Promise<void> {
+    this.#syncing = this.#journal?.sync().catch((error: unknown) => this.#journalTrouble.is(error));
+    await this.#syncing;
+  }
+
+  /** One at a time. */
+  #move(work: (mover: JournalMover) => Promise<void>): Promise<void> {
+    const done = this.#moving.then(async () => {
+      try {
+        const mover = await this.#openMover();
+        if (mover !== undefined) await work(mover);
+        this.#databaseTrouble.isOver();
+      } catch (error) {
+        this.#databaseTrouble.is(error);
+        await this.#stillHere();
+        if (this.#closing === undefined) this.#moveTimer.start(MOVE_MS);
+        throw error;
+      }
+    });
+    this.#moving = done.catch(() => undefined);
+    return done;
+  }
+
+  async #openMover(): Promise<JournalMover | undefined> {
+    const { directory, database, log } = this.#options;
+    const journal = await this.#openJournal();
+    if (this.#mover === undefined && directory !== undefined && journal !== undefined) {
+      const [{ JournalMover }, opened] = await Promise.all([import("./journal-mover.ts"), database()]);
+      this.#mover ??= new JournalMover({
+        journal,
+        directory,
+        database: opened,
+        warn: (message) => log.warn(message),
+        now: this.#now,
+      });
+    }
+    return this.#mover;
+  }
+
+  /** While rows cannot be stored, other processes must not take the journal for one of the dead. */
+  async #stillHere(): Promise<void> {
+    const now = this.#now();
+    if (Math.abs(now - this.#touchedAt) < TOUCH_MS) return;
+    this.#touchedAt = now;
+    await this.#journal?.touch().catch((error: unknown) => this.#journalTrouble.is(error));
+  }
+}
