@@ -22,14 +22,16 @@ export type WorstCase = {
 export type Reservation = {
   /** `actual` absent: nothing was used (the provider was never reached, or refused). Later calls do nothing. */
   settle(actual?: { readonly usage: Usage; readonly costMicroUsd?: number }): void;
+  /** The request still runs: its lease of 15 minutes begins anew. Cheap; once a minute is plenty. */
+  touch(): void;
 };
 
 export type Admission =
   | { readonly ok: true; readonly reservation: Reservation; readonly headers: Readonly<Record<string, string>> }
   | {
       readonly ok: false;
-      /** `rate`: 429 with Retry-After; `money`: 402. */
-      readonly reason: "rate" | "money";
+      /** `rate`: 429 with Retry-After; `money`: 402; `model`: 403, this token may not use the model. */
+      readonly reason: "rate" | "money" | "model";
       readonly message: string;
       readonly retryAfterMs?: number;
       readonly headers: Readonly<Record<string, string>>;

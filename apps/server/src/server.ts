@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { createRedactor, type Secret } from "@loom/config";
 import type { ServerConfig } from "./config.ts";
 import { buildFeatures, MIGRATIONS } from "./features/index.ts";
-import { authenticateOne, ownerMayDoEverything } from "./kit/auth.ts";
+import { authenticateByAny, authenticateOne, authorizeByScope } from "./kit/auth.ts";
 import { type Database, openDatabase } from "./kit/database.ts";
 import { DatabaseError } from "./kit/database-error.ts";
 import { createDispatcher } from "./kit/dispatcher.ts";
@@ -84,8 +84,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       anyAddress: !isLoopbackName(host),
       origins: config.allowedOrigins,
     },
-    authenticate: access.type === "token" ? authenticateOne(access.token) : features.owner.services.authenticate,
-    authorize: ownerMayDoEverything,
+    authenticate:
+      access.type === "token"
+        ? authenticateOne(access.token)
+        : authenticateByAny(features.owner.services.authenticate, features.tokens.services.authenticate),
+    authorize: authorizeByScope,
     isStopping,
     log,
     metrics,
@@ -97,6 +100,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (access.type === "owner") {
       const { tokenFile: file, replace } = access;
       mintedOwnerToken = await features.owner.services.ensureToken({ file, replace });
+      await features.budgets.services.load();
     }
     listener = await listen({ host, port, tls: options.tls, handle: dispatcher.handle });
   } catch (error) {
@@ -122,6 +126,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         clearTimeout(warmUp);
         await Promise.all([jobs.stop(), listener.close({ drainMs, abort: dispatcher.abortOpen })]);
         features.gateway.services.close();
+        if (access.type === "owner") {
+          await features.budgets.services.close();
+          await features.tokens.services.saveUses().catch((error: unknown) => log.warn(String(error)));
+        }
         await database.close();
         log.info("closed");
         log.flush();

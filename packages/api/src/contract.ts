@@ -30,6 +30,8 @@ export type Contract<
   readonly operation: string;
   readonly summary: string;
   readonly reply: Kind;
+  /** Where the answer may come in several: the first is what `response` describes, the others are text. */
+  readonly mediaTypes?: readonly string[];
   /** Larger bodies are refused with 413. */
   readonly maxBodyBytes: number;
   /** Loaded when somebody needs them: zod costs more to start than everything else in this package. */
@@ -93,6 +95,114 @@ export const api = {
       reply: "json",
       maxBodyBytes: MAX_BODY_BYTES,
       schemas: () => import("./schemas/models.ts").then((schemas) => schemas.listModels),
+    }),
+  },
+  tokens: {
+    list: defineContract({
+      method: "GET",
+      path: "/api/tokens",
+      operation: "listTokens",
+      summary: "The access tokens, revoked ones included",
+      reply: "json",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/tokens.ts").then((schemas) => schemas.listTokens),
+    }),
+    create: defineContract({
+      method: "POST",
+      path: "/api/tokens",
+      operation: "createToken",
+      summary: "Make an access token; its answer is the only place where it can be read",
+      reply: "json",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/tokens.ts").then((schemas) => schemas.createToken),
+    }),
+    revoke: defineContract({
+      method: "DELETE",
+      path: "/api/tokens/{id}",
+      operation: "revokeToken",
+      summary: "Void an access token for good",
+      reply: "json",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/tokens.ts").then((schemas) => schemas.revokeToken),
+    }),
+  },
+  budgets: {
+    list: defineContract({
+      method: "GET",
+      path: "/api/budgets",
+      operation: "listBudgets",
+      summary: "Every node that has limits, with what it has spent",
+      reply: "json",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/budgets.ts").then((schemas) => schemas.listBudgets),
+    }),
+    get: defineContract({
+      method: "GET",
+      path: "/api/budgets/{kind}/{id}",
+      operation: "getBudget",
+      summary: "The limits of a node and what it has spent",
+      reply: "json",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/budgets.ts").then((schemas) => schemas.getBudget),
+    }),
+    put: defineContract({
+      method: "PUT",
+      path: "/api/budgets/{kind}/{id}",
+      operation: "putBudget",
+      summary: "Set the limits of a node, in place of those that it has; they hold at once",
+      reply: "json",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/budgets.ts").then((schemas) => schemas.putBudget),
+    }),
+    delete: defineContract({
+      method: "DELETE",
+      path: "/api/budgets/{kind}/{id}",
+      operation: "deleteBudget",
+      summary: "Lift the limits of a node",
+      reply: "json",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/budgets.ts").then((schemas) => schemas.deleteBudget),
+    }),
+  },
+  usage: {
+    get: defineContract({
+      method: "GET",
+      path: "/api/usage",
+      operation: "getUsage",
+      summary: "What was used, grouped by anything that the ledger knows",
+      reply: "text",
+      mediaTypes: ["application/json", "text/csv"],
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/usage.ts").then((schemas) => schemas.getUsage),
+    }),
+  },
+  prices: {
+    list: defineContract({
+      method: "GET",
+      path: "/api/admin/prices",
+      operation: "listPrices",
+      summary: "The server's own prices, which come before those of the catalogue",
+      reply: "json",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/prices.ts").then((schemas) => schemas.listPrices),
+    }),
+    put: defineContract({
+      method: "PUT",
+      path: "/api/admin/prices",
+      operation: "putPrice",
+      summary: "Set a price; it takes the place of one for the same provider, model and time",
+      reply: "json",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/prices.ts").then((schemas) => schemas.putPrice),
+    }),
+    delete: defineContract({
+      method: "DELETE",
+      path: "/api/admin/prices/{id}",
+      operation: "deletePrice",
+      summary: "Retire a price; costs that were made with it stay as they are",
+      reply: "json",
+      maxBodyBytes: MAX_BODY_BYTES,
+      schemas: () => import("./schemas/prices.ts").then((schemas) => schemas.deletePrice),
     }),
   },
   system: {

@@ -1,6 +1,13 @@
+export type { Budget, BudgetLimits, BudgetSpent, Budgets } from "./budgets.ts";
 export type { BodyOf, Contract, PathParams, QueryOf, ReplyKind, ResponseOf, RouteSchemas } from "./contract.ts";
 export { api, loadProblemSchema } from "./contract.ts";
 export { parseLlmRequest } from "./llm-request.ts";
 export type { Models, ProviderModels } from "./models.ts";
+export type { PriceOverride, PriceOverrideInput, TokenPrices } from "./prices.ts";
 export type { FieldError, Problem, ProblemCode } from "./problem.ts";
 export { PROBLEM_MEDIA_TYPE, problemOf } from "./problem.ts";
+export type { MintedToken, NewToken, TokenInfo, TokenList, TokenScope } from "./tokens.ts";
+export { TOKEN_NAME, TOKEN_SCOPES } from "./tokens.ts";
+export type { UsageDimension, UsageGroup, UsagePercentiles, UsageQuery, UsageReport, UsageSums } from "./usage.ts";
+export { DEFAULT_USAGE_GROUPS, USAGE_DIMENSIONS } from "./usage.ts";
+export { usageCsv } from "./usage-csv.ts";

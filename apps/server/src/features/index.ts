@@ -3,15 +3,17 @@ import type { ServerConfig } from "../config.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import type { MigrationSet } from "../kit/migrations.ts";
+import { budgets } from "./budgets/index.ts";
 import { environmentCredentials } from "./gateway/environment-credentials.ts";
 import { gateway } from "./gateway/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
 import { health } from "./health/index.ts";
 import { openApi } from "./openapi/index.ts";
 import { owner } from "./owner/index.ts";
+import { tokens } from "./tokens/index.ts";
 
 /** The tables of all features, also of those that a server does not use: one database fits every server. */
-export const MIGRATIONS: readonly MigrationSet[] = [owner].map(({ name, migrations }) => ({
+export const MIGRATIONS: readonly MigrationSet[] = [owner, budgets, tokens].map(({ name, migrations }) => ({
   feature: name,
   migrations,
 }));
@@ -28,6 +30,7 @@ export type FeatureNeeds = {
 
 /** Every capability of the server, one line each; `all` are those in use. */
 export function buildFeatures(kit: Kit, needs: FeatureNeeds) {
+  const limits = budgets.build(kit, { allowUnpriced: needs.config.allowUnpricedModels });
   const built = {
     gateway: gateway.build(kit, {
       config: needs.config,
@@ -35,17 +38,20 @@ export function buildFeatures(kit: Kit, needs: FeatureNeeds) {
       pooled: needs.hasOwner,
       routing: straightRouting(needs.config),
       credentials: environmentCredentials(needs.config.providers),
-      askerOf: () => OWNER,
+      budgets: needs.hasOwner ? limits.services : undefined,
+      askerOf: (subject) => ({ subject: subject.type === "owner" ? "owner" : subject.id, nodes: subject.nodes }),
     }),
     owner: owner.build(kit, undefined),
+    budgets: limits,
+    tokens: tokens.build(kit, { limits: limits.services }),
     health: health.build(kit, { isStopping: needs.isStopping, checks: () => all.flatMap((each) => each.health) }),
     openApi: openApi.build(kit, { version: needs.version, contracts: () => all.flatMap(contractsOf) }),
   };
-  const all: readonly Feature[] = Object.values(built).filter((each) => needs.hasOwner || each !== built.owner);
+  // Who has one token in memory has nobody to tell apart and to limit.
+  const ofOwner: readonly Feature[] = [built.owner, built.budgets, built.tokens];
+  const all: readonly Feature[] = Object.values(built).filter((each) => needs.hasOwner || !ofOwner.includes(each));
   return { ...built, all };
 }
-
-const OWNER = { subject: "owner", nodes: [{ kind: "token", id: "owner" }] };
 
 function contractsOf({ routes, rawRoutes }: Feature): readonly Contract[] {
   return [...routes.map((each) => each.contract), ...rawRoutes.flatMap((each) => each.contracts)];

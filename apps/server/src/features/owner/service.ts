@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from "node:crypto";
-import { type Authenticate, hashToken, matchesHash, mintToken } from "../../kit/auth.ts";
+import { type Authenticate, hashToken, matchesHash, mintToken, OWNER } from "../../kit/auth.ts";
 import type { OwnerStore } from "./store.ts";
 import { writeTokenFile } from "./token-file.ts";
 
@@ -32,7 +32,7 @@ export function createOwnerService(store: OwnerStore): OwnerService {
       hashes = await store.hashes();
       return minted;
     },
-    authenticate: (token) => (hashes.some((hash) => matchesHash(token, hash)) ? { type: "owner" } : undefined),
+    authenticate: (token) => (hashes.some((hash) => matchesHash(token, hash)) ? OWNER : undefined),
     async reload() {
       hashes = await store.hashes();
     },

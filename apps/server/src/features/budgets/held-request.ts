@@ -1,0 +1,105 @@
+import type { Usage } from "@loom/core";
+import type { Reservation } from "../../gateway-types.ts";
+import type { BudgetedNode } from "./budgeted-node.ts";
+import type { MoneyCounter } from "./money-counter.ts";
+
+/** What the reservations tell the one who keeps them. */
+export type Keeper = {
+  now(): number;
+  changed(counter: MoneyCounter): void;
+  closed(request: HeldRequest): void;
+};
+
+/** A request that runs, and what is held for it on every node: all of it, until it is settled or its lease is over. */
+export class HeldRequest implements Reservation {
+  readonly #keeper: Keeper;
+  readonly #nodes: readonly BudgetedNode[];
+  readonly #counters: MoneyCounter[] = [];
+  /** Taken from each node's tokens per minute; 0 where there is no such limit. */
+  readonly #tokens: number[] = [];
+  readonly #cost: number;
+  #state: "held" | "lapsed" | "settled" = "held";
+  touchedAt: number;
+
+  /** `cost` in whole micro-dollars. */
+  constructor(
+    keeper: Keeper,
+    nodes: readonly BudgetedNode[],
+    worst: { readonly tokens: number; readonly cost: number },
+    now: number,
+  ) {
+    this.#keeper = keeper;
+    this.#nodes = nodes;
+    this.#cost = worst.cost;
+    this.touchedAt = now;
+    for (const node of nodes) {
+      node.running += 1;
+      node.requests?.take(1);
+      this.#tokens.push(node.tokens?.take(worst.tokens) ?? 0);
+    }
+  }
+
+  get counters(): readonly MoneyCounter[] {
+    return this.#counters;
+  }
+
+  holdMoney(counters: readonly MoneyCounter[]): void {
+    for (const counter of counters) {
+      this.#counters.push(counter);
+      if (this.#cost === 0) continue;
+      counter.reserved += this.#cost;
+      this.#keeper.changed(counter);
+    }
+  }
+
+  touch(): void {
+    this.touchedAt = this.#keeper.now();
+  }
+
+  settle(actual?: { readonly usage: Usage; readonly costMicroUsd?: number }): void {
+    if (this.#state === "settled") return;
+    this.#release();
+    this.#state = "settled";
+    if (actual === undefined) {
+      this.#correctTokens(0);
+      return;
+    }
+    const { inputTokens, outputTokens, cacheWriteTokens } = actual.usage;
+    // As providers count their own limits: what came from a cache is free.
+    this.#correctTokens(inputTokens + outputTokens + cacheWriteTokens);
+    // A price that is not known afterwards either does not make the request free.
+    const cost = Math.max(0, Math.round(actual.costMicroUsd ?? this.#cost));
+    if (cost === 0) return;
+    for (const counter of this.#counters) {
+      counter.unsaved += cost;
+      this.#keeper.changed(counter);
+    }
+  }
+
+  /** The lease is over: nothing is held any more. If the request does end after all, its cost counts as any other. */
+  lapse(): void {
+    if (this.#state !== "held") return;
+    this.#release();
+    this.#state = "lapsed";
+  }
+
+  #release(): void {
+    if (this.#state !== "held") return;
+    for (const node of this.#nodes) node.running -= 1;
+    if (this.#cost > 0) {
+      for (const counter of this.#counters) {
+        counter.reserved -= this.#cost;
+        this.#keeper.changed(counter);
+      }
+    }
+    this.#keeper.closed(this);
+  }
+
+  #correctTokens(actual: number): void {
+    for (const [index, node] of this.#nodes.entries()) {
+      const taken = this.#tokens[index] ?? 0;
+      // A limit that came while the request ran does not count it.
+      if (taken > 0) node.tokens?.correct(taken, actual);
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import { sql } from "kysely";
+import type { Migration } from "../../kit/migrations.ts";
+
+export type BudgetTables = {
+  /** `limits` is JSON, `null` for a rule that was lifted; `revision` grows with every change of any rule. */
+  budget_rule: { kind: string; id: string; label: string | null; limits: string | null; revision: number };
+  /** Settled costs of all processes. */
+  budget_spent: { kind: string; id: string; period: string; micro_usd: number; updated_at: number };
+  /** What a process holds for the requests that it runs, until `expires_at` (Unix milliseconds). */
+  budget_hold: {
+    process: string;
+    kind: string;
+    id: string;
+    period: string;
+    micro_usd: number;
+    expires_at: number;
+  };
+};
+
+export const migrations: readonly Migration[] = [
+  {
+    name: "0001_budgets",
+    async up(db) {
+      await db.schema
+        .createTable("budget_rule")
+        .addColumn("kind", "text", (column) => column.notNull())
+        .addColumn("id", "text", (column) => column.notNull())
+        .addColumn("label", "text")
+        .addColumn("limits", "text")
+        .addColumn("revision", "bigint", (column) => column.notNull())
+        .addPrimaryKeyConstraint("budget_rule_key", ["kind", "id"])
+        .execute();
+      await db.schema.createIndex("budget_rule_revision").on("budget_rule").column("revision").execute();
+      await db.schema
+        .createTable("budget_spent")
+        .addColumn("kind", "text", (column) => column.notNull())
+        .addColumn("id", "text", (column) => column.notNull())
+        .addColumn("period", "text", (column) => column.notNull())
+        .addColumn("micro_usd", "bigint", (column) => column.notNull().check(sql`micro_usd >= 0`))
+        .addColumn("updated_at", "bigint", (column) => column.notNull())
+        .addPrimaryKeyConstraint("budget_spent_key", ["kind", "id", "period"])
+        .execute();
+      await db.schema
+        .createTable("budget_hold")
+        .addColumn("process", "text", (column) => column.notNull())
+        .addColumn("kind", "text", (column) => column.notNull())
+        .addColumn("id", "text", (column) => column.notNull())
+        .addColumn("period", "text", (column) => column.notNull())
+        .addColumn("micro_usd", "bigint", (column) => column.notNull())
+        .addColumn("expires_at", "bigint", (column) => column.notNull())
+        .addPrimaryKeyConstraint("budget_hold_key", ["kind", "id", "period", "process"])
+        .execute();
+    },
+  },
+];

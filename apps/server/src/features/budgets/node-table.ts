@@ -1,0 +1,77 @@
+import { BudgetedNode } from "./budgeted-node.ts";
+import { RuleBook } from "./rule-book.ts";
+
+/** Nodes in memory. Clients choose the names of sessions and models, so those that were not used for long have to go. */
+const MAX_NODES = 20_000;
+
+/** The nodes that have a rule, made when they are first used. */
+export class NodeTable {
+  readonly #now: () => number;
+  readonly #kinds = new Map<string, Map<string, BudgetedNode>>();
+  #book = new RuleBook([]);
+  #size = 0;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  get book(): RuleBook {
+    return this.#book;
+  }
+
+  /** What is in use stays in use. */
+  follow(book: RuleBook): void {
+    this.#book = book;
+    const now = this.#now();
+    for (const nodes of this.#kinds.values()) {
+      for (const node of nodes.values()) {
+        const rule = book.ruleFor(node.kind, node.id);
+        if (rule !== undefined) node.follow(rule, now);
+      }
+    }
+  }
+
+  knows(kind: string): boolean {
+    return this.#book.has(kind);
+  }
+
+  /** Nothing where no rule holds. */
+  get(kind: string, id: string, now: number): BudgetedNode | undefined {
+    if (!this.#book.has(kind)) return undefined;
+    const known = this.#kinds.get(kind)?.get(id);
+    if (known !== undefined && this.#book.isInUse(known.rule)) {
+      known.usedAt = now;
+      return known;
+    }
+    const rule = this.#book.ruleFor(kind, id);
+    if (rule === undefined) return undefined;
+    if (known !== undefined) return known;
+    return this.#add(new BudgetedNode(kind, id, rule, now));
+  }
+
+  /** Used within the last `ms`. */
+  *usedWithin(ms: number): Iterable<BudgetedNode> {
+    const since = this.#now() - ms;
+    for (const nodes of this.#kinds.values()) {
+      for (const node of nodes.values()) if (node.usedAt >= since) yield node;
+    }
+  }
+
+  #add(node: BudgetedNode): BudgetedNode {
+    if (this.#size >= MAX_NODES) this.#dropOldest();
+    const nodes = this.#kinds.get(node.kind) ?? new Map<string, BudgetedNode>();
+    this.#kinds.set(node.kind, nodes.set(node.id, node));
+    this.#size += 1;
+    return node;
+  }
+
+  /** A tenth at once, so that it does not have to be done for each. What a node has spent is still in the store. */
+  #dropOldest(): void {
+    const idle = [...this.#kinds.values()].flatMap((nodes) => [...nodes.values()].filter((node) => node.isIdle));
+    idle.sort((a, b) => a.usedAt - b.usedAt);
+    for (const node of idle.slice(0, MAX_NODES / 10)) {
+      this.#kinds.get(node.kind)?.delete(node.id);
+      this.#size -= 1;
+    }
+  }
+}

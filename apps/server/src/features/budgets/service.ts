@@ -1,0 +1,150 @@
+import { randomUUID } from "node:crypto";
+import type { Budget, BudgetLimits, BudgetSpent } from "@loom/api";
+import type { Budgets } from "../../gateway-types.ts";
+import type { Log } from "../../kit/log.ts";
+import { Bookkeeping } from "./bookkeeping.ts";
+import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
+import { BudgetEngine } from "./engine.ts";
+import { isPattern } from "./name-pattern.ts";
+import { type BudgetRule, RuleBook } from "./rule-book.ts";
+import type { BudgetStore } from "./store.ts";
+
+export type BudgetService = Budgets & {
+  /** Reads the limits and what was spent. Before that, every request is refused. @throws DatabaseError */
+  load(): Promise<void>;
+  /** Follows what other processes have changed and spent. Nothing before `load`. */
+  refresh(): Promise<void>;
+  /** Reads the limits again if another process has changed them. */
+  refreshRules(): Promise<void>;
+  /** Writes down what was spent and is held. */
+  save(): Promise<void>;
+  purge(): Promise<void>;
+  /** Holds nothing any more and writes down what was spent. */
+  close(): Promise<void>;
+  list(): readonly Budget[];
+  get(kind: string, id: string): Budget | undefined;
+  /** In place of the limits that there were; they hold when this resolves. `label`: what people know the node as. */
+  put(kind: string, id: string, limits: BudgetLimits, options?: { readonly label?: string }): Promise<Budget>;
+  /** Gives what was there. */
+  remove(kind: string, id: string): Promise<Budget | undefined>;
+};
+
+export type BudgetServiceOptions = {
+  readonly store: BudgetStore;
+  readonly log: Log;
+  readonly allowUnpriced: boolean;
+  readonly clock?: Clock;
+  /** Milliseconds that a request holds something if nobody touches it. Default 15 minutes. */
+  readonly leaseMs?: number;
+  /** Milliseconds from a change to its being written down. */
+  readonly saveAfterMs?: number;
+};
+
+const LEASE_MS = 900_000;
+/** Other servers learn of a request this late; until then they may let through as much as is left by what they know. */
+const SAVE_AFTER_MS = 200;
+const MAX_LEARNED = 20_000;
+/** Months are asked about for longer than days, but rarely after this. */
+const KEEP_MS = 400 * 86_400_000;
+
+export function createBudgetService(options: BudgetServiceOptions): BudgetService {
+  const { store, log, clock = SYSTEM_CLOCK, leaseMs = LEASE_MS, saveAfterMs = SAVE_AFTER_MS } = options;
+  const engine = new BudgetEngine({ clock, leaseMs, allowUnpriced: options.allowUnpriced, onDirty: saveSoon });
+  const books = new Bookkeeping({ engine, store, clock, leaseMs, process: randomUUID(), log });
+  const inTurn = createTurns();
+  let revision = -1;
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  function saveSoon(): void {
+    if (closed) return;
+    // A failure has been logged, and what could not be saved is still there.
+    timer ??= setTimeout(() => void save().catch(() => {}), saveAfterMs).unref();
+  }
+
+  function save(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    return inTurn(() => books.save());
+  }
+
+  const followRules = async (): Promise<void> => {
+    const changed = await store.rules(revision);
+    if (changed === undefined) return;
+    revision = changed.revision;
+    engine.follow(new RuleBook(changed.rules));
+    const periods = engine.periods();
+    const now = clock.monotonic();
+    for (const { kind, id, period, spent } of await store.spentIn(Object.values(periods), MAX_LEARNED)) {
+      const counter = engine.nodes.get(kind, id, now)?.counter(period);
+      if (counter !== undefined) counter.spent = spent;
+    }
+  };
+
+  const budgetOf = ({ kind, id, label, limits }: BudgetRule): Budget => {
+    return { kind, id, label: label ?? null, limits, spent: isPattern(id) ? null : spentBy(kind, id) };
+  };
+
+  function spentBy(kind: string, id: string): BudgetSpent {
+    const node = engine.nodes.get(kind, id, clock.monotonic());
+    const { day, month, total } = engine.periods();
+    const settled = (period: string): number => node?.counter(period).settled ?? 0;
+    return { dayMicroUsd: settled(day), monthMicroUsd: settled(month), totalMicroUsd: settled(total) };
+  }
+
+  const get = (kind: string, id: string): Budget | undefined => {
+    const rule = engine.nodes.book.exact(kind, id);
+    return rule && budgetOf(rule);
+  };
+
+  return {
+    reserve: (request) => engine.reserve(request),
+    load: () => inTurn(followRules),
+    refreshRules: () => inTurn(followRules),
+    async refresh() {
+      if (!engine.isReady) return;
+      const lapsed = engine.lapse();
+      if (lapsed > 0) log.warn("reservations lapsed", { count: lapsed });
+      await inTurn(async () => {
+        await followRules();
+        await books.refresh();
+      });
+    },
+    save,
+    async purge() {
+      if (!engine.isReady) return;
+      const now = clock.wall();
+      await inTurn(() => store.purge({ before: now - KEEP_MS, lease: { now, until: now + leaseMs } }));
+    },
+    async close() {
+      closed = true;
+      engine.releaseAll();
+      await save().catch(() => {});
+    },
+    list: () => engine.nodes.book.rules.map(budgetOf),
+    get,
+    async put(kind, id, limits, { label } = {}) {
+      const rule = { kind, id, label: label ?? engine.nodes.book.exact(kind, id)?.label, limits };
+      await store.putRule(rule);
+      await inTurn(followRules);
+      return get(kind, id) ?? budgetOf(rule);
+    },
+    async remove(kind, id) {
+      const existing = get(kind, id);
+      if (existing === undefined) return undefined;
+      await store.removeRule(kind, id);
+      await inTurn(followRules);
+      return existing;
+    },
+  };
+}
+
+/** One after the other, in the order of the calls; a failed one does not keep the next away. */
+function createTurns(): <Result>(work: () => Promise<Result>) => Promise<Result> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const result = last.then(work, work);
+    last = result;
+    return result;
+  };
+}

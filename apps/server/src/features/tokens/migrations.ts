@@ -1,0 +1,42 @@
+import { sql } from "kysely";
+import type { Migration } from "../../kit/migrations.ts";
+
+export type TokenTables = {
+  /** `scopes` is a JSON list; times are RFC 3339. The token itself is nowhere. */
+  access_token: {
+    id: string;
+    name: string;
+    token_hash: Uint8Array;
+    scopes: string;
+    created_at: string;
+    expires_at: string | null;
+    last_used_at: string | null;
+    revoked_at: string | null;
+  };
+};
+
+export const migrations: readonly Migration[] = [
+  {
+    name: "0001_access_token",
+    async up(db) {
+      await db.schema
+        .createTable("access_token")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("name", "text", (column) => column.notNull())
+        .addColumn("token_hash", "blob", (column) => column.notNull().unique())
+        .addColumn("scopes", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addColumn("expires_at", "text")
+        .addColumn("last_used_at", "text")
+        .addColumn("revoked_at", "text")
+        .execute();
+      await db.schema
+        .createIndex("access_token_name")
+        .on("access_token")
+        .column("name")
+        .unique()
+        .where(sql.ref("revoked_at"), "is", null)
+        .execute();
+    },
+  },
+];

@@ -1,0 +1,30 @@
+import { api } from "@loom/api";
+import { ProblemError } from "../../kit/problem-reply.ts";
+import { Reply, type Route, route } from "../../kit/route.ts";
+import { TokenError, type TokenService } from "./service.ts";
+
+export function tokenRoutes(service: TokenService): Route[] {
+  return [
+    route(api.tokens.list, { action: "administer", resource: { type: "token" } }, async () => ({
+      tokens: await service.list(),
+    })),
+    route(
+      api.tokens.create,
+      { action: "administer", resource: { type: "token" } },
+      async ({ body }) => new Reply(await told(service.create(body)), { status: 201 }),
+    ),
+    route(api.tokens.revoke, { action: "administer", resource: ({ id }) => ({ type: "token", id }) }, ({ params }) =>
+      told(service.revoke(params.id)),
+    ),
+  ];
+}
+
+/** Mistakes of the asker become problem documents. */
+async function told<Result>(work: Promise<Result>): Promise<Result> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof TokenError)) throw error;
+    throw new ProblemError(error.reason === "unknown" ? "not_found" : "invalid_input", error.message);
+  }
+}
