@@ -52,6 +52,9 @@ const DATABASE_FILE = "loom-server.sqlite";
 /** A server of one turn is over by then; one that stays has its database ready before it is needed. */
 const WARM_UP_MS = 300;
 
+/** Between two attempts to open a database. */
+const REOPEN_MS = 30_000;
+
 /**
  * Starts a server in this process. Touches neither signals nor the environment nor the standard streams (but for a log
  * to standard output, if asked).
@@ -71,6 +74,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     config,
     version: VERSION,
     hasOwner: access.type === "owner",
+    dataDirectory,
     keepAliveMs: options.keepAliveMs,
     isStopping,
   });
@@ -130,6 +134,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           await features.budgets.services.close();
           await features.tokens.services.saveUses().catch((error: unknown) => log.warn(String(error)));
         }
+        await features.ledger.services.ledger.close();
         await database.close();
         log.info("closed");
         log.flush();
@@ -150,7 +155,15 @@ function lazyDatabase(directory: string | undefined) {
     if (directory === undefined) {
       return Promise.reject(new DatabaseError("This server was started without a data directory."));
     }
-    opening ??= openDatabase({ file: join(directory, DATABASE_FILE), migrations: MIGRATIONS });
+    opening ??= openDatabase({ file: join(directory, DATABASE_FILE), migrations: MIGRATIONS }).catch(
+      (error: unknown) => {
+        // Not at once: while the file is locked, each attempt holds up this process for seconds.
+        setTimeout(() => {
+          opening = undefined;
+        }, REOPEN_MS).unref();
+        throw error;
+      },
+    );
     return opening;
   };
   return {

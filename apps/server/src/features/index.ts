@@ -8,12 +8,13 @@ import { environmentCredentials } from "./gateway/environment-credentials.ts";
 import { gateway } from "./gateway/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
 import { health } from "./health/index.ts";
+import { ledger } from "./ledger/index.ts";
 import { openApi } from "./openapi/index.ts";
 import { owner } from "./owner/index.ts";
 import { tokens } from "./tokens/index.ts";
 
 /** The tables of all features, also of those that a server does not use: one database fits every server. */
-export const MIGRATIONS: readonly MigrationSet[] = [owner, budgets, tokens].map(({ name, migrations }) => ({
+export const MIGRATIONS: readonly MigrationSet[] = [owner, budgets, tokens, ledger].map(({ name, migrations }) => ({
   feature: name,
   migrations,
 }));
@@ -24,6 +25,8 @@ export type FeatureNeeds = {
   /** Whether the owner's token from the database is what lets somebody in. */
   readonly hasOwner: boolean;
   readonly isStopping: () => boolean;
+  /** Where the server keeps files; without it, it keeps nothing. */
+  readonly dataDirectory: string | undefined;
   /** Silence towards a client after which a keep-alive is sent, in milliseconds. */
   readonly keepAliveMs?: number | undefined;
 };
@@ -31,6 +34,7 @@ export type FeatureNeeds = {
 /** Every capability of the server, one line each; `all` are those in use. */
 export function buildFeatures(kit: Kit, needs: FeatureNeeds) {
   const limits = budgets.build(kit, { allowUnpriced: needs.config.allowUnpricedModels });
+  const books = ledger.build(kit, needs);
   const built = {
     gateway: gateway.build(kit, {
       config: needs.config,
@@ -39,10 +43,12 @@ export function buildFeatures(kit: Kit, needs: FeatureNeeds) {
       routing: straightRouting(needs.config),
       credentials: environmentCredentials(needs.config.providers),
       budgets: needs.hasOwner ? limits.services : undefined,
+      ledger: books.services.ledger,
       askerOf: (subject) => ({ subject: subject.type === "owner" ? "owner" : subject.id, nodes: subject.nodes }),
     }),
     owner: owner.build(kit, undefined),
     budgets: limits,
+    ledger: books,
     tokens: tokens.build(kit, { limits: limits.services }),
     health: health.build(kit, { isStopping: needs.isStopping, checks: () => all.flatMap((each) => each.health) }),
     openApi: openApi.build(kit, { version: needs.version, contracts: () => all.flatMap(contractsOf) }),

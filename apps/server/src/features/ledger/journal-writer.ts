@@ -26,7 +26,7 @@ export class JournalWriter {
   /** Being written; tried again until it is. */
   #batch: { readonly lines: Buffer; readonly rows: number } | undefined;
   #acknowledged = 0;
-  #writing: Promise<void> | undefined;
+  #writing: Promise<boolean> | undefined;
 
   constructor(options: JournalWriterOptions) {
     this.#options = options;
@@ -50,8 +50,8 @@ export class JournalWriter {
     this.#timer.start(rows >= BATCH_ROWS ? 0 : COALESCE_MS);
   }
 
-  /** Writes all that waits, or as much as the disk takes: what is left is tried again later. Never rejects. */
-  flush(): Promise<void> {
+  /** Writes all that waits; `false` where the disk did not take it, and it is tried again later. Never rejects. */
+  flush(): Promise<boolean> {
     this.#writing ??= this.#write().finally(() => {
       this.#writing = undefined;
       if (this.#waiting.length > 0) this.#timer.start(COALESCE_MS);
@@ -63,10 +63,11 @@ export class JournalWriter {
     this.#timer.stop();
   }
 
-  async #write(): Promise<void> {
+  async #write(): Promise<boolean> {
     const { append, lineOf, onBatch, onWritten, trouble } = this.#options;
     this.#timer.stop();
-    if (this.unwrittenRows === 0) return;
+    if (this.unwrittenRows === 0) return true;
+    let isWritten = false;
     try {
       const toLine = await lineOf();
       while (this.unwrittenRows > 0) {
@@ -80,12 +81,14 @@ export class JournalWriter {
         this.#acknowledged += this.#batch.rows;
         this.#batch = undefined;
       }
+      isWritten = true;
       trouble.isOver();
     } catch (error) {
       trouble.is(error);
       this.#timer.start(RETRY_MS);
     }
     onWritten();
+    return isWritten;
   }
 
   /** An entry that is not what its type says costs nobody else their row. */

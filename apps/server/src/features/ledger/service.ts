@@ -103,8 +103,9 @@ export class DurableLedger implements Ledger {
    * @throws what the database or the disk has against it; the rows stay in the journal then, and this is tried again.
    */
   async settle(): Promise<void> {
-    await this.#writer.flush();
+    const isWritten = await this.#writer.flush();
     await this.#move((mover) => mover.move());
+    if (!isWritten) throw new Error("the ledger's journal cannot be written");
   }
 
   /** Brings in the journals of processes that have died since. Opens no database where there are none. */

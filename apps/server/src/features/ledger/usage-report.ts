@@ -15,8 +15,13 @@ const MAX_GROUPS = 100_000;
  * Adds up the rows of a time. A million rows take some seconds, in many short steps.
  * @throws ProblemError where there would be too many groups.
  */
-export async function reportUsage(database: Database, question: UsageQuestion): Promise<UsageReport> {
-  const grouped = await addUp(database, question);
+export async function reportUsage(
+  database: Database,
+  question: UsageQuestion,
+  { sliceRows = SLICE_ROWS }: { readonly sliceRows?: number } = {},
+): Promise<UsageReport> {
+  const addUp = (asked: UsageQuestion): Promise<Groups> => addSlices(database, asked, sliceRows);
+  const grouped = await addUp(question);
   const groups = [...grouped.values()].map(groupOf);
   groups.sort(question.dimensions.some(({ type }) => type === "time") ? byKey(question.dimensions) : byCost);
   return {
@@ -25,28 +30,32 @@ export async function reportUsage(database: Database, question: UsageQuestion): 
     groupBy: question.names,
     groups: groups.slice(0, question.limit),
     more: Math.max(0, groups.length - question.limit),
-    total: await totalOf(database, question, grouped),
+    total: sumsOf(await totalOf(question, grouped, addUp)),
   };
 }
 
-async function totalOf(database: Database, question: UsageQuestion, grouped: Groups): Promise<UsageSums> {
+async function totalOf(
+  question: UsageQuestion,
+  grouped: Groups,
+  addUp: (question: UsageQuestion) => Promise<Groups>,
+): Promise<Group> {
   const isOnceEach = question.dimensions.every(({ type }) => type !== "node");
   // A request with several nodes of a kind is in several groups.
-  const groups = isOnceEach ? grouped : await addUp(database, { ...question, dimensions: [] });
+  const groups = isOnceEach ? grouped : await addUp({ ...question, dimensions: [] });
   const total = new Group([]);
   for (const group of groups.values()) total.addGroup(group);
-  return sumsOf(total);
+  return total;
 }
 
 type Groups = ReadonlyMap<string, Group>;
 
-async function addUp(database: Database, question: UsageQuestion): Promise<Groups> {
+async function addSlices(database: Database, question: UsageQuestion, sliceRows: number): Promise<Groups> {
   const db = database.tables<LedgerTables>();
   const { dimensions, filters, toMs } = question;
   const groups = new Map<string, Group>();
   let fromMs = question.fromMs;
   while (fromMs < toMs) {
-    const end = await sliceEnd(db, { fromMs, toMs, rows: SLICE_ROWS });
+    const end = await sliceEnd(db, { fromMs, toMs, rows: sliceRows });
     for (const sums of await sumSlice(db, { fromMs, toMs: end, dimensions, filters })) {
       const key = sums.key.map((value, index) => keyText(value, dimensions[index]));
       const name = JSON.stringify(key);
