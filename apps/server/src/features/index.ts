@@ -34,7 +34,8 @@ export type FeatureNeeds = {
 /** Every capability of the server, one line each; `all` are those in use. */
 export function buildFeatures(kit: Kit, needs: FeatureNeeds) {
   const limits = budgets.build(kit, { allowUnpriced: needs.config.allowUnpricedModels });
-  const books = ledger.build(kit, needs);
+  const { config, dataDirectory } = needs;
+  const books = ledger.build(kit, { config, dataDirectory, ownPrices: needs.hasOwner });
   const built = {
     gateway: gateway.build(kit, {
       config: needs.config,
@@ -44,6 +45,7 @@ export function buildFeatures(kit: Kit, needs: FeatureNeeds) {
       credentials: environmentCredentials(needs.config.providers),
       budgets: needs.hasOwner ? limits.services : undefined,
       ledger: books.services.ledger,
+      prices: books.services.prices,
       askerOf: (subject) => ({ subject: subject.type === "owner" ? "owner" : subject.id, nodes: subject.nodes }),
     }),
     owner: owner.build(kit, undefined),

@@ -1,8 +1,8 @@
 import { NO_USAGE, type Usage } from "@loom/core";
 import type { BudgetNode, Dialect, Ledger, LedgerEntry, Reservation, RouteStep } from "../../gateway-types.ts";
+import type { Price, Prices } from "../ledger/prices.ts";
 import type { Answered } from "./delivery.ts";
 import type { GatewayMetrics } from "./gateway-metrics.ts";
-import type { Pricing } from "./pricing.ts";
 
 export type AccountHolder = {
   readonly requestId: string;
@@ -20,7 +20,7 @@ export type Outcome = LedgerEntry["outcome"];
 /** What is told to the budgets, the ledger and the metrics about one request; once, however it ends. */
 export class Account {
   readonly #holder: AccountHolder;
-  readonly #books: { readonly ledger: Ledger | undefined; readonly pricing: Pricing; readonly metrics: GatewayMetrics };
+  readonly #books: { readonly ledger: Ledger | undefined; readonly prices: Prices; readonly metrics: GatewayMetrics };
   readonly #at = Date.now();
   readonly #startedAt = performance.now();
   #firstByteMs: number | undefined;
@@ -29,19 +29,19 @@ export class Account {
 
   constructor(
     holder: AccountHolder,
-    books: { readonly ledger: Ledger | undefined; readonly pricing: Pricing; readonly metrics: GatewayMetrics },
+    books: { readonly ledger: Ledger | undefined; readonly prices: Prices; readonly metrics: GatewayMetrics },
   ) {
     this.#holder = holder;
     this.#books = books;
   }
 
-  get holdsReservation(): boolean {
-    return this.#reservation !== undefined;
-  }
-
   hold(reservation: Reservation): void {
     this.#reservation?.settle();
     this.#reservation = reservation;
+  }
+
+  touch(): void {
+    this.#reservation?.touch();
   }
 
   firstByte(): void {
@@ -61,11 +61,15 @@ export class Account {
     if (this.#closed) return;
     this.#closed = true;
     const { answered, step } = end;
-    const { ledger, pricing, metrics } = this.#books;
+    const { ledger, prices, metrics } = this.#books;
     const usage = answered === undefined ? NO_USAGE : this.#usageOf(answered);
     const upstream = step?.upstream ?? "";
     const model = answered?.model ?? step?.model ?? "";
-    const cost = answered === undefined ? undefined : costOf(pricing, upstream, model, step?.model ?? "", usage);
+    const price =
+      answered === undefined
+        ? undefined
+        : priceOf(prices, { upstream, answered: model, asked: step?.model ?? "", usage });
+    const cost = price?.costMicroUsd;
     this.#reservation?.settle(
       answered === undefined ? undefined : { usage, ...(cost === undefined ? {} : { costMicroUsd: cost }) },
     );
@@ -93,7 +97,7 @@ export class Account {
       ...(session === undefined ? {} : { session }),
       ...(end.credentialId === undefined ? {} : { credentialId: end.credentialId }),
       ...(cost === undefined ? {} : { costMicroUsd: cost }),
-      ...(pricing.version === undefined ? {} : { priceVersion: pricing.version }),
+      ...(price === undefined ? {} : { priceVersion: price.version }),
       ...(this.#firstByteMs === undefined ? {} : { firstByteMs: this.#firstByteMs }),
       ...(end.errorCode === undefined ? {} : { errorCode: end.errorCode }),
     });
@@ -112,6 +116,14 @@ export class Account {
 export const BYTES_PER_TOKEN = 4;
 
 /** By the model that answered, which is the more exact name, or else by the one that was asked for. */
-function costOf(pricing: Pricing, upstream: string, answered: string, asked: string, usage: Usage): number | undefined {
-  return pricing.cost(upstream, answered, usage) ?? pricing.cost(upstream, asked, usage);
+export function priceOf(
+  prices: Prices,
+  {
+    upstream,
+    answered,
+    asked,
+    usage,
+  }: { readonly upstream: string; readonly answered: string; readonly asked: string; readonly usage: Usage },
+): Price | undefined {
+  return prices.price(upstream, answered, usage) ?? prices.price(upstream, asked, usage);
 }

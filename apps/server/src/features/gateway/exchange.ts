@@ -87,12 +87,27 @@ export class Exchange implements AttemptListener, DeliveryHost {
   }
 
   start(): void {
-    this.#parts.metrics.opened();
+    const { ledger, metrics, open } = this.#parts;
+    metrics.opened();
+    open.add(this);
     this.#call.onStop(() => this.#stop());
-    const waiting = this.#parts.pricing.ready();
+    if (ledger?.healthy() === false) {
+      this.#refuse(
+        new ProblemError("unavailable", "The server cannot write down what is used: check its disk and its database.", {
+          retryable: true,
+        }),
+      );
+      return;
+    }
+    const waiting = this.#parts.prices.ready();
     // Without limits, nobody needs the prices before the answer is there.
     if (waiting === undefined || this.#parts.budgets === undefined) this.#plan();
     else waiting.then(() => this.#plan()).catch((error: unknown) => this.#crash(error));
+  }
+
+  /** What is held for it is held for longer. */
+  touch(): void {
+    this.#account.touch();
   }
 
   // What the attempt says.
@@ -112,7 +127,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     }
     this.#delivery = delivery;
     delivery.onHead(status, headers);
-    const waiting = this.#parts.pricing.ready();
+    const waiting = this.#parts.prices.ready();
     if (waiting === undefined) return;
     this.#attempt?.pause();
     waiting.then(() => this.resume()).catch((error: unknown) => this.#crash(error));
@@ -329,7 +344,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.#lease?.report({ type: "cancelled" });
     this.#lease = undefined;
     const { reason, message, retryAfterMs } = admission;
-    const problem = new ProblemError(reason === "rate" ? "rate_limited" : "budget_exceeded", message, {
+    const problem = new ProblemError(REFUSALS[reason], message, {
       retryable: reason === "rate",
       retryAfterMs,
       headers: admission.headers,
@@ -344,7 +359,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
       return { inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
     const inputTokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
     const outputTokens = question.maxOutputTokens ?? DEFAULT_OUTPUT_TOKENS;
-    const cost = this.#parts.pricing.cost(step.upstream, step.model, {
+    const price = this.#parts.prices.price(step.upstream, step.model, {
       inputTokens,
       outputTokens,
       cacheReadTokens: 0,
@@ -352,7 +367,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
       cacheWriteLongTokens: 0,
       reasoningTokens: 0,
     });
-    return { inputTokens, outputTokens, ...(cost === undefined ? {} : { costMicroUsd: cost }) };
+    return { inputTokens, outputTokens, ...(price === undefined ? {} : { costMicroUsd: price.costMicroUsd }) };
   }
 
   #tryElsewhere(failure: LlmFailure, quotaExhausted: boolean): void {
@@ -435,6 +450,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
 
   #close(outcome: Outcome, status: number, answered: Answered | undefined, errorCode?: string): void {
     this.#parts.metrics.closed();
+    this.#parts.open.delete(this);
     const { operation } = this.#asked.target;
     const billed = operation === "generate" || operation === "use";
     this.#account.close({
@@ -450,6 +466,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
 }
 
 const UNREADABLE = "The provider's answer is compressed in a way that this server does not know.";
+
+const REFUSALS = { rate: "rate_limited", money: "budget_exceeded", model: "forbidden" } as const;
 
 const NOTHING_SEEN: Answered = { usage: undefined, final: false, model: undefined, textBytes: 0 };
 

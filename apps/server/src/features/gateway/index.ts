@@ -1,19 +1,20 @@
 import { api } from "@loom/api";
 import type { ServerConfig } from "../../config.ts";
-import type { Budgets, Credentials, Ledger, Routing } from "../../gateway-types.ts";
+import type { Budgets, Credentials, Routing } from "../../gateway-types.ts";
 import type { Subject } from "../../kit/auth.ts";
 import { defineFeature } from "../../kit/feature.ts";
+import { every } from "../../kit/jobs.ts";
 import type { RawRoute } from "../../kit/raw-route.ts";
 import { route } from "../../kit/route.ts";
+import type { Prices } from "../ledger/prices.ts";
 import { createDefaultModels } from "./default-models.ts";
 import { type Entrance, openRequest } from "./entrance.ts";
 import type { Asker } from "./exchange.ts";
 import { createGatewayMetrics } from "./gateway-metrics.ts";
 import { createLightTransport } from "./light-transport.ts";
 import { listModels, modelsInDialect } from "./model-list.ts";
-import type { GatewayParts } from "./parts.ts";
+import type { GatewayParts, HealthyLedger } from "./parts.ts";
 import { createPoolTransport } from "./pool-transport.ts";
-import { createPricing } from "./pricing.ts";
 import { DIALECT_PREFIXES, targetOfDialect, targetOfProxy } from "./target.ts";
 import { createUpstream } from "./upstream.ts";
 
@@ -28,7 +29,8 @@ export type GatewayNeeds = {
   readonly routing: Routing;
   readonly credentials: Credentials;
   readonly budgets?: Budgets | undefined;
-  readonly ledger?: Ledger | undefined;
+  readonly ledger?: HealthyLedger | undefined;
+  readonly prices: Prices;
   /** Whom the budgets and the ledger know a subject as. */
   readonly askerOf: (subject: Subject) => Asker;
 };
@@ -51,7 +53,8 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
       credentials,
       budgets,
       ledger,
-      pricing: createPricing(),
+      prices: needs.prices,
+      open: new Set(),
       metrics: createGatewayMetrics(metrics),
       deadlines,
       keepAliveMs,
@@ -68,6 +71,11 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
     };
   },
   routes: (service) => [route(api.llm.models, { action: "read", resource: { type: "model" } }, () => service.models())],
+  jobs: ({ parts }) => [
+    every("1 min", "extend_reservations", async () => {
+      for (const exchange of parts.open) exchange.touch();
+    }),
+  ],
   rawRoutes: (service) => [proxyRoute(service), ...dialectRoutes(service)],
 });
 

@@ -1,9 +1,12 @@
 import type { UpstreamDeadlines } from "../../config.ts";
 import type { Budgets, Credentials, Ledger, Routing } from "../../gateway-types.ts";
+import type { Prices } from "../ledger/prices.ts";
 import type { GatewayMetrics } from "./gateway-metrics.ts";
-import type { Pricing } from "./pricing.ts";
 import type { Transport } from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
+
+/** `healthy`: whether what is used can still be written down. */
+export type HealthyLedger = Ledger & { healthy(): boolean };
 
 /** What every exchange works with. */
 export type GatewayParts = {
@@ -14,8 +17,10 @@ export type GatewayParts = {
   /** Absent: nothing is limited. */
   readonly budgets: Budgets | undefined;
   /** Absent: nothing is recorded. */
-  readonly ledger: Ledger | undefined;
-  readonly pricing: Pricing;
+  readonly ledger: HealthyLedger | undefined;
+  readonly prices: Prices;
+  /** Those that are being answered. */
+  readonly open: Set<{ touch(): void }>;
   readonly metrics: GatewayMetrics;
   readonly deadlines: UpstreamDeadlines;
   /** Silence towards a client after which it is told that there is nothing yet, in milliseconds. */

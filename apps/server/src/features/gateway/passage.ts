@@ -2,6 +2,7 @@ import { FOREIGN_SEAL } from "@loom/llm";
 import type { RouteStep } from "../../gateway-types.ts";
 import type { Call } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
+import { priceOf } from "./account.ts";
 import type { ClientHeaders } from "./client-headers.ts";
 import { codecFor, codecOf, voiceOf } from "./codecs.ts";
 import type { Delivery, DeliveryHost } from "./delivery.ts";
@@ -116,11 +117,9 @@ function translatedPassage(
   };
   const priced: TranslatedPrice = (response) => {
     if (target.dialect !== "loom") return response;
-    const { pricing } = parts;
-    const cost =
-      pricing.cost(upstream.name, response.model, response.usage) ??
-      pricing.cost(upstream.name, step.model, response.usage);
-    return cost === undefined ? response : { ...response, costMicroUsd: cost };
+    const { model: answered, usage } = response;
+    const price = priceOf(parts.prices, { upstream: upstream.name, answered, asked: step.model, usage });
+    return price === undefined ? response : { ...response, costMicroUsd: price.costMicroUsd };
   };
   return {
     dialect,

@@ -93,7 +93,9 @@ class StreamTap implements UsageTap {
   }
 
   read(): TapReading {
-    if (this.#line !== undefined) this.#scan(Buffer.concat(this.#line));
+    const rest = this.#line === undefined ? EMPTY : Buffer.concat(this.#line);
+    // A last line without its end counts if it could be whole.
+    if (endsLikeData(rest)) this.#scan(rest);
     const tail = Buffer.concat([this.#beforeLast ?? EMPTY, this.#last ?? EMPTY]);
     const complete = this.#counts.ended || this.#marks.ends.some((mark) => tail.includes(mark));
     const failed = tail.includes('"error"') && !tail.includes('"error":null');
@@ -208,6 +210,12 @@ class Counts {
 
 const EMPTY = Buffer.alloc(0);
 const MAX_MODEL = 200;
+
+/** `…}` or `[DONE]` */
+function endsLikeData(line: Buffer): boolean {
+  const last = line.at(-1);
+  return last === 0x7d || last === 0x5d;
+}
 
 function endOfLine(lines: Buffer, from: number): number {
   const end = lines.indexOf(LF, from);

@@ -12,6 +12,8 @@ import { DurableLedger } from "./service.ts";
 export type LedgerNeeds = {
   readonly config: { readonly ledger: LedgerConfig };
   readonly dataDirectory: string | undefined;
+  /** Whether prices of the server's own are looked for in the database; a server of one turn opens none for it. */
+  readonly ownPrices: boolean;
 };
 
 const JOURNAL_DIRECTORY = "ledger";
@@ -20,7 +22,7 @@ const JOURNAL_DIRECTORY = "ledger";
 export const ledger = defineFeature<LedgerRoutesOptions & { readonly prices: PriceService }, LedgerNeeds>({
   name: "ledger",
   migrations,
-  services: ({ database, log, metrics }, { config, dataDirectory }) => ({
+  services: ({ database, log, metrics }, { config, dataDirectory, ownPrices }) => ({
     ledger: new DurableLedger({
       ...config.ledger,
       directory: dataDirectory === undefined ? undefined : join(dataDirectory, JOURNAL_DIRECTORY),
@@ -31,7 +33,7 @@ export const ledger = defineFeature<LedgerRoutesOptions & { readonly prices: Pri
     prices: createPrices({
       store: createPriceStore(database, Date.now),
       log,
-      keepsNothing: dataDirectory === undefined,
+      keepsNothing: dataDirectory === undefined || !ownPrices,
     }),
     database,
     now: Date.now,

@@ -1,0 +1,80 @@
+import { describe, expect, test } from "vitest";
+import { isAmbiguousPath, targetOfDialect, targetOfProxy } from "./target.ts";
+
+const KINDS = {
+  anthropic: "anthropic",
+  openai: "openai",
+  gemini: "gemini",
+  vertex: "vertex",
+  zai: "zai",
+  ollama: "compatible",
+} as const;
+const kindOf = (name: string) => KINDS[name as keyof typeof KINDS];
+const target = (path: string) => targetOfProxy(path, "", kindOf);
+
+describe("a path under /proxy", () => {
+  test.each([
+    ["/anthropic/stream", { dialect: "loom", upstream: "anthropic", operation: "generate", stream: true }],
+    ["/ollama/complete", { dialect: "loom", upstream: "ollama", operation: "generate", stream: false }],
+    ["/anthropic/v1/messages", { dialect: "anthropic", upstream: "anthropic", operation: "generate" }],
+    ["/anthropic/v1/messages/count_tokens", { dialect: "anthropic", operation: "count_tokens" }],
+    ["/anthropic/v1/models", { dialect: "anthropic", operation: "models" }],
+    ["/openai/v1/chat/completions", { dialect: "chat", operation: "generate", path: "/v1/chat/completions" }],
+    ["/openai/responses", { dialect: "responses", operation: "generate" }],
+    ["/openai/v1/embeddings", { dialect: "chat", operation: "use" }],
+    ["/openai/v1/responses/resp_1/cancel", { operation: "use" }],
+    ["/zai/api/coding/paas/v4/chat/completions", { dialect: "chat", operation: "generate" }],
+    ["/zai/api/anthropic/v1/messages", { dialect: "anthropic", operation: "generate" }],
+    [
+      "/gemini/v1beta/models/gemini-x:generateContent",
+      { dialect: "gemini", operation: "generate", model: "gemini-x", stream: false },
+    ],
+    ["/gemini/v1beta/models/a%2Fb:streamGenerateContent", { dialect: "gemini", model: "a/b", stream: true }],
+    ["/gemini/v1beta/models/gemini-x:countTokens", { dialect: "gemini", operation: "count_tokens" }],
+    ["/gemini/v1beta/models/gemini-x:embedContent", { dialect: "gemini", operation: "use" }],
+    [
+      "/vertex/v1/projects/p/locations/l/publishers/anthropic/models/claude-x@1:streamRawPredict",
+      { dialect: "anthropic", operation: "generate", model: "claude-x@1", stream: true },
+    ],
+    [
+      "/vertex/v1/projects/p/locations/l/publishers/google/models/gemini-x:generateContent",
+      { dialect: "gemini", model: "gemini-x" },
+    ],
+  ])("%s", (path, expected) => {
+    expect(target(path)).toMatchObject(expected);
+  });
+
+  test.each([
+    "/anthropic/v1/files",
+    "/openai/v1/organization/admin_api_keys",
+    "/openai/v1/batches",
+    "/gemini/v1beta/cachedContents",
+  ])("%s is for those who may administer", (path) => {
+    expect(target(path)?.operation).toBe("administer");
+  });
+
+  test.each(["/", "/anthropic", ""])("%j leads nowhere", (path) => {
+    expect(target(path)).toBeUndefined();
+  });
+});
+
+test("a dialect's own endpoint belongs to no provider", () => {
+  expect(targetOfDialect("/v1/messages", "?beta=true", "anthropic")).toEqual({
+    dialect: "anthropic",
+    upstream: undefined,
+    operation: "generate",
+    path: "/v1/messages",
+    query: "?beta=true",
+  });
+});
+
+test.each([
+  "/proxy/openai/v1/x/../chat/completions",
+  "/proxy/openai/%2e%2e/x",
+  "/proxy/openai//v1",
+  "/proxy/openai/v1/a%2Fb",
+  "/proxy/openai/.",
+  "/a\\b",
+])("%s could be read in two ways", (path) => {
+  expect(isAmbiguousPath(path)).toBe(true);
+});

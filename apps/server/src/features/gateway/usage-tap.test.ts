@@ -1,0 +1,162 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { WireDialect } from "./target.ts";
+import { createUsageTap, type TapReading } from "./usage-tap.ts";
+
+const NOTHING = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+  cacheWriteLongTokens: 0,
+  reasoningTokens: 0,
+};
+
+const sse = (...events: readonly object[]) => events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("");
+
+const STREAMS: Readonly<
+  Record<WireDialect, { readonly text: string; readonly usage: object; readonly model: string }>
+> = {
+  anthropic: {
+    text: `event: message_start\n${sse({ type: "message_start", message: { model: "claude-x", usage: { input_tokens: 10, cache_read_input_tokens: 4, output_tokens: 1 } } })}${sse(
+      {
+        type: "content_block_delta",
+        index: 0,
+        delta: { type: "text_delta", text: 'Ähm, "usage":{"output_tokens":999}' },
+      },
+      { type: "message_delta", delta: { stop_reason: "end_turn" }, usage: { output_tokens: 7 } },
+      { type: "message_stop" },
+    )}`,
+    usage: { ...NOTHING, inputTokens: 10, cacheReadTokens: 4, outputTokens: 7 },
+    model: "claude-x",
+  },
+  chat: {
+    text: `${sse(
+      { model: "gpt-x", choices: [{ delta: { content: "Grüße" }, finish_reason: null }], usage: null },
+      { model: "gpt-x", choices: [{ delta: {}, finish_reason: "stop" }], usage: null },
+      {
+        model: "gpt-x",
+        choices: [],
+        usage: { prompt_tokens: 12, completion_tokens: 3, prompt_tokens_details: { cached_tokens: 2 } },
+      },
+    )}data: [DONE]\n\n`,
+    usage: { ...NOTHING, inputTokens: 10, cacheReadTokens: 2, outputTokens: 3 },
+    model: "gpt-x",
+  },
+  responses: {
+    text: `event: response.created\n${sse({ type: "response.created", response: { model: "gpt-y", usage: null } })}${sse(
+      { type: "response.output_text.delta", delta: "Grüße" },
+      {
+        type: "response.completed",
+        response: {
+          model: "gpt-y",
+          output: [],
+          usage: { input_tokens: 9, output_tokens: 5, output_tokens_details: { reasoning_tokens: 2 } },
+        },
+      },
+    )}`,
+    usage: { ...NOTHING, inputTokens: 9, outputTokens: 5, reasoningTokens: 2 },
+    model: "gpt-y",
+  },
+  gemini: {
+    text: sse(
+      {
+        candidates: [{ content: { parts: [{ text: "Grüße" }] } }],
+        usageMetadata: { promptTokenCount: 8 },
+        modelVersion: "gemini-x",
+      },
+      {
+        candidates: [{ finishReason: "STOP" }],
+        usageMetadata: { promptTokenCount: 8, candidatesTokenCount: 6, totalTokenCount: 14 },
+        modelVersion: "gemini-x",
+      },
+    ),
+    usage: { ...NOTHING, inputTokens: 8, outputTokens: 6 },
+    model: "gemini-x",
+  },
+};
+
+function tap(dialect: WireDialect, bytes: Buffer, cuts: readonly number[], eventStream = true): TapReading {
+  const watching = createUsageTap(dialect, { eventStream });
+  const at = [0, ...[...cuts].sort((a, b) => a - b), bytes.length];
+  for (let index = 1; index < at.length; index += 1) watching.push(bytes.subarray(at[index - 1], at[index]));
+  return watching.read();
+}
+
+describe.each(Object.entries(STREAMS) as [WireDialect, (typeof STREAMS)["chat"]][])(
+  "the tap on a stream of %s",
+  (dialect, stream) => {
+    const bytes = Buffer.from(stream.text);
+
+    test("reads the counts, wherever the bytes are cut", () => {
+      fc.assert(
+        fc.property(fc.array(fc.nat(bytes.length), { maxLength: 8 }), (cuts) => {
+          expect(tap(dialect, bytes, cuts)).toMatchObject({
+            usage: stream.usage,
+            model: stream.model,
+            counted: true,
+            complete: true,
+            failed: false,
+          });
+        }),
+      );
+    });
+
+    test("knows that it was cut off, and saw some text", () => {
+      const cut = bytes.subarray(
+        0,
+        bytes.indexOf("\n\n", bytes.indexOf(dialect === "anthropic" ? "_delta" : "Gr")) + 2,
+      );
+      const reading = tap(dialect, cut, []);
+      expect(reading.complete).toBe(false);
+      expect(reading.textBytes).toBeGreaterThan(0);
+    });
+
+    test("takes CRLF for a line end", () => {
+      expect(tap(dialect, Buffer.from(stream.text.replaceAll("\n", "\r\n")), [])).toMatchObject({
+        usage: stream.usage,
+        complete: true,
+      });
+    });
+  },
+);
+
+describe("the tap on an answer in one piece", () => {
+  test.each([
+    ["anthropic", { model: "m", usage: { input_tokens: 3, output_tokens: 4 } }],
+    ["chat", { model: "m", choices: [], usage: { prompt_tokens: 3, completion_tokens: 4 } }],
+    ["responses", { model: "m", output: [], usage: { input_tokens: 3, output_tokens: 4 } }],
+    ["gemini", { modelVersion: "m", candidates: [], usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 4 } }],
+  ] as const)("of %s reads the counts", (dialect, body) => {
+    const reading = tap(dialect, Buffer.from(JSON.stringify(body)), [5, 20], false);
+    expect(reading).toMatchObject({
+      usage: { ...NOTHING, inputTokens: 3, outputTokens: 4 },
+      model: "m",
+      counted: true,
+      complete: true,
+    });
+  });
+
+  test("of Gemini reads the array that it streams to those who ask for no events", () => {
+    const body = [
+      { usageMetadata: { promptTokenCount: 3 } },
+      { usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 4 } },
+    ];
+    expect(tap("gemini", Buffer.from(JSON.stringify(body)), [], false).usage).toEqual({
+      ...NOTHING,
+      inputTokens: 3,
+      outputTokens: 4,
+    });
+  });
+
+  test.each(["<html>", "", "{", "null", '{"usage":7}'])("finds nothing in %j", (body) => {
+    expect(tap("chat", Buffer.from(body), [], false)).toMatchObject({ usage: NOTHING, counted: false });
+  });
+});
+
+test("a line of ten megabytes without an end is let go", () => {
+  const watching = createUsageTap("anthropic", { eventStream: true });
+  const piece = Buffer.alloc(64 * 1024, "x");
+  for (let index = 0; index < 160; index += 1) watching.push(piece);
+  expect(watching.read()).toMatchObject({ counted: false, complete: false });
+});
