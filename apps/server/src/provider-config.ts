@@ -132,8 +132,9 @@ function readCompatible(env: NodeJS.ProcessEnv, options: Options): ProviderConfi
     .sort()
     .flatMap((variable) => {
       const upper = COMPATIBLE.exec(variable)?.[1];
+      if (upper === undefined) return [];
       const baseUrl = readBaseUrl(env, [variable]);
-      if (upper === undefined || baseUrl === undefined) return [];
+      if (baseUrl === undefined) return [];
       const name = upper.toLowerCase().replaceAll("_", "-");
       if (isBuiltIn(name) || RESERVED.has(name)) {
         throw new ConfigError(

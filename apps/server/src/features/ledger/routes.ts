@@ -22,7 +22,7 @@ export function ledgerRoutes({ ledger, prices, database, now }: LedgerRoutesOpti
       const question = questionOf(query, now());
       // Where the rows cannot be stored just now, what is stored is told.
       await ledger.settle().catch(() => undefined);
-      const report = await reportUsage(await database(), question);
+      const report = await reportUsage(await database().catch(unavailable), question);
       if (query.format !== "csv") {
         return new Reply(JSON.stringify(report), { headers: { "content-type": "application/json" } });
       }
@@ -43,4 +43,12 @@ export function ledgerRoutes({ ledger, prices, database, now }: LedgerRoutesOpti
       return retired;
     }),
   ];
+}
+
+function unavailable(cause: unknown): never {
+  const problem = new ProblemError(
+    "unavailable",
+    "The server cannot read its ledger: look into its log, or give it a data directory.",
+  );
+  throw Object.assign(problem, { cause });
 }
