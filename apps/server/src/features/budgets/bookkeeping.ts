@@ -2,14 +2,13 @@ import type { Log } from "../../kit/log.ts";
 import type { Clock } from "./clock.ts";
 import type { BudgetEngine } from "./engine.ts";
 import type { MoneyCounter } from "./money-counter.ts";
-import { moneyLimit } from "./periods.ts";
-import type { BudgetStore, CounterBalance, HoldLease } from "./store.ts";
+import type { RuleBook } from "./rule-book.ts";
+import type { BudgetStore, CounterAmount, HoldLease } from "./store.ts";
 
 /** Counters in one exchange with the store: a long one would hold up the other features. */
 const BATCH = 200;
-/** Other servers may spend from the budget of a node that was used this recently. */
-const ACTIVE_MS = 60_000;
-const MAX_ACTIVE = 500;
+/** Counters that are read at the start; those used longer ago are known after their first exchange. */
+const MAX_LEARNED = 20_000;
 
 export type BookkeepingOptions = {
   readonly engine: BudgetEngine;
@@ -27,6 +26,9 @@ export type BookkeepingOptions = {
  */
 export class Bookkeeping {
   readonly #options: BookkeepingOptions;
+  readonly #heldElsewhere = new Set<MoneyCounter>();
+  /** The last exchange of any server that this one knows of. */
+  #revision = 0;
   #failing = false;
 
   constructor(options: BookkeepingOptions) {
@@ -50,25 +52,42 @@ export class Bookkeeping {
     }
   }
 
+  /** Follows these rules, with what the store says was spent in the present periods. */
+  async follow(book: RuleBook): Promise<void> {
+    const { engine, store } = this.#options;
+    const { spent, revision } = await store.spentIn(Object.values(engine.periods()), MAX_LEARNED);
+    // In one step: nobody is let through by a rule whose money is not known yet.
+    engine.follow(book);
+    this.#takeSpent(spent);
+    this.#revision = revision;
+  }
+
   /** Asks the store what other servers have spent and hold, and renews what this one holds. */
   async refresh(): Promise<void> {
     const { engine, store, process } = this.#options;
-    const periods = engine.periods();
-    const counters: MoneyCounter[] = [];
-    for (const node of engine.nodes.usedWithin(ACTIVE_MS)) {
-      const { limits } = node.rule;
-      const own = node.counters(periods);
-      own.forEach((counter, index) => {
-        const span = node.spans[index];
-        if (span !== undefined && moneyLimit(limits, span) !== undefined) counters.push(counter);
-      });
+    const { revision, spent, held } = await store.news(process, this.#revision, this.#lease());
+    this.#revision = revision;
+    this.#takeSpent(spent);
+    for (const counter of this.#heldElsewhere) counter.heldElsewhere = 0;
+    this.#heldElsewhere.clear();
+    for (const amount of held) {
+      const counter = this.#counterOf(amount);
+      if (counter === undefined) continue;
+      counter.heldElsewhere = amount.microUsd;
+      this.#heldElsewhere.add(counter);
     }
-    const asked = counters.slice(0, MAX_ACTIVE);
-    const balances = await store.balances(process, asked, this.#lease());
-    asked.forEach((counter, index) => {
-      take(counter, balances[index]);
-    });
     engine.putBack(engine.heldCounters().filter((counter) => this.#hasNews(counter)));
+  }
+
+  #takeSpent(amounts: readonly CounterAmount[]): void {
+    for (const amount of amounts) {
+      const counter = this.#counterOf(amount);
+      if (counter !== undefined) counter.spent = amount.microUsd;
+    }
+  }
+
+  #counterOf({ kind, id, period }: CounterAmount): MoneyCounter | undefined {
+    return this.#options.engine.nodes.get(kind, id, this.#options.clock.monotonic())?.counter(period);
   }
 
   async #exchange(counters: readonly MoneyCounter[]): Promise<void> {
@@ -85,7 +104,11 @@ export class Bookkeeping {
         counter.saving = 0;
         counter.savedHold = changes[index]?.hold ?? 0;
         counter.savedAt = clock.monotonic();
-        take(counter, balances[index]);
+        const balance = balances[index];
+        if (balance === undefined) return;
+        counter.spent = balance.spent;
+        counter.heldElsewhere = balance.heldElsewhere;
+        if (balance.heldElsewhere > 0) this.#heldElsewhere.add(counter);
       });
     } catch (error) {
       for (const counter of counters) {
@@ -107,10 +130,4 @@ export class Bookkeeping {
     const now = this.#options.clock.wall();
     return { now, until: now + this.#options.leaseMs };
   }
-}
-
-function take(counter: MoneyCounter, balance: CounterBalance | undefined): void {
-  if (balance === undefined) return;
-  counter.spent = balance.spent;
-  counter.heldElsewhere = balance.heldElsewhere;
 }

@@ -63,10 +63,6 @@ export class BudgetedNode {
     return made;
   }
 
-  allCounters(): Iterable<MoneyCounter> {
-    return this.#counters.values();
-  }
-
   get isIdle(): boolean {
     if (this.running > 0) return false;
     for (const counter of this.#counters.values()) {

@@ -30,7 +30,7 @@ export class BudgetEngine implements Budgets {
   readonly #calendar = createCalendar();
   readonly #open = new Set<HeldRequest>();
   readonly #keeper: Keeper;
-  #dirty = new Set<MoneyCounter>();
+  #dirty: MoneyCounter[] = [];
   #ready = false;
   readonly nodes: NodeTable;
 
@@ -41,8 +41,9 @@ export class BudgetEngine implements Budgets {
       now: options.clock.monotonic,
       closed: (request) => void this.#open.delete(request),
       changed: (counter) => {
-        if (this.#dirty.size === 0) options.onDirty();
-        this.#dirty.add(counter);
+        if (counter.isDirty) return;
+        counter.isDirty = true;
+        if (this.#dirty.push(counter) === 1) options.onDirty();
       },
     };
   }
@@ -101,8 +102,9 @@ export class BudgetEngine implements Budgets {
 
   /** The counters that have changed since the last call. */
   takeDirty(): readonly MoneyCounter[] {
-    const dirty = [...this.#dirty];
-    this.#dirty = new Set();
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const counter of dirty) counter.isDirty = false;
     return dirty;
   }
 

@@ -96,10 +96,10 @@ export class HeldRequest implements Reservation {
   }
 
   #correctTokens(actual: number): void {
-    for (const [index, node] of this.#nodes.entries()) {
+    for (let index = 0; index < this.#nodes.length; index += 1) {
       const taken = this.#tokens[index] ?? 0;
       // A limit that came while the request ran does not count it.
-      if (taken > 0) node.tokens?.correct(taken, actual);
+      if (taken > 0) this.#nodes[index]?.tokens?.correct(taken, actual);
     }
   }
 }

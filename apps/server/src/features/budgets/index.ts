@@ -18,7 +18,7 @@ export const budgets = defineFeature<BudgetService, BudgetNeeds>({
     createBudgetService({ store: createBudgetStore(database), log, allowUnpriced }),
   routes: budgetRoutes,
   jobs: (service) => [
-    every("2 s", "refresh_budgets", () => service.refresh()),
+    every("1 s", "refresh_budgets", () => service.refresh()),
     every("1 h", "purge_budgets", () => service.purge()),
   ],
   health: (service) => [{ name: "budgets", run: () => service.save() }],

@@ -4,8 +4,8 @@ import type { Migration } from "../../kit/migrations.ts";
 export type BudgetTables = {
   /** `limits` is JSON, `null` for a rule that was lifted; `revision` grows with every change of any rule. */
   budget_rule: { kind: string; id: string; label: string | null; limits: string | null; revision: number };
-  /** Settled costs of all processes. */
-  budget_spent: { kind: string; id: string; period: string; micro_usd: number; updated_at: number };
+  /** Settled costs of all processes; `revision` grows with every exchange. */
+  budget_spent: { kind: string; id: string; period: string; micro_usd: number; updated_at: number; revision: number };
   /** What a process holds for the requests that it runs, until `expires_at` (Unix milliseconds). */
   budget_hold: {
     process: string;
@@ -38,8 +38,10 @@ export const migrations: readonly Migration[] = [
         .addColumn("period", "text", (column) => column.notNull())
         .addColumn("micro_usd", "bigint", (column) => column.notNull().check(sql`micro_usd >= 0`))
         .addColumn("updated_at", "bigint", (column) => column.notNull())
+        .addColumn("revision", "bigint", (column) => column.notNull())
         .addPrimaryKeyConstraint("budget_spent_key", ["kind", "id", "period"])
         .execute();
+      await db.schema.createIndex("budget_spent_revision").on("budget_spent").column("revision").execute();
       await db.schema
         .createTable("budget_hold")
         .addColumn("process", "text", (column) => column.notNull())

@@ -16,6 +16,8 @@ export class MoneyCounter {
   unsaved = 0;
   /** On its way to the store. */
   saving = 0;
+  /** Whether it waits to be told to the store. */
+  isDirty = false;
   /** What the store believes is reserved here, and when that was said (monotonic milliseconds). */
   savedHold = 0;
   savedAt = 0;

@@ -49,14 +49,6 @@ export class NodeTable {
     return this.#add(new BudgetedNode(kind, id, rule, now));
   }
 
-  /** Used within the last `ms`. */
-  *usedWithin(ms: number): Iterable<BudgetedNode> {
-    const since = this.#now() - ms;
-    for (const nodes of this.#kinds.values()) {
-      for (const node of nodes.values()) if (node.usedAt >= since) yield node;
-    }
-  }
-
   #add(node: BudgetedNode): BudgetedNode {
     if (this.#size >= MAX_NODES) this.#dropOldest();
     const nodes = this.#kinds.get(node.kind) ?? new Map<string, BudgetedNode>();

@@ -40,10 +40,11 @@ function refusedMoney(
   // What costs nothing passes, also when everything has been spent.
   if (cost === 0) return undefined;
   const counters = node.counters(periods);
-  for (const [index, span] of node.spans.entries()) {
-    const limit = moneyLimit(limits, span);
+  for (let index = 0; index < counters.length; index += 1) {
+    const span = node.spans[index];
     const counter = counters[index];
-    if (limit === undefined || counter === undefined) continue;
+    const limit = span && moneyLimit(limits, span);
+    if (limit === undefined || span === undefined || counter === undefined) continue;
     if (cost === undefined && !allowUnpriced) {
       const message = `The price of the model ${quoted(model)} is not known, so the budget of ${inside(node)} could not be kept: choose another model, or set LOOM_SERVER_UNPRICED_MODELS=allow on the Loom server.`;
       return { reason: "money", message };

@@ -43,7 +43,6 @@ export type BudgetServiceOptions = {
 const LEASE_MS = 900_000;
 /** Other servers learn of a request this late; until then they may let through as much as is left by what they know. */
 const SAVE_AFTER_MS = 200;
-const MAX_LEARNED = 20_000;
 /** Months are asked about for longer than days, but rarely after this. */
 const KEEP_MS = 400 * 86_400_000;
 
@@ -71,14 +70,8 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
   const followRules = async (): Promise<void> => {
     const changed = await store.rules(revision);
     if (changed === undefined) return;
+    await books.follow(new RuleBook(changed.rules));
     revision = changed.revision;
-    engine.follow(new RuleBook(changed.rules));
-    const periods = engine.periods();
-    const now = clock.monotonic();
-    for (const { kind, id, period, spent } of await store.spentIn(Object.values(periods), MAX_LEARNED)) {
-      const counter = engine.nodes.get(kind, id, now)?.counter(period);
-      if (counter !== undefined) counter.spent = spent;
-    }
   };
 
   const budgetOf = ({ kind, id, label, limits }: BudgetRule): Budget => {

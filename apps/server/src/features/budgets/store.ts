@@ -21,6 +21,14 @@ export type CounterBalance = CounterKey & {
   readonly heldElsewhere: number;
 };
 
+export type CounterAmount = CounterKey & { readonly microUsd: number };
+
+export type BudgetNews = {
+  readonly revision: number;
+  readonly spent: readonly CounterAmount[];
+  readonly held: readonly CounterAmount[];
+};
+
 /** How long a hold counts if its process says nothing more, in Unix milliseconds. */
 export type HoldLease = { readonly now: number; readonly until: number };
 
@@ -35,13 +43,15 @@ export type BudgetStore = {
   removeRule(kind: string, id: string): Promise<void>;
   /** All changes or none; the balances are those after all of them, in the same order. At most 500. */
   exchange(process: string, changes: readonly CounterChange[], lease: HoldLease): Promise<readonly CounterBalance[]>;
-  /** In the same order. At most 500. */
-  balances(process: string, keys: readonly CounterKey[], lease: HoldLease): Promise<readonly CounterBalance[]>;
-  /** Of these periods, the latest `limit`. */
-  spentIn(periods: readonly string[], limit: number): Promise<readonly (CounterKey & { readonly spent: number })[]>;
+  /** What has changed since the exchange `revision`, and what other processes hold now. */
+  news(process: string, revision: number, lease: HoldLease): Promise<BudgetNews>;
+  /** Of these periods, the latest `limit`; and the last exchange that they know of. */
+  spentIn(periods: readonly string[], limit: number): Promise<Omit<BudgetNews, "held">>;
   /** Forgets what ended before `before`, and holds whose lease is over. */
   purge(options: { readonly before: number; readonly lease: HoldLease }): Promise<void>;
 };
+
+const MAX_NEWS = 5_000;
 
 type Tables = Kysely<BudgetTables>;
 
@@ -51,7 +61,7 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
     const { kind, id, label = null } = rule;
     const limits = rule.limits === undefined ? null : JSON.stringify(rule.limits);
     await (await database()).write<BudgetTables, void>(async (transaction) => {
-      const revision = (await latestRevision(transaction)) + 1;
+      const revision = (await latest(transaction, "budget_rule")) + 1;
       await transaction
         .insertInto("budget_rule")
         .values({ kind, id, label, limits, revision })
@@ -62,11 +72,11 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
   return {
     async rules(revision) {
       const db = await tables();
-      const latest = await latestRevision(db);
-      if (latest === revision) return undefined;
+      const newest = await latest(db, "budget_rule");
+      if (newest === revision) return undefined;
       const rows = await db.selectFrom("budget_rule").selectAll().where("limits", "is not", null).execute();
       return {
-        revision: latest,
+        revision: newest,
         rules: rows.map(({ kind, id, label, limits }) => {
           return { kind, id, label: label ?? undefined, limits: JSON.parse(limits ?? "{}") as BudgetLimits };
         }),
@@ -76,23 +86,43 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
     removeRule: (kind, id) => writeRule({ kind, id, label: undefined, limits: undefined }),
     async exchange(process, changes, lease) {
       return (await database()).write<BudgetTables, CounterBalance[]>(async (transaction) => {
+        const revision = (await latest(transaction, "budget_spent")) + 1;
         for (const change of changes) {
-          await addSpent(transaction, change, lease.now);
+          await addSpent(transaction, change, { now: lease.now, revision });
           await hold(transaction, process, change, lease.until);
         }
         return balancesOf(transaction, process, changes, lease);
       });
     },
-    balances: async (process, keys, lease) => balancesOf(await tables(), process, keys, lease),
-    async spentIn(periods, limit) {
-      const rows = await (await tables())
+    async news(process, revision, lease) {
+      const db = await tables();
+      const rows = await db
         .selectFrom("budget_spent")
-        .select(["kind", "id", "period", "micro_usd"])
+        .selectAll()
+        .where("revision", ">", revision)
+        .orderBy("revision")
+        .limit(MAX_NEWS)
+        .execute();
+      const held = await heldElsewhere(db, process, lease).execute();
+      const last = Number(rows.at(-1)?.revision ?? revision);
+      // An exchange may have been cut in two: its other half comes with the next news.
+      return {
+        revision: rows.length < MAX_NEWS ? last : last - 1,
+        spent: rows.map(amountOf),
+        held: held.map(amountOf),
+      };
+    },
+    async spentIn(periods, limit) {
+      const db = await tables();
+      const revision = await latest(db, "budget_spent");
+      const rows = await db
+        .selectFrom("budget_spent")
+        .selectAll()
         .where("period", "in", [...periods])
-        .orderBy("updated_at", "desc")
+        .orderBy("revision", "desc")
         .limit(limit)
         .execute();
-      return rows.map(({ micro_usd, ...key }) => ({ ...key, spent: Number(micro_usd) }));
+      return { revision, spent: rows.map(amountOf) };
     },
     async purge({ before, lease }) {
       const db = await tables();
@@ -105,23 +135,29 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
   };
 }
 
-async function latestRevision(db: Tables): Promise<number> {
+/** Revisions have to become visible in their order: whoever writes one holds the write lock. */
+async function latest(db: Tables, table: "budget_rule" | "budget_spent"): Promise<number> {
   const row = await db
-    .selectFrom("budget_rule")
+    .selectFrom(table)
     .select((select) => select.fn.max("revision").as("latest"))
-    .execute();
-  return Number(row[0]?.latest ?? 0);
+    .executeTakeFirst();
+  return Number(row?.latest ?? 0);
 }
 
-async function addSpent(db: Tables, { kind, id, period, addSpent: amount }: CounterChange, now: number): Promise<void> {
+async function addSpent(
+  db: Tables,
+  { kind, id, period, addSpent: amount }: CounterChange,
+  { now, revision }: { readonly now: number; readonly revision: number },
+): Promise<void> {
   if (amount === 0) return;
   await db
     .insertInto("budget_spent")
-    .values({ kind, id, period, micro_usd: amount, updated_at: now })
+    .values({ kind, id, period, micro_usd: amount, updated_at: now, revision })
     .onConflict((conflict) =>
       conflict.columns(["kind", "id", "period"]).doUpdateSet({
         micro_usd: sql<number>`budget_spent.micro_usd + ${amount}`,
         updated_at: now,
+        revision,
       }),
     )
     .execute();
@@ -164,22 +200,27 @@ async function balancesOf(
     .where("id", "in", ids)
     .where("period", "in", periods)
     .execute();
-  const held = await db
-    .selectFrom("budget_hold")
-    .select((select) => ["kind", "id", "period", select.fn.sum<number>("micro_usd").as("micro_usd")])
-    .where("id", "in", ids)
-    .where("period", "in", periods)
-    .where("process", "!=", process)
-    .where("expires_at", ">", lease.now)
-    .where("expires_at", "<=", horizon(lease))
-    .groupBy(["kind", "id", "period"])
-    .execute();
+  const held = await heldElsewhere(db, process, lease).where("id", "in", ids).where("period", "in", periods).execute();
   const spentBy = new Map(spent.map((row) => [nameOf(row), Number(row.micro_usd)]));
   const heldBy = new Map(held.map((row) => [nameOf(row), Number(row.micro_usd)]));
   return keys.map(({ kind, id, period }) => {
     const name = nameOf({ kind, id, period });
     return { kind, id, period, spent: spentBy.get(name) ?? 0, heldElsewhere: heldBy.get(name) ?? 0 };
   });
+}
+
+function heldElsewhere(db: Tables, process: string, lease: HoldLease) {
+  return db
+    .selectFrom("budget_hold")
+    .select((select) => ["kind", "id", "period", select.fn.sum<number>("micro_usd").as("micro_usd")])
+    .where("process", "!=", process)
+    .where("expires_at", ">", lease.now)
+    .where("expires_at", "<=", horizon(lease))
+    .groupBy(["kind", "id", "period"]);
+}
+
+function amountOf({ kind, id, period, micro_usd }: CounterKey & { readonly micro_usd: number }): CounterAmount {
+  return { kind, id, period, microUsd: Number(micro_usd) };
 }
 
 function nameOf({ kind, id, period }: CounterKey): string {

@@ -1,0 +1,118 @@
+// What the tests of budgets share: a real database in a temporary directory, and clocks that go when they are told to.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Admission, BudgetNode } from "../../gateway-types.ts";
+import { type Database, openDatabase } from "../../kit/database.ts";
+import { SILENT_LOG } from "../../kit/log.ts";
+import type { Clock } from "./clock.ts";
+import { migrations } from "./migrations.ts";
+import { type BudgetService, createBudgetService } from "./service.ts";
+import { createBudgetStore } from "./store.ts";
+
+export const OWNER_NODES: readonly BudgetNode[] = [{ kind: "token", id: "owner" }];
+export const NO_TOKENS = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+  cacheWriteLongTokens: 0,
+  reasoningTokens: 0,
+};
+export const USD = 1_000_000;
+/** A timer that never comes: tests save when they say so. */
+const NEVER_MS = 2_147_483_647;
+
+export type TestClock = Clock & { wallMs: number; monotonicMs: number; pass(ms: number): void };
+
+export function testClock(start = Date.UTC(2026, 10, 20, 12)): TestClock {
+  return {
+    wallMs: start,
+    monotonicMs: 1_000,
+    wall() {
+      return this.wallMs;
+    },
+    monotonic() {
+      return this.monotonicMs;
+    },
+    pass(ms) {
+      this.wallMs += ms;
+      this.monotonicMs += ms;
+    },
+  };
+}
+
+/** `wall` and `monotonic` are called without their object. */
+export function boundClock(clock: TestClock): Clock {
+  return { wall: () => clock.wallMs, monotonic: () => clock.monotonicMs };
+}
+
+export type TestBudgets = {
+  readonly clock: TestClock;
+  readonly database: Database;
+  /** One more server on the same database; it has read its limits. */
+  server(options?: { readonly allowUnpriced?: boolean; readonly leaseMs?: number }): Promise<BudgetService>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+export async function testBudgets(): Promise<TestBudgets> {
+  const directory = await mkdtemp(join(tmpdir(), "loom-"));
+  const database = await openDatabase({
+    file: join(directory, "budgets.sqlite"),
+    migrations: [{ feature: "budgets", migrations }],
+  });
+  const clock = testClock();
+  return {
+    clock,
+    database,
+    async server({ allowUnpriced = false, leaseMs } = {}) {
+      const service = createBudgetService({
+        store: createBudgetStore(async () => database),
+        log: SILENT_LOG,
+        allowUnpriced,
+        clock: boundClock(clock),
+        saveAfterMs: NEVER_MS,
+        ...(leaseMs === undefined ? {} : { leaseMs }),
+      });
+      await service.load();
+      return service;
+    },
+    async [Symbol.asyncDispose]() {
+      await database.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+export type Wish = {
+  readonly nodes?: readonly BudgetNode[];
+  readonly model?: string;
+  readonly session?: string;
+  readonly tokens?: number;
+  /** Micro-dollars; `null`: nobody knows. */
+  readonly cost?: number | null;
+};
+
+export function ask(budgets: Pick<BudgetService, "reserve">, wish: Wish = {}): Admission {
+  const { nodes = OWNER_NODES, model = "claude-opus-5", session, tokens = 0, cost = 0 } = wish;
+  return budgets.reserve({
+    nodes,
+    model,
+    ...(session === undefined ? {} : { session }),
+    worst: { inputTokens: tokens, outputTokens: 0, ...(cost === null ? {} : { costMicroUsd: cost }) },
+  });
+}
+
+export function admitted(admission: Admission): Extract<Admission, { ok: true }> {
+  if (!admission.ok) throw new Error(`Refused: ${admission.message}`);
+  return admission;
+}
+
+export function refused(admission: Admission): Extract<Admission, { ok: false }> {
+  if (admission.ok) throw new Error("Was let through.");
+  return admission;
+}
+
+export function costing(costMicroUsd: number, tokens = 0) {
+  return { usage: { ...NO_TOKENS, inputTokens: tokens }, costMicroUsd };
+}
