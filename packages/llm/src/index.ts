@@ -16,9 +16,13 @@ export type {
 } from "./codec.ts";
 export { FOREIGN_SEAL } from "./foreign-seal.ts";
 export { gemini } from "./gemini/codec.ts";
+export { geminiTokenCount } from "./gemini/count-tokens.ts";
 export { loomEvents } from "./loom-events.ts";
 export { openAiChat, openAiChatCodec } from "./openai-chat/codec.ts";
 export { openAiResponses } from "./openai-responses/codec.ts";
+export { responsesTokenCount } from "./openai-responses/count-tokens.ts";
 export { SealMemory } from "./seal-memory.ts";
 export type { UsageReader } from "./usage-reader.ts";
 export { usageReader } from "./usage-reader.ts";
+export type { VertexMethod, VertexModel } from "./vertex.ts";
+export { vertexClaudeBody, vertexOrigin, vertexPath } from "./vertex.ts";

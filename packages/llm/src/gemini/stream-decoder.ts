@@ -12,6 +12,7 @@ import { JsonArraySplitter } from "./json-array.ts";
 const MAX_BODY_SIZE = 16 * 1024 * 1024;
 /** As much of the end as an error that is no event may take. */
 const TAIL_SIZE = 16 * 1024;
+const MAX_STRAY_TRIES = 16;
 const OPENING_BRACE = 0x7b;
 const OPENING_BRACKET = 0x5b;
 /** White space, and the bytes of a byte order mark. */
@@ -104,10 +105,13 @@ export class GeminiStreamDecoder implements LlmStreamDecoder {
 
   /** An error that was put behind the events as it is, by what stands before the model. */
   #strayError(): LlmFailure | undefined {
-    const tail = this.#tail.trimEnd();
-    for (let at = tail.lastIndexOf("{"); at >= 0; at = at === 0 ? -1 : tail.lastIndexOf("{", at - 1)) {
-      const startsLine = at === 0 || tail[at - 1] === "\n";
-      const error = startsLine ? errorIn(tail.slice(at)) : undefined;
+    const text = this.#tail;
+    for (let start = text.length, tries = 0; start > 0 && tries < MAX_STRAY_TRIES; ) {
+      start = text.lastIndexOf("\n", start - 1);
+      const first = text[start + 1];
+      if (first !== "{" && first !== "[") continue;
+      tries += 1;
+      const error = errorIn(text.slice(start + 1));
       if (error !== undefined) return failureFromError(error);
     }
     return undefined;

@@ -1,16 +1,11 @@
-import type { AssistantContent, JsonObject, LlmEvent, LlmRequest, Message, UserContent } from "@loom/core";
+import type { AssistantContent, JsonObject, LlmEvent } from "@loom/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { bodyOf, bytesOf, splits } from "../wire.testing.ts";
+import { bytesOf, splits } from "../wire.testing.ts";
+import { answer, name, object, words } from "./arbitrary.testing.ts";
 import { openAiResponses } from "./codec.ts";
 import { added, CREATED, call, decode, decodeAll, done, end, message, part, wire } from "./responses.testing.ts";
 
-const words = fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 });
-const object = fc
-  .dictionary(fc.string({ maxLength: 6 }), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4, noNullPrototype: true })
-  .map((value): JsonObject => JSON.parse(JSON.stringify(value)));
-const name = fc.stringMatching(/^[a-z0-9-]{1,20}$/);
-const id = fc.stringMatching(/^[a-zA-Z0-9_-]{1,64}$/);
 const tokens = fc.nat(1_000_000);
 
 const usage = fc
@@ -26,43 +21,6 @@ const usage = fc
     cacheWriteLongTokens: 0,
     reasoningTokens: Math.min(counts.reasoningTokens, counts.outputTokens),
   }));
-
-const thought: fc.Arbitrary<AssistantContent> = fc.oneof(
-  fc.record({
-    type: fc.constant("thinking" as const),
-    text: words,
-    signature: words,
-    dialect: fc.constant("responses"),
-  }),
-  fc.record({
-    type: fc.constant("thinking" as const),
-    text: words,
-    signature: words,
-    dialect: fc.constant("anthropic"),
-  }),
-  fc.record({ type: fc.constant("thinking" as const), text: fc.constant(""), redactedData: words }),
-);
-
-/** One answer, or what stands between two tool results: thoughts, texts and calls that alternate, in any order. */
-const answer: fc.Arbitrary<AssistantContent[]> = fc
-  .tuple(
-    fc.array(fc.tuple(fc.option(thought), fc.option(words)), { maxLength: 2 }),
-    fc.uniqueArray(fc.record({ id, name, input: object }), { maxLength: 3, selector: (each) => each.id }),
-  )
-  .map(([said, calls]) => [
-    ...said.flatMap(([thinking, text], index): AssistantContent[] => [
-      ...(thinking === null ? [] : [thinking]),
-      ...(text === null && index === 0 ? [{ type: "text" as const, text: "…" }] : []),
-      ...(text === null ? [] : [{ type: "text" as const, text }]),
-    ]),
-    ...calls.map((each) => ({ type: "tool_use" as const, ...each })),
-  ])
-  .map(withoutNeighbours);
-
-/** Two texts in a row are one item for a stream, which says nothing of where a block ends. */
-function withoutNeighbours(content: readonly AssistantContent[]): AssistantContent[] {
-  return content.filter((block, index) => block.type !== "text" || content[index - 1]?.type !== "text");
-}
 
 const completed = fc.record({ content: answer, usage, cut: fc.boolean(), model: name }).map(
   ({ content, usage, cut, model }) =>
@@ -191,98 +149,6 @@ describe("a stream that is written and read again", () => {
   });
 });
 
-describe("a request that is written and read again", () => {
-  const text = words.map((text) => ({ type: "text" as const, text }));
-  const data = fc.base64String({ minLength: 4 });
-  const media = fc.oneof(
-    data.map((bytes): UserContent => ({ type: "image", mediaType: "image/png", data: bytes })),
-    id.map((fileId): UserContent => ({ type: "remote_image", source: { type: "file", fileId } })),
-    name.map((host): UserContent => ({ type: "remote_image", source: { type: "url", url: `https://${host}.test/` } })),
-    data.map(
-      (bytes): UserContent => ({
-        type: "document",
-        source: { type: "base64", mediaType: "application/pdf", data: bytes },
-        title: "a.pdf",
-      }),
-    ),
-    name.map((host): UserContent => ({ type: "document", source: { type: "url", url: `https://${host}.test/a` } })),
-  );
-  const said = fc.tuple(text, fc.option(media)).map(([first, second]) => [first, ...(second === null ? [] : [second])]);
-  const output = fc.oneof(
-    text.map((block) => [block]),
-    fc
-      .tuple(text, data)
-      .map(([block, bytes]) => [block, { type: "image" as const, mediaType: "image/png", data: bytes }]),
-  );
-
-  /** Only the dialect's own thoughts go to its provider, and none without something after it. */
-  const own = answer.map((content) => {
-    const kept = content.filter((block) => block.type !== "thinking" || block.dialect === "responses");
-    return kept.slice(0, kept.findLastIndex(({ type }) => type !== "thinking") + 1);
-  });
-
-  /** A conversation as core keeps it: every call answered, in order, before anything else is said. */
-  const conversation = fc.tuple(said, fc.array(fc.tuple(own, said, output), { maxLength: 4 })).map(([first, turns]) => {
-    const messages: Message[] = [{ role: "user", content: first }];
-    for (const [content, next, result] of turns) {
-      if (content.length === 0) continue;
-      const results = content.flatMap((block) =>
-        block.type === "tool_use"
-          ? [{ type: "tool_result" as const, toolCallId: block.id, content: result, isError: false }]
-          : [],
-      );
-      messages.push({ role: "assistant", content }, { role: "user", content: [...results, ...next] });
-    }
-    return messages;
-  });
-
-  const tool = fc
-    .record({ name, description: words, inputSchema: object, strict: fc.boolean() })
-    .map(({ strict, ...rest }) => (strict ? { ...rest, strict } : rest));
-
-  const request: fc.Arbitrary<LlmRequest> = fc.record(
-    {
-      model: name.map((text) => `loom-${text}`),
-      system: fc.oneof(fc.constant(""), words),
-      messages: conversation,
-      tools: fc.array(tool, { maxLength: 3 }),
-      maxTokens: fc.integer({ min: 16, max: 1_000_000 }),
-      temperature: fc.integer({ min: 0, max: 20 }).map((tenths) => tenths / 10),
-      topP: fc.integer({ min: 0, max: 10 }).map((tenths) => tenths / 10),
-      toolChoice: fc.oneof(
-        fc.record({ type: fc.constantFrom("auto", "none", "required") }),
-        fc.record({ type: fc.constant("tool" as const), name }),
-      ),
-      parallelToolCalls: fc.boolean(),
-      providerTools: fc.constant([{ dialect: "responses", definition: { type: "web_search" } }]),
-      thinking: fc.oneof(
-        fc.constant({ type: "off" as const }),
-        fc.record({
-          type: fc.constant("on" as const),
-          effort: fc.constantFrom("minimal", "low", "medium", "high", "xhigh"),
-        }),
-        fc.constant({ type: "on" as const, effort: "low" as const, visible: true }),
-      ),
-      output: fc.oneof(
-        fc.constant({ type: "json" as const }),
-        fc.record({ type: fc.constant("json_schema" as const), name, schema: object, strict: fc.boolean() }),
-      ),
-      userId: id,
-      cacheKey: id,
-    },
-    { requiredKeys: ["model", "system", "messages", "tools", "maxTokens"], noNullPrototype: true },
-  );
-
-  test("is the same", () => {
-    fc.assert(
-      fc.property(request, fc.boolean(), (sent, streaming) => {
-        const body = JSON.stringify(bodyOf(openAiResponses.encodeRequest(sent, { stream: streaming })));
-        expect(openAiResponses.decodeRequest(body)).toEqual({ ok: true, request: sent, stream: streaming });
-      }),
-    );
-  });
-});
-
 describe("whatever a server sends", () => {
   const index = fc.constantFrom(0, 0, 1, 2);
   const item = fc.constantFrom<JsonObject>(
@@ -385,49 +251,4 @@ describe("whatever a server sends", () => {
       { numRuns: 500 },
     );
   });
-});
-
-test("whatever a client sends is a request or a problem, and never an exception", () => {
-  const item = fc.record(
-    {
-      type: fc.oneof(
-        fc.constantFrom(
-          "message",
-          "reasoning",
-          "function_call",
-          "function_call_output",
-          "custom_tool_call",
-          "compaction",
-        ),
-        fc.jsonValue(),
-      ),
-      role: fc.oneof(fc.constantFrom("system", "developer", "user", "assistant"), fc.jsonValue()),
-      content: fc.oneof(words, fc.jsonValue(), fc.array(fc.record({ type: fc.constant("input_text"), text: words }))),
-      call_id: fc.jsonValue(),
-      name: words,
-      arguments: words,
-      output: fc.oneof(words, fc.jsonValue()),
-      summary: fc.jsonValue(),
-      encrypted_content: fc.jsonValue(),
-    },
-    { requiredKeys: [] },
-  );
-  const body = fc.record(
-    {
-      model: fc.oneof(name, fc.jsonValue()),
-      input: fc.oneof(fc.array(item), words),
-      tools: fc.jsonValue(),
-      tool_choice: fc.jsonValue(),
-      reasoning: fc.jsonValue(),
-      text: fc.jsonValue(),
-    },
-    { requiredKeys: [] },
-  );
-  fc.assert(
-    fc.property(body, (value) => {
-      const decoded = openAiResponses.decodeRequest(JSON.stringify(value));
-      if (!decoded.ok) expect(decoded.problem).toMatch(/\.$/);
-    }),
-    { numRuns: 500 },
-  );
 });
