@@ -25,9 +25,14 @@ const NO_MODEL =
  * Connects to the configured server, or starts one in this process on a free port of the loopback interface, with a
  * token that is made now and kept in memory only.
  * @param keys the environment with the providers' keys, for the embedded server.
+ * @param options.forModels false: the server will not be asked for a model, and may have none.
  * @throws CliError `no_model`, ConfigError, or what the embedded server cannot start for.
  */
-export async function connect(settings: Settings, keys: NodeJS.ProcessEnv): Promise<Connection> {
+export async function connect(
+  settings: Settings,
+  keys: NodeJS.ProcessEnv,
+  { forModels = true }: { readonly forModels?: boolean } = {},
+): Promise<Connection> {
   const { config, directories } = settings;
   const waits = waitsOf(config);
   const serverUrl = config.get("server.url");
@@ -40,7 +45,7 @@ export async function connect(settings: Settings, keys: NodeJS.ProcessEnv): Prom
   const { startServer, takeServerConfig } = await import("@loom/server");
   const notices: string[] = [];
   const serverConfig = takeServerConfig(keys, { warn: (sentence) => notices.push(sentence) });
-  requireProvider(config, serverConfig);
+  if (forModels) requireProvider(config, serverConfig);
   const token = new Secret(`lt_${randomBytes(32).toString("base64url")}`);
   const level = config.get("log.level");
   const file = config.get("log.file");

@@ -100,6 +100,24 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("../commands/server.ts"),
   },
   {
+    name: "usage",
+    summary: "Show what models were used and what that cost.",
+    details: [
+      "Without a server configured, that is what Loom itself has used on this machine. DIMENSIONS are, separated by commas:",
+      "model, requestedModel, upstream, subject, session, client, credential, route, dialect, outcome, hour, day, month and",
+      "node:KIND (a kind of what budgets hang on, e.g. node:token). Times are UTC.",
+    ],
+    arguments: [],
+    flags: [
+      { name: "--by", value: "DIMENSIONS", description: "Group by these; default: model." },
+      { name: "--since", value: "TIME", description: "From then on: 12h, 7d, 2w or a date; default: 30d." },
+      JSON_FLAG,
+      { name: "--csv", description: "Print CSV." },
+      ...COMMON_FLAGS,
+    ],
+    load: () => import("../commands/usage.ts"),
+  },
+  {
     name: "config show",
     summary: "Show every setting with its value and where the value came from.",
     arguments: [],

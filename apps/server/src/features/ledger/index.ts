@@ -33,7 +33,7 @@ export const ledger = defineFeature<LedgerRoutesOptions & { readonly prices: Pri
     prices: createPrices({
       store: createPriceStore(database, Date.now),
       log,
-      keepsNothing: dataDirectory === undefined || !ownPrices,
+      hasOwn: ownPrices && dataDirectory !== undefined,
     }),
     database,
     now: Date.now,

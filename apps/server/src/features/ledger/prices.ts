@@ -26,24 +26,30 @@ export type PriceService = Prices & {
   retire(id: string): Promise<PriceOverride | undefined>;
 };
 
-export type PriceServiceOptions = { readonly store: PriceStore; readonly log: Log; readonly keepsNothing: boolean };
+export type PriceServiceOptions = {
+  readonly store: PriceStore;
+  readonly log: Log;
+  /** False: the server's own prices are not looked for until one is set. */
+  readonly hasOwn: boolean;
+};
 
-export function createPrices({ store, log, keepsNothing }: PriceServiceOptions): PriceService {
+export function createPrices({ store, log, hasOwn }: PriceServiceOptions): PriceService {
   let catalogue: Catalogue | undefined;
   let overrides: OverrideList = createOverrideList([]);
   let loading: Promise<void> | undefined;
 
   async function load(): Promise<void> {
-    const listed = keepsNothing ? [] : await store.list();
-    overrides = createOverrideList(listed);
+    overrides = createOverrideList(await store.list());
+  }
+
+  async function loadOrWarn(): Promise<void> {
+    await load().catch((error: unknown) =>
+      log.warn("the server's own prices cannot be read: the catalogue's count", { error: String(error) }),
+    );
   }
 
   async function start(): Promise<void> {
-    const reading = load().catch((error: unknown) =>
-      log.warn("the server's own prices cannot be read; the catalogue's count", { error: String(error) }),
-    );
-    const loaded = await loadCatalogue();
-    await reading;
+    const [loaded] = await Promise.all([loadCatalogue(), hasOwn ? loadOrWarn() : undefined]);
     catalogue = loaded;
   }
 
@@ -64,7 +70,7 @@ export function createPrices({ store, log, keepsNothing }: PriceServiceOptions):
       return { costMicroUsd, version: `${catalogue.source.package}@${catalogue.source.version}` };
     },
     async reload() {
-      if (catalogue !== undefined) await load();
+      if (hasOwn && catalogue !== undefined) await load();
     },
     list: () => store.list(),
     async put(input) {
