@@ -12,6 +12,7 @@ import { JsonArraySplitter } from "./json-array.ts";
 const MAX_BODY_SIZE = 16 * 1024 * 1024;
 /** As much of the end as an error that is no event may take. */
 const TAIL_SIZE = 16 * 1024;
+const NOTHING = new Uint8Array(0);
 const MAX_STRAY_TRIES = 16;
 const OPENING_BRACE = 0x7b;
 const OPENING_BRACKET = 0x5b;
@@ -29,25 +30,27 @@ export class GeminiStreamDecoder implements LlmStreamDecoder {
   /** The elements of a JSON array, or the text of what is no stream, but one JSON object. */
   #array: JsonArraySplitter | undefined;
   #body: string | undefined;
-  #tail = "";
+  /** What came since the last event, for the error that may be there without being one. */
+  #tail: Uint8Array = NOTHING;
   #sawBytes = false;
   #ended = false;
 
   push(bytes: Uint8Array): LlmEvent[] {
     if (this.#ended) return [];
     const out: LlmEvent[] = [];
-    const text = this.#utf8.push(bytes);
     if (!this.#sawBytes) {
       const first = bytes.find((byte) => !BLANK.has(byte));
       if (first === OPENING_BRACE) this.#body = "";
       if (first === OPENING_BRACKET) this.#array = new JsonArraySplitter();
       this.#sawBytes = first !== undefined;
+      // Both have to see the start of a byte order mark that was cut.
+      if (first === undefined) this.#utf8.push(bytes);
     }
     if (this.#body !== undefined) {
-      this.#body += text;
+      this.#body += this.#utf8.push(bytes);
       if (this.#body.length > MAX_BODY_SIZE) this.#fail(providerFailure({ code: "invalid_response" }), out);
-    } else if (this.#array !== undefined) this.#readArray(this.#array, text, out);
-    else this.#readEvents(bytes, text, out);
+    } else if (this.#array !== undefined) this.#readArray(this.#array, this.#utf8.push(bytes), out);
+    else this.#readEvents(bytes, out);
     return out;
   }
 
@@ -72,9 +75,9 @@ export class GeminiStreamDecoder implements LlmStreamDecoder {
     return out;
   }
 
-  #readEvents(bytes: Uint8Array, text: string, out: LlmEvent[]): void {
+  #readEvents(bytes: Uint8Array, out: LlmEvent[]): void {
     const events = this.#sse.push(bytes);
-    this.#tail = events.length > 0 ? text : (this.#tail + text).slice(-TAIL_SIZE);
+    this.#tail = events.length > 0 ? bytes.slice(-TAIL_SIZE) : lastOf(this.#tail, bytes);
     for (const event of events) {
       this.#read(event, out);
       if (this.#ended) return;
@@ -105,7 +108,7 @@ export class GeminiStreamDecoder implements LlmStreamDecoder {
 
   /** An error that was put behind the events as it is, by what stands before the model. */
   #strayError(): LlmFailure | undefined {
-    const text = this.#tail;
+    const text = new TextDecoder().decode(this.#tail);
     for (let start = text.length, tries = 0; start > 0 && tries < MAX_STRAY_TRIES; ) {
       start = text.lastIndexOf("\n", start - 1);
       const first = text[start + 1];
@@ -130,4 +133,13 @@ export class GeminiStreamDecoder implements LlmStreamDecoder {
       retryable: true,
     };
   }
+}
+
+/** The end of both, one after the other. Copies, because the caller may reuse its buffer. */
+function lastOf(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const kept = second.length >= TAIL_SIZE ? NOTHING : first.subarray(-(TAIL_SIZE - second.length));
+  const both = new Uint8Array(kept.length + Math.min(second.length, TAIL_SIZE));
+  both.set(kept);
+  both.set(second.subarray(-TAIL_SIZE), kept.length);
+  return both;
 }
