@@ -47,7 +47,7 @@ export type RunningServer = {
   close(options?: { readonly drainMs?: number }): Promise<void>;
 };
 
-const DATABASE_FILE = "loom-server.sqlite";
+export const DATABASE_FILE = "loom-server.sqlite";
 
 /** A server of one turn is over by then; one that stays has its database ready before it is needed. */
 const WARM_UP_MS = 300;

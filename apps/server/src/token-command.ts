@@ -1,0 +1,137 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { BudgetLimits, TokenInfo } from "@loom/api";
+import type { Environment } from "@loom/config";
+import { budgets } from "./features/budgets/index.ts";
+import { MIGRATIONS } from "./features/index.ts";
+import { tokens } from "./features/tokens/index.ts";
+import { TokenError, type TokenService } from "./features/tokens/service.ts";
+import { openDatabase } from "./kit/database.ts";
+import { SILENT_LOG } from "./kit/log.ts";
+import { createMetrics } from "./kit/metrics.ts";
+import { DATABASE_FILE } from "./server.ts";
+import { parseTokenCommand, TOKEN_HELP, type TokenCommand } from "./token-command-line.ts";
+import { UsageError } from "./usage-error.ts";
+
+export type TokenCommandOutput = {
+  /** For the standard output. */
+  readonly print: (text: string) => void;
+  /** A sentence for the person. */
+  readonly say: (sentence: string) => void;
+};
+
+/**
+ * `loom-server token …`: works on the database itself, whether a server runs or not.
+ * @throws UsageError, DatabaseError
+ */
+export async function runTokenCommand(
+  args: readonly string[],
+  env: Environment,
+  output: TokenCommandOutput,
+): Promise<void> {
+  const command = parseTokenCommand(args, env, Date.now());
+  if (command.type === "help") {
+    output.print(TOKEN_HELP);
+    return;
+  }
+  const file = join(command.dataDirectory, DATABASE_FILE);
+  if (command.type !== "create" && !existsSync(file)) {
+    throw new UsageError(`There is no database of a Loom server in ${command.dataDirectory}: say where with --data.`);
+  }
+  const database = await openDatabase({ file, migrations: MIGRATIONS });
+  try {
+    const kit = {
+      log: SILENT_LOG,
+      metrics: createMetrics(),
+      redact: (text: string) => text,
+      database: async () => database,
+    };
+    const limits = budgets.build(kit, { allowUnpriced: false }).services;
+    await limits.load();
+    const spent = (id: string): number => limits.get("token", id)?.spent?.totalMicroUsd ?? 0;
+    await run(command, tokens.build(kit, { limits }).services, spent, output);
+  } catch (error) {
+    throw error instanceof TokenError ? new UsageError(error.message) : error;
+  } finally {
+    await database.close();
+  }
+}
+
+async function run(
+  command: Exclude<TokenCommand, { type: "help" }>,
+  service: TokenService,
+  spent: (id: string) => number,
+  { print, say }: TokenCommandOutput,
+): Promise<void> {
+  switch (command.type) {
+    case "create": {
+      const { token, info } = await service.create(command.wish);
+      say(`The token ${info.name} (${info.id}) follows; it cannot be read again.`);
+      print(`${token}\n`);
+      return;
+    }
+    case "list":
+      print(table(await service.list()));
+      return;
+    case "show": {
+      const info = await service.show(command.token);
+      print(description(info, spent(info.id)));
+      return;
+    }
+    case "revoke":
+      say(`The token ${(await service.revoke(command.token)).name} is void.`);
+  }
+}
+
+function table(infos: readonly TokenInfo[]): string {
+  const rows = [
+    ["NAME", "STATE", "SCOPES", "LAST USED", "LIMITS"],
+    ...infos.map((info) => [
+      info.name,
+      stateOf(info),
+      info.scopes.join(","),
+      info.lastUsedAt ?? "never",
+      describeLimits(info.limits),
+    ]),
+  ];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}\n`).join("");
+}
+
+function description(info: TokenInfo, spentMicroUsd: number): string {
+  const lines = [
+    ["name", info.name],
+    ["id", info.id],
+    ["state", stateOf(info)],
+    ["scopes", info.scopes.join(", ")],
+    ["created", info.createdAt],
+    ["last used", info.lastUsedAt ?? "never"],
+    ["limits", describeLimits(info.limits)],
+    ["spent", usd(spentMicroUsd)],
+  ] as const;
+  return lines.map(([label, value]) => `${label.padEnd(10)} ${value}\n`).join("");
+}
+
+function stateOf({ revokedAt, expiresAt }: TokenInfo): string {
+  if (revokedAt !== null) return `revoked ${revokedAt}`;
+  if (expiresAt === null) return "valid";
+  return Date.parse(expiresAt) <= Date.now() ? `expired ${expiresAt}` : `valid until ${expiresAt}`;
+}
+
+function describeLimits(limits: BudgetLimits): string {
+  const { dayMicroUsd, monthMicroUsd, totalMicroUsd, requestsPerMinute, tokensPerMinute, concurrency, models } = limits;
+  const said = [
+    dayMicroUsd === undefined ? [] : `${usd(dayMicroUsd)} a day`,
+    monthMicroUsd === undefined ? [] : `${usd(monthMicroUsd)} a month`,
+    totalMicroUsd === undefined ? [] : `${usd(totalMicroUsd)} in total`,
+    requestsPerMinute === undefined ? [] : `${requestsPerMinute} requests/min`,
+    tokensPerMinute === undefined ? [] : `${tokensPerMinute} tokens/min`,
+    concurrency === undefined ? [] : `${concurrency} at once`,
+    models === undefined ? [] : `models ${models.join(" ")}`,
+  ].flat();
+  return said.length === 0 ? "none" : said.join(", ");
+}
+
+function usd(microUsd: number): string {
+  return `${(microUsd / 1_000_000).toFixed(microUsd % 10_000 === 0 ? 2 : 6)} USD`;
+}
