@@ -1,9 +1,9 @@
 import type { ServerResponse } from "node:http";
 import type { LlmFailure } from "@loom/core";
-import type { BudgetNode, CredentialLease, RouteStep, WorstCase } from "../../gateway-types.ts";
+import type { BudgetNode, CredentialLease, RouteStep } from "../../gateway-types.ts";
 import type { Call } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
-import { Account, BYTES_PER_TOKEN, type Outcome } from "./account.ts";
+import { Account, type Outcome } from "./account.ts";
 import { Attempt, type AttemptListener, LINGER_MS, type Refusal } from "./attempt.ts";
 import { Attempts } from "./attempts.ts";
 import type { ClientHeaders } from "./client-headers.ts";
@@ -12,6 +12,7 @@ import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { DecodedDelivery } from "./decoded-delivery.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
 import { readRefusal } from "./failure-of-refusal.ts";
+import { CUT_OFF, noDefaultModel, noHeaders, notSetUp, SHUTTING_DOWN, UNREADABLE } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import { type Asked, openPassage, type Passage } from "./passage.ts";
 import type { Question } from "./question.ts";
@@ -22,15 +23,13 @@ import type { UpstreamHeaders } from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
 import type { RequestHeaders } from "./upstream-request.ts";
 import { problemFor } from "./wire-errors.ts";
+import { worstCase } from "./worst-case.ts";
 
 export type Asker = {
   /** As the ledger names them. */
   readonly subject: string;
   readonly nodes: readonly BudgetNode[];
 };
-
-/** Where a client gives no bound, this much output is held for it, in tokens. */
-const DEFAULT_OUTPUT_TOKENS = 16_384;
 
 /**
  * One client's request from the moment its body is there: admitted, tried at one upstream after the other, delivered,
@@ -120,7 +119,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     if (encoding !== undefined) {
       const decoder = createContentDecoder(encoding);
       if (decoder === undefined) {
-        this.failed({ code: "invalid_response", message: UNREADABLE, retryable: false });
+        this.failed(UNREADABLE);
         return;
       }
       delivery = new DecodedDelivery(delivery, decoder, this);
@@ -332,7 +331,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     const admission = budgets.reserve({
       nodes: this.#asker.nodes,
       model: step.model,
-      worst: this.#worst(step),
+      worst: worstCase(this.#asked, step, this.#parts.prices),
       ...(headers.session === undefined ? {} : { session: headers.session }),
     });
     this.#limits = admission.headers;
@@ -351,23 +350,6 @@ export class Exchange implements AttemptListener, DeliveryHost {
     });
     this.#refuse(problem);
     return false;
-  }
-
-  #worst(step: RouteStep): WorstCase {
-    const { target, question } = this.#asked;
-    if (question === undefined || target.operation !== "generate")
-      return { inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
-    const inputTokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
-    const outputTokens = question.maxOutputTokens ?? DEFAULT_OUTPUT_TOKENS;
-    const price = this.#parts.prices.price(step.upstream, step.model, {
-      inputTokens,
-      outputTokens,
-      cacheReadTokens: 0,
-      cacheWriteTokens: 0,
-      cacheWriteLongTokens: 0,
-      reasoningTokens: 0,
-    });
-    return { inputTokens, outputTokens, ...(price === undefined ? {} : { costMicroUsd: price.costMicroUsd }) };
   }
 
   #tryElsewhere(failure: LlmFailure, quotaExhausted: boolean): void {
@@ -465,39 +447,9 @@ export class Exchange implements AttemptListener, DeliveryHost {
   }
 }
 
-const UNREADABLE = "The provider's answer is compressed in a way that this server does not know.";
-
 const REFUSALS = { rate: "rate_limited", money: "budget_exceeded", model: "forbidden" } as const;
 
 const NOTHING_SEEN: Answered = { usage: undefined, final: false, model: undefined, textBytes: 0 };
-
-const CUT_OFF: LlmFailure = {
-  code: "network",
-  message: "The provider ended its answer too early: try again.",
-  retryable: true,
-};
-
-const SHUTTING_DOWN: LlmFailure = {
-  code: "overloaded",
-  message: "The Loom server is shutting down: try again in a moment.",
-  retryable: true,
-};
-
-function notSetUp(name: string): LlmFailure {
-  const message = `The provider ${JSON.stringify(name.slice(0, 40))} is not set up on this server.`;
-  return { code: "not_configured", message, retryable: false };
-}
-
-function noHeaders(name: string, reason: string): LlmFailure {
-  return { code: "unauthorized", message: `The credential for ${name} cannot be used (${reason}).`, retryable: false };
-}
-
-function noDefaultModel({ name, config, origin }: Upstream): LlmFailure {
-  const infix =
-    config.kind === "compatible" ? `COMPATIBLE_${name.toUpperCase().replaceAll("-", "_")}` : name.toUpperCase();
-  const message = `The server at ${origin} does not say which models it has: set LOOM_SERVER_${infix}_MODEL, or name the model in the request.`;
-  return { code: "unknown_model", message, retryable: false };
-}
 
 const PRINTABLE = /^[\x20-\x7e]*$/;
 

@@ -3,6 +3,7 @@ import type { LlmFailure } from "@loom/core";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { DecodedTap } from "./decoded-tap.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
+import { CUT_OFF } from "./failures.ts";
 import { responseHeaders } from "./response-headers.ts";
 import type { WireDialect } from "./target.ts";
 import type { UpstreamHeaders } from "./transport.ts";
@@ -137,12 +138,6 @@ export class NativeDelivery implements Delivery {
 }
 
 const ERROR_FIRST = /^\s*(?:event: ?error\r?\n|data: ?\{"(?:error"|type": ?"error"))/;
-
-const CUT_OFF: LlmFailure = {
-  code: "network",
-  message: "The provider ended its answer too early: try again.",
-  retryable: true,
-};
 
 function answered(reading: TapReading | undefined): Answered {
   if (reading === undefined) return { usage: undefined, final: false, model: undefined, textBytes: 0 };

@@ -1,0 +1,296 @@
+import { afterEach, describe, expect, test } from "vitest";
+import type { CredentialLease, CredentialOutcome, Credentials, Routing } from "../../gateway-types.ts";
+import { ask, startGateway, type TestGateway, type TestGatewayOptions, UPSTREAM_KEY } from "./gateway.testing.ts";
+import { startUpstream, type TestUpstream } from "./upstream.testing.ts";
+
+const closing: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of closing.splice(0).reverse()) await each.close();
+});
+
+const SSE = { "content-type": "text/event-stream" };
+const JSON_TYPE = { "content-type": "application/json" };
+const ANSWER = '{"model":"m","usage":{"input_tokens":1,"output_tokens":1}}';
+
+async function upstreamWith(answer: Parameters<typeof startUpstream>[0]): Promise<TestUpstream> {
+  const upstream = await startUpstream(answer);
+  closing.push(upstream);
+  return upstream;
+}
+
+async function gatewayFor(
+  upstream: { readonly url: string },
+  options: Omit<TestGatewayOptions, "env"> & { readonly env?: Record<string, string> } = {},
+): Promise<TestGateway> {
+  const gateway = await startGateway({
+    ...options,
+    env: {
+      LOOM_SERVER_ANTHROPIC_API_KEY: UPSTREAM_KEY,
+      LOOM_SERVER_ANTHROPIC_BASE_URL: upstream.url,
+      LOOM_SERVER_OPENAI_API_KEY: UPSTREAM_KEY,
+      LOOM_SERVER_OPENAI_BASE_URL: `${upstream.url}/v1`,
+      LOOM_SERVER_GEMINI_API_KEY: UPSTREAM_KEY,
+      LOOM_SERVER_GEMINI_BASE_URL: upstream.url,
+      LOOM_SERVER_COMPATIBLE_OTHER_BASE_URL: `${upstream.url}/other`,
+      ...options.env,
+    },
+  });
+  closing.push(gateway);
+  return gateway;
+}
+
+const DIALECTS = {
+  anthropic: {
+    path: "/proxy/anthropic/v1/messages",
+    body: { model: "claude-x", stream: true, messages: [] },
+    first:
+      'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":7,"output_tokens":1}}}\n\n',
+    broken: /\n\nevent: error\ndata: \{"type":"error","error":\{"type":"api_error","message":"[^"]+"\}\}\n\n$/,
+  },
+  chat: {
+    path: "/proxy/openai/v1/chat/completions",
+    body: { model: "gpt-x", stream: true, messages: [] },
+    first: 'data: {"choices":[{"delta":{"content":"Hello"}}]}\n\n',
+    broken: /\n\ndata: \{"error":\{"message":"[^"]+","type":"server_error","param":null,"code":"network"\}\}\n\n$/,
+  },
+  responses: {
+    path: "/proxy/openai/v1/responses",
+    body: { model: "gpt-x", stream: true, input: "Hi" },
+    first: 'event: response.created\ndata: {"type":"response.created","response":{}}\n\n',
+    broken:
+      /\n\nevent: response\.failed\ndata: \{"type":"response\.failed","response":\{.*"status":"failed".*\}\}\n\n$/,
+  },
+  gemini: {
+    path: "/proxy/gemini/v1beta/models/gemini-x:streamGenerateContent?alt=sse",
+    body: { contents: [] },
+    first: 'data: {"candidates":[{"content":{"parts":[{"text":"Hello"}]}}]}\n\n',
+    broken: /\n\ndata: \{"error":\{"code":502,"message":"[^"]+","status":"UNAVAILABLE"\}\}\n\n$/,
+  },
+} as const;
+
+function post(gateway: TestGateway, path: string, body: object) {
+  return ask(gateway.url + path, { body, headers: { authorization: `Bearer ${gateway.token}` } });
+}
+
+describe.each(Object.entries(DIALECTS))("a stream of %s that breaks", (_name, { path, body, first, broken }) => {
+  test.each([
+    ["in the middle of an event", (response: import("node:http").ServerResponse) => void response.destroy()],
+    ["by ending too early", (response: import("node:http").ServerResponse) => void response.end()],
+  ])("%s ends with an error that its clients know", async (_how, end) => {
+    const upstream = await upstreamWith((response) => {
+      response.writeHead(200, SSE);
+      response.write(`${first}data: {"half`, () => setImmediate(() => end(response)));
+    });
+    const gateway = await gatewayFor(upstream);
+    const answer = await post(gateway, path, body);
+    expect(answer.text).toMatch(broken);
+    expect(answer.text).not.toContain("[DONE]");
+    expect(answer.complete).toBe(true);
+    const [entry] = await gateway.waitForEntries(1);
+    expect(entry).toMatchObject({ outcome: "cut_off", errorCode: "network", estimated: true });
+    expect(upstream.seen).toHaveLength(1);
+  });
+
+  test("by falling silent ends when the gap is over", async () => {
+    const upstream = await upstreamWith((response) => {
+      response.writeHead(200, SSE);
+      response.write(first);
+    });
+    const gateway = await gatewayFor(upstream, { env: { LOOM_SERVER_GAP_TIMEOUT: "0.2" } });
+    const answer = await post(gateway, path, body);
+    expect(answer.text).toMatch(/stopped in the middle of its answer for 0\.2 s/);
+    expect(gateway.entries[0]).toMatchObject({ outcome: "cut_off", errorCode: "timeout" });
+  });
+});
+
+describe("before anything was sent", () => {
+  test("a provider that is silent is a time-out in the client's words", async () => {
+    const upstream = await upstreamWith(() => {});
+    const gateway = await gatewayFor(upstream, { env: { LOOM_SERVER_HEADERS_TIMEOUT: "0.2" } });
+    const answer = await post(gateway, DIALECTS.anthropic.path, DIALECTS.anthropic.body);
+    expect(answer.status).toBe(504);
+    expect(JSON.parse(answer.text)).toMatchObject({ type: "error", error: { type: "timeout_error" } });
+    expect(gateway.entries).toMatchObject([{ outcome: "failed", errorCode: "timeout", status: 504 }]);
+  });
+
+  test("so is one that sends a head and no event", async () => {
+    const upstream = await upstreamWith((response) => void response.writeHead(200, SSE).flushHeaders());
+    const gateway = await gatewayFor(upstream, { env: { LOOM_SERVER_FIRST_EVENT_TIMEOUT: "0.2" } });
+    expect((await post(gateway, DIALECTS.chat.path, DIALECTS.chat.body)).status).toBe(504);
+  });
+
+  test("a provider's error passes as it came", async () => {
+    const body = '{"type":"error","error":{"type":"rate_limit_error","message":"Slow down"},"x":1.0}';
+    const upstream = await upstreamWith((response) => {
+      response.writeHead(429, { ...JSON_TYPE, "retry-after": "7", "x-new": "1" }).end(body);
+    });
+    const gateway = await gatewayFor(upstream);
+    const answer = await post(gateway, DIALECTS.anthropic.path, DIALECTS.anthropic.body);
+    expect(answer).toMatchObject({ status: 429, text: body });
+    expect(answer.headers).toMatchObject({ "retry-after": "7", "x-new": "1" });
+    expect(gateway.entries).toMatchObject([{ outcome: "failed", errorCode: "rate_limited", status: 429, attempts: 1 }]);
+  });
+
+  test.each([401, 403])("a %i about the server's key is not the client's", async (status) => {
+    const upstream = await upstreamWith((response, { headers }) => {
+      response
+        .writeHead(status, JSON_TYPE)
+        .end(JSON.stringify({ error: { message: `bad key ${headers["x-api-key"]}` } }));
+    });
+    const gateway = await gatewayFor(upstream);
+    const answer = await post(gateway, DIALECTS.anthropic.path, DIALECTS.anthropic.body);
+    expect(answer.status).toBe(502);
+    expect(answer.headers["x-should-retry"]).toBe("false");
+    expect(answer.text).not.toContain(UPSTREAM_KEY);
+  });
+
+  test("the key never passes, wherever a provider repeats it", async () => {
+    const upstream = await upstreamWith((response, { headers }) => {
+      const key = String(headers["x-api-key"]);
+      response
+        .writeHead(400, { ...JSON_TYPE, "x-echo": key })
+        .end(JSON.stringify({ error: { message: `no: ${key}` } }));
+    });
+    const gateway = await gatewayFor(upstream);
+    const answer = await post(gateway, DIALECTS.anthropic.path, DIALECTS.anthropic.body);
+    expect(answer.status).toBe(400);
+    expect(answer.text + JSON.stringify(answer.headers)).not.toContain(UPSTREAM_KEY);
+  });
+
+  test("a redirect is not followed and not passed on", async () => {
+    const upstream = await upstreamWith(
+      (response) => void response.writeHead(307, { location: "http://169.254.169.254/" }).end(),
+    );
+    const gateway = await gatewayFor(upstream);
+    const answer = await post(gateway, DIALECTS.anthropic.path, DIALECTS.anthropic.body);
+    expect(answer.status).toBe(502);
+    expect(answer.headers).not.toHaveProperty("location");
+    expect(upstream.seen).toHaveLength(1);
+  });
+
+  test("a connection that nobody accepts is tried once more", async () => {
+    const gateway = await gatewayFor({ url: "http://127.0.0.1:1" });
+    const answer = await post(gateway, DIALECTS.anthropic.path, DIALECTS.anthropic.body);
+    expect(answer.status).toBe(502);
+    expect(gateway.entries).toMatchObject([{ attempts: 2, errorCode: "network" }]);
+  });
+});
+
+function stepsRouting(...upstreams: readonly string[]): Routing {
+  return {
+    plan: ({ model }) => ({
+      ok: true,
+      steps: upstreams.map((upstream, index) => ({ upstream, model, reason: index === 0 ? "first" : "fallback" })),
+    }),
+    report: () => {},
+  };
+}
+
+describe("another upstream", () => {
+  test.each([
+    ["is overloaded", 529, "{}"],
+    ["does not know the model", 404, "{}"],
+    ["is in trouble", 500, "<html>"],
+  ])("is asked where the first %s", async (_what, status, text) => {
+    const upstream = await upstreamWith((response, { path }) => {
+      if (path.startsWith("/other")) response.writeHead(200, JSON_TYPE).end('{"choices":[]}');
+      else response.writeHead(status, JSON_TYPE).end(text);
+    });
+    const gateway = await gatewayFor(upstream, { routing: stepsRouting("openai", "other") });
+    const answer = await post(gateway, "/openai/v1/chat/completions", { model: "m", messages: [] });
+    expect(answer).toMatchObject({ status: 200, text: '{"choices":[]}' });
+    expect(answer.headers["x-loom-route"]).toBe("other/m; fallback");
+    expect(gateway.entries).toMatchObject([
+      { upstream: "other", route: "fallback", attempts: 2, outcome: "completed" },
+    ]);
+  });
+
+  test("is asked where a stream begins with an error", async () => {
+    const upstream = await upstreamWith((response, { path }) => {
+      response.writeHead(200, SSE);
+      if (path.startsWith("/other")) response.end('data: {"choices":[{"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n');
+      else response.end('data: {"error":{"message":"Overloaded","type":"overloaded_error"}}\n\n');
+    });
+    const gateway = await gatewayFor(upstream, { routing: stepsRouting("openai", "other") });
+    const answer = await post(gateway, "/openai/v1/chat/completions", { model: "m", stream: true, messages: [] });
+    expect(answer.text).toContain("[DONE]");
+    expect(answer.text).not.toContain("Overloaded");
+  });
+
+  test("is not asked once anything was sent", async () => {
+    const upstream = await upstreamWith((response) => {
+      response.writeHead(200, SSE);
+      response.write(DIALECTS.chat.first, () => setImmediate(() => response.destroy()));
+    });
+    const gateway = await gatewayFor(upstream, { routing: stepsRouting("openai", "other") });
+    await post(gateway, "/openai/v1/chat/completions", { model: "m", stream: true, messages: [] });
+    expect(upstream.seen).toHaveLength(1);
+  });
+
+  test("is not asked where the request itself is wrong", async () => {
+    const upstream = await upstreamWith(
+      (response) => void response.writeHead(400, JSON_TYPE).end('{"error":{"message":"no"}}'),
+    );
+    const gateway = await gatewayFor(upstream, { routing: stepsRouting("openai", "other") });
+    expect((await post(gateway, "/openai/v1/chat/completions", { model: "m", messages: [] })).status).toBe(400);
+    expect(upstream.seen).toHaveLength(1);
+  });
+});
+
+describe("another credential", () => {
+  function credentialsWith(ids: readonly string[]): {
+    credentials: Credentials;
+    outcomes: Record<string, CredentialOutcome[]>;
+  } {
+    const outcomes: Record<string, CredentialOutcome[]> = {};
+    const leaseOf = (credentialId: string): CredentialLease => ({
+      credentialId,
+      headers: async () => ({ "x-api-key": `key-of-${credentialId}` }),
+      report: (outcome) => {
+        outcomes[credentialId] = [...(outcomes[credentialId] ?? []), outcome];
+      },
+    });
+    const credentials: Credentials = {
+      lease: (_upstream, { exclude }) => {
+        const id = ids.find((candidate) => exclude?.includes(candidate) !== true);
+        return id === undefined ? undefined : leaseOf(id);
+      },
+      health: () => ({ available: 0, coolingDown: 1, disabled: 0 }),
+    };
+    return { credentials, outcomes };
+  }
+
+  test.each([
+    [429, '{"error":{"type":"rate_limit_error","message":"Your quota is used up"}}', true],
+    [401, "{}", false],
+  ])("is used where one gets a %i, and the pool is told once", async (status, text, quotaExhausted) => {
+    const upstream = await upstreamWith((response, { headers }) => {
+      if (headers["x-api-key"] === "key-of-b") response.writeHead(200, JSON_TYPE).end(ANSWER);
+      else response.writeHead(status, JSON_TYPE).end(text);
+    });
+    const { credentials, outcomes } = credentialsWith(["a", "b"]);
+    const gateway = await gatewayFor(upstream, { credentials });
+    const answer = await post(gateway, DIALECTS.anthropic.path, { model: "claude-x", messages: [] });
+    expect(answer).toMatchObject({ status: 200, text: ANSWER });
+    expect(outcomes).toMatchObject({ a: [{ type: "failed", quotaExhausted }], b: [{ type: "ok" }] });
+    expect(gateway.entries).toMatchObject([{ credentialId: "b", attempts: 2 }]);
+  });
+
+  test("that is not there leaves the provider's own words", async () => {
+    const upstream = await upstreamWith(
+      (response) => void response.writeHead(429, JSON_TYPE).end('{"error":{"message":"slow"}}'),
+    );
+    const { credentials } = credentialsWith(["a", "b"]);
+    const gateway = await gatewayFor(upstream, { credentials });
+    const answer = await post(gateway, DIALECTS.anthropic.path, { model: "claude-x", messages: [] });
+    expect(answer).toMatchObject({ status: 429, text: '{"error":{"message":"slow"}}' });
+    expect(upstream.seen).toHaveLength(2);
+  });
+
+  test("that never was there is said", async () => {
+    const upstream = await upstreamWith(() => {});
+    const { credentials } = credentialsWith([]);
+    const gateway = await gatewayFor(upstream, { credentials });
+    expect((await post(gateway, DIALECTS.anthropic.path, { model: "claude-x", messages: [] })).status).toBe(429);
+  });
+});

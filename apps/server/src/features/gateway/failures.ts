@@ -1,0 +1,39 @@
+import type { LlmFailure } from "@loom/core";
+import type { Upstream } from "./upstream.ts";
+
+/** Failures that are found here and not at a provider. */
+
+export const UNREADABLE: LlmFailure = {
+  code: "invalid_response",
+  message: "The provider's answer is compressed in a way that this server does not know.",
+  retryable: false,
+};
+
+/** The answer stopped before its end. */
+export const CUT_OFF: LlmFailure = {
+  code: "network",
+  message: "The provider ended its answer too early: try again.",
+  retryable: true,
+};
+
+export const SHUTTING_DOWN: LlmFailure = {
+  code: "overloaded",
+  message: "The Loom server is shutting down: try again in a moment.",
+  retryable: true,
+};
+
+export function notSetUp(name: string): LlmFailure {
+  const message = `The provider ${JSON.stringify(name.slice(0, 40))} is not set up on this server.`;
+  return { code: "not_configured", message, retryable: false };
+}
+
+export function noHeaders(name: string, reason: string): LlmFailure {
+  return { code: "unauthorized", message: `The credential for ${name} cannot be used (${reason}).`, retryable: false };
+}
+
+export function noDefaultModel({ name, config, origin }: Upstream): LlmFailure {
+  const infix =
+    config.kind === "compatible" ? `COMPATIBLE_${name.toUpperCase().replaceAll("-", "_")}` : name.toUpperCase();
+  const message = `The server at ${origin} does not say which models it has: set LOOM_SERVER_${infix}_MODEL, or name the model in the request.`;
+  return { code: "unknown_model", message, retryable: false };
+}
