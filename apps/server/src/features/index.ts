@@ -46,7 +46,7 @@ export function buildFeatures(kit: Kit, needs: FeatureNeeds) {
       budgets: needs.hasOwner ? limits.services : undefined,
       ledger: books.services.ledger,
       prices: books.services.prices,
-      askerOf: (subject) => ({ subject: subject.type === "owner" ? "owner" : subject.id, nodes: subject.nodes }),
+      askerOf: (subject) => ({ subject: subject.type === "owner" ? "owner" : subject.name, nodes: subject.nodes }),
     }),
     owner: owner.build(kit, undefined),
     budgets: limits,
