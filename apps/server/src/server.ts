@@ -49,7 +49,7 @@ export type RunningServer = {
 
 export const DATABASE_FILE = "loom-server.sqlite";
 
-/** A server of one turn is over by then; one that stays has its database ready before it is needed. */
+/** A server that stays has its database ready before it is needed; the one in a client may never need it. */
 const WARM_UP_MS = 300;
 
 /** Between two attempts to open a database. */
@@ -116,8 +116,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     features.all.flatMap((each) => each.jobs),
     log,
   );
-  const warmUp = setTimeout(() => database.warmUp(log.warn), WARM_UP_MS);
-  warmUp.unref();
+  const warmUp = access.type === "owner" ? setTimeout(() => database.warmUp(log.warn), WARM_UP_MS).unref() : undefined;
   log.info("listening", { url: listener.url, version: VERSION });
 
   let closing: Promise<void> | undefined;

@@ -35,7 +35,7 @@ export type FeatureNeeds = {
 export function buildFeatures(kit: Kit, needs: FeatureNeeds) {
   const limits = budgets.build(kit, { allowUnpriced: needs.config.allowUnpricedModels });
   const { config, dataDirectory } = needs;
-  const books = ledger.build(kit, { config, dataDirectory, ownPrices: needs.hasOwner });
+  const books = ledger.build(kit, { config, dataDirectory, stays: needs.hasOwner });
   const built = {
     gateway: gateway.build(kit, {
       config: needs.config,

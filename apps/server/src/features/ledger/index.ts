@@ -12,9 +12,13 @@ import { DurableLedger } from "./service.ts";
 export type LedgerNeeds = {
   readonly config: { readonly ledger: LedgerConfig };
   readonly dataDirectory: string | undefined;
-  /** Whether prices of the server's own are looked for in the database; a server of one turn opens none for it. */
-  readonly ownPrices: boolean;
+  /** Whether this server stays. One of a few turns opens no database for its rows, nor for prices of its own. */
+  readonly stays: boolean;
 };
+
+/** From a row's arrival in the journal to its being moved to the database, in milliseconds. */
+const MOVE_MS = 250;
+const MOVE_LATER_MS = 30_000;
 
 const JOURNAL_DIRECTORY = "ledger";
 
@@ -22,9 +26,10 @@ const JOURNAL_DIRECTORY = "ledger";
 export const ledger = defineFeature<LedgerRoutesOptions & { readonly prices: PriceService }, LedgerNeeds>({
   name: "ledger",
   migrations,
-  services: ({ database, log, metrics }, { config, dataDirectory, ownPrices }) => ({
+  services: ({ database, log, metrics }, { config, dataDirectory, stays }) => ({
     ledger: new DurableLedger({
       ...config.ledger,
+      moveMs: stays ? MOVE_MS : MOVE_LATER_MS,
       directory: dataDirectory === undefined ? undefined : join(dataDirectory, JOURNAL_DIRECTORY),
       database,
       metrics: createLedgerMetrics(metrics),
@@ -33,7 +38,7 @@ export const ledger = defineFeature<LedgerRoutesOptions & { readonly prices: Pri
     prices: createPrices({
       store: createPriceStore(database, Date.now),
       log,
-      hasOwn: ownPrices && dataDirectory !== undefined,
+      keepsNothing: dataDirectory === undefined || !stays,
     }),
     database,
     now: Date.now,

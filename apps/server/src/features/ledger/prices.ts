@@ -29,11 +29,11 @@ export type PriceService = Prices & {
 export type PriceServiceOptions = {
   readonly store: PriceStore;
   readonly log: Log;
-  /** False: the server's own prices are not looked for until one is set. */
-  readonly hasOwn: boolean;
+  /** Prices of the server's own are not looked for until one is set. */
+  readonly keepsNothing: boolean;
 };
 
-export function createPrices({ store, log, hasOwn }: PriceServiceOptions): PriceService {
+export function createPrices({ store, log, keepsNothing }: PriceServiceOptions): PriceService {
   let catalogue: Catalogue | undefined;
   let overrides: OverrideList = createOverrideList([]);
   let loading: Promise<void> | undefined;
@@ -49,7 +49,7 @@ export function createPrices({ store, log, hasOwn }: PriceServiceOptions): Price
   }
 
   async function start(): Promise<void> {
-    const [loaded] = await Promise.all([loadCatalogue(), hasOwn ? loadOrWarn() : undefined]);
+    const [loaded] = await Promise.all([loadCatalogue(), keepsNothing ? undefined : loadOrWarn()]);
     catalogue = loaded;
   }
 
@@ -70,7 +70,7 @@ export function createPrices({ store, log, hasOwn }: PriceServiceOptions): Price
       return { costMicroUsd, version: `${catalogue.source.package}@${catalogue.source.version}` };
     },
     async reload() {
-      if (hasOwn && catalogue !== undefined) await load();
+      if (!keepsNothing && catalogue !== undefined) await load();
     },
     list: () => store.list(),
     async put(input) {

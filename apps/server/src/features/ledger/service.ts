@@ -22,13 +22,15 @@ export type LedgerOptions = LedgerConfig & {
   readonly metrics: LedgerMetrics;
   readonly log: Log;
   readonly bounds?: Partial<LedgerBounds>;
+  /** From a row's arrival in the journal to its being moved to the database, in milliseconds. Default 250. */
+  readonly moveMs?: number;
   /** Unix milliseconds. */
   readonly now?: () => number;
 };
 
 const DEFAULT_BOUNDS: LedgerBounds = { unwrittenRows: 10_000, journalBytes: 256 * 1024 * 1024 };
 const SYNC_MS = 100;
-const MOVE_MS = 250;
+const DEFAULT_MOVE_MS = 250;
 const TOUCH_MS = 20_000;
 const DAY_MS = 86_400_000;
 
@@ -61,9 +63,9 @@ export class DurableLedger implements Ledger {
     this.#journalTrouble = new Trouble(options.log, "the ledger's journal cannot be written: rows wait in memory");
     this.#databaseTrouble = new Trouble(options.log, "the ledger's rows cannot be stored: they wait in the journal");
     this.#writer = new JournalWriter({
-      append: async (lines) => {
+      append: async (lines, entries) => {
         const journal = await this.#openJournal();
-        await journal?.append(lines);
+        await journal?.append(lines, entries);
       },
       lineOf: async () => (await import("./entry-line.ts")).lineOf,
       onBatch: (entries) => options.metrics.count(entries),
@@ -146,7 +148,7 @@ export class DurableLedger implements Ledger {
   #afterWriting(): void {
     if (this.#closing !== undefined || this.#journal === undefined) return;
     this.#syncTimer.start(SYNC_MS);
-    this.#moveTimer.start(MOVE_MS);
+    this.#moveTimer.start(this.#options.moveMs ?? DEFAULT_MOVE_MS);
   }
 
   async #openJournal(): Promise<Journal | undefined> {
@@ -180,7 +182,7 @@ export class DurableLedger implements Ledger {
       } catch (error) {
         this.#databaseTrouble.is(error);
         await this.#stillHere();
-        if (this.#closing === undefined) this.#moveTimer.start(MOVE_MS);
+        if (this.#closing === undefined) this.#moveTimer.start(this.#options.moveMs ?? DEFAULT_MOVE_MS);
         throw error;
       }
     });
