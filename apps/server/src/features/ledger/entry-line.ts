@@ -6,9 +6,14 @@ const MAX_TEXT = 256;
 const MAX_NODES = 32;
 const MAX_DETAILS_BYTES = 4_096;
 
-/** One line of the journal: the entry as JSON, bounded to some 30 KB, with its newline. */
+/** The entry with all that comes from outside cut to some 30 KB; the same one where nothing has to be. */
+export function boundedEntry(entry: LedgerEntry): LedgerEntry {
+  return isBounded(entry) ? entry : bounded(entry);
+}
+
+/** One line of the journal: the entry as JSON, with its newline. */
 export function lineOf(entry: LedgerEntry): string {
-  return `${JSON.stringify(bounded(entry))}\n`;
+  return `${JSON.stringify(entry)}\n`;
 }
 
 /** The entry of a line without its newline; `undefined` for what is none. */
@@ -39,6 +44,30 @@ export function wholeLines(bytes: Buffer, max: number): Lines {
     start = end + 1;
   }
   return { lines, bytes: start };
+}
+
+/** Nearly all entries are, and making them anew costs as much as all the rest. */
+function isBounded(entry: LedgerEntry): boolean {
+  return (
+    isShort(entry.id) &&
+    isShort(entry.subject) &&
+    isShort(entry.client) &&
+    isShort(entry.upstream) &&
+    isShort(entry.requestedModel) &&
+    isShort(entry.model) &&
+    isShort(entry.route) &&
+    isShort(entry.session) &&
+    isShort(entry.credentialId) &&
+    isShort(entry.priceVersion) &&
+    isShort(entry.errorCode) &&
+    entry.details === undefined &&
+    entry.nodes.length <= MAX_NODES &&
+    entry.nodes.every(({ kind, id }) => isShort(kind) && isShort(id))
+  );
+}
+
+function isShort(text: string | undefined): boolean {
+  return text === undefined || (text.length <= MAX_TEXT && !text.includes("\0"));
 }
 
 function bounded(entry: LedgerEntry): LedgerEntry {

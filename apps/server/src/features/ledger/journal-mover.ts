@@ -1,5 +1,4 @@
 import type { Database } from "../../kit/database.ts";
-import { entryOf, wholeLines } from "./entry-line.ts";
 import type { Journal } from "./journal.ts";
 import { recoverLeftovers } from "./leftover-segments.ts";
 import { createLedgerStore, type LedgerStore } from "./store.ts";
@@ -13,8 +12,7 @@ export type JournalMoverOptions = {
 };
 
 /** A transaction of so many rows takes some milliseconds, during which no stream of this process goes on. */
-const TRANSACTION_ROWS = 250;
-const TRANSACTION_BYTES = 512 * 1024;
+const TRANSACTION_ROWS = 256;
 const PURGE_ROWS = 500;
 
 /** Moves rows from journal files into the database. */
@@ -34,11 +32,10 @@ export class JournalMover {
     if (!this.#sawOthers) await this.recover({ alsoLive: true });
     this.#sawOthers = true;
     for (;;) {
-      const chunk = await journal.next(TRANSACTION_BYTES);
+      const chunk = await journal.next();
       if (chunk === undefined) break;
-      const { lines, bytes } = wholeLines(chunk.bytes, TRANSACTION_ROWS);
-      await this.#store.insert(lines.flatMap((line) => entryOf(line) ?? []));
-      chunk.take(bytes);
+      await this.#store.insert(chunk.entries);
+      chunk.take();
       await nextTurn();
     }
     await journal.release(() => database.sync());

@@ -2,10 +2,15 @@ import type { LedgerEntry } from "../../gateway-types.ts";
 import { Timer } from "./timer.ts";
 import type { Trouble } from "./trouble.ts";
 
+export type EntryEncoding = {
+  readonly boundedEntry: (entry: LedgerEntry) => LedgerEntry;
+  readonly lineOf: (entry: LedgerEntry) => string;
+};
+
 export type JournalWriterOptions = {
-  /** Turns entries into lines and hands them to the kernel, all or none. */
-  readonly append: (lines: Buffer) => Promise<void>;
-  readonly lineOf: () => Promise<(entry: LedgerEntry) => string>;
+  /** Hands lines to the kernel, all or none; `entries` is what they say. */
+  readonly append: (lines: Buffer, entries: readonly LedgerEntry[]) => Promise<void>;
+  readonly encoding: () => Promise<EntryEncoding>;
   /** Told once of each entry, in batches. */
   readonly onBatch: (entries: readonly LedgerEntry[]) => void;
   readonly onWritten: () => void;
@@ -24,7 +29,7 @@ export class JournalWriter {
   readonly #timer = new Timer(() => void this.flush());
   #waiting: LedgerEntry[] = [];
   /** Being written; tried again until it is. */
-  #batch: { readonly lines: Buffer; readonly rows: number } | undefined;
+  #batch: Batch | undefined;
   #acknowledged = 0;
   #writing: Promise<boolean> | undefined;
 
@@ -64,20 +69,18 @@ export class JournalWriter {
   }
 
   async #write(): Promise<boolean> {
-    const { append, lineOf, onBatch, onWritten, trouble } = this.#options;
+    const { append, encoding, onBatch, onWritten, trouble } = this.#options;
     this.#timer.stop();
     if (this.unwrittenRows === 0) return true;
     let isWritten = false;
     try {
-      const toLine = await lineOf();
+      const encode = await encoding();
       while (this.unwrittenRows > 0) {
         if (this.#batch === undefined) {
-          const entries = this.#waiting.splice(0, BATCH_ROWS);
-          const lines = entries.map((entry) => this.#lineOrNothing(toLine, entry)).join("");
-          this.#batch = { lines: Buffer.from(lines), rows: entries.length };
-          onBatch(entries);
+          this.#batch = this.#batchOf(this.#waiting.splice(0, BATCH_ROWS), encode);
+          onBatch(this.#batch.entries);
         }
-        await append(this.#batch.lines);
+        await append(this.#batch.lines, this.#batch.entries);
         this.#acknowledged += this.#batch.rows;
         this.#batch = undefined;
       }
@@ -92,12 +95,21 @@ export class JournalWriter {
   }
 
   /** An entry that is not what its type says costs nobody else their row. */
-  #lineOrNothing(toLine: (entry: LedgerEntry) => string, entry: LedgerEntry): string {
-    try {
-      return toLine(entry);
-    } catch (error) {
-      this.#options.onUnwritable(error);
-      return "";
+  #batchOf(waiting: readonly LedgerEntry[], { boundedEntry, lineOf }: EntryEncoding): Batch {
+    const entries: LedgerEntry[] = [];
+    let lines = "";
+    for (const entry of waiting) {
+      try {
+        const bounded = boundedEntry(entry);
+        lines += lineOf(bounded);
+        entries.push(bounded);
+      } catch (error) {
+        this.#options.onUnwritable(error);
+      }
     }
+    return { lines: Buffer.from(lines), rows: waiting.length, entries };
   }
 }
+
+/** `rows`: those that cannot be written count, too. */
+type Batch = { readonly lines: Buffer; readonly rows: number; readonly entries: readonly LedgerEntry[] };

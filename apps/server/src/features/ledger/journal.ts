@@ -1,18 +1,23 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import type { LedgerEntry } from "../../gateway-types.ts";
+import { entryOf, type Lines, wholeLines } from "./entry-line.ts";
 
 /** A file that its process still writes to or has died over. */
 export const SEGMENT_SUFFIX = ".journal";
 /** A file that nobody writes to any more. */
 export const CLOSED_SUFFIX = ".closed.journal";
 
-/** Lines that are in the kernel's hands and not in the database yet. */
+/** What is in the kernel's hands and not in the database yet. */
 export type Chunk = {
-  readonly bytes: Buffer;
-  /** Says that the first `bytes` of them are committed. */
-  take(bytes: number): void;
+  readonly entries: readonly LedgerEntry[];
+  /** Says that they are committed. */
+  take(): void;
 };
+
+/** One write. */
+type Batch = { readonly start: number; readonly bytes: number; readonly entries: readonly LedgerEntry[] };
 
 type Segment = {
   readonly path: string;
@@ -21,8 +26,15 @@ type Segment = {
   written: number;
   /** Of these, what is in the database. */
   taken: number;
+  /** The last writes, oldest first: as long as there are few, nothing has to be read again. */
+  batches: Batch[];
   unsynced: boolean;
 };
+
+const MAX_BATCHES = 16;
+const READ_BYTES = 128 * 1024;
+/** Rows of one transaction, where they are read again. */
+const READ_ROWS = 256;
 
 const SEGMENT_BYTES = 4 * 1024 * 1024;
 
@@ -52,11 +64,13 @@ export class Journal {
   }
 
   /** All of `lines` or nothing. When it resolves they survive the end of this process, though not yet a power cut. */
-  async append(lines: Buffer): Promise<void> {
+  async append(lines: Buffer, entries: readonly LedgerEntry[]): Promise<void> {
     this.#appending = true;
     try {
       const segment = this.#current ?? (await this.#begin());
       await this.#write(segment, lines);
+      segment.batches.push({ start: segment.written, bytes: lines.length, entries });
+      if (segment.batches.length > MAX_BATCHES) segment.batches.shift();
       segment.written += lines.length;
       segment.unsynced = true;
       if (segment.written >= SEGMENT_BYTES) this.#current = undefined;
@@ -65,18 +79,29 @@ export class Journal {
     }
   }
 
-  /** The oldest lines that are not in the database, at most some `maxBytes` of them. */
-  async next(maxBytes: number): Promise<Chunk | undefined> {
+  /** The oldest rows that are not in the database, at most 256 of them. */
+  async next(): Promise<Chunk | undefined> {
     const segment = this.#segments.find(({ written, taken }) => taken < written);
     if (segment === undefined) return undefined;
-    const bytes = Buffer.allocUnsafe(Math.min(maxBytes, segment.written - segment.taken));
-    const { bytesRead } = await segment.handle.read(bytes, 0, bytes.length, segment.taken);
-    return {
-      bytes: bytes.subarray(0, bytesRead),
-      take: (count) => {
-        segment.taken += count;
-      },
+    const [batch] = segment.batches;
+    if (batch !== undefined && batch.start === segment.taken) {
+      const take = (): void => {
+        segment.taken += batch.bytes;
+        segment.batches = segment.batches.filter((each) => each !== batch);
+      };
+      return { entries: batch.entries, take };
+    }
+    const { lines, bytes } = await this.#read(segment, batch?.start ?? segment.written);
+    const take = (): void => {
+      segment.taken += bytes;
     };
+    return { entries: lines.flatMap((line) => entryOf(line) ?? []), take };
+  }
+
+  async #read({ handle, taken }: Segment, end: number): Promise<Lines> {
+    const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - taken));
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, taken);
+    return wholeLines(buffer.subarray(0, bytesRead), READ_ROWS);
   }
 
   /** Deletes the files whose lines are all committed, once `committed` says that this is on the disk. */
@@ -135,7 +160,7 @@ export class Journal {
     const name = `${new Date().toISOString().replaceAll(/[:.]/g, "-")}-${randomBytes(6).toString("hex")}`;
     const path = join(this.#directory, `${name}${SEGMENT_SUFFIX}`);
     const handle = await open(path, "ax+", 0o600);
-    const segment = { path, handle, written: 0, taken: 0, unsynced: false };
+    const segment = { path, handle, written: 0, taken: 0, batches: [], unsynced: false };
     this.#segments.push(segment);
     this.#current = segment;
     this.#directoryUnsynced = true;

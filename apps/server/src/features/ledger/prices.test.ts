@@ -15,7 +15,7 @@ async function openPrices(directory: string) {
     async () => database,
     () => NOON,
   );
-  const prices = createPrices({ store, log: SILENT_LOG, hasOwn: true });
+  const prices = createPrices({ store, log: SILENT_LOG, keepsNothing: false });
   await prices.ready();
   return { prices, [Symbol.asyncDispose]: () => database.close() };
 }
@@ -105,7 +105,7 @@ describe("a price", () => {
       () => Promise.reject(new Error("broken")),
       () => NOON,
     );
-    const prices = createPrices({ store, log: SILENT_LOG, hasOwn: true });
+    const prices = createPrices({ store, log: SILENT_LOG, keepsNothing: false });
     await prices.ready();
     expect(prices.price("anthropic", "claude-opus-5", MILLION_IN, NOON)?.costMicroUsd).toBe(5_000_000);
     expect(prices.ready()).toBeUndefined();

@@ -229,14 +229,17 @@ describe("a database that another program has locked", () => {
     await database();
     const other = new DatabaseSync(join(home.path, "loom-server.sqlite"));
     other.exec("BEGIN IMMEDIATE");
-    for (const id of ids("r", 600)) ledger.record(entry(id));
+    // More than are kept in memory beside the journal.
+    const recorded = ids("r", 6_000);
+    for (const id of recorded) ledger.record(entry(id));
     await expect(ledger.settle()).rejects.toThrow("locked");
-    expect(ledger.state).toMatchObject({ acknowledgedRows: 600, unwrittenRows: 0, droppedRows: 0, healthy: true });
+    expect(ledger.state).toMatchObject({ acknowledgedRows: 6_000, unwrittenRows: 0, droppedRows: 0, healthy: true });
     expect(await storedIds(await database())).toEqual([]);
     other.exec("ROLLBACK");
     other.close();
     // By itself, without being asked.
-    await until(async () => (await storedIds(await database())).length === 600);
+    await until(async () => (await storedIds(await database())).length === 6_000);
+    expect(await storedIds(await database())).toEqual(recorded);
     await close();
     expect(journals(home.path)).toEqual([]);
   });

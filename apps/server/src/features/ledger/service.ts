@@ -67,7 +67,7 @@ export class DurableLedger implements Ledger {
         const journal = await this.#openJournal();
         await journal?.append(lines, entries);
       },
-      lineOf: async () => (await import("./entry-line.ts")).lineOf,
+      encoding: () => import("./entry-line.ts"),
       onBatch: (entries) => options.metrics.count(entries),
       onWritten: () => this.#afterWriting(),
       onUnwritable: (error) => {

@@ -15,30 +15,41 @@ export type LedgerStore = {
 /** Rows of one statement: a few hundred values, which every engine takes. */
 const ROWS_PER_STATEMENT = 25;
 
+/** So much older than the newest row of its path `last_at_ms` may be: it is not written for every row. */
+const PATH_KNOWN_MS = 3_600_000;
+const MAX_KNOWN_PATHS = 10_000;
+
 export function createLedgerStore(database: Database): LedgerStore {
   const insertion = createInsertion();
+  /** Paths that are in the database, with the time of a row that is. */
+  const known = new Map<string, number>();
   return {
     async insert(entries) {
       const rows: UsageRow[] = [];
-      const nodes = new Map<string, readonly UsageNodeRow[]>();
+      const paths = new Map<string, LedgerEntry>();
       for (const entry of entries) {
         const row = rowOf(entry);
         rows.push(row);
-        // The last of a path is the newest, or near enough.
-        if (row.path !== "") nodes.set(row.path, nodeRowsOf(entry));
+        const knownUntil = (known.get(row.path) ?? Number.NEGATIVE_INFINITY) + PATH_KNOWN_MS;
+        if (row.path !== "" && row.at_ms > knownUntil) paths.set(row.path, entry);
       }
       await database.writeBehind<LedgerTables, void>(async (transaction) => {
-        for (const some of nodes.values()) await insertNodes(transaction, some);
+        for (const entry of paths.values()) await insertNodes(transaction, nodeRowsOf(entry));
         for (let start = 0; start < rows.length; start += ROWS_PER_STATEMENT) {
           await transaction.executeQuery(insertion(transaction, rows.slice(start, start + ROWS_PER_STATEMENT)));
         }
       });
+      if (known.size > MAX_KNOWN_PATHS) known.clear();
+      for (const [path, entry] of paths) known.set(path, entry.at);
     },
     purge: (beforeMs, max) =>
       database.writeBehind<LedgerTables, number>(async (transaction) => {
         const old = transaction.selectFrom("usage").select("id").where("at_ms", "<", beforeMs).limit(max);
         const [result] = await transaction.deleteFrom("usage").where("id", "in", old).execute();
-        await transaction.deleteFrom("usage_node").where("last_at_ms", "<", beforeMs).execute();
+        await transaction
+          .deleteFrom("usage_node")
+          .where("last_at_ms", "<", beforeMs - PATH_KNOWN_MS)
+          .execute();
         return Number(result?.numDeletedRows ?? 0);
       }),
   };
@@ -77,6 +88,8 @@ function createInsertion(): (db: Kysely<LedgerTables>, rows: readonly UsageRow[]
       made.set(rows.length, statement);
     }
     const { query, columns } = statement;
-    return { ...query, parameters: rows.flatMap((row) => columns.map((column) => row[column])) };
+    const parameters: unknown[] = [];
+    for (const row of rows) for (const column of columns) parameters.push(row[column]);
+    return { ...query, parameters };
   };
 }
