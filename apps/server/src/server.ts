@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { createRedactor, type Secret } from "@loom/config";
 import type { ServerConfig } from "./config.ts";
-import { buildFeatures, MIGRATIONS } from "./features/index.ts";
-import { authenticateByAny, authenticateOne, authorizeByScope } from "./kit/auth.ts";
+import { buildFeatures } from "./features/index.ts";
+import { authenticateOne, authorizeByScope } from "./kit/auth.ts";
 import { type Database, openDatabase } from "./kit/database.ts";
 import { DatabaseError } from "./kit/database-error.ts";
 import { createDispatcher } from "./kit/dispatcher.ts";
@@ -70,7 +70,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const state = { stopping: false };
   const kit = { log, metrics, redact, database: database.open };
   const isStopping = (): boolean => state.stopping;
-  const features = buildFeatures(kit, {
+  const features = await buildFeatures(kit, {
     config,
     version: VERSION,
     hasOwner: access.type === "owner",
@@ -88,10 +88,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       anyAddress: !isLoopbackName(host),
       origins: config.allowedOrigins,
     },
-    authenticate:
-      access.type === "token"
-        ? authenticateOne(access.token)
-        : authenticateByAny(features.owner.services.authenticate, features.tokens.services.authenticate),
+    authenticate: access.type === "token" ? authenticateOne(access.token) : (features.shared?.authenticate ?? nobody),
     authorize: authorizeByScope,
     isStopping,
     log,
@@ -103,8 +100,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     if (access.type === "owner") {
       const { tokenFile: file, replace } = access;
-      mintedOwnerToken = await features.owner.services.ensureToken({ file, replace });
-      await features.budgets.services.load();
+      mintedOwnerToken = (await features.shared?.start({ file, replace })) === true;
     }
     listener = await listen({ host, port, tls: options.tls, handle: dispatcher.handle });
   } catch (error) {
@@ -129,10 +125,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         clearTimeout(warmUp);
         await Promise.all([jobs.stop(), listener.close({ drainMs, abort: dispatcher.abortOpen })]);
         features.gateway.services.close();
-        if (access.type === "owner") {
-          await features.budgets.services.close();
-          await features.tokens.services.saveUses().catch((error: unknown) => log.warn(String(error)));
-        }
+        await features.shared?.stop();
         await features.ledger.services.ledger.close();
         await database.close();
         log.info("closed");
@@ -148,21 +141,26 @@ function secretsOf({ config, access }: ServerOptions): Secret[] {
   return access.type === "token" ? [...keys, access.token] : keys;
 }
 
+function nobody(): undefined {}
+
+async function openWithTables(file: string): Promise<Database> {
+  const { MIGRATIONS } = await import("./features/migrations.ts");
+  return openDatabase({ file, migrations: MIGRATIONS });
+}
+
 function lazyDatabase(directory: string | undefined) {
   let opening: Promise<Database> | undefined;
   const open = (): Promise<Database> => {
     if (directory === undefined) {
       return Promise.reject(new DatabaseError("This server was started without a data directory."));
     }
-    opening ??= openDatabase({ file: join(directory, DATABASE_FILE), migrations: MIGRATIONS }).catch(
-      (error: unknown) => {
-        // Not at once: while the file is locked, each attempt holds up this process for seconds.
-        setTimeout(() => {
-          opening = undefined;
-        }, REOPEN_MS).unref();
-        throw error;
-      },
-    );
+    opening ??= openWithTables(join(directory, DATABASE_FILE)).catch((error: unknown) => {
+      // Not at once: while the file is locked, each attempt holds up this process for seconds.
+      setTimeout(() => {
+        opening = undefined;
+      }, REOPEN_MS).unref();
+      throw error;
+    });
     return opening;
   };
   return {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { BudgetLimits, TokenInfo } from "@loom/api";
 import type { Environment } from "@loom/config";
 import { budgets } from "./features/budgets/index.ts";
-import { MIGRATIONS } from "./features/index.ts";
+import { MIGRATIONS } from "./features/migrations.ts";
 import { tokens } from "./features/tokens/index.ts";
 import { TokenError, type TokenService } from "./features/tokens/service.ts";
 import { openDatabase } from "./kit/database.ts";
