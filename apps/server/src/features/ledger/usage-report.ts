@@ -4,10 +4,10 @@ import { type DurationCounts, percentile } from "./duration-class.ts";
 import type { LedgerTables } from "./migrations.ts";
 import type { Dimension, UsageQuestion } from "./usage-query.ts";
 import { wrong } from "./usage-query.ts";
-import { type SliceSums, SUMS, sliceEnd, sumSlice } from "./usage-store.ts";
+import { countClasses, type SliceGroup, SUMS, sliceEnd, sumSlice } from "./usage-store.ts";
 
 /** So many rows are added up at once; in between, everything else of this process goes on. */
-const SLICE_ROWS = 10_000;
+const SLICE_ROWS = 5_000;
 /** More groups than this in memory are refused. */
 const MAX_GROUPS = 100_000;
 
@@ -53,25 +53,41 @@ async function addSlices(database: Database, question: UsageQuestion, sliceRows:
   const db = database.tables<LedgerTables>();
   const { dimensions, filters, toMs } = question;
   const groups = new Map<string, Group>();
+  const groupFor = ({ key }: SliceGroup): Group => {
+    const shown = key.map((value, index) => keyText(value, dimensions[index]));
+    const name = JSON.stringify(shown);
+    let group = groups.get(name);
+    if (group === undefined) {
+      group = new Group(shown);
+      groups.set(name, group);
+    }
+    return group;
+  };
   let fromMs = question.fromMs;
   while (fromMs < toMs) {
     const end = await sliceEnd(db, { fromMs, toMs, rows: sliceRows });
-    for (const sums of await sumSlice(db, { fromMs, toMs: end, dimensions, filters })) {
-      const key = sums.key.map((value, index) => keyText(value, dimensions[index]));
-      const name = JSON.stringify(key);
-      let group = groups.get(name);
-      if (group === undefined) {
-        group = new Group(key);
-        groups.set(name, group);
-        if (groups.size > MAX_GROUPS)
-          throw wrong("groupBy", `gives more than ${MAX_GROUPS} groups: ask for a shorter time`);
-      }
-      group.add(sums);
+    const slice = { fromMs, toMs: end, dimensions, filters };
+    for (const sums of await sumSlice(db, slice)) groupFor(sums).addSums(sums.sums);
+    await nextTurn();
+    for (const each of await countClasses(db, slice, "latency_class")) {
+      addCount(groupFor(each).latency, each.durationClass, each.count);
+    }
+    await nextTurn();
+    for (const each of await countClasses(db, slice, "first_byte_class")) {
+      addCount(groupFor(each).firstByte, each.durationClass, each.count);
+    }
+    if (groups.size > MAX_GROUPS) {
+      throw wrong("groupBy", `gives more than ${MAX_GROUPS} groups: ask for a shorter time`);
     }
     fromMs = end;
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
   return groups;
+}
+
+/** Lets everything else of this process go on. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 class Group {
@@ -84,20 +100,13 @@ class Group {
     this.key = key;
   }
 
-  add({ sums, latencyClass, firstByteClass }: SliceSums): void {
-    this.#addSums(sums);
-    const [requests = 0] = sums;
-    addCount(this.latency, latencyClass, requests);
-    if (firstByteClass !== null) addCount(this.firstByte, firstByteClass, requests);
-  }
-
   addGroup({ sums, latency, firstByte }: Group): void {
-    this.#addSums(sums);
+    this.addSums(sums);
     for (const [classNumber, count] of latency) addCount(this.latency, classNumber, count);
     for (const [classNumber, count] of firstByte) addCount(this.firstByte, classNumber, count);
   }
 
-  #addSums(sums: readonly number[]): void {
+  addSums(sums: readonly number[]): void {
     for (const [index, value] of sums.entries()) this.sums[index] = (this.sums[index] ?? 0) + value;
   }
 }

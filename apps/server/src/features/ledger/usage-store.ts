@@ -2,15 +2,17 @@ import { type ExpressionBuilder, type Kysely, type RawBuilder, type SelectQueryB
 import type { LedgerTables } from "./migrations.ts";
 import type { Dimension, Filter } from "./usage-query.ts";
 
-/** Sums over the rows of a time slice that agree in every dimension and in both classes of duration. */
-export type SliceSums = {
+/** Of the rows of a time slice, those that agree in every dimension. */
+export type SliceGroup = {
   /** One per dimension; times as the Unix milliseconds at which their hour or day begins. */
   readonly key: readonly (string | number | null)[];
-  readonly latencyClass: number;
-  readonly firstByteClass: number | null;
-  /** In the order of `SUMS`. */
-  readonly sums: readonly number[];
 };
+
+/** In the order of `SUMS`. */
+export type GroupSums = SliceGroup & { readonly sums: readonly number[] };
+
+/** How many rows of a group are in a class of duration. */
+export type ClassCount = SliceGroup & { readonly durationClass: number; readonly count: number };
 
 export type Slice = {
   readonly fromMs: number;
@@ -62,29 +64,58 @@ export async function sliceEnd(
 }
 
 /** SQL that every engine understands: what differs between them (months, percentiles) is worked out of its answer. */
-export async function sumSlice(db: Kysely<LedgerTables>, slice: Slice): Promise<SliceSums[]> {
-  const { dimensions } = slice;
+export async function sumSlice(db: Kysely<LedgerTables>, slice: Slice): Promise<GroupSums[]> {
+  const rows = await grouped(db, slice)
+    .select(SUM_EXPRESSIONS.map((expression, index) => expression.as(`s${index}`)))
+    .execute();
+  // Without a dimension there is a row also where there is nothing.
+  return rows
+    .filter((row) => Number(row.s0) > 0)
+    .map((row) => ({
+      key: keyOf(row, slice),
+      sums: SUMS.map((_, index) => Number(row[`s${index}`] ?? 0)),
+    }));
+}
+
+/** Rows without such a duration are left out. */
+export async function countClasses(
+  db: Kysely<LedgerTables>,
+  slice: Slice,
+  column: "latency_class" | "first_byte_class",
+): Promise<ClassCount[]> {
+  const reference = sql.ref<number | null>(`usage.${column}`);
+  const rows = await grouped(db, slice)
+    .where(reference, "is not", null)
+    .groupBy(reference)
+    .select([reference.as("class"), sql<number>`count(*)`.as("count")])
+    .execute();
+  return rows.map((row) => ({
+    key: keyOf(row, slice),
+    durationClass: Number(row.class),
+    count: Number(row.count),
+  }));
+}
+
+function grouped(db: Kysely<LedgerTables>, { fromMs, toMs, dimensions, filters }: Slice): Query {
   let query = db
     .selectFrom("usage")
-    .where("usage.at_ms", ">=", slice.fromMs)
-    .where("usage.at_ms", "<", slice.toMs) as unknown as SelectQueryBuilder<LedgerTables, "usage", Row>;
-  for (const filter of slice.filters) query = filtered(query, filter);
+    .where("usage.at_ms", ">=", fromMs)
+    .where("usage.at_ms", "<", toMs) as unknown as Query;
+  for (const filter of filters) query = filtered(query, filter);
   dimensions.forEach((dimension, index) => {
     if (dimension.type === "node") query = joined(query, dimension.kind, `node${index}`);
     const expression = expressionOf(dimension, index);
     query = query.select(expression.as(`d${index}`)).groupBy(expression);
   });
-  const rows = await query
-    .select(["usage.latency_class as latency", "usage.first_byte_class as first"])
-    .groupBy(["usage.latency_class", "usage.first_byte_class"])
-    .select(SUM_EXPRESSIONS.map((expression, index) => expression.as(`s${index}`)))
-    .execute();
-  return rows.map((row) => ({
-    key: dimensions.map(({ type }, index) => keyValue(row[`d${index}`] ?? null, type)),
-    latencyClass: Number(row.latency),
-    firstByteClass: row.first === null ? null : Number(row.first),
-    sums: SUMS.map((_, index) => Number(row[`s${index}`] ?? 0)),
-  }));
+  return query;
+}
+
+/** PostgreSQL gives large numbers as text. */
+function keyOf(row: Row, { dimensions }: Slice): SliceGroup["key"] {
+  return dimensions.map(({ type }, index) => {
+    const value = row[`d${index}`] ?? null;
+    return type === "time" ? Number(value) : value;
+  });
 }
 
 type Query = SelectQueryBuilder<LedgerTables, "usage", Row>;
@@ -116,11 +147,6 @@ function expressionOf(dimension: Dimension, index: number): RawBuilder<string | 
       return sql`usage.at_ms - usage.at_ms % ${unit}`;
     }
   }
-}
-
-/** PostgreSQL gives large numbers as text. */
-function keyValue(value: string | number | null, type: Dimension["type"]): string | number | null {
-  return type === "time" ? Number(value) : value;
 }
 
 const TOKENS = sql`usage.input_tokens + usage.output_tokens + usage.cache_read_tokens + usage.cache_write_tokens`;
