@@ -1,6 +1,6 @@
-import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { runProcess } from "@loom/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { entry, openTestLedger, storedIds, temporaryDirectory } from "./ledger.testing.ts";
 
@@ -11,15 +11,12 @@ beforeAll(async () => {
   home = await temporaryDirectory();
   disk = join(home.path, "disk");
   mkdirSync(disk);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "loom-test", disk], { stdio: "ignore" });
-    isMounted = true;
-  } catch {
-    // Not everybody may mount; then there is no disk that could be full.
-  }
+  // Not everybody may mount; then there is no disk that could be full.
+  const mounted = await runProcess("mount", ["-t", "tmpfs", "-o", "size=1m", "loom-test", disk]).catch(() => undefined);
+  isMounted = mounted?.code === 0;
 });
 afterAll(async () => {
-  if (isMounted) execFileSync("umount", [disk]);
+  if (isMounted) await runProcess("umount", [disk]);
   await home[Symbol.asyncDispose]();
 });
 
