@@ -7,6 +7,8 @@ import type { BudgetStore, CounterAmount, HoldLease } from "./store.ts";
 
 /** Counters in one exchange with the store: a long one would hold up the other features. */
 const BATCH = 200;
+/** Exchanges that fail in a row before it is told: another process's write makes one fail now and then. */
+const WORRYING = 10;
 /** Counters that are read at the start; those used longer ago are known after their first exchange. */
 const MAX_LEARNED = 20_000;
 
@@ -29,24 +31,26 @@ export class Bookkeeping {
   readonly #heldElsewhere = new Set<MoneyCounter>();
   /** The last exchange of any server that this one knows of. */
   #revision = 0;
-  #failing = false;
+  #failures = 0;
 
   constructor(options: BookkeepingOptions) {
     this.#options = options;
   }
 
   /** Tells the store what has changed. What cannot be told stays, and is told the next time. */
-  async save(): Promise<void> {
+  async save(options: { readonly waits: boolean }): Promise<void> {
     const { engine, log } = this.#options;
     const changed = engine.takeDirty().filter((counter) => this.#hasNews(counter));
     for (let start = 0; start < changed.length; start += BATCH) {
       try {
-        await this.#exchange(changed.slice(start, start + BATCH));
-        this.#failing = false;
+        await this.#exchange(changed.slice(start, start + BATCH), options);
+        this.#failures = 0;
       } catch (error) {
         engine.putBack(changed.slice(start));
-        if (!this.#failing) log.error("budgets cannot be saved; they hold in memory", { error: String(error) });
-        this.#failing = true;
+        this.#failures += 1;
+        if (this.#failures === WORRYING) {
+          log.error("budgets cannot be saved; they hold in memory", { error: String(error) });
+        }
         throw error;
       }
     }
@@ -90,7 +94,7 @@ export class Bookkeeping {
     return this.#options.engine.nodes.get(kind, id, this.#options.clock.monotonic())?.counter(period);
   }
 
-  async #exchange(counters: readonly MoneyCounter[]): Promise<void> {
+  async #exchange(counters: readonly MoneyCounter[], options: { readonly waits: boolean }): Promise<void> {
     const { store, process, clock } = this.#options;
     const changes = counters.map((counter) => {
       const { kind, id, period, unsaved, reserved } = counter;
@@ -99,7 +103,7 @@ export class Bookkeeping {
       return { kind, id, period, addSpent: unsaved, hold: reserved };
     });
     try {
-      const balances = await store.exchange(process, changes, this.#lease());
+      const balances = await store.exchange(process, changes, this.#lease(), options);
       counters.forEach((counter, index) => {
         counter.saving = 0;
         counter.savedHold = changes[index]?.hold ?? 0;

@@ -279,3 +279,32 @@ test("the number of sessions in memory is bounded, and one that went comes back 
   returned.reservation.settle();
   refused(ask(budgets, { session: "first", cost: 1 }));
 });
+
+test("what is spent is written down by itself, also where another process was writing at first", async () => {
+  await using setup = await testBudgets();
+  const { createBudgetService } = await import("./service.ts");
+  const { createBudgetStore } = await import("./store.ts");
+  const { SILENT_LOG } = await import("../../kit/log.ts");
+  const store = createBudgetStore(async () => setup.database);
+  const written = Promise.withResolvers<void>();
+  const watched = {
+    ...store,
+    async exchange(...exchange: Parameters<typeof store.exchange>) {
+      const balances = await store.exchange(...exchange);
+      written.resolve();
+      return balances;
+    },
+  };
+  const budgets = createBudgetService({ store: watched, log: SILENT_LOG, allowUnpriced: false, saveAfterMs: 1 });
+  await budgets.load();
+  await budgets.put("token", "owner", { dayMicroUsd: 100 });
+  const { DatabaseSync } = await import("node:sqlite");
+  const other = new DatabaseSync(setup.database.file);
+  other.exec("BEGIN IMMEDIATE");
+  admitted(ask(budgets, { cost: 60 })).reservation.settle(costing(60));
+  await new Promise((resolve) => setImmediate(resolve));
+  other.exec("ROLLBACK");
+  other.close();
+  await written.promise;
+  expect((await store.news("another", 0, { now: 0, until: 1 })).spent[0]?.microUsd).toBe(60);
+});

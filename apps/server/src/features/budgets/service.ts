@@ -16,7 +16,7 @@ export type BudgetService = Budgets & {
   refresh(): Promise<void>;
   /** Reads the limits again if another process has changed them. */
   refreshRules(): Promise<void>;
-  /** Writes down what was spent and is held. */
+  /** Writes down what was spent and is held; waits for others who write. @throws DatabaseError */
   save(): Promise<void>;
   purge(): Promise<void>;
   /** Holds nothing any more and writes down what was spent. */
@@ -57,14 +57,14 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
 
   function saveSoon(): void {
     if (closed) return;
-    // A failure has been logged, and what could not be saved is still there.
-    timer ??= setTimeout(() => void save().catch(() => {}), saveAfterMs).unref();
+    // What cannot be saved stays, and has set the next timer.
+    timer ??= setTimeout(() => void save({ waits: false }).catch(() => {}), saveAfterMs).unref();
   }
 
-  function save(): Promise<void> {
+  function save(options = { waits: true }): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
-    return inTurn(() => books.save());
+    return inTurn(() => books.save(options));
   }
 
   const followRules = async (): Promise<void> => {
@@ -103,7 +103,7 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
         await books.refresh();
       });
     },
-    save,
+    save: () => save(),
     async purge() {
       if (!engine.isReady) return;
       const now = clock.wall();
@@ -112,7 +112,7 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
     async close() {
       closed = true;
       engine.releaseAll();
-      await save().catch(() => {});
+      await save().catch((error: unknown) => log.error("what was spent last is lost", { error: String(error) }));
     },
     list: () => engine.nodes.book.rules.map(budgetOf),
     get,

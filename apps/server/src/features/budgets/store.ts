@@ -41,8 +41,16 @@ export type BudgetStore = {
   rules(revision: number): Promise<{ readonly revision: number; readonly rules: readonly BudgetRule[] } | undefined>;
   putRule(rule: BudgetRule): Promise<void>;
   removeRule(kind: string, id: string): Promise<void>;
-  /** All changes or none; the balances are those after all of them, in the same order. At most 500. */
-  exchange(process: string, changes: readonly CounterChange[], lease: HoldLease): Promise<readonly CounterBalance[]>;
+  /**
+   * All changes or none; the balances are those after all of them, in the same order. At most 500. `waits`: for other
+   * processes' writes and for the disk, and holds up this process meanwhile; else it fails where it would have to wait.
+   */
+  exchange(
+    process: string,
+    changes: readonly CounterChange[],
+    lease: HoldLease,
+    options: { readonly waits: boolean },
+  ): Promise<readonly CounterBalance[]>;
   /** What has changed since the exchange `revision`, and what other processes hold now. */
   news(process: string, revision: number, lease: HoldLease): Promise<BudgetNews>;
   /** Of these periods, the latest `limit`; and the last exchange that they know of. */
@@ -84,15 +92,17 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
     },
     putRule: writeRule,
     removeRule: (kind, id) => writeRule({ kind, id, label: undefined, limits: undefined }),
-    async exchange(process, changes, lease) {
-      return (await database()).write<BudgetTables, CounterBalance[]>(async (transaction) => {
+    async exchange(process, changes, lease, { waits }) {
+      const work = async (transaction: Tables): Promise<CounterBalance[]> => {
         const revision = (await latest(transaction, "budget_spent")) + 1;
         for (const change of changes) {
           await addSpent(transaction, change, { now: lease.now, revision });
           await hold(transaction, process, change, lease.until);
         }
         return balancesOf(transaction, process, changes, lease);
-      });
+      };
+      const db = await database();
+      return waits ? db.write(work) : db.writeBehind(work);
     },
     async news(process, revision, lease) {
       const db = await tables();
