@@ -4,8 +4,9 @@ import type { Call } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { RawRequest } from "../../kit/raw-route.ts";
 import { BYTES_PER_TOKEN } from "./account.ts";
+import type { Asker } from "./candidates.ts";
 import { type ClientHeaders, readClientHeaders, splitQuery } from "./client-headers.ts";
-import { type Asker, Exchange } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
 import type { GatewayParts } from "./parts.ts";
 import { type Question, readQuestion } from "./question.ts";
 import { readBody } from "./read-body.ts";
@@ -50,7 +51,7 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
   const { operation, upstream } = target;
   const understood = operation === "generate" || operation === "count_tokens";
   if (!understood) {
-    if (upstream !== undefined) new Exchange(parts, call, target, headers, undefined, asker).start();
+    if (upstream !== undefined) new Exchange(parts, { call, target, headers, question: undefined }, asker).start();
     else if (operation === "models" && target.dialect !== "loom") sendModels(entrance, call, target.dialect);
     else throw nothingHere();
     return;
@@ -73,7 +74,7 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
     try {
       const question = readQuestion(target, body);
       if (operation === "count_tokens" && estimated(entrance, call, target, question)) return;
-      new Exchange(parts, call, target, headers, question, asker).start();
+      new Exchange(parts, { call, target, headers, question }, asker).start();
     } catch (error) {
       refuse(error);
     }

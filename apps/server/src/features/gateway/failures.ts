@@ -9,6 +9,8 @@ export const UNREADABLE: LlmFailure = {
   retryable: false,
 };
 
+export const UNWRITABLE = "The server cannot write down what is used: check its disk and its database.";
+
 /** The answer stopped before its end. */
 export const CUT_OFF: LlmFailure = {
   code: "network",

@@ -29,7 +29,7 @@ describe("a path under /proxy", () => {
       "/gemini/v1beta/models/gemini-x:generateContent",
       { dialect: "gemini", operation: "generate", model: "gemini-x", stream: false },
     ],
-    ["/gemini/v1beta/models/a%2Fb:streamGenerateContent", { dialect: "gemini", model: "a/b", stream: true }],
+    ["/gemini/v1beta/models/a/b%40c:streamGenerateContent", { dialect: "gemini", model: "a/b@c", stream: true }],
     ["/gemini/v1beta/models/gemini-x:countTokens", { dialect: "gemini", operation: "count_tokens" }],
     ["/gemini/v1beta/models/gemini-x:embedContent", { dialect: "gemini", operation: "use" }],
     [

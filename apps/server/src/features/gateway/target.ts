@@ -31,7 +31,7 @@ const KNOWN = new RegExp(
     String.raw`((?:embeddings|completions|moderations|rerank|images/generations|audio/\w+|responses/.+)))$`,
 );
 const GOOGLE =
-  /^(?:\/v\d+(?:(?:alpha|beta)\d*)?)?(?:\/projects\/[^/]+\/locations\/[^/]+)?(?:\/publishers\/(\w+))?\/models\/([^/:]+):(\w+)$/;
+  /^(?:\/v\d+(?:(?:alpha|beta)\d*)?)?(?:\/projects\/[^/]+\/locations\/[^/]+)?(?:\/publishers\/(\w+))?\/models\/(.+):(\w+)$/;
 
 const LOOM = /^\/([^/]+)\/(complete|stream)$/;
 const PROXY = /^\/([^/]+)(\/.*)$/;

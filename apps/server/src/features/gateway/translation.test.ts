@@ -1,0 +1,263 @@
+import { callTool, fault, type Reply, type ScriptedModel, say, startScriptedModel } from "@loom/testkit";
+import { afterEach, describe, expect, test } from "vitest";
+import { type Answer, ask, startGateway, type TestGateway } from "./gateway.testing.ts";
+
+const closing: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of closing.splice(0).reverse()) await each.close();
+});
+
+/** A scripted provider behind every name, and a gateway in front of it. */
+async function start(
+  script: readonly Reply[],
+  options: { readonly env?: Record<string, string>; readonly keepAliveMs?: number; readonly pooled?: boolean } = {},
+): Promise<{ model: ScriptedModel; gateway: TestGateway }> {
+  const model = await startScriptedModel({ script });
+  closing.push(model);
+  const gateway = await startGateway({
+    ...options,
+    env: {
+      LOOM_SERVER_ANTHROPIC_API_KEY: "test-key",
+      LOOM_SERVER_ANTHROPIC_BASE_URL: model.url,
+      LOOM_SERVER_OPENAI_API_KEY: "test-key",
+      LOOM_SERVER_OPENAI_BASE_URL: `${model.url}/v1`,
+      ...options.env,
+    },
+  });
+  closing.push(gateway);
+  return { model, gateway };
+}
+
+function post(gateway: TestGateway, path: string, body: object): Promise<Answer> {
+  return ask(gateway.url + path, { body, headers: { authorization: `Bearer ${gateway.token}` } });
+}
+
+const PARAMETERS = { type: "object", properties: { path: { type: "string" } }, required: ["path"] };
+
+/** The same question in every dialect a client may speak; `model` is another provider's. */
+const CLIENTS = {
+  anthropic: {
+    path: () => "/anthropic/v1/messages",
+    body: (model: string, stream: boolean) => ({
+      model,
+      stream,
+      max_tokens: 100,
+      system: "Be brief.",
+      messages: [{ role: "user", content: "Read it." }],
+      tools: [{ name: "read_file", description: "Reads.", input_schema: PARAMETERS }],
+    }),
+    hasText: (text: string) => text.includes('"text":"Grüße'),
+    hasCall: (text: string) => /"type":"tool_use"[^}]*"name":"read_file"/.test(text) && text.includes("a.txt"),
+    ends: 'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+  },
+  chat: {
+    path: () => "/openai/v1/chat/completions",
+    body: (model: string, stream: boolean) => ({
+      model,
+      stream,
+      max_completion_tokens: 100,
+      messages: [
+        { role: "system", content: "Be brief." },
+        { role: "user", content: "Read it." },
+      ],
+      tools: [{ type: "function", function: { name: "read_file", description: "Reads.", parameters: PARAMETERS } }],
+    }),
+    hasText: (text: string) => text.includes('"content":"Grüße'),
+    hasCall: (text: string) => text.includes('"name":"read_file"') && text.includes("a.txt"),
+    ends: "data: [DONE]\n\n",
+  },
+  responses: {
+    path: () => "/openai/v1/responses",
+    body: (model: string, stream: boolean) => ({
+      model,
+      stream,
+      max_output_tokens: 100,
+      instructions: "Be brief.",
+      input: "Read it.",
+      tools: [{ type: "function", name: "read_file", description: "Reads.", parameters: PARAMETERS, strict: false }],
+    }),
+    hasText: (text: string) => text.includes('"text":"Grüße'),
+    hasCall: (text: string) => /"type":"function_call"/.test(text) && text.includes("a.txt"),
+    ends: "event: response.completed\n",
+  },
+  gemini: {
+    path: (model: string, stream: boolean) =>
+      `/gemini/v1beta/models/${encodeURIComponent(model).replaceAll("%2F", "/")}:${stream ? "streamGenerateContent?alt=sse" : "generateContent"}`,
+    body: () => ({
+      systemInstruction: { parts: [{ text: "Be brief." }] },
+      generationConfig: { maxOutputTokens: 100 },
+      contents: [{ role: "user", parts: [{ text: "Read it." }] }],
+      tools: [{ functionDeclarations: [{ name: "read_file", description: "Reads.", parameters: PARAMETERS }] }],
+    }),
+    hasText: (text: string) => text.includes("Grüße"),
+    hasCall: (text: string) => text.includes('"functionCall"') && text.includes("a.txt"),
+    ends: '"finishReason":"STOP"',
+  },
+} as const;
+
+const PROVIDERS = { anthropic: "anthropic/claude-test", openai: "openai/gpt-test" } as const;
+
+describe.each(Object.entries(CLIENTS))("a client of %s", (dialect, client) => {
+  describe.each(Object.entries(PROVIDERS))("with a model of %s", (provider, model) => {
+    test.each([{ stream: false }, { stream: true }])("gets its text ($stream)", async ({ stream }) => {
+      const { gateway, model: scripted } = await start([
+        say("Grüße aus dem Test", { usage: { inputTokens: 11, outputTokens: 5 } }),
+      ]);
+      const answer = await post(gateway, client.path(model, stream), client.body(model, stream));
+      expect(answer.status).toBe(200);
+      expect(client.hasText(answer.text)).toBe(true);
+      if (stream) expect(answer.text).toContain(client.ends);
+      expect(scripted.requests[0]?.conversation).toMatchObject({
+        model: model.split("/")[1],
+        stream,
+        system: "Be brief.",
+        maxTokens: 100,
+      });
+      const [entry] = await gateway.waitForEntries(1);
+      expect(entry).toMatchObject({
+        dialect,
+        upstream: provider,
+        model: model.split("/")[1],
+        requestedModel: model,
+        outcome: "completed",
+        estimated: false,
+        usage: { inputTokens: 11, outputTokens: 5 },
+      });
+    });
+
+    test.each([{ stream: false }, { stream: true }])("gets its tool call ($stream)", async ({ stream }) => {
+      const { gateway } = await start([callTool("read_file", { path: "a.txt" })]);
+      const answer = await post(gateway, client.path(model, stream), client.body(model, stream));
+      expect(client.hasCall(answer.text)).toBe(true);
+    });
+
+    test("hears of a provider's error in its own words", async () => {
+      const { gateway } = await start([{ fault: fault.status(429, { retryAfter: 3 }) }]);
+      const answer = await post(gateway, client.path(model, true), client.body(model, true));
+      expect(answer.status).toBe(429);
+      expect(answer.headers["content-type"]).toBe("application/json");
+      if (dialect === provider) return;
+      expect(JSON.parse(answer.text)).toHaveProperty("error");
+    });
+
+    test("hears of a stream that breaks", async () => {
+      const { gateway } = await start([say("Grüße aus dem Test, länger als ein Stück", { fault: fault.cutAfter(4) })]);
+      const answer = await post(gateway, client.path(model, true), client.body(model, true));
+      expect(answer.status).toBe(200);
+      expect(answer.complete).toBe(true);
+      expect(answer.text).toMatch(/"error"/);
+      expect(answer.text).not.toContain(client.ends);
+      const [entry] = await gateway.waitForEntries(1);
+      expect(entry).toMatchObject({ outcome: "cut_off", estimated: true });
+    });
+  });
+});
+
+describe("a translated answer", () => {
+  test("is kept alive while the provider thinks", async () => {
+    const { gateway } = await start([say("Grüße aus dem Test", { delivery: { gapMs: 120, deltas: 3 } })], {
+      keepAliveMs: 30,
+    });
+    const body = CLIENTS.chat.body(PROVIDERS.anthropic, true);
+    const answer = await post(gateway, "/openai/v1/chat/completions", body);
+    expect(answer.text).toContain(": ping\n\n");
+    expect(answer.text.endsWith("data: [DONE]\n\n")).toBe(true);
+  });
+
+  test("of Gemini's kind is an array for those who ask for no events", async () => {
+    const { gateway } = await start([say("Grüße aus dem Test")]);
+    const path = `/gemini/v1beta/models/${PROVIDERS.openai}:streamGenerateContent`;
+    const answer = await post(gateway, path, CLIENTS.gemini.body());
+    const chunks = JSON.parse(answer.text);
+    expect(Array.isArray(chunks)).toBe(true);
+    expect(chunks.at(-1).candidates[0].finishReason).toBe("STOP");
+  });
+
+  test("is what comes of HTML with status 200", async () => {
+    const { gateway } = await start([{ fault: fault.html() }]);
+    const answer = await post(gateway, "/openai/v1/chat/completions", CLIENTS.chat.body(PROVIDERS.anthropic, false));
+    expect(answer.status).toBe(502);
+    expect(JSON.parse(answer.text)).toHaveProperty("error.message");
+  });
+
+  test("says no where a dialect cannot say it", async () => {
+    const { gateway, model } = await start([]);
+    const body = {
+      ...CLIENTS.chat.body(PROVIDERS.anthropic, false),
+      messages: [{ role: "user", content: [{ type: "input_audio", input_audio: {} }] }],
+    };
+    const answer = await post(gateway, "/openai/v1/chat/completions", body);
+    expect(answer.status).toBe(400);
+    expect(model.requests).toHaveLength(0);
+  });
+});
+
+describe("a provider's path", () => {
+  test("leads to another provider where the model is that one's", async () => {
+    const { gateway, model } = await start([say("Grüße aus dem Test")]);
+    const answer = await post(
+      gateway,
+      "/proxy/anthropic/v1/messages",
+      CLIENTS.anthropic.body("openai/gpt-test", false),
+    );
+    expect(CLIENTS.anthropic.hasText(answer.text)).toBe(true);
+    expect(model.requests[0]?.path).toBe("/v1/chat/completions");
+    expect(answer.headers["x-loom-route"]).toBe("openai/gpt-test; upstream in the model");
+  });
+});
+
+describe.each([{ pooled: true }, { pooled: false }])("Loom's own request ($pooled)", (transport) => {
+  const REQUEST = {
+    model: "claude-test",
+    system: "",
+    tools: [],
+    maxTokens: 100,
+    messages: [{ role: "user", content: [{ type: "text", text: "Hi" }] }],
+  };
+
+  test("is answered in Loom's own events, with the cost where it is known", async () => {
+    const { gateway } = await start([say("Grüße", { usage: { inputTokens: 1_000_000, outputTokens: 0 } })], transport);
+    const answer = await post(gateway, "/proxy/anthropic/stream", { ...REQUEST, model: "claude-haiku-4-5" });
+    expect(answer.text).toContain('event: text_delta\ndata: {"type":"text_delta","text":"Grüße"}\n\n');
+    expect(answer.text).toMatch(/"costMicroUsd":1000000/);
+    const whole = await start([say("Grüße")], transport);
+    const complete = await post(whole.gateway, "/proxy/default/complete", REQUEST);
+    expect(JSON.parse(complete.text)).toMatchObject({
+      message: { content: [{ type: "text", text: "Grüße" }] },
+      stopReason: "end_turn",
+    });
+  });
+
+  test("that is wrong is refused with the field", async () => {
+    const { gateway } = await start([], transport);
+    const answer = await post(gateway, "/proxy/anthropic/stream", { ...REQUEST, maxTokens: 0 });
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.text)).toMatchObject({ code: "invalid_input", errors: [{ field: "maxTokens" }] });
+  });
+
+  test.each([
+    ["a provider that nobody knows", "/proxy/nobody/stream", 404, "unknown_model"],
+    ["one that is not set up", "/proxy/gemini/stream", 404, "not_configured"],
+  ])("for %s is a problem", async (_what, path, status, code) => {
+    const { gateway } = await start([], transport);
+    const answer = await post(gateway, path, REQUEST);
+    expect(answer.status).toBe(status);
+    expect(answer.headers["content-type"]).toBe("application/problem+json");
+    expect(JSON.parse(answer.text)).toMatchObject({ code, instance: expect.stringMatching(/^req-/) });
+  });
+
+  test("for the default of a server with models of its own asks that server which it has", async () => {
+    const { gateway, model } = await start([say("Grüße"), say("Grüße")], {
+      ...transport,
+      env: { LOOM_SERVER_DEFAULT_PROVIDER: "openai" },
+    });
+    await post(gateway, "/proxy/default/complete", { ...REQUEST, model: "default" });
+    await post(gateway, "/proxy/default/complete", { ...REQUEST, model: "fast" });
+    expect(model.requests.map(({ path }) => path)).toEqual([
+      "/v1/models",
+      "/v1/chat/completions",
+      "/v1/chat/completions",
+    ]);
+    expect(model.requests[2]?.conversation?.model).toBe("scripted-model");
+  });
+});
