@@ -100,7 +100,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     listener = await listen({ host, port, tls: options.tls, handle: dispatcher.handle });
   } catch (error) {
     await database.close();
-    log.flush();
+    await log.close();
     throw error;
   }
   const jobs = startJobs(
@@ -123,7 +123,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         features.llm.services.service.close();
         await database.close();
         log.info("closed");
-        log.flush();
+        await log.close();
       })();
       return closing;
     },

@@ -1,9 +1,10 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { chmodSync, closeSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Kysely } from "kysely";
 import { DatabaseError, databaseError } from "./database-error.ts";
 import type { MigrationSet } from "./migrations.ts";
+import { makePrivateDirectory } from "./private-directory.ts";
 
 /** An open database with all its migrations done. Each feature knows the types of its own tables and of no others. */
 export type Database = {
@@ -95,7 +96,7 @@ function retryWhileBusy(work: () => void): void {
 
 /** SQLite would make the file readable for everybody; its side files take over the mode that it has. */
 function makePrivateFile(file: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makePrivateDirectory(dirname(file));
   closeSync(openSync(file, "a", 0o600));
   chmodSync(file, 0o600);
 }

@@ -1,7 +1,8 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Secret } from "@loom/config";
 import { looksLikeToken } from "../../kit/auth.ts";
+import { makePrivateDirectory } from "../../kit/private-directory.ts";
 
 /** The owner's token cannot be written. `message` is a whole sentence. */
 export class TokenFileError extends Error {
@@ -17,7 +18,7 @@ export function writeTokenFile(file: string, token: Secret): void {
   const temporary = `${file}.${process.pid}.tmp`;
   try {
     refuseForeignFile(file);
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makePrivateDirectory(dirname(file));
     const descriptor = openSync(temporary, "wx", 0o600);
     try {
       writeSync(descriptor, `${token.expose()}\n`);
