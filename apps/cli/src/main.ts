@@ -28,14 +28,18 @@ async function main(words: readonly string[]): Promise<number> {
   return run(invocation);
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
+async function exitCodeFor(error: unknown): Promise<number> {
   if (error instanceof CliError) {
     process.stderr.write(`loom: ${error.message}\n`);
-    process.exitCode = exitCodeOf(error.exit);
-  } else {
-    const { reportFailure } = await import("./failure.ts");
-    process.exitCode = await reportFailure(error);
+    return exitCodeOf(error.exit);
   }
+  const { reportFailure } = await import("./failure.ts");
+  return reportFailure(error);
 }
+
+// No await at the top: the bundle is a function.
+void main(process.argv.slice(2))
+  .catch(exitCodeFor)
+  .then((code) => {
+    process.exitCode = code;
+  });

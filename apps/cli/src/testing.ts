@@ -8,7 +8,8 @@ import {
   type TempHome,
 } from "@loom/testkit";
 
-const LOOM = fileURLToPath(new URL("../bin/loom.js", import.meta.url));
+/** The command as it is in the checkout. */
+export const LOOM = fileURLToPath(new URL("../bin/loom.js", import.meta.url));
 
 export type LoomOptions = Omit<ProcessOptions, "env"> & { readonly env?: Readonly<Record<string, string>> };
 
