@@ -91,7 +91,9 @@ export class LocalFiles implements FileOperations {
       if (!place.stats?.isDirectory()) requireRegularFile(place, query.path);
       const { findRipgrep, searchRipgrep } = await import("./search-ripgrep.ts");
       if (this.#ripgrep === undefined) this.#ripgrep = (await findRipgrep()) ?? null;
-      if (this.#ripgrep !== null) return await searchRipgrep(this.#ripgrep, place, query, this.#confinement);
+      const result =
+        this.#ripgrep === null ? undefined : await searchRipgrep(this.#ripgrep, place, query, this.#confinement);
+      if (result !== undefined) return result;
       const { searchJavascript } = await import("./search-javascript.ts");
       return await searchJavascript(place, query, this.#confinement);
     } catch (error) {

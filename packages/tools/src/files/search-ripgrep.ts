@@ -28,13 +28,14 @@ export async function findRipgrep(): Promise<string | undefined> {
 /**
  * Searches below `place` with ripgrep. It runs outside our confinement and could be led astray by a symlink that
  * appears while it walks. So it only proposes: each line is read again through the confinement, and shown if it is there.
+ * Undefined if ripgrep cannot be started.
  */
 export async function searchRipgrep(
   ripgrep: string,
   place: Place,
   query: SearchQuery,
   confinement: Confinement,
-): Promise<SearchResult> {
+): Promise<SearchResult | undefined> {
   const rules =
     place.stats?.isDirectory() && place.path !== "." ? await RulesBelow.of(place.path, confinement) : undefined;
   using root = confinement.locate(".");
@@ -43,16 +44,17 @@ export async function searchRipgrep(
     env: {},
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const failed = new Promise<never>((_, reject) => child.once("error", reject));
+  const unstartable = new Promise<undefined>((resolve) => child.once("error", () => resolve(undefined)));
   const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
   const errors = collectErrors(child.stderr);
   const stop = () => child.kill("SIGKILL");
   query.signal.addEventListener("abort", stop, { once: true });
   try {
-    const collected = await Promise.race([collect(child.stdout, query, confinement, rules), failed]);
+    const collected = await Promise.race([collect(child.stdout, query, confinement, rules), unstartable]);
     throwIfStopped(query.signal);
+    if (collected === undefined || child.pid === undefined) return undefined;
     if (collected.truncated) return collected;
-    const exitCode = await Promise.race([closed, failed]);
+    const exitCode = await closed;
     throwIfStopped(query.signal);
     if (exitCode === 2 && collected.matches.length === 0 && errors.text() !== "") throw refusedBy(errors.text());
     return collected;

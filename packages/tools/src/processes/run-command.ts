@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { accessSync, constants, statSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants as systemConstants } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import type { Readable } from "node:stream";
 import { systemErrorCode, ToolFailure } from "../failure.ts";
 import { EndMarker } from "./end-marker.ts";
@@ -17,7 +17,7 @@ import { COMMAND_VARIABLE, endTree, isRunning } from "./process-tree.ts";
  * where `echo x > /dev/stderr` fails; and the marker says where the output of the command itself ends, even if
  * something in the background still writes. The reader outlives SIGTERM, so that last words are heard.
  */
-const WRAPPER = `{ ${COMMAND_VARIABLE}="$4" "$1" -c "$2" 2>&1; printf '%s%s\\n' "$3" "$?"; } | { trap '' TERM; exec cat; }`;
+const WRAPPER = `{ ${COMMAND_VARIABLE}="$4" "$1" -c "$2" 2>&1; printf '%s%s\\n' "$3" "$?"; } | { trap '' TERM; exec "$5"; }`;
 
 /** How long the wrapper may take to leave after the marker, before we say that something holds its output. */
 const WRAPPER_EXIT_MS = 250;
@@ -37,9 +37,10 @@ export type CommandOptions = LocalProcessesOptions &
 export async function runCommand(options: CommandOptions): Promise<CommandEnd> {
   const { command, environment, id } = options;
   if (command.includes("\0")) throw new ToolFailure("invalid_arguments", "A command cannot hold a NUL character.");
-  const shell = hasBash(environment.PATH) ? "bash" : "sh";
+  const shell = findProgram("bash", environment.PATH) ?? "/bin/sh";
+  const reader = findProgram("cat", environment.PATH) ?? "/bin/cat";
   const marker = `\x1eloom:${randomUUID()}:`;
-  const child = await start(["-c", WRAPPER, "loom", shell, command, marker, id], options);
+  const child = await start(["-c", WRAPPER, "loom", shell, command, marker, id, reader], options);
   try {
     return await follow(child, marker, options);
   } finally {
@@ -174,13 +175,16 @@ function signalOf(exitCode: number): string | null {
   return Object.entries(systemConstants.signals).find(([, value]) => value === number)?.[0] ?? null;
 }
 
-function hasBash(path: string | undefined): boolean {
-  return (path ?? "").split(":").some((directory) => {
-    try {
-      accessSync(join(directory, "bash"), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+function findProgram(name: string, path: string | undefined): string | undefined {
+  const candidates = (path ?? "").split(":").filter(isAbsolute);
+  return candidates
+    .map((directory) => join(directory, name))
+    .find((program) => {
+      try {
+        accessSync(program, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
 }
