@@ -1,8 +1,6 @@
-// First lines of a bundle. The application follows as a string: V8 skips over a string, but would parse a program, and
+// First lines of a bundle. The application follows in a comment: V8 skips over a comment, but would parse a program, and
 // parsing it costs more than all that `--version` does. What was compiled is kept in the user's cache directory.
 
-// Resolved by scripts/build.ts.
-import application from "loom:application";
 import type { Buffer } from "node:buffer";
 import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -10,6 +8,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { constants, Script } from "node:vm";
+import { APPLICATION_END, APPLICATION_START, unquote } from "./application-comment.ts";
 
 declare const BUNDLE: { readonly name: string; readonly versionLine: string; readonly digest: string };
 
@@ -27,17 +26,25 @@ function run() {
     process.stdout.write(`${BUNDLE.versionLine}\n`);
     return;
   }
+  const script = compile(fileURLToPath(import.meta.url));
+  script.runInThisContext()(createRequire(import.meta.url), import.meta.url);
+}
+
+function compile(file: string): Script {
+  const bundle = readFileSync(file, "latin1");
+  const start = bundle.lastIndexOf(APPLICATION_START) + APPLICATION_START.length;
+  const application = unquote(bundle.slice(start, bundle.lastIndexOf(APPLICATION_END)));
   const cacheFile = codeCacheFile();
   const cachedData = cacheFile === undefined ? undefined : readTrusted(cacheFile);
   const script = new Script(application, {
-    filename: fileURLToPath(import.meta.url),
+    filename: file,
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     ...(cachedData === undefined ? {} : { cachedData }),
   });
   if (cacheFile !== undefined && (cachedData === undefined || script.cachedDataRejected)) {
     process.once("exit", () => writeCache(cacheFile, script));
   }
-  script.runInThisContext()(createRequire(import.meta.url), import.meta.url);
+  return script;
 }
 
 /** One file per build, Node and kind of run: help uses other functions than work does. */
