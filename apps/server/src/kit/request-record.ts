@@ -11,6 +11,7 @@ export type RequestRecord = {
 /** Seconds. A model may take minutes. */
 const DURATION_BUCKETS = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 300];
 
+/** `startedAt` is in seconds of the process; `performance.now()` would load a module for the same. */
 type Entry = { readonly startedAt: number; route: string };
 
 /** One log line and two metrics for each request. The path itself is never recorded: a client can put anything there. */
@@ -40,7 +41,7 @@ export function recordRequests(options: {
   });
 
   return {
-    begin: (call) => void entries.set(call, { startedAt: performance.now(), route: "none" }),
+    begin: (call) => void entries.set(call, { startedAt: process.uptime(), route: "none" }),
     matched(call, route) {
       const entry = entries.get(call);
       if (entry !== undefined) entry.route = `${route.contract.method} ${route.contract.path}`;
@@ -49,12 +50,12 @@ export function recordRequests(options: {
       const entry = entries.get(call);
       if (entry === undefined) return;
       const { outgoing } = call;
-      const durationMs = performance.now() - entry.startedAt;
+      const seconds = process.uptime() - entry.startedAt;
       // 499 is what nginx made common for "the client left before the answer was complete".
       const status = outgoing.writableFinished ? outgoing.statusCode : 499;
       count({ route: entry.route, status: String(status) });
-      observe({ route: entry.route }, durationMs / 1000);
-      log.info("request", { requestId: call.id, route: entry.route, status, durationMs: Math.round(durationMs) });
+      observe({ route: entry.route }, seconds);
+      log.info("request", { requestId: call.id, route: entry.route, status, durationMs: Math.round(seconds * 1000) });
     },
   };
 }

@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { LlmEvent } from "@loom/core";
 import { loomEvents } from "@loom/llm";
 import { COMMON_HEADERS } from "../../kit/problem-reply.ts";
+import { mergeDeltas } from "./merge-deltas.ts";
 import { problemFor } from "./problem-for.ts";
 
 export type EventStreamOptions = {
@@ -45,7 +46,8 @@ export async function sendEvents(
       const result = await next;
       if (result.done === true || outgoing.destroyed) break;
       keepAlive.refresh();
-      if (!outgoing.write(loomEvents.encode(result.value)) && !(await drained(outgoing, options.stallMs))) break;
+      if (!outgoing.write(loomEvents.encode(mergeDeltas(result.value))) && !(await drained(outgoing, options.stallMs)))
+        break;
       next = batches.next();
     }
     outgoing.end();
