@@ -13,6 +13,8 @@ export type ToolSetOptions = {
   readonly outputDirectory: string;
   /** Names of the tools that the model gets; all if absent. */
   readonly allowed?: readonly string[];
+  /** How long a tool that was told to stop may take to do so, before it is left to itself; 10 s if absent. */
+  readonly patienceMs?: number;
 };
 
 export type ExecuteOptions = {
@@ -39,8 +41,7 @@ export type ToolSet = {
   execute(call: ToolCall, options: ExecuteOptions): Promise<ExecutedCall>;
 };
 
-/** How long a tool that was told to stop may take to do so, before it is left to itself. */
-const STOPPING_MS = 10_000;
+const PATIENCE_MS = 10_000;
 const MAX_QUOTED_LENGTH = 200;
 
 export function createToolSet(options: ToolSetOptions): ToolSet {
@@ -78,14 +79,19 @@ export function createToolSet(options: ToolSetOptions): ToolSet {
     async execute(call, { signal, onProgress = ignore }) {
       try {
         const { tool, prepared } = await prepare(call);
-        const { files, processes, outputDirectory } = options;
-        const result = await withDeadline(call.name, prepared, signal, {
-          files,
-          processes,
-          memory,
-          outputDirectory,
-          onProgress,
-        });
+        const { files, processes, outputDirectory, patienceMs = PATIENCE_MS } = options;
+        const result = await withDeadline(
+          call.name,
+          prepared,
+          { signal, patienceMs },
+          {
+            files,
+            processes,
+            memory,
+            outputDirectory,
+            onProgress,
+          },
+        );
         const changedFiles = tool.effects === "workspace" ? (result.changed ?? []) : [];
         const content =
           typeof result.model === "string" ? [{ type: "text" as const, text: result.model }] : result.model;
@@ -101,7 +107,7 @@ export function createToolSet(options: ToolSetOptions): ToolSet {
 async function withDeadline(
   name: string,
   call: PreparedCall,
-  signal: AbortSignal,
+  { signal, patienceMs }: { signal: AbortSignal; patienceMs: number },
   context: Omit<ToolContext, "signal">,
 ): Promise<Awaited<ReturnType<PreparedCall["run"]>>> {
   const stop = new AbortController();
@@ -112,7 +118,7 @@ async function withDeadline(
     if (reason !== undefined) return;
     reason = code;
     stop.abort();
-    patience = setTimeout(() => abandoned.reject(stopped(name, code, call.deadlineMs)), STOPPING_MS);
+    patience = setTimeout(() => abandoned.reject(stopped(name, code, call.deadlineMs)), patienceMs);
   };
   const onAbort = () => stopFor("interrupted");
   const deadline = setTimeout(() => stopFor("timeout"), call.deadlineMs);

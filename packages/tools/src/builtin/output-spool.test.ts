@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -60,6 +60,17 @@ test("only the newest outputs are kept, and no other file is touched", async () 
   expect(files.map((name) => join(directory, name))).toContain(file);
 });
 
+test("an output without end is refused at the limit, and what came before it is at hand", async () => {
+  const output = new OutputSpool(temporaryDirectory(), { maxBytes: 50_000 });
+  await output.write(Buffer.alloc(50_000));
+  await expect(output.write(Buffer.alloc(1))).rejects.toMatchObject({
+    code: "io",
+    message: "The command printed more than 50000 bytes and was stopped.",
+  });
+  await output.close();
+  expect(output.excerpt().totalBytes).toBe(50_001);
+});
+
 test("a disk that does not take the output costs the file, not the output", async () => {
   const parent = temporaryDirectory();
   writeFileSync(join(parent, "file"), "");
@@ -68,5 +79,4 @@ test("a disk that does not take the output costs the file, not the output", asyn
     Buffer.alloc(40_000),
   ]);
   expect([start.length, end.length, totalBytes, file]).toEqual([10_000, 20_000, 80_000, undefined]);
-  mkdirSync(join(parent, "still-works"));
 });

@@ -12,7 +12,7 @@ test("a search that is cut says so", async () => {
   const result = await workspace.call("search", { pattern: "foo" });
   expect(result.display).toEqual({ kind: "search", pattern: "foo", matches: 100, truncated: true });
   expect(await workspace.model("search", { pattern: "foo" })).toContain(
-    "[There is more: only the first 100 matching lines are shown.",
+    "[There is more: 100 matching lines are shown.",
   );
 });
 

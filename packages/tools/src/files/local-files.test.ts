@@ -107,6 +107,17 @@ test("replacing a file that a symlink names leaves the symlink", async () => {
   expect(readdirSync(root).sort()).toEqual(["a.txt", "link"]);
 });
 
+test("a file that is marked read-only is not replaced, not even by root", async () => {
+  const { root, files, text } = withText("old");
+  chmodSync(join(root, "a.txt"), 0o444);
+  const { version } = await files.read("a.txt", WHOLE);
+  const failure = await failureOf(
+    files.write("a.txt", Buffer.from("new"), { expected: version ?? null, signal: RUNNING }),
+  );
+  expect(failure.message).toBe("Could not write a.txt: it is marked read-only.");
+  expect(text()).toBe("old");
+});
+
 test("a new file gets the usual mode", async () => {
   const { root, files } = new Workspace();
   await files.write("a.txt", Buffer.from("x"), { expected: null, signal: RUNNING });

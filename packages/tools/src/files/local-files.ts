@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { closeSync } from "node:fs";
 import { asToolFailure, ToolFailure } from "../failure.ts";
 import type { Confinement, Place } from "./confinement.ts";
@@ -53,7 +54,10 @@ export class LocalFiles implements FileOperations {
   async write(path: string, content: Uint8Array, { expected, signal }: WriteOptions): Promise<WrittenFile> {
     try {
       using place = this.#confinement.locate(path, { createParents: expected === null });
-      if (place.stats !== undefined) requireRegularFile(place, path);
+      if (place.stats !== undefined) {
+        requireRegularFile(place, path);
+        requireWritable(place.stats, path);
+      }
       const current = place.stats === undefined ? null : await currentVersion(place, signal);
       const { changedMeanwhile, writeAtomically } = await import("./write-atomically.ts");
       if (current !== expected) throw changedMeanwhile(place);
@@ -136,6 +140,12 @@ function requireRegularFile(place: Place, path: string): void {
   }
   const kind = stats.isFIFO() ? "a named pipe" : stats.isSocket() ? "a socket" : "a device";
   throw new ToolFailure("invalid_arguments", `${displayPath(path)} is ${kind}, not a regular file.`);
+}
+
+/** Replacing a file asks for no permission on the file itself, and root needs none at all: the wish is in the mode. */
+function requireWritable({ mode }: Stats, path: string): void {
+  if ((mode & 0o222) !== 0) return;
+  throw new ToolFailure("io", `Could not write ${displayPath(path)}: it is marked read-only.`);
 }
 
 function missing(path: string): ToolFailure {

@@ -60,6 +60,7 @@ export type SearchMatch = { readonly path: string; readonly line: number; readon
 export type SearchResult = {
   /** Sorted by path, then line. */
   readonly matches: readonly SearchMatch[];
+  /** Whether there are more: beyond `maxResults`, or in lines of more than a megabyte. */
   readonly truncated: boolean;
   /** `javascript` where ripgrep is missing: slower, and the syntax is that of JavaScript. */
   readonly engine: "ripgrep" | "javascript";

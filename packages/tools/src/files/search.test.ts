@@ -119,7 +119,9 @@ describe.each([["ripgrep", {}] as const, ["javascript", { ripgrep: null }] as co
     test("survives a line of many megabytes", async () => {
       const workspace = new Workspace({ "a.js": `${"x".repeat(6_000_000)}foo`, "b.js": "foo" });
       expect(await found(workspace, { pattern: "^foo" })).toEqual(["b.js:1:foo"]);
-      expect(await found(workspace, { pattern: "foo" })).toContain("b.js:1:foo");
+      const { matches, truncated } = await search(workspace, { pattern: "foo" });
+      // Without ripgrep the line is shown; with it, that there is one.
+      expect(matches.length + Number(truncated)).toBe(2);
     });
 
     test("finds files whose names hold a line break", async () => {
