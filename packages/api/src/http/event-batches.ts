@@ -100,14 +100,24 @@ export class EventBatches implements AsyncIterableIterator<Batch, undefined> {
     const bytes = this.#received.length === 1 && first !== undefined ? first : Buffer.concat(this.#received);
     this.#received.length = 0;
     this.#silence?.refresh();
-    const events = this.#decoder.push(bytes);
+    const events = this.#decoded(() => this.#decoder.push(bytes));
     if (events.length > 0) this.#deliver(events);
   };
+
+  /** Decoders never throw; one that does must not take the process with it, because nobody stands above this stack. */
+  #decoded(work: () => LlmEvent[]): LlmEvent[] {
+    try {
+      return work();
+    } catch {
+      const message = this.#options.sentence("sent something that made the decoder fail");
+      return [{ type: "error", error: { code: "internal", message, retryable: false } }];
+    }
+  }
 
   readonly #onEnd = (): void => {
     this.#decode();
     if (this.#finished) return;
-    const events = this.#decoder.end();
+    const events = this.#decoded(() => this.#decoder.end());
     if (isTerminal(events.at(-1))) this.#deliver(events);
     else this.#fail(broken(this.#options.sentence("ended its answer too early")));
   };

@@ -9,10 +9,10 @@ import { createUpstream } from "./upstream.ts";
 /** Models of all providers behind Loom's own request and event format. The providers' keys stay here. */
 export const llm = defineFeature<{ readonly service: LlmService; readonly keepAliveMs?: number }, LlmNeeds>({
   name: "llm",
-  services: ({ redact, metrics }, { config, keepAliveMs }) => {
+  services: ({ redact, metrics, log }, { config, keepAliveMs }) => {
     const upstream = createUpstream({ deadlines: config.deadlines, redact });
     const choice = createModelChoice(config, (provider, signal) => upstream.models(provider, signal));
-    const service = createLlmService({ choice, upstream, metrics: createLlmMetrics(metrics), redact });
+    const service = createLlmService({ choice, upstream, metrics: createLlmMetrics(metrics), log, redact });
     return { service, ...(keepAliveMs === undefined ? {} : { keepAliveMs }) };
   },
   routes: llmRoutes,

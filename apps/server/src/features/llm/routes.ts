@@ -1,9 +1,8 @@
 import { api } from "@loom/api";
-import type { Route } from "../../kit/route.ts";
-import { route } from "../../kit/route.ts";
+import { type Call, type Route, route } from "../../kit/route.ts";
 import { sendEvents } from "./event-stream.ts";
 import { problemFor } from "./problem-for.ts";
-import type { LlmService } from "./service.ts";
+import type { Caller, LlmService } from "./service.ts";
 
 /** Middle boxes give up connections after a minute of silence, some after half of one. */
 const KEEP_ALIVE_MS = 15_000;
@@ -17,7 +16,7 @@ export function llmRoutes({ service, keepAliveMs = KEEP_ALIVE_MS }: LlmRoutesOpt
       api.llm.stream,
       { action: "use", resource: ({ provider }) => ({ type: "model", id: provider }) },
       async ({ params, body, call }) => {
-        const answering = await service.stream(params.provider, body, call.signal);
+        const answering = await service.stream(params.provider, body, callerOf(call));
         if (!answering.ok) throw problemFor(answering.failure);
         const { outgoing, id } = call;
         const options = { requestId: id, keepAliveMs, stallMs: CLIENT_STALL_MS };
@@ -29,11 +28,15 @@ export function llmRoutes({ service, keepAliveMs = KEEP_ALIVE_MS }: LlmRoutesOpt
       api.llm.complete,
       { action: "use", resource: ({ provider }) => ({ type: "model", id: provider }) },
       async ({ params, body, call }) => {
-        const answer = await service.complete(params.provider, body, call.signal);
+        const answer = await service.complete(params.provider, body, callerOf(call));
         if (!answer.ok) throw problemFor(answer.failure);
         return answer.response;
       },
     ),
     route(api.llm.models, { action: "read", resource: { type: "model" } }, () => service.models()),
   ];
+}
+
+function callerOf({ id, signal }: Call): Caller {
+  return { requestId: id, signal };
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { StreamDeadlines } from "@loom/api/http";
 import { createConnections, EventBatches, ExchangeError, exchange, responseText } from "@loom/api/http";
-import type { JsonObject, LlmFailure } from "@loom/core";
+import type { LlmFailure } from "@loom/core";
 import type { DecodedResponse } from "@loom/llm";
 import type { UpstreamDeadlines } from "../../config.ts";
 import type { Provider } from "./provider.ts";
@@ -10,11 +10,11 @@ export type OpenedStream =
   | { readonly ok: true; readonly batches: EventBatches }
   | { readonly ok: false; readonly failure: LlmFailure };
 
-/** The server as a client of the providers. Holds its connections open between requests. */
+/** The server as a client of the providers: `body` is JSON in their dialect. Keeps its connections open for the next request. */
 export type Upstream = {
   /** Resolves at the response's header section; whatever fails before it is a failure, and after it the last event. */
-  stream(provider: Provider, body: JsonObject, signal: AbortSignal): Promise<OpenedStream>;
-  complete(provider: Provider, body: JsonObject, signal: AbortSignal): Promise<DecodedResponse>;
+  stream(provider: Provider, body: string, signal: AbortSignal): Promise<OpenedStream>;
+  complete(provider: Provider, body: string, signal: AbortSignal): Promise<DecodedResponse>;
   /** Ids of the provider's models in its own order. @throws ExchangeError */
   models(provider: Provider, signal: AbortSignal): Promise<readonly string[]>;
   close(): void;
@@ -39,14 +39,9 @@ export function createUpstream(options: {
     silenceMs: Math.max(deadlines.firstEventMs, deadlines.gapMs),
   };
 
-  function post(
-    provider: Provider,
-    body: JsonObject,
-    signal: AbortSignal,
-    headersMs: number,
-  ): Promise<IncomingMessage> {
+  function post(provider: Provider, body: string, signal: AbortSignal, headersMs: number): Promise<IncomingMessage> {
     const headers = { "content-type": "application/json", ...provider.headers() };
-    return send({ provider, url: provider.url, headers, body: JSON.stringify(body), headersMs, signal });
+    return send({ provider, url: provider.url, headers, body, headersMs, signal });
   }
 
   function send(request: {
