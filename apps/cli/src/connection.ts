@@ -34,7 +34,7 @@ export async function connect(settings: Settings, keys: NodeJS.ProcessEnv): Prom
   if (serverUrl !== "") {
     const token = readServerToken({ serverUrl, tokenFile: config.get("server.token_file"), directories });
     const client = createLoomClient({ baseUrl: serverUrl, token: () => token.expose(), deadlines: waits });
-    return { client, notices: [], close: async () => client.close() };
+    return { client, notices: noticesAbout(serverUrl), close: async () => client.close() };
   }
 
   const { startServer, takeServerConfig } = await import("@loom/server");
@@ -63,6 +63,12 @@ export async function connect(settings: Settings, keys: NodeJS.ProcessEnv): Prom
       await server.close();
     },
   };
+}
+
+function noticesAbout(serverUrl: string): string[] {
+  const { protocol, hostname } = new URL(serverUrl);
+  const isPrivate = protocol === "https:" || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  return isPrivate ? [] : [`The connection to ${serverUrl} is not encrypted: others on the way can read the token.`];
 }
 
 type Waits = Pick<LoomClientDeadlines, "connectMs" | "headersMs" | "firstEventMs" | "gapMs">;

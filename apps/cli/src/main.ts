@@ -24,6 +24,8 @@ async function main(words: readonly string[]): Promise<number> {
   // A reader that goes away (`loom list | head -1`) ends the process quietly; a conversation says more.
   process.stdout.on("error", () => process.exit(exitCodeOf("output_closed")));
   process.stderr.on("error", () => undefined);
+  // A mistake of ours is told as a sentence: what Node prints by itself may quote a secret.
+  process.on("uncaughtException", (error) => void exitCodeFor(error).then((code) => process.exit(code)));
   const { run } = await command.load();
   return run(invocation);
 }
