@@ -68,6 +68,10 @@ export function createUpstream(options: {
     const status = response.statusCode ?? 0;
     const encoding = response.headers["content-encoding"] ?? "identity";
     if (status >= 200 && status < 300 && encoding === "identity") return undefined;
+    if (status >= 300 && status < 400) {
+      response.destroy();
+      return failure("invalid_response", sentence(provider)(`sent us elsewhere (HTTP ${status})`), false);
+    }
     const limits = { gapMs: ERROR_BODY_MS, totalMs: ERROR_BODY_MS, signal };
     const body = await responseText(response, { maxBytes: MAX_ERROR_BYTES, larger: "cut", ...limits });
     if (status >= 200 && status < 300) {
