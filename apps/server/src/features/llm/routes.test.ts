@@ -1,4 +1,3 @@
-import type { LlmRequest } from "@loom/core";
 import { callTools, say } from "@loom/testkit";
 import { describe, expect, test } from "vitest";
 import { collect, REQUEST, send, startTestServer, TOKEN, textOf } from "../../testing.ts";
@@ -155,5 +154,5 @@ describe("a request that cannot be served", () => {
 });
 
 function withContent(content: unknown): object {
-  return { ...REQUEST, messages: [{ role: "user", content }] } satisfies Record<keyof LlmRequest, unknown>;
+  return { ...REQUEST, messages: [{ role: "user", content }] };
 }
