@@ -158,7 +158,7 @@ describe("a session that is killed", () => {
       expect(opened.store.load(id)).toMatchObject({ interrupted: false, torn: false });
     }
     await repository.git("fsck", "--strict");
-  });
+  }, 120_000);
 });
 
 /** How the calls that count in the file ended, as the conversation tells it. */
