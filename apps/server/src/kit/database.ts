@@ -5,6 +5,7 @@ import type { Kysely } from "kysely";
 import { DatabaseError, databaseError } from "./database-error.ts";
 import type { MigrationSet } from "./migrations.ts";
 import { makePrivateDirectory } from "./private-directory.ts";
+import { whileBusy } from "./sqlite-busy.ts";
 
 /** An open database with all its migrations done. Each feature knows the types of its own tables and of no others. */
 export type Database = {
@@ -23,9 +24,6 @@ export type DatabaseOptions = {
   readonly now?: () => Date;
 };
 
-/** How long a writer waits for another process's write. */
-const BUSY_TIMEOUT_MS = 5_000;
-
 /**
  * Opens, or makes, the SQLite file: mode 0600, in a directory of mode 0700 if that has to be made too.
  * @throws DatabaseError with a whole sentence that names the file.
@@ -40,10 +38,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       import("./sqlite-dialect.ts"),
       import("./migrations.ts"),
     ]);
-    const connection = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+    const connection = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: true });
     const db = new Kysely<unknown>({ dialect: sqliteDialect(connection) });
     try {
-      configure(connection);
+      await configure(connection);
       await migrate(db, migrations, now);
     } catch (error) {
       connection.close();
@@ -72,26 +70,12 @@ function typed<Tables>(db: Kysely<unknown>): Kysely<Tables> {
   return db as unknown as Kysely<Tables>;
 }
 
-function configure(connection: DatabaseSync): void {
-  // Readers and the writer do not wait for each other. Changing to WAL does not wait for a lock as other statements do.
-  retryWhileBusy(() => connection.exec("PRAGMA journal_mode = WAL"));
+async function configure(connection: DatabaseSync): Promise<void> {
+  // Readers and the writer do not wait for each other.
+  await whileBusy(() => connection.exec("PRAGMA journal_mode = WAL"));
   // What has been answered with "done" survives a power cut.
   connection.exec("PRAGMA synchronous = FULL");
   connection.exec("PRAGMA trusted_schema = OFF");
-}
-
-function retryWhileBusy(work: () => void): void {
-  const giveUpAt = Date.now() + BUSY_TIMEOUT_MS;
-  for (;;) {
-    try {
-      work();
-      return;
-    } catch (error) {
-      const busy = error instanceof Error && "errcode" in error && Number(error.errcode) % 256 === 5;
-      if (!busy || Date.now() > giveUpAt) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
-    }
-  }
 }
 
 /** SQLite would make the file readable for everybody; its side files take over the mode that it has. */
