@@ -10,7 +10,7 @@ import {
 } from "@loom/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exitCodeOf } from "./exit-codes.ts";
-import { envFor, runLoom, startLoom } from "./testing.ts";
+import { envFor, PATIENT, runLoom, startLoom } from "./testing.ts";
 
 let home: TempHome;
 let model: ScriptedModel;
@@ -42,7 +42,7 @@ afterAll(async () => {
 
 const ask = (env: Readonly<Record<string, string>>) => runLoom(home, ["-p", "hello"], { env });
 
-describe("a server elsewhere", () => {
+describe("a server elsewhere", PATIENT, () => {
   it("is asked with the token of the named file; no key is needed here", async () => {
     const result = await ask({ LOOM_SERVER_URL: url, LOOM_SERVER_TOKEN_FILE: tokenFile });
     expect(result).toMatchObject({ code: 0, stdout: "From afar.\n", stderr: "" });
@@ -81,7 +81,7 @@ describe("a server elsewhere", () => {
   });
 });
 
-describe("loom server", () => {
+describe("loom server", PATIENT, () => {
   it("shows the help of loom-server", async () => {
     const { code, stdout } = await runLoom(home, ["server", "--help"]);
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("Usage: loom-server") });

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createTempHome, type ScriptedModel, say, startScriptedModel, type TempHome } from "@loom/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { envFor, runLoom } from "./testing.ts";
+import { envFor, PATIENT, runLoom } from "./testing.ts";
 
 /** What each way to start Loom may load. To allow more, add it here, and have a reason. */
 const LIST = new URL("./loaded-modules.json", import.meta.url);
@@ -55,7 +55,7 @@ function shown(urls: readonly string[], { files }: { readonly files: boolean }):
   return [...new Set(names)].sort();
 }
 
-describe("what is loaded", () => {
+describe("what is loaded", PATIENT, () => {
   it("by --version, --help and -p is what the list allows (LOOM_WRITE_MODULES=1 writes it)", async () => {
     const loaded: LoadedModules = {
       "loom --version": shown(await modulesOf(["--version"]), { files: true }),

@@ -11,6 +11,9 @@ import {
 /** The command as it is in the checkout. */
 export const LOOM = fileURLToPath(new URL("../bin/loom.js", import.meta.url));
 
+/** For tests that start several processes, on a machine that is busy with others. */
+export const PATIENT = { timeout: 120_000 } as const;
+
 export type LoomOptions = Omit<ProcessOptions, "env"> & { readonly env?: Readonly<Record<string, string>> };
 
 /** Starts the real `loom` in a home of its own; `env` is added to the home's variables. */

@@ -13,7 +13,7 @@ import {
 } from "@loom/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ExitName, exitCodeOf } from "../exit-codes.ts";
-import { envFor, type LoomOptions, runLoom } from "../testing.ts";
+import { envFor, type LoomOptions, PATIENT, runLoom } from "../testing.ts";
 import type { RunReport } from "./run-report.ts";
 
 let home: TempHome;
@@ -53,7 +53,7 @@ async function resultOf(args: readonly string[], options: LoomOptions): Promise<
   return report;
 }
 
-describe("loom -p ends with a reason and its exit code when the provider", () => {
+describe("loom -p ends with a reason and its exit code when the provider", PATIENT, () => {
   it.each<[string, Reply, ExitName, Readonly<Record<string, string>>]>([
     ["refuses the key", fail(fault.status(401)), "unauthorized", {}],
     ["does not know the model", fail(fault.status(404)), "no_model", {}],
@@ -89,7 +89,7 @@ describe("loom -p ends with a reason and its exit code when the provider", () =>
   });
 });
 
-describe("loom -p ends with a reason and its exit code when", () => {
+describe("loom -p ends with a reason and its exit code when", PATIENT, () => {
   it("no model is set up, and says which variables help", async () => {
     const { code, stderr, stdout } = await runLoom(home, ["-p", "x"], { cwd: workspace });
     expect({ code, stdout }).toEqual({ code: exitCodeOf("no_model"), stdout: "" });

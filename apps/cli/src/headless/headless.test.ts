@@ -3,6 +3,7 @@ import { join } from "node:path";
 import {
   callTool,
   callTools,
+  createGitRepository,
   createTempHome,
   type NormalizedRequest,
   type ScriptedModel,
@@ -13,7 +14,7 @@ import {
 } from "@loom/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { exitCodeOf } from "../exit-codes.ts";
-import { envFor, type LoomOptions, runLoom, threadsOf } from "../testing.ts";
+import { envFor, type LoomOptions, PATIENT, runLoom, threadsOf } from "../testing.ts";
 import type { RunReport } from "./run-report.ts";
 
 /** Runs one command, then answers. */
@@ -55,7 +56,7 @@ function linesOf(stdout: string): { readonly type: string; readonly [field: stri
     .map((line) => JSON.parse(line));
 }
 
-describe("loom -p", () => {
+describe("loom -p", PATIENT, () => {
   it("prints what the model says on standard output, and what it does on standard error", async () => {
     const { code, stdout, stderr } = await run(oneCommand, ["-p", "Run it."]);
     expect({ code, stdout }).toEqual({ code: 0, stdout: "It is done.\n" });
@@ -153,13 +154,28 @@ describe("loom -p", () => {
     const script: ScriptFunction = ({ turnResults, prompt }) =>
       turnResults.length === 0
         ? callTools([
-            { name: "edit_file", input: { path: `${prompt}.txt`, edits: [{ old_text: "", new_text: prompt }] } },
+            { name: "edit_file", input: { path: `${prompt}.txt`, edits: [{ oldText: "", newText: prompt }] } },
           ])
         : say(`Wrote ${prompt}.`);
     const [one, two] = await Promise.all([run(script, ["-p", "one"]), run(script, ["-p", "two"])]);
     expect([one.code, two.code]).toEqual([0, 0]);
+    expect(readFileSync(join(workspace, "one.txt"), "utf8") + readFileSync(join(workspace, "two.txt"), "utf8")).toBe(
+      "onetwo",
+    );
     expect([one.stdout, two.stdout]).toEqual(["Wrote one.\n", "Wrote two.\n"]);
     const { stdout } = await runLoom(home, ["list", "--json"], { cwd: workspace });
     expect(JSON.parse(stdout)).toHaveLength(2);
+  });
+
+  it("tells of the commits that are made of the agent's changes", async () => {
+    await using repository = await createGitRepository({ "a.txt": "old\n" });
+    const script: ScriptFunction = ({ turnResults }) =>
+      turnResults.length === 0
+        ? callTool("edit_file", { path: "b.txt", edits: [{ oldText: "", newText: "new\n" }] })
+        : say("Done.");
+    const { stdout } = await run(script, ["-p", "x", "--output-format", "stream-json"], { cwd: repository.path });
+    const commit = linesOf(stdout).find((line) => line.type === "commit");
+    expect(commit).toMatchObject({ paths: ["b.txt"] });
+    expect((await repository.git("rev-parse", "HEAD")).trim()).toBe(commit?.sha);
   });
 });

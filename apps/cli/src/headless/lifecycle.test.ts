@@ -13,7 +13,7 @@ import {
 } from "@loom/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { exitCodeOf } from "../exit-codes.ts";
-import { envFor, LOOM, runLoom, startLoom, threadsOf } from "../testing.ts";
+import { envFor, LOOM, PATIENT, runLoom, startLoom, threadsOf } from "../testing.ts";
 
 let home: TempHome;
 let workspace: string;
@@ -45,7 +45,7 @@ function onlyThread(): string {
   return join(threadsOf(home), file ?? "");
 }
 
-describe("a run that is stopped", () => {
+describe("a run that is stopped", PATIENT, () => {
   it.each([
     ["SIGINT", "interrupted"],
     ["SIGTERM", "terminated"],
@@ -85,7 +85,7 @@ describe("a run that is stopped", () => {
   });
 });
 
-describe("loom resume", () => {
+describe("loom resume", PATIENT, () => {
   it("goes on with the newest thread of the workspace, or with the one whose id begins so", async () => {
     await loom("-p", "first");
     const { threadId } = JSON.parse((await loom("-p", "second", "--output-format", "json")).stdout);
@@ -118,7 +118,7 @@ describe("loom resume", () => {
   });
 });
 
-describe("loom replay", () => {
+describe("loom replay", PATIENT, () => {
   it("gives the states and actions that were recorded", async () => {
     await loom("-p", "one");
     await loom("resume", "-p", "two");
@@ -143,7 +143,7 @@ describe("loom replay", () => {
 /** Whether a small file system can be mounted here, which takes root and no container that forbids it. */
 const canMount = spawnSync("unshare", ["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0;
 
-describe.runIf(canMount)("a full disk", () => {
+describe.runIf(canMount)("a full disk", PATIENT, () => {
   it("does not stop the turn, and is told at the end", async () => {
     mkdirSync(threadsOf(home), { recursive: true });
     await model.close();

@@ -14,7 +14,7 @@ import {
 } from "@loom/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { exitCodeOf } from "../exit-codes.ts";
-import { envFor, LOOM, runLoom } from "../testing.ts";
+import { envFor, LOOM, PATIENT, runLoom } from "../testing.ts";
 
 /** `script` of util-linux gives a program a terminal and passes on what is typed and printed. */
 const hasTerminal = spawnSync("script", ["--version"]).stdout?.includes("util-linux") === true;
@@ -54,7 +54,7 @@ async function open(...args: string[]): Promise<void> {
   await terminal.waitForOutput(/\/help for help\.[^>]*> /);
 }
 
-describe.runIf(hasTerminal)("loom in a terminal", () => {
+describe.runIf(hasTerminal)("loom in a terminal", PATIENT, () => {
   it("talks, line by line, and leaves with Ctrl+D, the thread saved", async () => {
     await open();
     terminal.write("hello\r");
