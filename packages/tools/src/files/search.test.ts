@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, symlinkSync } from "node:fs";
+import { chmodSync, copyFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { RUNNING, temporaryDirectory, Workspace } from "../testing.ts";
@@ -166,6 +166,41 @@ test("a ripgrep that does not run is done without", async () => {
     const { matches, engine } = await workspace.files.search({ ...QUERY, pattern: "foo" });
     expect([matches.length, engine]).toEqual([1, "javascript"]);
   }
+});
+
+test("a line that ripgrep reports is shown only if the workspace's own file has it there", async () => {
+  const message = (path: string, text: string, offset: number) =>
+    JSON.stringify({
+      type: "match",
+      data: {
+        path: { text: path },
+        lines: { text },
+        line_number: 1,
+        absolute_offset: offset,
+        submatches: [{ match: { text: "x" }, start: 0, end: 1 }],
+      },
+    });
+  const end = JSON.stringify({ type: "end", data: {} });
+  const reported = [
+    message("./a.txt", "true\n", 0),
+    message("./a.txt", "secret\n", 0),
+    message("./a.txt", "true\n", 1),
+    end,
+    message("./link/secret.txt", "secret\n", 0),
+    end,
+    message("../outside/secret.txt", "secret\n", 0),
+    end,
+    message("./gone.txt", "secret\n", 0),
+    end,
+  ];
+  const outside = temporaryDirectory();
+  writeFileSync(join(outside, "secret.txt"), "secret\n");
+  const ripgrep = join(outside, "rg");
+  writeFileSync(ripgrep, `#!/bin/sh\ncat <<'END'\n${reported.join("\n")}\nEND\n`, { mode: 0o755 });
+  const workspace = new Workspace({ "a.txt": "true\n" }, { ripgrep });
+  symlinkSync(outside, join(workspace.root, "link"));
+  const { matches } = await workspace.files.search({ ...QUERY, pattern: "x" });
+  expect(matches).toEqual([{ path: "a.txt", line: 1, text: "true" }]);
 });
 
 test("ripgrep comes with Loom and is executable", async () => {

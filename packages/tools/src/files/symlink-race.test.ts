@@ -23,8 +23,10 @@ const RETARGET = `
   symlinkSync("../outside", "next");
   renameSync("next", "directory");`;
 
-/** Enough of both outcomes to say that the race took place; far more than one of each. */
-const WANTED = 30;
+/** Times that an access has to succeed and to be refused. So many reads do tell a check by path from a held directory. */
+const READS = 1_000;
+/** A write waits for the disk. */
+const WRITES = 40;
 const MAX_ROUNDS = 200_000;
 
 async function contestedWorkspace(turn: string): Promise<{ root: string; outside: string; files: LocalFiles }> {
@@ -54,11 +56,14 @@ async function end(child: ChildProcess): Promise<void> {
   await exit;
 }
 
-/** Tries until the access has succeeded and failed often enough. */
-async function contest(access: (round: number) => Promise<void>): Promise<{ done: number; refused: number }> {
+/** Tries until the access has succeeded and was refused as often as wanted. */
+async function contest(
+  wanted: number,
+  access: (round: number) => Promise<void>,
+): Promise<{ done: number; refused: number }> {
   let done = 0;
   let refused = 0;
-  for (let round = 0; round < MAX_ROUNDS && (done < WANTED || refused < WANTED); round += 1) {
+  for (let round = 0; round < MAX_ROUNDS && (done < wanted || refused < wanted); round += 1) {
     try {
       await access(round);
       done += 1;
@@ -77,13 +82,13 @@ held.each([["swapped for a symlink", SWAP] as const, ["a symlink that changes", 
   async (_, turn) => {
     const { files } = await contestedWorkspace(turn);
     const contents = new Set<string>();
-    const outcome = await contest(async (round) => {
+    const outcome = await contest(READS, async (round) => {
       const path = round % 2 === 0 ? "directory/file.txt" : "directory/sub/deep.txt";
       const { bytes } = await files.read(path, { startLine: 1, maxBytes: 100, signal: RUNNING });
       contents.add(Buffer.from(bytes).toString());
     });
     expect([...contents]).toEqual(["inside"]);
-    expect(Math.min(outcome.done, outcome.refused)).toBe(WANTED);
+    expect(Math.min(outcome.done, outcome.refused)).toBe(READS);
   },
 );
 
@@ -104,24 +109,24 @@ held("the same race leads a check by path outside, so it is a real one", async (
 
 held("no write is led outside, and no directory made there", async () => {
   const { outside, files } = await contestedWorkspace(RETARGET);
-  const outcome = await contest(async (round) => {
+  const outcome = await contest(WRITES, async (round) => {
     const path = round % 2 === 0 ? `directory/sub/new-${round}.txt` : `directory/made-${round}/a/b.txt`;
     await files.write(path, Buffer.from("x"), { expected: null, signal: RUNNING });
   });
   expect(readdirSync(outside).sort()).toEqual(["canary.txt", "file.txt", "sub"]);
   expect(readdirSync(join(outside, "sub"))).toEqual(["deep.txt"]);
-  expect(Math.min(outcome.done, outcome.refused)).toBe(WANTED);
+  expect(Math.min(outcome.done, outcome.refused)).toBe(WRITES);
 });
 
 held("no listing is led outside", async () => {
   const { files } = await contestedWorkspace(RETARGET);
   const seen = new Set<string>();
-  const outcome = await contest(async () => {
+  const outcome = await contest(WRITES, async () => {
     const { entries } = await files.list("directory", { maxResults: 100, signal: RUNNING });
     for (const { path } of entries) seen.add(path);
   });
   expect([...seen].sort()).toEqual(["real/file.txt", "real/sub", "real/sub/deep.txt"]);
-  expect(Math.min(outcome.done, outcome.refused)).toBe(WANTED);
+  expect(Math.min(outcome.done, outcome.refused)).toBe(WRITES);
 });
 
 test.each([["ripgrep", {}] as const, ["javascript", { ripgrep: null }] as const])(

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -103,31 +103,28 @@ test("agrees with git about which files are ignored", async () => {
       return `${negated ? "!" : ""}${anchored ? "/" : ""}${body}${directory ? "/" : ""}`;
     });
   const rules = fc.array(pattern, { maxLength: 4 });
+  const workspace = new Workspace();
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: workspace.root, encoding: "utf8" });
+  git("init", "-q");
+  const put = (path: string, content: string) => {
+    try {
+      workspace.put(path, content);
+    } catch {
+      // One path is a directory of another, or `a` became a file first.
+    }
+  };
   await fc.assert(
     fc.asyncProperty(fc.array(path, { minLength: 1, maxLength: 8 }), rules, rules, async (paths, top, nested) => {
-      const workspace = new Workspace();
-      for (const file of paths) {
-        try {
-          workspace.put(file, "");
-        } catch {
-          // One path is a directory of another.
-        }
+      for (const name of readdirSync(workspace.root)) {
+        if (name !== ".git") rmSync(join(workspace.root, name), { recursive: true });
       }
-      workspace.put(".gitignore", `${top.join("\n")}\n`);
-      if (paths.some((file) => file.startsWith("a/"))) {
-        try {
-          workspace.put("a/.gitignore", `${nested.join("\n")}\n`);
-        } catch {
-          // `a` became a file first.
-        }
-      }
-      execFileSync("git", ["init", "-q"], { cwd: workspace.root });
-      const git = execFileSync("git", ["ls-files", "--others", "--exclude-standard", "-z"], { cwd: workspace.root });
-      const expected = git.toString().split("\0").filter(Boolean).sort();
+      for (const file of paths) put(file, "");
+      put(".gitignore", `${top.join("\n")}\n`);
+      if (paths.some((file) => file.startsWith("a/"))) put("a/.gitignore", `${nested.join("\n")}\n`);
+      const untracked = git("ls-files", "--others", "--exclude-standard", "-z").split("\0");
       const { entries } = await workspace.files.list(".", { maxResults: 1_000, signal: RUNNING });
-      const actual = entries.filter(({ kind }) => kind === "file").map((entry) => entry.path);
-      rmSync(workspace.root, { recursive: true });
-      expect(actual).toEqual(expected);
+      const files = entries.filter(({ kind }) => kind === "file").map((entry) => entry.path);
+      expect(files).toEqual(untracked.filter(Boolean).sort());
     }),
     { numRuns: 60 },
   );
