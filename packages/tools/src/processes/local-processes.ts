@@ -11,7 +11,8 @@ export type LocalProcessesOptions = {
 /** Commands on this machine, with the rights of this process. */
 export class LocalProcesses implements ProcessOperations {
   readonly #options: LocalProcessesOptions;
-  readonly #id = crypto.randomUUID();
+  /** Made with the first command: it loads what a session without one does not need. */
+  #id: string | undefined;
   #count = 0;
 
   constructor(options: LocalProcessesOptions) {
@@ -19,6 +20,7 @@ export class LocalProcesses implements ProcessOperations {
   }
 
   async run(command: string, options: RunOptions): Promise<CommandEnd> {
+    this.#id ??= crypto.randomUUID();
     this.#count += 1;
     const id = `${this.#id}:${this.#count}:`;
     const { runCommand } = await import("./run-command.ts");
@@ -27,7 +29,7 @@ export class LocalProcesses implements ProcessOperations {
   }
 
   async close(): Promise<void> {
-    if (this.#count === 0) return;
+    if (this.#id === undefined) return;
     const { endTree } = await import("./process-tree.ts");
     await endTree({ shell: undefined, idPrefix: this.#id });
   }
