@@ -88,22 +88,23 @@ export type PlainRequest = {
 /** One request on a connection of its own, with nothing added but the token (unless `headers` say otherwise). */
 export function send(url: string, { method = "GET", path, headers, body }: PlainRequest): Promise<Answer> {
   const { hostname, port } = new URL(url);
+  // Node leaves the body of a GET without a length.
+  const isFramed = body === undefined || headers?.["transfer-encoding"] !== undefined;
+  const length = isFramed ? {} : { "content-length": String(Buffer.byteLength(body)) };
+  const allHeaders = { authorization: `Bearer ${TOKEN}`, ...length, ...headers };
   return new Promise((resolve, reject) => {
-    const outgoing = request(
-      { host: hostname, port, method, path, headers: { authorization: `Bearer ${TOKEN}`, ...headers }, agent: false },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.once("error", reject);
-        response.once("end", () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            text: Buffer.concat(chunks).toString("utf8"),
-          }),
-        );
-      },
-    );
+    const outgoing = request({ host: hostname, port, method, path, headers: allHeaders, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.once("error", reject);
+      response.once("end", () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          text: Buffer.concat(chunks).toString("utf8"),
+        }),
+      );
+    });
     outgoing.once("error", reject);
     outgoing.end(body);
   });

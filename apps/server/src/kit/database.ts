@@ -1,10 +1,10 @@
 import { chmodSync, closeSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
+import { makePrivateDirectory } from "@loom/config/private-directory";
 import type { Kysely } from "kysely";
 import { DatabaseError, databaseError } from "./database-error.ts";
 import type { MigrationSet } from "./migrations.ts";
-import { makePrivateDirectory } from "./private-directory.ts";
 import { whileBusy } from "./sqlite-busy.ts";
 
 /** An open database with all its migrations done. Each feature knows the types of its own tables and of no others. */

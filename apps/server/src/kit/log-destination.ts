@@ -1,6 +1,6 @@
 import { close, openSync, write } from "node:fs";
 import { dirname } from "node:path";
-import { makePrivateDirectory } from "./private-directory.ts";
+import { makePrivateDirectory } from "@loom/config/private-directory";
 
 export type LogDestination = {
   write(line: string): void;

@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Secret } from "@loom/config";
+import { makePrivateDirectory } from "@loom/config/private-directory";
 import { looksLikeToken } from "../../kit/auth.ts";
-import { makePrivateDirectory } from "../../kit/private-directory.ts";
 
 /** The owner's token cannot be written. `message` is a whole sentence. */
 export class TokenFileError extends Error {
