@@ -10,6 +10,7 @@ const PRELOAD_AFTER_MS = 50;
 /** The tools of a session, none of which may take longer than `deadlineMs`, whatever its own limit is. */
 export function withDeadline(tools: ToolSet, deadlineMs: number): ToolRunner {
   return {
+    onlyReads: (name) => tools.onlyReads(name),
     async preload() {
       if (tools.definitions.length > 0) setTimeout(() => void tools.preload(), PRELOAD_AFTER_MS).unref();
     },

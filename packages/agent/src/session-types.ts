@@ -29,7 +29,7 @@ export type ModelClient = {
 };
 
 /** What runs the model's calls: a `ToolSet`, or a part of one. */
-export type ToolRunner = Pick<ToolSet, "preload" | "describe" | "execute">;
+export type ToolRunner = Pick<ToolSet, "onlyReads" | "preload" | "describe" | "execute">;
 
 /** A tool that has run, with what it says of its changes. */
 export type FinishedTool = CompletedTool & { readonly changed: ChangedFiles };

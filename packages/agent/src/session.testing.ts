@@ -79,9 +79,14 @@ export function succeeded(output: string, changed = false): ExecutedCall {
   };
 }
 
-/** Tools of which each call does the same. */
+/** Tools of which each call does the same; `read_file` is known to change nothing. */
 export function toolsThat(execute: ToolRunner["execute"]): ToolRunner {
-  return { execute, describe: async ({ name }) => `Use ${name}`, preload: async () => {} };
+  return {
+    execute,
+    onlyReads: (name) => name === "read_file",
+    describe: async ({ name }) => `Use ${name}`,
+    preload: async () => {},
+  };
 }
 
 export const noTools = toolsThat(async () => succeeded(""));

@@ -34,7 +34,7 @@ const echo = probe(async ({ text, times }) => ({ model: text.repeat(times), disp
 
 function toolSet(tool: Tool = echo, options: Partial<ToolSetOptions> = {}): ToolSet {
   const { files, processes } = new Workspace();
-  const tools = { definitions: [tool.definition()], load: async () => [tool] };
+  const tools = { definitions: [tool.definition()], reading: [], load: async () => [tool] };
   return createToolSet({ tools, files, processes, outputDirectory: temporaryDirectory(), ...options });
 }
 
@@ -113,7 +113,7 @@ test("a failure of a tool is an outcome; what was not foreseen gives nothing awa
 });
 
 test("tools that cannot be loaded are an outcome as well", async () => {
-  const tools = { definitions: [], load: () => Promise.reject(new Error("secret")) };
+  const tools = { definitions: [], reading: [], load: () => Promise.reject(new Error("secret")) };
   const broken = toolSet(echo, { tools });
   await broken.preload();
   expect(codeOf(await run(broken, { text: "a" }))).toBe("internal");

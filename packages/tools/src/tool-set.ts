@@ -33,6 +33,8 @@ export type ExecutedCall = {
 export type ToolSet = {
   /** For the model; known without loading any tool. */
   readonly definitions: readonly ToolDefinition[];
+  /** Whether calls of this tool leave the workspace as it is; `false` for a tool that nobody knows. */
+  onlyReads(name: string): boolean;
   /** Loads the tools ahead of the first call, e.g. while the model answers. Never fails; a failure shows at the call. */
   preload(): Promise<void>;
   /** One line for a person: what the call is about to do. */
@@ -70,6 +72,7 @@ export function createToolSet(options: ToolSetOptions): ToolSet {
 
   return {
     definitions,
+    onlyReads: (name) => options.tools.reading.includes(name),
     preload: () => load().then(ignore, ignore),
     describe: (call) =>
       prepare(call).then(

@@ -80,5 +80,7 @@ export type Tool = {
  */
 export type ToolSource = {
   readonly definitions: readonly ToolDefinition[];
+  /** Names of those without effects. */
+  readonly reading: readonly string[];
   load(): Promise<readonly Tool[]>;
 };

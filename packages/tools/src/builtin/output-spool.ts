@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { mkdir, open, readdir, rm } from "node:fs/promises";
+import { open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { makePrivateDirectory } from "@loom/config/private-directory";
 import { ToolFailure } from "../failure.ts";
 
 /** What the model reads of a longer output. */
@@ -104,7 +105,7 @@ export class OutputSpool {
 
   async #createFile(): Promise<{ path: string; handle: FileHandle }> {
     // Nobody else's business: a command may print what is secret.
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    makePrivateDirectory(this.#directory);
     await removeOldest(this.#directory);
     const path = join(this.#directory, `output-${Date.now()}-${randomBytes(4).toString("hex")}.txt`);
     return { path, handle: await open(path, "wx", 0o600) };
