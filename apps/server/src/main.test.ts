@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { fail, fault, startScriptedModel } from "@loom/testkit";
+import { fail, fault, runProcess, startScriptedModel } from "@loom/testkit";
 import { describe, expect, test } from "vitest";
-import { environment, runServer, startServerProcess, takePort } from "./process.testing.ts";
+import { environment, PROGRAM, runServer, startServerProcess, takePort } from "./process.testing.ts";
 import { REQUEST, send, temporaryDirectory } from "./testing.ts";
 
 const ONE_SENTENCE = /^loom-server: [^\n]+\.\n$/;
@@ -97,6 +97,16 @@ describe("what is wrong at the start is said in one sentence, with an exit code 
       `loom-server: 127.0.0.1:${taken.port} is in use: stop the process that listens there, or choose another port with --listen.\n`,
     );
   });
+});
+
+test.runIf(process.platform === "linux")("a disk that is full at the start is said in one sentence too", async () => {
+  await using home = await temporaryDirectory();
+  // No file can grow beyond 4 KiB: what a full disk is to a database, without one.
+  const limited = ["-c", 'ulimit -f 8; exec "$@"', "sh", process.execPath, PROGRAM];
+  const args = [...limited, "--listen", "127.0.0.1:0", "--data", `${home.path}/data`];
+  const result = await runProcess("sh", args, { env: environment(home.path) });
+  expect(result).toMatchObject({ code: 1, stderr: expect.stringMatching(ONE_SENTENCE) });
+  expect(result.stderr).toContain("disk");
 });
 
 test("help and version need no home, no data and no configuration", async () => {

@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { type ProcessResult, type RunningProcess, runProcess, startProcess } from "@loom/testkit";
 
-const PROGRAM = fileURLToPath(new URL("../bin/loom-server.js", import.meta.url));
+export const PROGRAM = fileURLToPath(new URL("../bin/loom-server.js", import.meta.url));
 
 export type ServerProcess = {
   readonly process: RunningProcess;

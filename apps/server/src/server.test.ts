@@ -129,6 +129,16 @@ describe("a request that is wrong in itself gets a problem document", () => {
     expect(JSON.parse(answer.text)).toMatchObject({ code: "payload_too_large" });
   });
 
+  test("for a prompt that is too large, which the typed client reads although its upload is cut short", async () => {
+    await using test = await startTestServer();
+    const system = "x".repeat(33 * 1024 * 1024);
+    await expect(test.client.complete("anthropic", { ...REQUEST, system })).rejects.toMatchObject({
+      code: "payload_too_large",
+      status: 413,
+      retryable: false,
+    });
+  });
+
   test("a wrong method is told the right one", async () => {
     await using test = await startTestServer();
     const answer = await send(test.server.url, { path: "/proxy/anthropic/stream" });

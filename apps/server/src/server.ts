@@ -49,8 +49,8 @@ export type RunningServer = {
 
 const DATABASE_FILE = "loom-server.sqlite";
 
-/** A server of one turn is over by then; one that stays has its database ready before it is needed. */
-const WARM_UP_MS = 300;
+/** A command of one turn is over by then; a server that stays has its database ready before it is needed. */
+const WARM_UP_MS = 2_000;
 
 /**
  * Starts a server in this process. Touches neither signals nor the environment nor the standard streams (but for a log
