@@ -107,7 +107,16 @@ test("a reader that leaves closes the connection", async () => {
   expect(await batches.next()).toEqual({ done: true, value: undefined });
 });
 
-test("a stream that has ended leaves its connection to the next one", async () => {
+test.each([
+  ["to its end", collect],
+  [
+    "to its last event",
+    async (batches: EventBatches) => {
+      for await (const batch of batches) return batch;
+      return [];
+    },
+  ],
+])("a stream that was read %s leaves its connection to the next one", async (_, read) => {
   const ports = new Set<number | undefined>();
   await using server = await serve((incoming, outgoing) => {
     ports.add(incoming.socket.remotePort);
@@ -116,7 +125,7 @@ test("a stream that has ended leaves its connection to the next one", async () =
   for (let round = 0; round < 3; round += 1) {
     const { batches, response } = await open(server.url);
     const closed = new Promise((resolve) => response.once("close", resolve));
-    expect(await collect(batches)).toEqual([COMPLETED]);
+    expect(await read(batches)).toEqual([COMPLETED]);
     await closed;
   }
   expect(ports.size).toBe(1);

@@ -79,9 +79,12 @@ export class EventBatches implements AsyncIterableIterator<Batch, undefined> {
 
   /** The reader wants no more. */
   return(): Promise<Result> {
-    this.#finish();
+    // After the last event there is nothing to cut off, and the connection is good for another request.
+    if (!this.#finished) {
+      this.#finish();
+      this.#response.destroy();
+    }
     this.#queue.length = 0;
-    this.#response.destroy();
     this.#waiting?.({ done: true, value: undefined });
     this.#waiting = undefined;
     return Promise.resolve({ done: true, value: undefined });

@@ -1,4 +1,4 @@
-import { say } from "@loom/testkit";
+import { fail, fault, say } from "@loom/testkit";
 import { describe, expect, test } from "vitest";
 import { collect, REQUEST, send, startTestServer } from "../../testing.ts";
 
@@ -21,6 +21,21 @@ describe("the metrics", () => {
     expect(text).toContain('loom_llm_unpriced_responses_total{provider="openai"} 1');
     expect(text).toContain('loom_http_requests_total{route="POST /proxy/{provider}/stream",status="200"} 1');
     expect(text).toContain("loom_llm_streams_open 0");
+  });
+
+  test("say that no stream is open after every way in which one can end", async () => {
+    const early = fail(fault.errorEvent(0));
+    const late = fail(fault.cutAfter(3));
+    await using test = await startTestServer({ script: [early, late, say("Fine."), fail(fault.stallAfter(5))] });
+    for (let round = 0; round < 3; round += 1) await collect(test.client.stream("anthropic", REQUEST));
+    for await (const _ of test.client.stream("anthropic", REQUEST)) break;
+    const [, , , stalled] = await test.model.waitForRequests(4);
+    await stalled?.whenAborted;
+    const { text } = await send(test.server.url, { path: "/metrics" });
+    expect(text).toContain("loom_llm_streams_open 0");
+    expect(text).toContain('loom_llm_requests_total{provider="anthropic",outcome="overloaded"} 1');
+    expect(text).toContain('loom_llm_requests_total{provider="anthropic",outcome="network"} 1');
+    expect(text).toContain('loom_llm_requests_total{provider="anthropic",outcome="cancelled"} 1');
   });
 
   test("hold nothing that a client made up", async () => {

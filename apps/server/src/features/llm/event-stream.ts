@@ -13,6 +13,14 @@ export type EventStreamOptions = {
   readonly stallMs: number;
 };
 
+/** Proxies in between neither store nor compress the stream, and nginx does not hold it back. */
+const STREAM_HEADERS = {
+  ...COMMON_HEADERS,
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-store, no-transform",
+  "x-accel-buffering": "no",
+};
+
 type Batches = AsyncIterator<readonly LlmEvent[], undefined>;
 
 /**
@@ -25,36 +33,40 @@ export async function sendEvents(
   batches: Batches,
   options: EventStreamOptions,
 ): Promise<void> {
-  let next = batches.next();
-  const early = await within(next, options.keepAliveMs);
-  const first = early?.value?.[0];
-  if (first?.type === "error") throw problemFor(first.error);
-  outgoing.writeHead(200, {
-    ...COMMON_HEADERS,
-    "content-type": "text/event-stream; charset=utf-8",
-    // Proxies in between neither store nor compress it, and nginx does not hold it back.
-    "cache-control": "no-store, no-transform",
-    "x-accel-buffering": "no",
-    "x-request-id": options.requestId,
-  });
-  if (early === undefined) outgoing.write(loomEvents.keepAlive);
-  const keepAlive = setInterval(() => {
-    if (!outgoing.writableNeedDrain) outgoing.write(loomEvents.keepAlive);
-  }, options.keepAliveMs);
+  let keepAlive: NodeJS.Timeout | undefined;
   try {
+    let next = batches.next();
+    const early = await within(next, options.keepAliveMs);
+    const first = early?.value?.[0];
+    if (first?.type === "error") throw problemFor(first.error);
+    outgoing.writeHead(200, { ...STREAM_HEADERS, "x-request-id": options.requestId });
+    if (early === undefined) outgoing.write(loomEvents.keepAlive);
+    keepAlive = setInterval(() => {
+      if (!outgoing.writableNeedDrain) outgoing.write(loomEvents.keepAlive);
+    }, options.keepAliveMs);
     for (;;) {
       const result = await next;
       if (result.done === true || outgoing.destroyed) break;
-      keepAlive.refresh();
-      if (!outgoing.write(loomEvents.encode(mergeDeltas(result.value))) && !(await drained(outgoing, options.stallMs)))
+      const events = mergeDeltas(result.value);
+      const text = loomEvents.encode(events);
+      // The end goes out with the last event: who has read that one may close the connection.
+      if (isLast(events.at(-1))) {
+        outgoing.end(text);
         break;
+      }
+      keepAlive.refresh();
+      if (!outgoing.write(text) && !(await drained(outgoing, options.stallMs))) break;
       next = batches.next();
     }
-    outgoing.end();
+    if (!outgoing.writableEnded) outgoing.end();
   } finally {
     clearInterval(keepAlive);
     await batches.return?.();
   }
+}
+
+function isLast(event: LlmEvent | undefined): boolean {
+  return event?.type === "completed" || event?.type === "error";
 }
 
 /** Gives `undefined` where `work` takes longer; it goes on. */
