@@ -41,6 +41,8 @@ async function application(entry: string): Promise<string> {
     minify: true,
     legalComments: "none",
     external: EXTERNAL,
+    // What stays outside is required as well: a script compiled by hand may not import.
+    supported: { "dynamic-import": false },
     define: { "import.meta.url": "__loomUrl", LOOM_BUILD: JSON.stringify(buildFacts() ?? {}) },
     logLevel: "warning",
   });

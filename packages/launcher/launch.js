@@ -5,7 +5,7 @@ import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const REQUIRED_MAJOR = 24;
+export const REQUIRED_MAJOR = 24;
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
 
 /**
@@ -19,6 +19,14 @@ export async function launch(entry) {
     await import(entry.href);
     return;
   }
+  runOnBundledNode([fileURLToPath(entry), ...process.argv.slice(2)]);
+}
+
+/**
+ * Runs the Node that npm installed beside Loom with `args`.
+ * @param {string[]} args
+ */
+export function runOnBundledNode(args) {
   const node = bundledNode();
   if (node === undefined) {
     process.stderr.write(
@@ -28,10 +36,11 @@ export async function launch(entry) {
     process.exitCode = 1;
     return;
   }
-  runIn(node, entry);
+  runIn(node, args);
 }
 
-function bundledNode() {
+/** Path of the Node that npm installed beside Loom, or `undefined` where there is none for this machine. */
+export function bundledNode() {
   const name = `node-${process.platform}-${process.arch}/package.json`;
   try {
     return join(dirname(nodeModule.createRequire(import.meta.url).resolve(name)), "bin", "node");
@@ -40,8 +49,8 @@ function bundledNode() {
   }
 }
 
-function runIn(node, entry) {
-  const child = spawn(node, [fileURLToPath(entry), ...process.argv.slice(2)], { stdio: "inherit" });
+function runIn(node, args) {
+  const child = spawn(node, args, { stdio: "inherit" });
   // A terminal sends Ctrl+C to the child as well; sent to this process alone, a signal has to be passed on.
   for (const signal of FORWARDED) process.on(signal, () => process.stdin.isTTY || child.kill(signal));
   child.on("error", (error) => {

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { constants, Script } from "node:vm";
+import { Script } from "node:vm";
 import { APPLICATION_END, APPLICATION_START, unquote } from "./application-comment.ts";
 
 declare const BUNDLE: { readonly name: string; readonly versionLine: string; readonly digest: string };
@@ -38,7 +38,6 @@ function compile(file: string): Script {
   const cachedData = cacheFile === undefined ? undefined : readTrusted(cacheFile);
   const script = new Script(application, {
     filename: file,
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     ...(cachedData === undefined ? {} : { cachedData }),
   });
   if (cacheFile !== undefined && (cachedData === undefined || script.cachedDataRejected)) {
