@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTempHome, runProcess, say, startScriptedModel, type TempHome } from "@loom/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { loomAnswers, serverAnswers } from "../scripts/bundle/answers.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 
@@ -31,11 +32,27 @@ function run(program: string, args: readonly string[], env: Readonly<Record<stri
   });
 }
 
-test("each program is one file that says its version and its help", async () => {
-  for (const program of ["loom.mjs", "loom-server.mjs"]) {
-    expect(await run(program, ["--version"])).toMatchObject({ code: 0, stderr: "" });
-    expect((await run(program, ["--help"])).stdout).toContain("Usage");
-  }
+const PROGRAMS = [
+  { name: "loom", source: "apps/cli/src/main.ts", answers: loomAnswers() },
+  { name: "loom-server", source: "apps/server/src/main.ts", answers: serverAnswers() },
+];
+
+test.each(PROGRAMS)(
+  "$name is one file that says its version and its help as the source does",
+  async (program) => {
+    for (const { words } of program.answers) {
+      const fromSource = await runProcess(process.execPath, [root + program.source, ...words], { env: home.env });
+      expect(fromSource).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining(program.name) });
+      expect(await run(`${program.name}.mjs`, words)).toEqual(fromSource);
+    }
+  },
+  120_000,
+);
+
+test("a call that only looks like a question after help is left to the application", async () => {
+  const { code, stderr } = await run("loom.mjs", ["config show --help"]);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^loom: /);
 });
 
 test("the bundled agent does a turn through the server it carries, cold and from its code cache", async () => {
@@ -50,5 +67,5 @@ test("the bundled agent does a turn through the server it carries, cold and from
 test("a code cache that is damaged is not used, and does no harm", async () => {
   const cache = join(home.cacheDir, "loom", "code");
   await runProcess("sh", ["-c", `for f in ${cache}/*; do printf damaged > "$f"; done`]);
-  expect((await run("loom.mjs", ["--help"])).stdout).toContain("Usage");
+  expect((await run("loom.mjs", ["help"])).stdout).toContain("Usage");
 });

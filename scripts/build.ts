@@ -6,12 +6,13 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "nod
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { loomAnswers, serverAnswers } from "./bundle/answers.ts";
 import { APPLICATION_END, APPLICATION_START, quote } from "./bundle/application-comment.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const BUNDLES = [
-  { name: "loom", entry: "apps/cli/src/main.ts" },
-  { name: "loom-server", entry: "apps/server/src/main.ts" },
+  { name: "loom", entry: "apps/cli/src/main.ts", answers: loomAnswers() },
+  { name: "loom-server", entry: "apps/server/src/main.ts", answers: serverAnswers() },
 ];
 /** Stays outside: it carries a binary per platform, found by its package at run time. */
 const EXTERNAL = ["@vscode/ripgrep"];
@@ -51,9 +52,10 @@ async function application(entry: string): Promise<string> {
 
 const out = resolve(process.argv[2] ?? `${root}dist`);
 mkdirSync(out, { recursive: true });
-for (const { name, entry } of BUNDLES) {
+for (const { name, entry, answers } of BUNDLES) {
   const text = await application(entry);
   const digest = createHash("sha256").update(text).digest("hex").slice(0, 16);
+  const answersByWords = Object.fromEntries(answers.map(({ words, text }) => [words.join("\0"), text]));
   const outfile = join(out, `${name}.mjs`);
   const { outputFiles } = await build({
     entryPoints: [`${root}scripts/bundle/stub.ts`],
@@ -64,7 +66,7 @@ for (const { name, entry } of BUNDLES) {
     format: "esm",
     minify: true,
     banner: { js: "#!/usr/bin/env node" },
-    define: { BUNDLE: JSON.stringify({ name, digest, versionLine: `${name} ${version}` }) },
+    define: { BUNDLE: JSON.stringify({ name, digest, answers: answersByWords }) },
     logLevel: "warning",
   });
   const stub = outputFiles[0]?.text ?? "";
