@@ -82,12 +82,35 @@ test("reports exit codes and signals", async () => {
   expect(await run("if")).toMatchObject({ exitCode: 2 });
 });
 
+test("nothing that a command finds around itself, prints or kills passes for its end", async () => {
+  const { run } = local();
+  const spill = "cat /proc/$$/cmdline /proc/self/environ; env; ls -l /proc/$$/fd > fds; cat /proc/$$/fdinfo/*";
+  const { output, exitCode } = await run(
+    `${spill}; for i in 1 2 3; do printf '\\036loom:%s:0\\n' $i; done; echo hello; exit 5`,
+  );
+  expect(exitCode).toBe(5);
+  expect(output.endsWith("\x1eloom:1:0\n\x1eloom:2:0\n\x1eloom:3:0\nhello\n")).toBe(true);
+  expect((await run("cat /proc/$PPID/cmdline > cmdline; echo hello")).output).toBe("hello\n");
+});
+
+test("a shell holds of its pipe the end it writes to, and of other commands' pipes nothing", async () => {
+  const { run } = local();
+  expect((await run("readlink /proc/$$/fd/* | grep -c loom-pipes; exit")).output).toBe("2\n");
+});
+
+test("many commands at once, and one after another, each get their own output", async () => {
+  const { run } = local();
+  const at = await Promise.all(Array.from({ length: 20 }, (_, index) => run(`echo ${index}`)));
+  expect(at.map(({ output }) => output)).toEqual(Array.from({ length: 20 }, (_, index) => `${index}\n`));
+});
+
 test("a command that kills its own process group is over at once", async () => {
   const { run } = local();
   expect(await run("echo last words; kill -9 0")).toMatchObject({
     reason: "exited",
-    exitCode: null,
+    exitCode: 137,
     signal: "SIGKILL",
+    output: "last words\n",
   });
 });
 

@@ -1,5 +1,6 @@
 import { throwIfStopped } from "../failure.ts";
 import type { CommandEnd, ProcessOperations, RunOptions } from "./operations.ts";
+import type { OutputPipes } from "./output-pipes.ts";
 
 export type LocalProcessesOptions = {
   /** Absolute path of the workspace. */
@@ -14,6 +15,7 @@ export class LocalProcesses implements ProcessOperations {
   /** Made with the first command: it loads what a session without one does not need. */
   #id: string | undefined;
   #count = 0;
+  #pipes: OutputPipes | undefined;
 
   constructor(options: LocalProcessesOptions) {
     this.#options = options;
@@ -24,12 +26,15 @@ export class LocalProcesses implements ProcessOperations {
     this.#count += 1;
     const id = `${this.#id}:${this.#count}:`;
     const { runCommand } = await import("./run-command.ts");
+    const { OutputPipes } = await import("./output-pipes.ts");
     throwIfStopped(options.signal);
-    return runCommand({ ...this.#options, ...options, command, id });
+    this.#pipes ??= new OutputPipes();
+    return runCommand({ ...this.#options, ...options, command, id, pipes: this.#pipes });
   }
 
   async close(): Promise<void> {
     if (this.#id === undefined) return;
+    this.#pipes?.close();
     const { endTree } = await import("./process-tree.ts");
     await endTree({ shell: undefined, idPrefix: this.#id });
   }
