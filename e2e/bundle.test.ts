@@ -64,6 +64,12 @@ test("the bundled agent does a turn through the server it carries, cold and from
   }
 });
 
+test("a cache directory that cannot be made costs nothing but the cache", async () => {
+  for (const args of [["list"], ["config", "show"]]) {
+    expect(await run("loom.mjs", args, { XDG_CACHE_HOME: "/proc/none" })).toMatchObject({ code: 0, timedOut: false });
+  }
+});
+
 test("a code cache that is damaged is not used, and does no harm", async () => {
   const cache = join(home.cacheDir, "loom", "code");
   await runProcess("sh", ["-c", `for f in ${cache}/*; do printf damaged > "$f"; done`]);

@@ -82,10 +82,14 @@ function readTrusted(file: string): NonSharedBuffer | undefined {
 
 /** Best effort: without a cache the next start is slower, nothing else. */
 function writeCache(file: string, script: Script) {
-  const { chmodSync, mkdirSync, renameSync, writeFileSync } = fileSystem();
+  const { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } = fileSystem();
   try {
     const directory = paths().dirname(file);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    // Step by step: Node's recursive way never returns where the file system refuses with ENOENT, as /proc does.
+    const missing = [directory];
+    for (let above = paths().dirname(directory); !existsSync(above); above = paths().dirname(above))
+      missing.unshift(above);
+    for (const each of missing) if (!existsSync(each)) mkdirSync(each, { mode: 0o700 });
     chmodSync(directory, 0o700);
     const temporary = `${file}.${process.pid}`;
     writeFileSync(temporary, script.createCachedData(), { mode: 0o600 });
