@@ -6,6 +6,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const REQUIRED_MAJOR = 24;
+/** Beside the code. Node's own choice is a well-known place under the temporary directory, where anybody may put code. */
+const COMPILE_CACHE = fileURLToPath(new URL("../../node_modules/.cache/loom", import.meta.url));
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
 
 /**
@@ -15,7 +17,7 @@ const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
  */
 export async function launch(entry) {
   if (Number(process.versions.node.split(".")[0]) >= REQUIRED_MAJOR) {
-    nodeModule.enableCompileCache();
+    nodeModule.enableCompileCache(COMPILE_CACHE);
     await import(entry.href);
     return;
   }

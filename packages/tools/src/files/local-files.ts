@@ -3,6 +3,7 @@ import { closeSync } from "node:fs";
 import { asToolFailure, ToolFailure } from "../failure.ts";
 import type { Confinement, Place } from "./confinement.ts";
 import { displayPath } from "./display-path.ts";
+import { requireOutsideGit } from "./git-directory.ts";
 import { LinuxConfinement, supportsHeldDirectories } from "./linux-confinement.ts";
 import type {
   FileOperations,
@@ -53,7 +54,9 @@ export class LocalFiles implements FileOperations {
 
   async write(path: string, content: Uint8Array, { expected, signal }: WriteOptions): Promise<WrittenFile> {
     try {
+      requireOutsideGit(path);
       using place = this.#confinement.locate(path, { createParents: expected === null });
+      requireOutsideGit(place.path);
       if (place.stats !== undefined) {
         requireRegularFile(place, path);
         requireWritable(place.stats, path);

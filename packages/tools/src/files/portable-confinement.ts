@@ -4,6 +4,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "nod
 import { systemErrorCode } from "../failure.ts";
 import type { Confinement, LocateOptions, Place } from "./confinement.ts";
 import { MAX_SYMLINKS, outside, refuseNul, systemError } from "./confinement.ts";
+import { requireOutsideGit } from "./git-directory.ts";
 
 /**
  * For systems without `/proc/self/fd`. Paths are resolved as a whole and checked, and checked again once something was
@@ -51,6 +52,7 @@ export class PortableConfinement implements Confinement {
       return;
     }
     this.#makeParents(dirname(directory), asked);
+    requireOutsideGit(relative(this.root, realpathSync(dirname(directory))));
     mkdirSync(directory);
   }
 
