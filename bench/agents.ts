@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { loom, loomFromSource } from "./loom.ts";
 import { Measurements } from "./measurements.ts";
 import { startBenchModel } from "./model.ts";
@@ -21,7 +21,8 @@ const FROM_SOURCE = "loom (launcher, from source)";
 /** Measures the agents side by side, prints the tables and keeps them. 0 if every bar that could be judged was met, else 1. */
 export async function benchAgents(options: Options): Promise<number> {
   if (options.only.some((name) => name !== "loom")) installPeers();
-  const subjects = [loom(), codex(), pi(), opencode()].filter((subject) => subject !== undefined);
+  const bundle = options.bundle === undefined ? undefined : resolve(options.bundle);
+  const subjects = [loom(bundle), codex(), pi(), opencode()].filter((subject) => subject !== undefined);
   const wanted = subjects.filter(({ name }) => options.only.includes(name));
   if (!wanted.some(({ name }) => name === "loom"))
     console.log('Without Loom: "npm run build" makes the bundle to measure.');
@@ -32,7 +33,7 @@ export async function benchAgents(options: Options): Promise<number> {
   const root = mkdtempSync(join(tmpdir(), "loom-bench-"));
   try {
     const measurements = await measure(wanted, root, options);
-    return report({ subjects: wanted, measurements, writeDocs: options.writeDocs });
+    return report({ subjects: wanted, measurements, bundle, writeDocs: options.writeDocs });
   } finally {
     rmSync(root, { recursive: true, force: true });
   }

@@ -1,18 +1,21 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Command } from "./command.ts";
+import { type Installed, installedPackages } from "./installed-packages.ts";
 import { environment, type Place, type Subject } from "./subject.ts";
 
-export const CHECKOUT = join(import.meta.dirname, "..");
-export const BUNDLE = join(CHECKOUT, "dist", "loom.mjs");
+type Manifest = { readonly version: string; readonly dependencies: Readonly<Record<string, string>> };
 
-/** Loom as it is delivered: the bundle that `npm run build` makes, on this Node. */
-export function loom(): Subject | undefined {
-  if (!existsSync(BUNDLE)) return undefined;
+export const CHECKOUT = join(import.meta.dirname, "..");
+const BUNDLE = join(CHECKOUT, "dist", "loom.mjs");
+
+/** Loom as it is delivered: the bundle that `npm run build` makes (or the one given), on this Node. */
+export function loom(bundle = BUNDLE): Subject | undefined {
+  if (!existsSync(bundle)) return undefined;
   const run = (place: Place, args: readonly string[]): Command => ({
     file: process.execPath,
-    args: [BUNDLE, ...args],
-    env: environment(place, { LOOM_OPENAI_BASE_URL: `${place.modelUrl}/v1` }),
+    args: [bundle, ...args],
+    env: environment(place, { LOOM_OPENAI_BASE_URL: `${place.modelUrl}/v1`, OPENAI_API_KEY: "none" }),
     cwd: place.workspace,
   });
   const manifest = JSON.parse(readFileSync(join(CHECKOUT, "apps", "cli", "package.json"), "utf8")) as {
@@ -22,7 +25,7 @@ export function loom(): Subject | undefined {
     name: "loom",
     version: manifest.version,
     prepare() {},
-    turn: (place, prompt) => run(place, ["-p", prompt]),
+    turn: (place, prompt) => run(place, ["--model", "scripted", "-p", prompt]),
     flag: (place, flag) => run(place, [flag]),
   };
 }
@@ -33,8 +36,13 @@ export function loomFromSource(place: Place, flag: string): Command {
   return { file: process.execPath, args: [launcher, flag], env: environment(place), cwd: place.workspace };
 }
 
-/** Names of the packages to install beside the bundle: what the build says it needs when it runs. */
-export function packagesBesideBundle(): readonly string[] {
-  const text = readFileSync(join(CHECKOUT, "dist", "package.json"), "utf8");
-  return Object.keys((JSON.parse(text) as { dependencies: Record<string, string> }).dependencies);
+/** What is installed with the bundle: Node, and the packages that the build says it needs when it runs. */
+export function loomInstallation(bundle = BUNDLE): Installed {
+  const manifest = JSON.parse(readFileSync(join(dirname(bundle), "package.json"), "utf8")) as Manifest;
+  const names = [`node-${process.platform}-${process.arch}`, ...Object.keys(manifest.dependencies)];
+  const installed = installedPackages(
+    CHECKOUT,
+    names.map((name) => `node_modules/${name}`),
+  );
+  return { ...installed, bytes: installed.bytes + statSync(bundle).size };
 }

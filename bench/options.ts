@@ -7,6 +7,8 @@ export type Options = {
   /** Two rounds of everything: a look, not a measurement. */
   readonly quick: boolean;
   readonly writeDocs: boolean;
+  /** Another build of Loom than the checkout's own. */
+  readonly bundle: string | undefined;
   /** The codecs alone instead of whole agents. */
   readonly codecs: boolean;
 };
@@ -16,6 +18,7 @@ const NAMES: readonly SubjectName[] = ["loom", "codex", "pi", "opencode"];
 export const HELP = `npm run bench -- [options]
   --only NAMES   measure only these, e.g. loom,pi (${NAMES.join(", ")})
   --quick        two rounds of everything: a look, not a measurement
+  --bundle FILE  another loom.mjs than dist/loom.mjs, e.g. one of an older commit
   --codecs       the stream codecs alone
   --write-docs   put the tables into docs/benchmarks.md`;
 
@@ -26,6 +29,7 @@ export function readOptions(args: readonly string[]): Options | "help" {
     options: {
       only: { type: "string" },
       quick: { type: "boolean", default: false },
+      bundle: { type: "string" },
       codecs: { type: "boolean", default: false },
       "write-docs": { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -39,6 +43,7 @@ export function readOptions(args: readonly string[]): Options | "help" {
     only: NAMES.filter((name) => wanted.includes(name)),
     quick: values.quick,
     writeDocs: values["write-docs"],
+    bundle: values.bundle,
     codecs: values.codecs,
   };
 }

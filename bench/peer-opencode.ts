@@ -46,6 +46,8 @@ function program(): string | undefined {
 function configuration(modelUrl: string): string {
   const model = { name: "scripted", tool_call: true, limit: { context: 200_000, output: 8192 } };
   return JSON.stringify({
+    // Without this line it writes the file anew, and a run beside it may find it empty.
+    $schema: "https://opencode.ai/config.json",
     autoupdate: false,
     share: "disabled",
     permission: "allow",

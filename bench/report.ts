@@ -15,12 +15,13 @@ const COMMAND = "npm run build && npm run bench -- --write-docs";
 export type ReportOptions = {
   readonly subjects: readonly Subject[];
   readonly measurements: Measurements;
+  readonly bundle: string | undefined;
   readonly writeDocs: boolean;
 };
 
 /** Prints the tables and keeps them. Gives 0 if every bar that could be judged was met, else 1. */
-export function report({ subjects, measurements, writeDocs }: ReportOptions): number {
-  const installed = readInstallations(new Set(subjects.map(({ name }) => name)));
+export function report({ subjects, measurements, bundle, writeDocs }: ReportOptions): number {
+  const installed = readInstallations(new Set(subjects.map(({ name }) => name)), bundle);
   const judged = judgedFigures(measurements, installed);
   const other = otherFigures(measurements, installed);
   const versions = subjects.map(({ name, version }) => `${name} ${version}`).join(", ");

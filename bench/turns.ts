@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { RunFailed } from "./command.ts";
+import { type Command, RunFailed } from "./command.ts";
 import type { Measurements } from "./measurements.ts";
 import { memoryRun } from "./memory-run.ts";
 import { type BenchModel, DELTA, type Exchange, type Scenario, SHELL_COMMAND } from "./model.ts";
@@ -60,10 +60,11 @@ export async function measureDeltasCpu({ entrants, model, measurements, rounds }
 /** Peak memory of the process tree: a turn with one tool call, and 10,000 pieces of text over 8. */
 export async function measureMemory({ entrants, model, measurements, rounds }: TurnOptions): Promise<void> {
   await eachRound(entrants, rounds, async ({ subject, place }) => {
-    const peak = (scenario: Scenario) => {
-      model.begin(scenario);
-      return memoryRun(subject.turn(place, PROMPT));
-    };
+    const peak = (scenario: Scenario) =>
+      orOnceMore(() => {
+        model.begin(scenario);
+        return memoryRun(subject.turn(place, PROMPT));
+      });
     const turn = await peak({ toolTurns: 1, deltas: FEW_DELTAS });
     measurements.add("turn_rss", subject.name, turn.rss);
     measurements.add("turn_pss", subject.name, turn.pss);
@@ -84,8 +85,23 @@ export async function enter(subject: Subject, place: Place, model: BenchModel): 
 type Run = { readonly timing: Timing; readonly exchanges: readonly Exchange[] };
 
 async function run(subject: Subject, place: Place, model: BenchModel, scenario: Scenario): Promise<Run> {
-  model.begin(scenario);
   const command = subject.turn(place, PROMPT);
+  return orOnceMore(() => timedTurn(command, model, scenario));
+}
+
+/** Ten minutes of measurements must not be lost to one run that failed on a busy machine; two in a row are a reason. */
+async function orOnceMore<T>(measure: () => Promise<T>): Promise<T> {
+  try {
+    return await measure();
+  } catch (error) {
+    if (!(error instanceof RunFailed)) throw error;
+    console.log(`A run failed and is done again: ${error.message}`);
+    return measure();
+  }
+}
+
+async function timedTurn(command: Command, model: BenchModel, scenario: Scenario): Promise<Run> {
+  model.begin(scenario);
   const timing = await timedRun(command);
   const exchanges = model.exchanges().filter((exchange) => exchange.offersTools);
   if (exchanges.length !== scenario.toolTurns + 1) {

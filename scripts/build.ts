@@ -1,14 +1,18 @@
-// Bundles Loom into single files under dist/, and beside them the manifest of what they need at run time.
+// Bundles Loom into single files under dist/ (or the directory that is named), and beside them the manifest of what they
+// need at run time.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, type Plugin } from "esbuild";
+import { build } from "esbuild";
+import { loomAnswers, serverAnswers } from "./bundle/answers.ts";
+import { APPLICATION_END, APPLICATION_START, quote } from "./bundle/application-comment.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const BUNDLES = [
-  { name: "loom", entry: "apps/cli/src/main.ts" },
-  { name: "loom-server", entry: "apps/server/src/main.ts" },
+  { name: "loom", entry: "apps/cli/src/main.ts", answers: loomAnswers() },
+  { name: "loom-server", entry: "apps/server/src/main.ts", answers: serverAnswers() },
 ];
 /** Stays outside: it carries a binary per platform, found by its package at run time. */
 const EXTERNAL = ["@vscode/ripgrep"];
@@ -38,43 +42,37 @@ async function application(entry: string): Promise<string> {
     minify: true,
     legalComments: "none",
     external: EXTERNAL,
+    // What stays outside is required as well: a script compiled by hand may not import.
+    supported: { "dynamic-import": false },
     define: { "import.meta.url": "__loomUrl", LOOM_BUILD: JSON.stringify(buildFacts() ?? {}) },
     logLevel: "warning",
   });
   return `(function(require,__loomUrl){${outputFiles[0]?.text ?? ""}\n})`;
 }
 
-function asText(text: string): Plugin {
-  return {
-    name: "application-as-text",
-    setup(building) {
-      building.onResolve({ filter: /^loom:application$/ }, ({ path }) => ({ path, namespace: "text" }));
-      building.onLoad({ filter: /.*/, namespace: "text" }, () => ({ contents: text, loader: "text" }));
-    },
-  };
-}
-
-rmSync(`${root}dist`, { recursive: true, force: true });
-mkdirSync(`${root}dist`);
-for (const { name, entry } of BUNDLES) {
+const out = resolve(process.argv[2] ?? `${root}dist`);
+mkdirSync(out, { recursive: true });
+for (const { name, entry, answers } of BUNDLES) {
   const text = await application(entry);
   const digest = createHash("sha256").update(text).digest("hex").slice(0, 16);
-  const outfile = `${root}dist/${name}.mjs`;
-  await build({
+  const answersByWords = Object.fromEntries(answers.map(({ words, text }) => [words.join("\0"), text]));
+  const outfile = join(out, `${name}.mjs`);
+  const { outputFiles } = await build({
     entryPoints: [`${root}scripts/bundle/stub.ts`],
-    outfile,
     bundle: true,
+    write: false,
     platform: "node",
     target: "node24",
     format: "esm",
     minify: true,
     banner: { js: "#!/usr/bin/env node" },
-    define: { BUNDLE: JSON.stringify({ name, digest, versionLine: `${name} ${version}` }) },
-    plugins: [asText(text)],
+    define: { BUNDLE: JSON.stringify({ name, digest, answers: answersByWords }) },
     logLevel: "warning",
   });
+  const stub = outputFiles[0]?.text ?? "";
+  writeFileSync(outfile, `${stub.trimEnd()}${APPLICATION_START}${quote(text)}${APPLICATION_END}`);
   chmodSync(outfile, 0o755);
-  console.log(`dist/${name}.mjs  ${(statSync(outfile).size / 1_024).toFixed(0)} KB`);
+  console.log(`${outfile}  ${(statSync(outfile).size / 1_024).toFixed(0)} KB`);
 }
 
 const tools = JSON.parse(readFileSync(`${root}packages/tools/package.json`, "utf8"));
@@ -87,4 +85,4 @@ const manifest = {
   bin: Object.fromEntries(BUNDLES.map(({ name }) => [name, `${name}.mjs`])),
   dependencies: Object.fromEntries(EXTERNAL.map((name) => [name, tools.dependencies[name]])),
 };
-writeFileSync(`${root}dist/package.json`, `${JSON.stringify(manifest, null, 2)}\n`);
+writeFileSync(join(out, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);

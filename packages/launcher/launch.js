@@ -5,7 +5,9 @@ import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const REQUIRED_MAJOR = 24;
+export const REQUIRED_MAJOR = 24;
+/** Beside the code. Node's own choice is a well-known place under the temporary directory, where anybody may put code. */
+const COMPILE_CACHE = fileURLToPath(new URL("../../node_modules/.cache/loom", import.meta.url));
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
 
 /**
@@ -15,10 +17,18 @@ const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
  */
 export async function launch(entry) {
   if (Number(process.versions.node.split(".")[0]) >= REQUIRED_MAJOR) {
-    nodeModule.enableCompileCache();
+    nodeModule.enableCompileCache(COMPILE_CACHE);
     await import(entry.href);
     return;
   }
+  runOnBundledNode([fileURLToPath(entry), ...process.argv.slice(2)]);
+}
+
+/**
+ * Runs the Node that npm installed beside Loom with `args`.
+ * @param {string[]} args
+ */
+export function runOnBundledNode(args) {
   const node = bundledNode();
   if (node === undefined) {
     process.stderr.write(
@@ -28,10 +38,11 @@ export async function launch(entry) {
     process.exitCode = 1;
     return;
   }
-  runIn(node, entry);
+  runIn(node, args);
 }
 
-function bundledNode() {
+/** Path of the Node that npm installed beside Loom, or `undefined` where there is none for this machine. */
+export function bundledNode() {
   const name = `node-${process.platform}-${process.arch}/package.json`;
   try {
     return join(dirname(nodeModule.createRequire(import.meta.url).resolve(name)), "bin", "node");
@@ -40,8 +51,8 @@ function bundledNode() {
   }
 }
 
-function runIn(node, entry) {
-  const child = spawn(node, [fileURLToPath(entry), ...process.argv.slice(2)], { stdio: "inherit" });
+function runIn(node, args) {
+  const child = spawn(node, args, { stdio: "inherit" });
   // A terminal sends Ctrl+C to the child as well; sent to this process alone, a signal has to be passed on.
   for (const signal of FORWARDED) process.on(signal, () => process.stdin.isTTY || child.kill(signal));
   child.on("error", (error) => {

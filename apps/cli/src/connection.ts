@@ -39,7 +39,7 @@ export async function connect(
   if (serverUrl !== "") {
     const token = readServerToken({ serverUrl, tokenFile: config.get("server.token_file"), directories });
     const client = createLoomClient({ baseUrl: serverUrl, token: () => token.expose(), deadlines: waits });
-    return { client, notices: [], close: async () => client.close() };
+    return { client, notices: noticesAbout(serverUrl), close: async () => client.close() };
   }
 
   const { startServer, takeServerConfig } = await import("@loom/server");
@@ -68,6 +68,12 @@ export async function connect(
       await server.close();
     },
   };
+}
+
+function noticesAbout(serverUrl: string): string[] {
+  const { protocol, hostname } = new URL(serverUrl);
+  const isPrivate = protocol === "https:" || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  return isPrivate ? [] : [`The connection to ${serverUrl} is not encrypted: others on the way can read the token.`];
 }
 
 type Waits = Pick<LoomClientDeadlines, "connectMs" | "headersMs" | "firstEventMs" | "gapMs">;

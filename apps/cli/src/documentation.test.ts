@@ -72,9 +72,21 @@ function kindOf(kind: Setting["kind"]): string {
   }
 }
 
+/** With columns as wide as their widest cell, as the formatter has them. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
-  return line(head) + line(head.map(() => "---")) + rows.map(line).join("");
+  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[], fill: string) =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0, fill)).join(" | ")} |\n`;
+  const [first = "", ...others] = cells.map((row) => line(row, " "));
+  return (
+    first +
+    line(
+      head.map(() => ""),
+      "-",
+    ) +
+    others.join("")
+  );
 }
 
 function withSections(document: string): string {

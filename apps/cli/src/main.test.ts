@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import manifest from "../package.json" with { type: "json" };
 import { COMMANDS } from "./command-line/commands.ts";
 import { exitCodeOf } from "./exit-codes.ts";
-import { runLoom } from "./testing.ts";
+import { PATIENT, runLoom } from "./testing.ts";
 
 let home: TempHome;
 beforeAll(async () => {
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => home.remove());
 
-describe("loom", () => {
+describe("loom", PATIENT, () => {
   it("tells its version", async () => {
     expect(await runLoom(home, ["--version"])).toMatchObject({
       code: 0,

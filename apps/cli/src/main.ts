@@ -24,18 +24,24 @@ async function main(words: readonly string[]): Promise<number> {
   // A reader that goes away (`loom list | head -1`) ends the process quietly; a conversation says more.
   process.stdout.on("error", () => process.exit(exitCodeOf("output_closed")));
   process.stderr.on("error", () => undefined);
+  // A mistake of ours is told as a sentence: what Node prints by itself may quote a secret.
+  process.on("uncaughtException", (error) => void exitCodeFor(error).then((code) => process.exit(code)));
   const { run } = await command.load();
   return run(invocation);
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
+async function exitCodeFor(error: unknown): Promise<number> {
   if (error instanceof CliError) {
     process.stderr.write(`loom: ${error.message}\n`);
-    process.exitCode = exitCodeOf(error.exit);
-  } else {
-    const { reportFailure } = await import("./failure.ts");
-    process.exitCode = await reportFailure(error);
+    return exitCodeOf(error.exit);
   }
+  const { reportFailure } = await import("./failure.ts");
+  return reportFailure(error);
 }
+
+// No await at the top: the bundle is a function.
+void main(process.argv.slice(2))
+  .catch(exitCodeFor)
+  .then((code) => {
+    process.exitCode = code;
+  });

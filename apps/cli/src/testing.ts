@@ -8,7 +8,11 @@ import {
   type TempHome,
 } from "@loom/testkit";
 
-const LOOM = fileURLToPath(new URL("../bin/loom.js", import.meta.url));
+/** The command as it is in the checkout. */
+export const LOOM = fileURLToPath(new URL("../bin/loom.js", import.meta.url));
+
+/** For tests that start several processes, on a machine that is busy with others. */
+export const PATIENT = { timeout: 120_000 } as const;
 
 export type LoomOptions = Omit<ProcessOptions, "env"> & { readonly env?: Readonly<Record<string, string>> };
 

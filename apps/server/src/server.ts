@@ -49,8 +49,8 @@ export type RunningServer = {
 
 export const DATABASE_FILE = "loom-server.sqlite";
 
-/** A server that stays has its database ready before it is needed; the one in a client may never need it. */
-const WARM_UP_MS = 300;
+/** A command of one turn is over by then; a server that stays has its database ready before it is needed. */
+const WARM_UP_MS = 2_000;
 
 /** Between two attempts to open a database. */
 const REOPEN_MS = 30_000;
@@ -105,7 +105,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     listener = await listen({ host, port, tls: options.tls, handle: dispatcher.handle });
   } catch (error) {
     await database.close();
-    log.flush();
+    await log.close();
     throw error;
   }
   const jobs = startJobs(
@@ -129,7 +129,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         await features.ledger.services.ledger.close();
         await database.close();
         log.info("closed");
-        log.flush();
+        await log.close();
       })();
       return closing;
     },

@@ -29,7 +29,7 @@ export type ModelClient = {
 };
 
 /** What runs the model's calls: a `ToolSet`, or a part of one. */
-export type ToolRunner = Pick<ToolSet, "preload" | "describe" | "execute">;
+export type ToolRunner = Pick<ToolSet, "onlyReads" | "preload" | "describe" | "execute">;
 
 /** A tool that has run, with what it says of its changes. */
 export type FinishedTool = CompletedTool & { readonly changed: ChangedFiles };
@@ -44,7 +44,7 @@ export type HookReport =
 export type PostToolsHook = {
   /** Before the first call that may change the workspace, in each round of calls. */
   beforeTools(signal: AbortSignal): Promise<void>;
-  /** After a round that changed something. Resolves with whether it acts; the rest of its work may go on meanwhile. */
+  /** After a round that changed something. Resolves with whether it looks into it, which may go on meanwhile. */
   afterTools(tools: readonly FinishedTool[], report: (report: HookReport) => void): Promise<boolean>;
   /** After a round that may have changed something but was stopped or failed: takes note, and leaves it at that. */
   afterFailedTools(tools: readonly FinishedTool[]): Promise<void>;

@@ -8,7 +8,8 @@ import {
   type ToolCall,
 } from "@loom/core";
 import type { ExecutedCall } from "@loom/tools";
-import type { ModelClient, SessionUpdate, ToolRunner } from "./session-types.ts";
+import { createSession } from "./session.ts";
+import type { ModelClient, SessionOptions, SessionUpdate, ToolRunner } from "./session-types.ts";
 
 export const SETTINGS: AgentSettings = {
   model: "default",
@@ -78,9 +79,14 @@ export function succeeded(output: string, changed = false): ExecutedCall {
   };
 }
 
-/** Tools of which each call does the same. */
+/** Tools of which each call does the same; `read_file` is known to change nothing. */
 export function toolsThat(execute: ToolRunner["execute"]): ToolRunner {
-  return { execute, describe: async ({ name }) => `Use ${name}`, preload: async () => {} };
+  return {
+    execute,
+    onlyReads: (name) => name === "read_file",
+    describe: async ({ name }) => `Use ${name}`,
+    preload: async () => {},
+  };
 }
 
 export const noTools = toolsThat(async () => succeeded(""));
@@ -101,4 +107,11 @@ export function recorder() {
       return found === undefined ? new Promise((resolve) => waiting.push({ fits, resolve })) : Promise.resolve(found);
     },
   };
+}
+
+/** A session without tools unless they are given, and what it reports. */
+export function start(options: Partial<SessionOptions> & Pick<SessionOptions, "model">) {
+  const seen = recorder();
+  const session = createSession({ settings: SETTINGS, tools: noTools, seed: 1, onUpdate: seen.onUpdate, ...options });
+  return { session, ...seen };
 }

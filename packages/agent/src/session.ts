@@ -8,6 +8,7 @@ import {
   type LlmResponse,
   startAgent,
   step,
+  type ThreadId,
   type TurnOutcome,
   type UserInput,
 } from "@loom/core";
@@ -38,7 +39,9 @@ export function createSession(options: SessionOptions): Session {
 
 /** Drives the machine: it says what to do, this does it, and what comes of it goes back as events. */
 class AgentSession implements Session {
-  readonly #options: SessionOptions;
+  readonly threadId: ThreadId | undefined;
+  /** Without the thread: what was loaded of it may be large. */
+  readonly #options: Omit<SessionOptions, "thread">;
   readonly #clock: Clock;
   readonly #log: ThreadLog;
   readonly #events: AgentEvent[] = [];
@@ -60,8 +63,10 @@ class AgentSession implements Session {
   #end: PromiseWithResolvers<SessionEnd> | undefined;
 
   constructor(options: SessionOptions) {
-    const { thread, settings, deadlineMs, signal } = options;
-    this.#options = options;
+    const { thread, ...others } = options;
+    const { settings, deadlineMs, signal } = others;
+    this.#options = others;
+    this.threadId = thread?.writer.id;
     this.#clock = options.clock ?? systemClock;
     const seed = options.seed ?? randomInt(2 ** 32);
     const messages = thread?.thread?.messages ?? [];
@@ -87,10 +92,6 @@ class AgentSession implements Session {
     }
     if (signal?.aborted) void this.shutdown();
     else signal?.addEventListener("abort", this.#onAbort, { once: true });
-  }
-
-  get threadId() {
-    return this.#options.thread?.writer.id;
   }
 
   get state() {

@@ -15,6 +15,7 @@ export class ThreadLog {
   /** Written with the first event, so that a session in which nobody speaks leaves no trace. */
   #start: RunStart | undefined;
   #failing = false;
+  #at = { ms: Number.NaN, text: "" };
 
   constructor(options: {
     readonly writer: ThreadWriter | undefined;
@@ -63,8 +64,11 @@ export class ThreadLog {
     this.#failing = problem !== undefined;
   }
 
+  /** Made once per millisecond: deltas come faster than that. */
   #now(): string {
-    return new Date(this.#clock.now()).toISOString();
+    const now = this.#clock.now();
+    if (now !== this.#at.ms) this.#at = { ms: now, text: new Date(now).toISOString() };
+    return this.#at.text;
   }
 }
 

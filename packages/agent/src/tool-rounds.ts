@@ -65,7 +65,8 @@ export class ToolRounds {
 
   /** Calls that may change the workspace wait for the hook's look at how it was before. */
   async #runAll(round: Round, calls: readonly ToolCall[]): Promise<void> {
-    const { hook } = this.#options;
+    const { hook, tools } = this.#options;
+    const onlyReads = ({ name }: ToolCall) => tools.onlyReads(name);
     const ready = calls.every(onlyReads) ? undefined : hook?.beforeTools(round.controller.signal);
     await Promise.all(
       calls.map(async (call) => {
@@ -105,13 +106,6 @@ export class ToolRounds {
       return failed("internal", `The tool failed: ${error instanceof Error ? error.message : String(error)}.`);
     }
   }
-}
-
-/** Asked before the tools are loaded. A tool that is not named here is taken for one that may change the workspace. */
-const READING_TOOLS: ReadonlySet<string> = new Set(["read_file", "list_files", "search"]);
-
-function onlyReads(call: ToolCall): boolean {
-  return READING_TOOLS.has(call.name);
 }
 
 function failed(code: "interrupted" | "internal", message: string): ExecutedCall {

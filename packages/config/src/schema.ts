@@ -167,13 +167,6 @@ export const SETTINGS = [
     workspace: "refused",
     description: "File that the embedded server logs to, by appending; empty logs nowhere.",
   },
-  {
-    key: "instructions.max_bytes",
-    kind: { type: "integer", min: 0, max: 1_048_576 },
-    default: 32_768,
-    workspace: "allowed",
-    description: "Most bytes of `AGENTS.md` files that are sent to the model.",
-  },
 ] as const satisfies readonly Setting[];
 
 export type SettingKey = (typeof SETTINGS)[number]["key"];

@@ -1,4 +1,4 @@
-const MAX_QUOTE = 300;
+const MAX_QUOTE = 200;
 /** Far more than is quoted, so that masking sees whole words, and little enough to be quick. */
 const MAX_READ = 4_096;
 const MASK = "[key]";
@@ -16,13 +16,25 @@ const KEY_PATTERNS: readonly RegExp[] = [
 const NAMED_KEY = /(api[-_ ]?key(?: provided)?["']?\s*[:=]\s*["']?)[^\s"',;]+/gi;
 
 /**
- * What a provider said, fit to be shown and logged: one line, at most 300 characters, no control or direction-changing
- * characters, and nothing that looks like a key.
+ * What a provider said, fit to be shown and logged: one line, at most 200 characters, no control or direction-changing
+ * characters, and nothing that looks like a key. Bytes that were no text show as one replacement character a run; what
+ * is mostly such bytes is not quoted at all.
  */
 export function quote(text: string): string {
-  let line = text.slice(0, MAX_READ).replace(/[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}]+/gu, " ");
+  const read = text.slice(0, MAX_READ);
+  if (isNoise(read)) return "";
+  let line = read.replace(UNREADABLE_RUN, "\ufffd").replace(/[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}]+/gu, " ");
   for (const pattern of KEY_PATTERNS) line = line.replace(pattern, MASK);
   line = line.replace(NAMED_KEY, `$1${MASK}`).trim();
   const bounded = line.length <= MAX_QUOTE ? line : `${line.slice(0, MAX_QUOTE - 1)}…`;
   return bounded.toWellFormed();
+}
+
+/** What a decoder leaves of bytes that are no text, what stands for no character, and control characters in between. */
+const UNREADABLE_RUN = /[\ufffd\p{Cs}\p{Co}\p{Cn}][\ufffd\p{Cs}\p{Co}\p{Cn}\p{Cc}]*/gu;
+const UNREADABLE = /[\ufffd\p{Cs}\p{Co}\p{Cn}]|(?![\t\n\r\u001b])\p{Cc}/gu;
+
+/** Whether more than a tenth of the text cannot be read: a compressed body, say, or not HTTP at all. */
+function isNoise(text: string): boolean {
+  return (text.match(UNREADABLE)?.length ?? 0) * 10 > text.length;
 }

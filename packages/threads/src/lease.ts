@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makePrivateDirectory } from "@loom/config/private-directory";
 import type { ThreadId } from "@loom/core";
 import { ThreadError } from "./errors.ts";
 import { isRunning, type ProcessIdentity, thisProcess } from "./process-identity.ts";
@@ -18,7 +19,7 @@ export type Lease = { release(): void };
  * @throws ThreadError `thread_in_use`.
  */
 export function takeLease(directory: string, id: ThreadId): Lease {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makePrivateDirectory(directory);
   const own = `${id}.${randomUUID()}.lease`;
   const path = join(directory, own);
   const identity = thisProcess();

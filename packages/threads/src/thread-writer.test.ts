@@ -74,7 +74,7 @@ describe("a process that is killed", () => {
       expect(conversationProblem(store().load(id).messages)).toBeUndefined();
     }
     expect(cutShort).toBeGreaterThan(6);
-  });
+  }, 120_000);
 
   test("does not hold its thread any longer, and a living one does", async () => {
     const run = startRun();

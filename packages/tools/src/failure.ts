@@ -25,7 +25,8 @@ export class ToolFailure extends Error {
 
 /** The `code` of a Node system error (`ENOENT`), or undefined for anything else. */
 export function systemErrorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  // Not `instanceof Error`: the errors of another context of the VM are none.
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }
 

@@ -1,3 +1,6 @@
+/** Files remembered; the one seen longest ago is forgotten first, and has to be read again. */
+const MAX_FILES = 10_000;
+
 /**
  * What the model has last seen of each file, as the version (a content hash) of the whole file. It lives as long as the
  * session: after a resume the model has to read again, because nobody knows what happened in between.
@@ -12,8 +15,13 @@ export class FileMemory {
   }
 
   remember(path: string, version: string | undefined): void {
-    if (version === undefined) this.#versions.delete(path);
-    else this.#versions.set(path, version);
+    this.#versions.delete(path);
+    if (version !== undefined) this.#versions.set(path, version);
+    if (this.#versions.size <= MAX_FILES) return;
+    for (const oldest of this.#versions.keys()) {
+      this.#versions.delete(oldest);
+      return;
+    }
   }
 
   /**

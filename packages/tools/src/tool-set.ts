@@ -13,6 +13,8 @@ export type ToolSetOptions = {
   readonly outputDirectory: string;
   /** Names of the tools that the model gets; all if absent. */
   readonly allowed?: readonly string[];
+  /** How long a tool that was told to stop may take to do so, before it is left to itself; 10 s if absent. */
+  readonly patienceMs?: number;
 };
 
 export type ExecuteOptions = {
@@ -31,6 +33,8 @@ export type ExecutedCall = {
 export type ToolSet = {
   /** For the model; known without loading any tool. */
   readonly definitions: readonly ToolDefinition[];
+  /** Whether calls of this tool leave the workspace as it is; `false` for a tool that nobody knows. */
+  onlyReads(name: string): boolean;
   /** Loads the tools ahead of the first call, e.g. while the model answers. Never fails; a failure shows at the call. */
   preload(): Promise<void>;
   /** One line for a person: what the call is about to do. */
@@ -39,8 +43,7 @@ export type ToolSet = {
   execute(call: ToolCall, options: ExecuteOptions): Promise<ExecutedCall>;
 };
 
-/** How long a tool that was told to stop may take to do so, before it is left to itself. */
-const STOPPING_MS = 10_000;
+const PATIENCE_MS = 10_000;
 const MAX_QUOTED_LENGTH = 200;
 
 export function createToolSet(options: ToolSetOptions): ToolSet {
@@ -69,6 +72,7 @@ export function createToolSet(options: ToolSetOptions): ToolSet {
 
   return {
     definitions,
+    onlyReads: (name) => options.tools.reading.includes(name),
     preload: () => load().then(ignore, ignore),
     describe: (call) =>
       prepare(call).then(
@@ -78,14 +82,19 @@ export function createToolSet(options: ToolSetOptions): ToolSet {
     async execute(call, { signal, onProgress = ignore }) {
       try {
         const { tool, prepared } = await prepare(call);
-        const { files, processes, outputDirectory } = options;
-        const result = await withDeadline(call.name, prepared, signal, {
-          files,
-          processes,
-          memory,
-          outputDirectory,
-          onProgress,
-        });
+        const { files, processes, outputDirectory, patienceMs = PATIENCE_MS } = options;
+        const result = await withDeadline(
+          call.name,
+          prepared,
+          { signal, patienceMs },
+          {
+            files,
+            processes,
+            memory,
+            outputDirectory,
+            onProgress,
+          },
+        );
         const changedFiles = tool.effects === "workspace" ? (result.changed ?? []) : [];
         const content =
           typeof result.model === "string" ? [{ type: "text" as const, text: result.model }] : result.model;
@@ -101,7 +110,7 @@ export function createToolSet(options: ToolSetOptions): ToolSet {
 async function withDeadline(
   name: string,
   call: PreparedCall,
-  signal: AbortSignal,
+  { signal, patienceMs }: { signal: AbortSignal; patienceMs: number },
   context: Omit<ToolContext, "signal">,
 ): Promise<Awaited<ReturnType<PreparedCall["run"]>>> {
   const stop = new AbortController();
@@ -112,7 +121,7 @@ async function withDeadline(
     if (reason !== undefined) return;
     reason = code;
     stop.abort();
-    patience = setTimeout(() => abandoned.reject(stopped(name, code, call.deadlineMs)), STOPPING_MS);
+    patience = setTimeout(() => abandoned.reject(stopped(name, code, call.deadlineMs)), patienceMs);
   };
   const onAbort = () => stopFor("interrupted");
   const deadline = setTimeout(() => stopFor("timeout"), call.deadlineMs);

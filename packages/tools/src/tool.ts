@@ -6,7 +6,10 @@ import type { ProcessOperations } from "./processes/operations.ts";
 /** Paths relative to the workspace, `/` between the parts; `"unknown"` where only a look at the workspace can tell. */
 export type ChangedFiles = readonly string[] | "unknown";
 
-/** What the person sees of a finished call; apart from what the model reads. */
+/**
+ * What the person sees of a finished call; apart from what the model reads. Paths and texts are as in the workspace: who
+ * shows them on a terminal escapes control characters.
+ */
 export type ToolDisplay =
   | { readonly kind: "file"; readonly path: string; readonly lines: number; readonly truncated: boolean }
   | { readonly kind: "list"; readonly path: string; readonly entries: number; readonly truncated: boolean }
@@ -77,5 +80,7 @@ export type Tool = {
  */
 export type ToolSource = {
   readonly definitions: readonly ToolDefinition[];
+  /** Names of those without effects. */
+  readonly reading: readonly string[];
   load(): Promise<readonly Tool[]>;
 };

@@ -46,15 +46,19 @@ class TextFormat implements RunFormat {
     }
     if (update.type === "answer") this.#endLine();
     const line = activityLine(update);
-    if (line !== undefined) process.stderr.write(`${line}\n`);
+    if (line !== undefined) this.#aside(line);
   }
 
   finished(report: RunReport): void {
     this.#endLine();
-    if (report.error !== undefined) process.stderr.write(`loom: ${terminalText(report.error.message)}\n`);
-    if (report.threadId !== null && report.exitCode !== 0) {
-      process.stderr.write(`Go on with: loom resume ${report.threadId}\n`);
-    }
+    if (report.error !== undefined) this.#aside(`loom: ${terminalText(report.error.message)}`);
+    if (report.threadId !== null && report.exitCode !== 0) this.#aside(`Go on with: loom resume ${report.threadId}`);
+  }
+
+  /** After the text it follows, which matters where both streams are one terminal. */
+  #aside(line: string): void {
+    this.#output.push();
+    process.stderr.write(`${line}\n`);
   }
 
   #endLine(): void {

@@ -20,7 +20,9 @@ export type PipedText = {
 export async function readPipedContext(signal: AbortSignal): Promise<PipedText> {
   const stat = fstatSync(0);
   if (!stat.isFIFO() && !stat.isSocket() && !stat.isFile()) return { text: "" };
-  const { text, stop } = await collect({ firstByteMs: FIRST_BYTE_MS, endMs: END_MS, signal });
+  // A file has an end.
+  const waits = stat.isFile() ? {} : { firstByteMs: FIRST_BYTE_MS, endMs: END_MS };
+  const { text, stop } = await collect({ ...waits, signal });
   if (stop === "size") return { text, cut: "Standard input is larger than 1 MiB: the rest was left out." };
   if (stop !== "time" || text === "") return { text };
   return { text, cut: `Standard input did not end within ${END_MS / 1_000} s: what came until then was taken.` };
@@ -41,42 +43,33 @@ type Bounds = { readonly firstByteMs?: number; readonly endMs?: number; readonly
 type Collected = { readonly text: string; readonly stop: "end" | "time" | "size" };
 
 function collect({ firstByteMs, endMs, signal }: Bounds): Promise<Collected> {
-  return new Promise((resolve, reject) => {
-    const input = process.stdin;
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const finish = (stop: Collected["stop"]) => {
-      release();
-      resolve({ text: Buffer.concat(chunks).toString("utf8", 0, MAX_BYTES), stop });
-    };
-    const abandon = () => {
-      release();
-      reject(signal.reason);
-    };
-    const onData = (chunk: Buffer) => {
-      clearTimeout(firstByte);
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size > MAX_BYTES) finish("size");
-    };
-    const onEnd = () => finish("end");
-    const onTime = () => finish("time");
-    const firstByte = firstByteMs === undefined ? undefined : setTimeout(onTime, firstByteMs);
-    const end = endMs === undefined ? undefined : setTimeout(onTime, endMs);
-    const release = () => {
-      clearTimeout(firstByte);
-      clearTimeout(end);
-      signal.removeEventListener("abort", abandon);
-      // Destroyed, so that an input which never closes does not keep the process alive.
-      input
-        .off("data", onData)
-        .off("end", onEnd)
-        .off("error", onEnd)
-        .on("error", () => undefined)
-        .destroy();
-    };
-    if (signal.aborted) return abandon();
-    signal.addEventListener("abort", abandon);
-    input.on("data", onData).on("end", onEnd).on("error", onEnd);
+  const { promise, resolve, reject } = Promise.withResolvers<Collected>();
+  const input = process.stdin;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const finish = (stop: Collected["stop"]) => {
+    resolve({ text: Buffer.concat(chunks).toString("utf8", 0, MAX_BYTES), stop });
+  };
+  const onData = (chunk: Buffer) => {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_BYTES) finish("size");
+  };
+  const onEnd = () => finish("end");
+  const onAbort = () => reject(signal.reason);
+  // After an immediate: what arrived while the process was busy loading is read before the time counts as over.
+  const timers = [
+    firstByteMs && setTimeout(() => setImmediate(() => size === 0 && finish("time")), firstByteMs),
+    endMs && setTimeout(() => setImmediate(() => finish("time")), endMs),
+  ];
+  input.on("data", onData).on("end", onEnd).on("error", onEnd);
+  signal.addEventListener("abort", onAbort);
+  if (signal.aborted) onAbort();
+  return promise.finally(() => {
+    for (const timer of timers) clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+    input.off("data", onData).off("end", onEnd).off("error", onEnd);
+    // So that an input which never closes does not keep the process alive.
+    input.on("error", () => undefined).destroy();
   });
 }

@@ -32,7 +32,8 @@ export async function runHeadless(invocation: Invocation, choice: ThreadChoice):
   try {
     report = await runTurn(invocation, choice, stop, format);
   } catch (error) {
-    report = reportEarlyEnd(await describeFailure(error), Math.round(performance.now()));
+    const wasStopped = stop.reason !== undefined;
+    report = reportEarlyEnd(await describeFailure(error), { wasStopped, durationMs: Math.round(performance.now()) });
   }
   stop.done();
   format.finished(report);

@@ -78,11 +78,14 @@ export function describeAgentError(error: AgentError): Failure {
 }
 
 /** A run that ended before its turn began. */
-export function reportEarlyEnd(failure: Failure, durationMs: number): RunReport {
+export function reportEarlyEnd(
+  failure: Failure,
+  { wasStopped, durationMs }: { readonly wasStopped: boolean; readonly durationMs: number },
+): RunReport {
   return {
     type: "result",
     threadId: null,
-    outcome: failure.exit === "interrupted" ? "interrupted" : "failed",
+    outcome: wasStopped ? "interrupted" : "failed",
     exitCode: exitCodeOf(failure.exit),
     exit: failure.exit,
     text: "",

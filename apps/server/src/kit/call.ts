@@ -21,7 +21,8 @@ export class OpenCall implements Call {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly log: Log;
-  readonly startedAt = performance.now();
+  /** In seconds of the process; `performance.now()` would load a module for the same. */
+  readonly startedAt = process.uptime();
   /** For the log and the metrics; one of a bounded set. */
   route = "none";
   #controller: AbortController | undefined;

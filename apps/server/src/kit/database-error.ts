@@ -8,7 +8,7 @@ const CLAUSES: Readonly<Record<number, string>> = {
   5: "is locked by another process: stop that process, or try again",
   6: "is locked by another process: stop that process, or try again",
   8: "is read-only: make the file and its directory writable",
-  10: "cannot be read or written (I/O error): check the disk",
+  10: "cannot be read or written (I/O error): check the disk, and that it is not full",
   11: "is damaged: restore it from a backup",
   13: "cannot grow, because the disk is full: make room",
   14: "cannot be opened: check that its directory exists and may be written",

@@ -1,9 +1,11 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { chmodSync, closeSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
+import { makePrivateDirectory } from "@loom/config/private-directory";
 import type { Kysely } from "kysely";
 import { DatabaseError, databaseError } from "./database-error.ts";
 import type { MigrationSet } from "./migrations.ts";
+import { whileBusy } from "./sqlite-busy.ts";
 
 /** An open database with all its migrations done. Each feature knows the types of its own tables and of no others. */
 export type Database = {
@@ -12,8 +14,8 @@ export type Database = {
   /** All of `work` or nothing. Holds the write lock from its beginning; keep it short, and nothing but SQL in it. */
   write<Tables, Result>(work: (transaction: Kysely<Tables>) => Promise<Result>): Promise<Result>;
   /**
-   * Like `write`, for work that can be done again from elsewhere until `sync` has resolved. Waits neither for another
-   * process's write, where it fails at once, nor for the disk: nothing else in this process is held up.
+   * Like `write`, for work that can be done again from elsewhere until `sync` has resolved. Does not wait for the disk:
+   * nothing else in this process is held up.
    */
   writeBehind<Tables, Result>(work: (transaction: Kysely<Tables>) => Promise<Result>): Promise<Result>;
   /** Resolves when everything that was committed by now survives a power cut. */
@@ -29,9 +31,6 @@ export type DatabaseOptions = {
   readonly now?: () => Date;
 };
 
-/** How long a writer waits for another process's write. */
-const BUSY_TIMEOUT_MS = 5_000;
-
 /**
  * Opens, or makes, the SQLite file: mode 0600, in a directory of mode 0700 if that has to be made too.
  * @throws DatabaseError with a whole sentence that names the file.
@@ -46,10 +45,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       import("./sqlite-dialect.ts"),
       import("./migrations.ts"),
     ]);
-    const connection = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+    const connection = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: true });
     const db = new Kysely<unknown>({ dialect: sqliteDialect(connection) });
     try {
-      configure(connection);
+      await configure(connection);
       await migrate(db, migrations, now);
     } catch (error) {
       connection.close();
@@ -61,13 +60,11 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       write: (work) => db.transaction().execute((transaction) => work(typed(transaction))),
       writeBehind: (work) =>
         db.connection().execute(async (held) => {
-          connection.exec("PRAGMA busy_timeout = 0");
           connection.exec("PRAGMA synchronous = NORMAL");
           try {
             return await held.transaction().execute((transaction) => work(typed(transaction)));
           } finally {
             connection.exec("PRAGMA synchronous = FULL");
-            connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
           }
         }),
       sync: () => syncWriteAheadLog(file),
@@ -90,9 +87,9 @@ function typed<Tables>(db: Kysely<unknown>): Kysely<Tables> {
   return db as unknown as Kysely<Tables>;
 }
 
-function configure(connection: DatabaseSync): void {
-  // Readers and the writer do not wait for each other. Changing to WAL does not wait for a lock as other statements do.
-  retryWhileBusy(() => connection.exec("PRAGMA journal_mode = WAL"));
+async function configure(connection: DatabaseSync): Promise<void> {
+  // Readers and the writer do not wait for each other.
+  await whileBusy(() => connection.exec("PRAGMA journal_mode = WAL"));
   // What has been answered with "done" survives a power cut.
   connection.exec("PRAGMA synchronous = FULL");
   connection.exec("PRAGMA trusted_schema = OFF");
@@ -109,23 +106,9 @@ async function syncWriteAheadLog(file: string): Promise<void> {
   }
 }
 
-function retryWhileBusy(work: () => void): void {
-  const giveUpAt = Date.now() + BUSY_TIMEOUT_MS;
-  for (;;) {
-    try {
-      work();
-      return;
-    } catch (error) {
-      const busy = error instanceof Error && "errcode" in error && Number(error.errcode) % 256 === 5;
-      if (!busy || Date.now() > giveUpAt) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
-    }
-  }
-}
-
 /** SQLite would make the file readable for everybody; its side files take over the mode that it has. */
 function makePrivateFile(file: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makePrivateDirectory(dirname(file));
   closeSync(openSync(file, "a", 0o600));
   chmodSync(file, 0o600);
 }

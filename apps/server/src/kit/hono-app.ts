@@ -45,19 +45,22 @@ export function createHonoApp(routes: readonly Route[], answerer: Answerer): (ad
     return RESPONSE_ALREADY_SENT;
   });
 
-  const admissions = new WeakMap<IncomingMessage, Admitted>();
-  const listener = getRequestListener(
-    (request, env) => {
-      const incoming = env.incoming as IncomingMessage;
-      return app.fetch(request, { ...env, admitted: admissions.get(incoming) });
-    },
-    // The process may hold other users of the web globals, and our handlers read the body themselves.
-    { overrideGlobalObjects: false, autoCleanupIncoming: false },
-  );
   return (admitted) => {
-    const { incoming, outgoing } = admitted.call;
-    admissions.set(incoming, admitted);
-    void listener(incoming, outgoing);
+    const listener = getRequestListener((request, env) => app.fetch(request, { ...env, admitted }), {
+      // The process may hold other users of the web globals, and our handlers read the body themselves.
+      overrideGlobalObjects: false,
+      autoCleanupIncoming: false,
+      // What cannot even be made into a web request, such as a backslash in the path.
+      errorHandler: (error) => {
+        const isTarget = error instanceof Error && error.name === "RequestError";
+        answerer.fail(
+          admitted,
+          isTarget ? new ProblemError("invalid_input", "The request target is no valid path.") : error,
+        );
+        return undefined;
+      },
+    });
+    void listener(admitted.call.incoming, admitted.call.outgoing);
   };
 }
 

@@ -37,7 +37,7 @@ const LIMITS = {
 const SWEEP_MS = 20;
 
 /** Opens the port. Rejects with Node's own error, e.g. `EADDRINUSE`. */
-export function listen(options: ListenerOptions): Promise<Listener> {
+export async function listen(options: ListenerOptions): Promise<Listener> {
   const settings = {
     headersTimeout: LIMITS.headers,
     requestTimeout: LIMITS.request,

@@ -1,4 +1,4 @@
-import type { DestinationStream } from "pino";
+import { openLogDestination } from "./log-destination.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error", "silent"];
@@ -13,13 +13,12 @@ export type Log = {
   readonly info: Write;
   readonly warn: Write;
   readonly error: Write;
-  /** Writes what is waiting; for the end of the process. */
-  flush(): void;
+  /** Writes what is waiting; nothing is written after it. */
+  close(): Promise<void>;
 };
 
 export type LogOptions = {
   readonly level: LogLevel;
-  /** A file's path (mode 0600), or the standard output. */
   readonly destination: { readonly file: string } | "stdout";
   /** Every line goes through it before it leaves the process. */
   readonly redact: (text: string) => string;
@@ -27,48 +26,45 @@ export type LogOptions = {
 
 const nothing: Write = () => {};
 
-export const SILENT_LOG: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, flush: () => {} };
+export const SILENT_LOG: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, close: async () => {} };
 
-/** Lines that wait for a slow reader of the log before the newest are dropped, in bytes. */
-const MAX_WAITING = 1024 * 1024;
-
-/** One JSON object per line. pino is loaded only if there is something to write. */
-export async function createLog(options: LogOptions): Promise<Log> {
-  if (options.level === "silent") return SILENT_LOG;
+/**
+ * One JSON object per line. pino is loaded only if there is something to write.
+ * @throws LogFileError
+ */
+export async function createLog({ level, destination, redact }: LogOptions): Promise<Log> {
+  if (level === "silent") return SILENT_LOG;
   const { pino } = await import("pino");
-  const destination = pino.destination({
-    dest: options.destination === "stdout" ? 1 : options.destination.file,
-    ...(options.destination === "stdout" ? {} : { mode: 0o600, mkdir: true }),
-    sync: false,
-    maxLength: MAX_WAITING,
-  });
-  // The reader of the log went away or the disk is full: the server goes on without a log.
-  destination.on("error", () => {});
-  const redacted: DestinationStream = { write: (line) => destination.write(options.redact(line)) };
+  const output = openDestination(destination);
   const logger = pino(
     {
-      level: options.level,
+      level,
       base: { pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    redacted,
+    { write: (line) => output.write(redact(line)) },
   );
-  const writer =
-    (level: "debug" | "info" | "warn" | "error"): Write =>
-    (message, fields) =>
-      logger[level](fields ?? {}, message);
   return {
-    debug: writer("debug"),
-    info: writer("info"),
-    warn: writer("warn"),
-    error: writer("error"),
-    flush() {
-      try {
-        destination.flushSync();
-      } catch {
-        // Not opened yet or gone: nothing to save.
-      }
-    },
+    debug: (message, fields) => logger.debug(fields ?? {}, message),
+    info: (message, fields) => logger.info(fields ?? {}, message),
+    warn: (message, fields) => logger.warn(fields ?? {}, message),
+    error: (message, fields) => logger.error(fields ?? {}, message),
+    close: () => output.close(),
   };
+}
+
+/** The log cannot be written where it was asked for. `message` is a whole sentence. */
+export class LogFileError extends Error {
+  override readonly name = "LogFileError";
+}
+
+function openDestination(destination: LogOptions["destination"]) {
+  if (destination === "stdout") return openLogDestination({ descriptor: 1 });
+  try {
+    return openLogDestination(destination);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : error;
+    throw new LogFileError(`The log file ${destination.file} cannot be opened (${code}): choose another one.`);
+  }
 }

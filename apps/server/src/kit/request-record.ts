@@ -38,12 +38,12 @@ export function recordRequests(options: {
   return {
     end(call) {
       const { outgoing, route } = call;
-      const durationMs = performance.now() - call.startedAt;
+      const seconds = process.uptime() - call.startedAt;
       // 499 is what nginx made common for "the client left before the answer was complete".
       const status = outgoing.writableFinished ? outgoing.statusCode : 499;
       count({ route, status: String(status) });
-      observe({ route }, durationMs / 1000);
-      log.info("request", { requestId: call.id, route, status, durationMs: Math.round(durationMs) });
+      observe({ route }, seconds);
+      log.info("request", { requestId: call.id, route, status, durationMs: Math.round(seconds * 1000) });
     },
   };
 }

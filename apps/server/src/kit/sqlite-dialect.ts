@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } from "kysely";
 import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from "kysely";
+import { whileBusy } from "./sqlite-busy.ts";
 
 /**
  * Kysely on Node's own SQLite. One connection; Kysely lets one query or transaction at a time use it. Transactions take
@@ -32,7 +33,7 @@ class NodeSqliteDriver implements Driver {
   }
 
   async beginTransaction(): Promise<void> {
-    this.#database.exec("BEGIN IMMEDIATE");
+    await whileBusy(() => this.#database.exec("BEGIN IMMEDIATE"));
   }
 
   async commitTransaction(): Promise<void> {
@@ -65,11 +66,13 @@ class NodeSqliteConnection implements DatabaseConnection {
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-    const { statement, givesRows } = this.#prepare(query.sql);
     const parameters = query.parameters.map(sqlValue);
-    if (givesRows) return { rows: statement.all(...parameters) as Row[] };
-    const { changes, lastInsertRowid } = statement.run(...parameters);
-    return { rows: [], insertId: BigInt(lastInsertRowid), numAffectedRows: BigInt(changes) };
+    return whileBusy(() => {
+      const { statement, givesRows } = this.#prepare(query.sql);
+      if (givesRows) return { rows: statement.all(...parameters) as Row[] };
+      const { changes, lastInsertRowid } = statement.run(...parameters);
+      return { rows: [], insertId: BigInt(lastInsertRowid), numAffectedRows: BigInt(changes) };
+    });
   }
 
   /** For statements that run to their end at once. SQLite prepares them again by itself where a table has changed. */

@@ -1,14 +1,12 @@
-import { realpathSync } from "node:fs";
-import { join, relative } from "node:path";
 import type { FinishedTool, HookReport, PostToolsHook } from "../session-types.ts";
-import { type Attribution, attribute } from "./attribution.ts";
+import { ChangeTracker } from "./change-tracker.ts";
 import { askForMessage, messageFromPaths } from "./commit-message.ts";
 import type { AutoCommitOptions } from "./create-auto-commit.ts";
 import { gitEnvironment } from "./git-environment.ts";
 import { runGit } from "./git-process.ts";
 import { PrivateCommit } from "./private-commit.ts";
-import { locateRepository, obstacleTo, pathsBetween, type Repository } from "./repository.ts";
-import { displayPath, type GitPath, gitPath, readWorkTree, sizeOf, type WorkTreeSnapshot } from "./work-tree.ts";
+import { obstacleTo, type Repository } from "./repository.ts";
+import { displayPath, type GitPath, sizeOf, type WorkTreeSnapshot } from "./work-tree.ts";
 
 const MESSAGE_DEADLINE_MS = 10_000;
 /** How long a commit with its hooks may still take once somebody waits to leave. */
@@ -22,11 +20,7 @@ type Report = (report: HookReport) => void;
 /** See `createAutoCommit`. */
 export class AutoCommit implements PostToolsHook {
   readonly #options: AutoCommitOptions;
-  #repository: Repository | undefined;
-  #before: WorkTreeSnapshot | undefined;
-  /** Why there is no picture of the time before the tools. */
-  #blind: string | undefined;
-  readonly #owed = new Map<GitPath, string>();
+  readonly #tracker: ChangeTracker;
   #job: Promise<void> = Promise.resolve();
   #hurry = new AbortController();
   #stop = new AbortController();
@@ -34,36 +28,28 @@ export class AutoCommit implements PostToolsHook {
   readonly #said = new Set<string>();
 
   constructor(options: AutoCommitOptions) {
+    const { workspace, environment } = options;
     this.#options = options;
+    this.#tracker = new ChangeTracker({ directory: workspace, environment: gitEnvironment(environment) });
   }
 
   async beforeTools(): Promise<void> {
     await this.#job;
-    this.#before = undefined;
-    this.#blind = undefined;
-    const seen = await this.#look();
-    if (typeof seen === "string") this.#blind = seen;
-    else this.#before = seen;
+    await this.#tracker.begin();
   }
 
   async afterTools(tools: readonly FinishedTool[], report: Report): Promise<boolean> {
-    try {
-      const staged = await this.#stage(tools, report);
-      if (staged === undefined) return false;
-      this.#hurry = new AbortController();
-      this.#stop = new AbortController();
-      this.#job = this.#commit(staged, report)
-        .catch((error) => this.#tellUncommitted(report, reasonOf(error)))
-        .finally(() => staged.dispose());
-      return true;
-    } catch (error) {
-      this.#tellUncommitted(report, reasonOf(error));
-      return false;
-    }
+    if (!this.#tracker.isLooking) return false;
+    this.#hurry = new AbortController();
+    this.#stop = new AbortController();
+    this.#job = this.#work(tools, report).catch((error) => {
+      this.#tellUncommitted(report, error instanceof Error ? error.message : String(error));
+    });
+    return true;
   }
 
   async afterFailedTools(tools: readonly FinishedTool[]): Promise<void> {
-    await this.#changesOf(tools);
+    await this.#tracker.end(tools).catch(() => undefined);
   }
 
   async settled({ hurry } = { hurry: false }): Promise<void> {
@@ -74,69 +60,27 @@ export class AutoCommit implements PostToolsHook {
     clearTimeout(timer);
   }
 
-  // --- whose changes -------------------------------------------------------------------------------------------------
-
-  async #look(): Promise<WorkTreeSnapshot | string | undefined> {
-    if (this.#repository === undefined) {
-      const { workspace, environment } = this.#options;
-      const located = await locateRepository({ directory: workspace, environment: gitEnvironment(environment) });
-      if (located === undefined || typeof located === "string") return located;
-      this.#repository = located;
+  async #work(tools: readonly FinishedTool[], report: Report): Promise<void> {
+    const changes = await this.#tracker.end(tools);
+    if (changes === undefined) return;
+    if (typeof changes === "string") {
+      this.#tellUncommitted(report, changes);
+      return;
     }
-    return readWorkTree(this.#repository.inWorkspace, this.#repository.root);
-  }
-
-  /** Compares before and after, and remembers what the agent has left uncommitted. */
-  async #changesOf(tools: readonly FinishedTool[]) {
-    const before = this.#before;
-    const repository = this.#repository;
-    if (before === undefined || repository === undefined) return undefined;
-    const after = await this.#look();
-    if (after === undefined || typeof after === "string") {
-      this.#blind = after;
-      return undefined;
+    const { repository, agents, mixed, after } = changes;
+    this.#tellLeftOut(report, mixed);
+    if (agents.length === 0) return;
+    const obstacle = await this.#obstacle(repository, after, agents);
+    const staged = obstacle ?? (await PrivateCommit.stage(repository, after.head, agents));
+    if (typeof staged === "string") {
+      this.#tellUncommitted(report, staged);
+      return;
     }
-    // Where the branch moved, a file may differ from HEAD although nobody has touched it.
-    const moved = await pathsBetween(repository, before.head, after.head);
-    const { agents, mixed } = attribute({
-      before,
-      after,
-      owed: this.#owed,
-      reported: this.#reported(repository, tools),
-    });
-    const attribution: Attribution = { agents: agents.filter((path) => !moved.has(path)), mixed };
-    this.#owed.clear();
-    for (const path of attribution.agents) this.#owed.set(path, after.dirty.get(path) ?? "");
-    return { repository, attribution, after };
-  }
-
-  #reported({ root }: Repository, tools: readonly FinishedTool[]): ReadonlySet<GitPath> | "unknown" {
-    const paths = new Set<GitPath>();
-    const below = relative(root, realpathSync(this.#options.workspace));
-    for (const { changed } of tools) {
-      if (changed === "unknown") return "unknown";
-      for (const path of changed) paths.add(gitPath(join(below, path)));
+    try {
+      await this.#commit(staged, report);
+    } finally {
+      staged.dispose();
     }
-    return paths;
-  }
-
-  // --- the commit ----------------------------------------------------------------------------------------------------
-
-  async #stage(tools: readonly FinishedTool[], report: Report): Promise<PrivateCommit | undefined> {
-    const found = await this.#changesOf(tools);
-    if (found === undefined) {
-      if (this.#blind !== undefined) this.#tellUncommitted(report, this.#blind);
-      return undefined;
-    }
-    const { repository, attribution, after } = found;
-    this.#tellLeftOut(report, attribution.mixed);
-    const paths = attribution.agents;
-    if (paths.length === 0) return undefined;
-    const staged =
-      (await this.#obstacle(repository, after, paths)) ?? (await PrivateCommit.stage(repository, after.head, paths));
-    if (typeof staged !== "string") return staged;
-    this.#tellUncommitted(report, staged);
-    return undefined;
   }
 
   /** Why these changes cannot be committed now, as the rest of a sentence. */
@@ -148,7 +92,7 @@ export class AutoCommit implements PostToolsHook {
     const bytes = paths.reduce((sum, path) => sum + sizeOf(repository.root, path), 0);
     if (paths.length > MAX_FILES || bytes > MAX_BYTES) {
       // From now on they are like changes of the person's: to be looked at by the person.
-      this.#owed.clear();
+      this.#tracker.settle();
       return `one step changed ${paths.length} files (${Math.ceil(bytes / 1024 / 1024)} MiB); look at them, and at what git should ignore`;
     }
     const obstacle = obstacleTo(repository, after);
@@ -167,7 +111,7 @@ export class AutoCommit implements PostToolsHook {
       this.#tellUncommitted(report, result.reason);
       return;
     }
-    this.#owed.clear();
+    this.#tracker.settle();
     if (result.type === "nothing") return;
     report({ type: "commit", sha: result.sha, message, paths: result.paths });
     if (!result.indexIsStale) return;
@@ -218,8 +162,4 @@ export class AutoCommit implements PostToolsHook {
     this.#said.add(text);
     report({ type: "notice", text });
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -58,7 +58,7 @@ export function runGit(
     const child = spawn("git", args, {
       cwd: directory,
       env: indexFile === undefined ? environment : { ...environment, GIT_INDEX_FILE: indexFile },
-      stdio: ["pipe", "pipe", "pipe"],
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       detached: true,
     });
     const stop = stopper(child);
@@ -70,8 +70,8 @@ export function runGit(
       clearTimeout(deadline);
       stop.clear();
       signal?.removeEventListener("abort", stop);
-      child.stdout.destroy();
-      child.stderr.destroy();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
       const ok = cut ? options.mayCut === true : code === 0;
       resolve({ ok, stdout: Buffer.concat(output), stderr, cut, missing });
     };
@@ -83,7 +83,7 @@ export function runGit(
         finish(code, false);
       });
     });
-    child.stdout.on("data", (chunk: Buffer) => {
+    child.stdout?.on("data", (chunk: Buffer) => {
       const room = maxOutputBytes - bytes;
       if (room > 0) output.push(chunk.subarray(0, room));
       bytes += chunk.length;
@@ -91,12 +91,12 @@ export function runGit(
       cut = true;
       stop();
     });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       stderr = (stderr + text).slice(-MAX_ERROR_UNITS);
     });
     // git may end before it has read its input.
-    child.stdin.on("error", () => {});
-    child.stdin.end(input ?? "");
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(input);
   });
 }
 

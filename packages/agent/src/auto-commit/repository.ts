@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
 import { findRepository } from "../prompt/repository.ts";
-import { type GitOptions, type GitResult, runGit } from "./git-process.ts";
+import { type GitOptions, runGit } from "./git-process.ts";
 import type { GitPath, WorkTreeSnapshot } from "./work-tree.ts";
 
 /** A working tree that can be committed to. */
@@ -22,20 +22,14 @@ export type Repository = {
  */
 export async function locateRepository(inWorkspace: GitOptions): Promise<Repository | string | undefined> {
   if (findRepository(inWorkspace.directory) === undefined) return undefined;
-  const [top, own] = await Promise.all([
-    runGit(inWorkspace, ["rev-parse", "--show-toplevel"]),
-    runGit(inWorkspace, ["rev-parse", "--absolute-git-dir"]),
-  ]);
-  if (top.missing) return undefined;
-  if (!top.ok || !own.ok) return (top.ok ? own : top).stderr.trim().split("\n", 1)[0] ?? "";
-  const [root, gitDirectory] = [pathIn(top), pathIn(own)];
+  const found = await runGit(inWorkspace, ["rev-parse", "--show-toplevel", "--absolute-git-dir"]);
+  if (found.missing) return undefined;
+  if (!found.ok) return found.stderr.trim().split("\n", 1)[0] ?? "";
+  // The Git directory of a linked worktree is elsewhere, so the two need not begin alike.
+  const [root = "", gitDirectory = "", ...more] = found.stdout.toString("utf8").replace(/\n$/, "").split("\n");
+  if (more.length > 0) return "the repository has a line break in its path";
   if (!isWritable(gitDirectory) || !isWritable(join(gitDirectory, "HEAD"))) return undefined;
   return { inWorkspace, atRoot: { ...inWorkspace, directory: root }, root, gitDirectory };
-}
-
-/** Output of one path. Only the last newline is git's: others belong to the name. */
-function pathIn(result: GitResult): string {
-  return result.stdout.toString("utf8").replace(/\n$/, "");
 }
 
 function isWritable(path: string): boolean {

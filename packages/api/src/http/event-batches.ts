@@ -30,7 +30,7 @@ type Batch = readonly LlmEvent[];
 type Result = IteratorResult<Batch, undefined>;
 
 /**
- * The events of a streamed response, one batch for each network chunk that completes any. Ends after one `completed` or
+ * The events of a streamed response, one batch for each read from the network that completes any. Ends after one `completed` or
  * `error` event, whatever happens: broken connection, deadline, cancellation. Destroys the response when it is left
  * early. Hand-written because Node's own stream iterator costs several times as much for each chunk.
  */
@@ -38,6 +38,8 @@ export class EventBatches implements AsyncIterableIterator<Batch, undefined> {
   readonly #response: IncomingMessage;
   readonly #decoder: LlmStreamDecoder;
   readonly #options: EventBatchOptions;
+  /** Bytes of this tick. */
+  readonly #received: Buffer[] = [];
   readonly #queue: Batch[] = [];
   #waiting: ((result: Result) => void) | undefined;
   #finished = false;
@@ -77,9 +79,12 @@ export class EventBatches implements AsyncIterableIterator<Batch, undefined> {
 
   /** The reader wants no more. */
   return(): Promise<Result> {
-    this.#finish();
+    // After the last event there is nothing to cut off, and the connection is good for another request.
+    if (!this.#finished) {
+      this.#finish();
+      this.#response.destroy();
+    }
     this.#queue.length = 0;
-    this.#response.destroy();
     this.#waiting?.({ done: true, value: undefined });
     this.#waiting = undefined;
     return Promise.resolve({ done: true, value: undefined });
@@ -87,14 +92,35 @@ export class EventBatches implements AsyncIterableIterator<Batch, undefined> {
 
   readonly #onData = (bytes: Buffer): void => {
     if (this.#finished) return;
+    this.#received.push(bytes);
+    if (this.#received.length === 1) process.nextTick(this.#decode);
+  };
+
+  /** One read from the socket gives as many chunks as the sender wrote: decoded together, they cost a tenth. */
+  readonly #decode = (): void => {
+    if (this.#finished || this.#received.length === 0) return;
+    const [first] = this.#received;
+    const bytes = this.#received.length === 1 && first !== undefined ? first : Buffer.concat(this.#received);
+    this.#received.length = 0;
     this.#silence?.refresh();
-    const events = this.#decoder.push(bytes);
+    const events = this.#decoded(() => this.#decoder.push(bytes));
     if (events.length > 0) this.#deliver(events);
   };
 
+  /** Decoders never throw; one that does must not take the process with it, because nobody stands above this stack. */
+  #decoded(work: () => LlmEvent[]): LlmEvent[] {
+    try {
+      return work();
+    } catch {
+      const message = this.#options.sentence("sent something that made the decoder fail");
+      return [{ type: "error", error: { code: "internal", message, retryable: false } }];
+    }
+  }
+
   readonly #onEnd = (): void => {
+    this.#decode();
     if (this.#finished) return;
-    const events = this.#decoder.end();
+    const events = this.#decoded(() => this.#decoder.end());
     if (isTerminal(events.at(-1))) this.#deliver(events);
     else this.#fail(broken(this.#options.sentence("ended its answer too early")));
   };
@@ -119,6 +145,7 @@ export class EventBatches implements AsyncIterableIterator<Batch, undefined> {
   }
 
   #fail(error: LlmFailure): void {
+    this.#decode();
     if (this.#finished) return;
     this.#deliver([{ type: "error", error }]);
     this.#response.destroy();

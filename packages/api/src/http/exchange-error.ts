@@ -53,6 +53,7 @@ function clauseOf(code: string): string {
       return "does not speak TLS";
   }
   if (code.startsWith("HPE_")) return `does not speak HTTP (${code})`;
-  if (/CERT|SIGNATURE|TLS|SSL/.test(code)) return `has a certificate that is not accepted (${code})`;
+  if (/CERT|SIGNATURE|TLS|SSL/.test(code))
+    return `has a certificate that this machine does not trust (${code}; NODE_EXTRA_CA_CERTS can name further authorities)`;
   return code === "" ? "broke the connection" : `cannot be used (${code})`;
 }

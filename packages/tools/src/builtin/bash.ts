@@ -32,8 +32,9 @@ export const bash = defineTool({
   async run({ command, timeoutSeconds }, context) {
     const spool = new OutputSpool(context.outputDirectory);
     const progress = progressLines(context.onProgress);
+    let end: CommandEnd;
     try {
-      const end = await context.processes.run(command, {
+      end = await context.processes.run(command, {
         timeoutMs: timeoutSeconds * 1_000,
         signal: context.signal,
         onOutput: async (chunk) => {
@@ -41,7 +42,6 @@ export const bash = defineTool({
           await spool.write(chunk);
         },
       });
-      return resultOf(command, end, spool.excerpt(), timeoutSeconds);
     } catch (error) {
       // Stopped for printing too much, say. What it had printed is still worth reading.
       if (!(error instanceof ToolFailure)) throw error;
@@ -49,6 +49,7 @@ export const bash = defineTool({
     } finally {
       await spool.close();
     }
+    return resultOf(command, end, spool.excerpt(), timeoutSeconds);
   },
 });
 

@@ -2,10 +2,11 @@ import type { ToolSource } from "../tool.ts";
 import definitions from "./definitions.json" with { type: "json" };
 
 /**
- * The tools that come with Loom. Their definitions are a file that a test keeps equal to the code, so that a session can
+ * The tools that come with Loom. What is known of them before they are loaded is kept equal to the code by a test, so that a session can
  * send its first request before any tool, and with it the schema library, is loaded.
  */
 export const builtinTools: ToolSource = {
   definitions,
+  reading: ["read_file", "list_files", "search"],
   load: async () => (await import("./tools.ts")).TOOLS,
 };

@@ -3,6 +3,7 @@ import { defineTool } from "../define-tool.ts";
 import { ToolFailure } from "../failure.ts";
 import type { FileMemory } from "../file-memory.ts";
 import { displayPath } from "../files/display-path.ts";
+import { requireOutsideGit } from "../files/git-directory.ts";
 import type { FileOperations, FileSlice } from "../files/operations.ts";
 import { MAX_EDIT_BYTES } from "../files/operations.ts";
 import type { ToolResult } from "../tool.ts";
@@ -32,7 +33,9 @@ export const editFile = defineTool({
   describe: ({ path, edits }) => `${edits[0]?.oldText === "" ? "Create" : "Edit"} ${displayPath(path)}`,
   run: ({ path, edits }, { files, memory, signal }) =>
     memory.exclusively(async () => {
+      requireOutsideGit(path);
       const existing = await readExisting(path, files, signal);
+      requireOutsideGit(existing?.path ?? path);
       if (existing === undefined) requireCreation(path, edits);
       else requireCurrent(path, existing, memory, edits);
       const before = toEditable(existing?.bytes ?? new Uint8Array());

@@ -1,14 +1,15 @@
 import { randomBytes } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { mkdir, open, readdir, rm } from "node:fs/promises";
+import { open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { makePrivateDirectory } from "@loom/config/private-directory";
 import { ToolFailure } from "../failure.ts";
 
 /** What the model reads of a longer output. */
 const HEAD_BYTES = 10_000;
 const TAIL_BYTES = 20_000;
 /** Largest output that is kept; a command that prints more is stopped. */
-export const MAX_OUTPUT_BYTES = 1_000_000_000;
+const MAX_OUTPUT_BYTES = 1_000_000_000;
 /** Files kept in the directory; the oldest go first. */
 const MAX_KEPT_FILES = 100;
 
@@ -29,6 +30,7 @@ export type OutputExcerpt = {
  */
 export class OutputSpool {
   readonly #directory: string;
+  readonly #maxBytes: number;
   #head: Buffer[] = [];
   #headBytes = 0;
   #tail: Buffer[] = [];
@@ -37,11 +39,12 @@ export class OutputSpool {
   #file: { readonly path: string; readonly handle: FileHandle } | undefined;
   #failure: unknown;
 
-  constructor(directory: string) {
+  constructor(directory: string, { maxBytes = MAX_OUTPUT_BYTES }: { maxBytes?: number } = {}) {
     this.#directory = directory;
+    this.#maxBytes = maxBytes;
   }
 
-  /** Throws `ToolFailure` beyond MAX_OUTPUT_BYTES. The caller gives the chunk away. */
+  /** Throws `ToolFailure` beyond `maxBytes`. The caller gives the chunk away. */
   async write(chunk: Uint8Array): Promise<void> {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     this.#totalBytes += bytes.length;
@@ -53,8 +56,8 @@ export class OutputSpool {
     }
     this.#keep(bytes);
     if (this.#file !== undefined) await this.#toFile(async () => void (await this.#file?.handle.writeFile(bytes)));
-    if (this.#totalBytes > MAX_OUTPUT_BYTES) {
-      throw new ToolFailure("io", `It printed more than ${MAX_OUTPUT_BYTES / 1e9} GB and was stopped.`);
+    if (this.#totalBytes > this.#maxBytes) {
+      throw new ToolFailure("io", `The command printed more than ${this.#maxBytes} bytes and was stopped.`);
     }
   }
 
@@ -102,7 +105,7 @@ export class OutputSpool {
 
   async #createFile(): Promise<{ path: string; handle: FileHandle }> {
     // Nobody else's business: a command may print what is secret.
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    makePrivateDirectory(this.#directory);
     await removeOldest(this.#directory);
     const path = join(this.#directory, `output-${Date.now()}-${randomBytes(4).toString("hex")}.txt`);
     return { path, handle: await open(path, "wx", 0o600) };

@@ -42,8 +42,8 @@ function matchLines(matches: readonly SearchMatch[]): string[] {
 
 function notes({ matches, truncated, engine }: SearchResult): string[] {
   const notes: string[] = [];
-  if (truncated)
-    notes.push(`[There is more: only the first ${matches.length} matching lines are shown. Narrow the search.]`);
-  if (engine === "javascript") notes.push("[ripgrep is missing: searched with JavaScript's regular expressions.]");
+  if (truncated) notes.push(`[There is more: ${matches.length} matching lines are shown. Narrow the search.]`);
+  if (engine === "javascript")
+    notes.push("[ripgrep is missing: searched with JavaScript's regular expressions, files up to 10 MB.]");
   return notes;
 }

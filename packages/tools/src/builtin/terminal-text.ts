@@ -6,9 +6,11 @@ const STRING_END = String.fromCharCode(0x9c);
 
 /** Escape sequences of ECMA-48: control strings (ended by BEL or ST), CSI, and the short ones. */
 const ESCAPE_SEQUENCE = new RegExp(
-  `[${ESCAPE}${CONTROL_SEQUENCE}](?:` +
-    `[\\]PX^_][^${BELL}${ESCAPE}${STRING_END}]*(?:${BELL}|${ESCAPE}\\\\|${STRING_END})|` +
-    "\\[?[0-?]*[ -/]*[@-~])",
+  [
+    `${ESCAPE}[\\]PX^_][^${BELL}${ESCAPE}${STRING_END}]*(?:${BELL}|${ESCAPE}\\\\|${STRING_END})`,
+    `(?:${ESCAPE}\\[|${CONTROL_SEQUENCE})[0-?]*[ -/]*[@-~]`,
+    `${ESCAPE}[ -/]*[0-~]`,
+  ].join("|"),
   "gu",
 );
 

@@ -12,6 +12,11 @@ test("the definitions can be had without loading a tool", () => {
   expect(builtinTools.definitions).toEqual(definitions);
 });
 
+test("which tools only read is known without loading one", () => {
+  const reading = TOOLS.filter((tool) => tool.effects === "none").map((tool) => tool.name);
+  expect(builtinTools.reading).toEqual(reading);
+});
+
 test("the definitions leave room in a first request of 10 KB", () => {
   expect(JSON.stringify(definitions).length).toBeLessThanOrEqual(3_500);
 });

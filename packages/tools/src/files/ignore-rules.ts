@@ -10,7 +10,12 @@ export const IGNORE_FILES: ReadonlySet<string> = new Set([".gitignore", ".ignore
 const MAX_IGNORE_FILE_BYTES = 1_048_576;
 
 /** Rules of one file, for paths below `base` (`""` or ending in `/`). */
-type Matcher = { readonly base: string; readonly rules: Ignore };
+type Matcher = {
+  readonly base: string;
+  readonly rules: Ignore;
+  /** The same with one more rule at the end. */
+  readonly with: (rule: string) => Matcher;
+};
 
 type Chains = { readonly inherited: boolean; readonly git: readonly Matcher[]; readonly own: readonly Matcher[] };
 
@@ -52,8 +57,30 @@ export class IgnoreRules {
     return rules;
   }
 
-  /** The rules one directory further down. */
-  async enter(directory: string): Promise<IgnoreRules> {
+  /** The rules one directory further down; the directory itself is not ignored. `holdsRules`: it has ignore files. */
+  async enter(directory: string, { holdsRules = true }: { holdsRules?: boolean } = {}): Promise<IgnoreRules> {
+    const rules = this.#reopened(directory);
+    return holdsRules ? rules.#withFilesOf(directory) : rules;
+  }
+
+  /**
+   * A deeper file may take back what a shallower one says of a directory. A set of rules does not know of the other
+   * sets, and would go on to ignore everything below; so it is told.
+   */
+  #reopened(directory: string): IgnoreRules {
+    const reopen = (each: Matcher): Matcher => {
+      const path = directory.slice(each.base.length);
+      if (directory === "." || !each.rules.test(`${path}/`).ignored) return each;
+      return each.with(`!/${path.replace(/[\\*?[\]! #]/g, "\\$&")}/`);
+    };
+    return new IgnoreRules(this.#confinement, {
+      inherited: this.inherited,
+      git: this.#git.map(reopen),
+      own: this.#own.map(reopen),
+    });
+  }
+
+  async #withFilesOf(directory: string): Promise<IgnoreRules> {
     const prefix = directory === "." ? "" : `${directory}/`;
     const git = await matcher(this.#confinement, `${prefix}.gitignore`, prefix);
     const own = await matcher(this.#confinement, `${prefix}.ignore`, prefix);
@@ -86,7 +113,12 @@ async function matcher(confinement: Confinement, file: string, base: string): Pr
   const text = readSmallFile(confinement, file);
   if (text === undefined) return undefined;
   const { default: ignore } = await import("ignore");
-  return { base, rules: ignore({ ignorecase: false }).add(text) };
+  const parse = (rules: string): Matcher => ({
+    base,
+    rules: ignore({ ignorecase: false }).add(rules),
+    with: (rule) => parse(`${rules}\n${rule}`),
+  });
+  return parse(text);
 }
 
 function readSmallFile(confinement: Confinement, path: string): string | undefined {

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { systemErrorCode } from "../failure.ts";
 import type { Confinement, LocateOptions, Place } from "./confinement.ts";
 import { MAX_SYMLINKS, outside, refuseNul, systemError } from "./confinement.ts";
+import { requireOutsideGit } from "./git-directory.ts";
 
 /** open(2): a handle on the entry itself, which neither reads it nor waits for it. Node has no constant for it. */
 const O_PATH = 0o10000000;
@@ -101,6 +102,7 @@ export class LinuxConfinement implements Confinement {
       if (systemErrorCode(error) !== "ENOENT") throw error;
       if (!create) return undefined;
     }
+    requireOutsideGit(held.map((directory) => directory.name).join("/"));
     try {
       mkdirSync(path);
     } catch (error) {

@@ -1,7 +1,9 @@
+import type { Stats } from "node:fs";
 import { closeSync } from "node:fs";
 import { asToolFailure, ToolFailure } from "../failure.ts";
 import type { Confinement, Place } from "./confinement.ts";
 import { displayPath } from "./display-path.ts";
+import { requireOutsideGit } from "./git-directory.ts";
 import { LinuxConfinement, supportsHeldDirectories } from "./linux-confinement.ts";
 import type {
   FileOperations,
@@ -52,8 +54,13 @@ export class LocalFiles implements FileOperations {
 
   async write(path: string, content: Uint8Array, { expected, signal }: WriteOptions): Promise<WrittenFile> {
     try {
+      requireOutsideGit(path);
       using place = this.#confinement.locate(path, { createParents: expected === null });
-      if (place.stats !== undefined) requireRegularFile(place, path);
+      requireOutsideGit(place.path);
+      if (place.stats !== undefined) {
+        requireRegularFile(place, path);
+        requireWritable(place.stats, path);
+      }
       const current = place.stats === undefined ? null : await currentVersion(place, signal);
       const { changedMeanwhile, writeAtomically } = await import("./write-atomically.ts");
       if (current !== expected) throw changedMeanwhile(place);
@@ -91,7 +98,9 @@ export class LocalFiles implements FileOperations {
       if (!place.stats?.isDirectory()) requireRegularFile(place, query.path);
       const { findRipgrep, searchRipgrep } = await import("./search-ripgrep.ts");
       if (this.#ripgrep === undefined) this.#ripgrep = (await findRipgrep()) ?? null;
-      if (this.#ripgrep !== null) return await searchRipgrep(this.#ripgrep, place, query, this.#confinement);
+      const result =
+        this.#ripgrep === null ? undefined : await searchRipgrep(this.#ripgrep, place, query, this.#confinement);
+      if (result !== undefined) return result;
       const { searchJavascript } = await import("./search-javascript.ts");
       return await searchJavascript(place, query, this.#confinement);
     } catch (error) {
@@ -134,6 +143,12 @@ function requireRegularFile(place: Place, path: string): void {
   }
   const kind = stats.isFIFO() ? "a named pipe" : stats.isSocket() ? "a socket" : "a device";
   throw new ToolFailure("invalid_arguments", `${displayPath(path)} is ${kind}, not a regular file.`);
+}
+
+/** Replacing a file asks for no permission on the file itself, and root needs none at all: the wish is in the mode. */
+function requireWritable({ mode }: Stats, path: string): void {
+  if ((mode & 0o222) !== 0) return;
+  throw new ToolFailure("io", `Could not write ${displayPath(path)}: it is marked read-only.`);
 }
 
 function missing(path: string): ToolFailure {

@@ -60,6 +60,7 @@ export type SearchMatch = { readonly path: string; readonly line: number; readon
 export type SearchResult = {
   /** Sorted by path, then line. */
   readonly matches: readonly SearchMatch[];
+  /** Whether there are more: beyond `maxResults`, or in lines of more than a megabyte. */
   readonly truncated: boolean;
   /** `javascript` where ripgrep is missing: slower, and the syntax is that of JavaScript. */
   readonly engine: "ripgrep" | "javascript";
@@ -67,7 +68,8 @@ export type SearchResult = {
 
 /**
  * What tools may do with files. Paths are relative to the workspace, or absolute and inside it. Whatever leads outside,
- * also through a symlink, is refused with `path_outside_workspace`. All failures are `ToolFailure`.
+ * also through a symlink, is refused with `path_outside_workspace`. What git keeps in `.git` can be read and not
+ * written. All failures are `ToolFailure`.
  */
 export interface FileOperations {
   /** Absolute path of the workspace, symlinks resolved. */

@@ -4,6 +4,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "nod
 import { systemErrorCode } from "../failure.ts";
 import type { Confinement, LocateOptions, Place } from "./confinement.ts";
 import { MAX_SYMLINKS, outside, refuseNul, systemError } from "./confinement.ts";
+import { requireOutsideGit } from "./git-directory.ts";
 
 /**
  * For systems without `/proc/self/fd`. Paths are resolved as a whole and checked, and checked again once something was
@@ -12,16 +13,20 @@ import { MAX_SYMLINKS, outside, refuseNul, systemError } from "./confinement.ts"
  */
 export class PortableConfinement implements Confinement {
   readonly root: string;
+  /** Absolute paths that mean the root: without symlinks, and as it was given. */
+  readonly #aliases: readonly string[];
 
   constructor(root: string) {
     this.root = realpathSync(root);
+    this.#aliases = [this.root, resolve(root)];
   }
 
   locate(path: string, options: LocateOptions = {}): Place {
     refuseNul(path);
-    const asked = resolve(this.root, path);
     // Before anything is made or looked at: `..` and absolute paths that lead away as they stand.
-    if (!isAbsolute(path)) this.#requireInside(asked, path);
+    const base = this.#aliases.find((alias) => isInside(alias, resolve(this.root, path)));
+    if (base === undefined) throw outside(path);
+    const asked = join(this.root, relative(base, resolve(this.root, path)));
     if (options.createParents === true) this.#makeParents(dirname(asked), path);
     const real = this.#resolve(asked, path, 0);
     if (options.symlinks === "refuse" && real !== asked) throw systemError("ELOOP", path);
@@ -47,6 +52,7 @@ export class PortableConfinement implements Confinement {
       return;
     }
     this.#makeParents(dirname(directory), asked);
+    requireOutsideGit(relative(this.root, realpathSync(dirname(directory))));
     mkdirSync(directory);
   }
 

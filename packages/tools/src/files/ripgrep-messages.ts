@@ -1,6 +1,6 @@
 import type { JsonValue } from "@loom/core";
 
-/** Longest message that is kept in memory; a line of a file that makes a longer one is not shown. */
+/** Longest message that is kept in memory; a line of a file that makes a longer one is not shown, but counted. */
 const MAX_MESSAGE_BYTES = 1_048_576;
 const LINE_FEED = 10;
 
@@ -16,7 +16,9 @@ export type RipgrepMessage =
       /** Where in the line the first match begins. */
       readonly column: number;
     }
-  | { readonly type: "end" };
+  /** Of a file. */
+  | { readonly type: "end" }
+  | { readonly type: "too_long" };
 
 /** Cuts the output of `rg --json` into messages, in bounded memory. */
 export class RipgrepMessages {
@@ -29,10 +31,9 @@ export class RipgrepMessages {
     for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
       this.#keep(chunk.subarray(start, end));
       start = end + 1;
-      if (this.#pendingBytes <= MAX_MESSAGE_BYTES) {
-        const message = decode(Buffer.concat(this.#pending).toString());
-        if (message !== undefined) messages.push(message);
-      }
+      const tooLong = this.#pendingBytes > MAX_MESSAGE_BYTES;
+      const message = tooLong ? { type: "too_long" as const } : decode(Buffer.concat(this.#pending).toString());
+      if (message !== undefined) messages.push(message);
       this.#pending = [];
       this.#pendingBytes = 0;
     }

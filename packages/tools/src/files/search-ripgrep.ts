@@ -11,6 +11,8 @@ import { RipgrepMessages } from "./ripgrep-messages.ts";
 type Match = Extract<RipgrepMessage, { type: "match" }>;
 
 const MAX_ERROR_BYTES = 2_000;
+/** Matching lines held in memory until they are looked up in their file; each may have up to 1 MB. */
+const MAX_HELD_MATCHES = 50;
 const BYTE_ORDER_MARK_BYTES = 3;
 
 /** Path of an executable ripgrep, or undefined. Resolved when it is first needed: it costs a look at the disk. */
@@ -28,13 +30,14 @@ export async function findRipgrep(): Promise<string | undefined> {
 /**
  * Searches below `place` with ripgrep. It runs outside our confinement and could be led astray by a symlink that
  * appears while it walks. So it only proposes: each line is read again through the confinement, and shown if it is there.
+ * Undefined if ripgrep cannot be started.
  */
 export async function searchRipgrep(
   ripgrep: string,
   place: Place,
   query: SearchQuery,
   confinement: Confinement,
-): Promise<SearchResult> {
+): Promise<SearchResult | undefined> {
   const rules =
     place.stats?.isDirectory() && place.path !== "." ? await RulesBelow.of(place.path, confinement) : undefined;
   using root = confinement.locate(".");
@@ -43,16 +46,17 @@ export async function searchRipgrep(
     env: {},
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const failed = new Promise<never>((_, reject) => child.once("error", reject));
+  const unstartable = new Promise<undefined>((resolve) => child.once("error", () => resolve(undefined)));
   const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
   const errors = collectErrors(child.stderr);
   const stop = () => child.kill("SIGKILL");
   query.signal.addEventListener("abort", stop, { once: true });
   try {
-    const collected = await Promise.race([collect(child.stdout, query, confinement, rules), failed]);
+    const collected = await Promise.race([collect(child.stdout, query, confinement, rules), unstartable]);
     throwIfStopped(query.signal);
+    if (collected === undefined || child.pid === undefined) return undefined;
     if (collected.truncated) return collected;
-    const exitCode = await Promise.race([closed, failed]);
+    const exitCode = await closed;
     throwIfStopped(query.signal);
     if (exitCode === 2 && collected.matches.length === 0 && errors.text() !== "") throw refusedBy(errors.text());
     return collected;
@@ -82,27 +86,27 @@ async function collect(
 ): Promise<SearchResult> {
   const decoder = new RipgrepMessages();
   const matches: SearchMatch[] = [];
-  let ofFile: Match[] = [];
+  let held: Match[] = [];
+  let leftOut = false;
+  const lookUp = async () => {
+    const path = held[0]?.path.toString().replace(/^\.\//, "");
+    if (path === undefined) return;
+    const ignored = await rules?.ignores(path, { byGlob: query.glob !== undefined });
+    if (ignored !== true) matches.push(...confirmed(path, held, confinement));
+    held = [];
+  };
   for await (const chunk of output) {
     for (const message of decoder.push(chunk)) {
-      // One more than wanted tells whether there are more.
-      if (message.type === "match") {
-        if (matches.length + ofFile.length <= query.maxResults) ofFile.push(message);
-        continue;
-      }
-      const first = ofFile[0];
-      if (first !== undefined) {
-        const path = first.path.toString().replace(/^\.\//, "");
-        const ignored = await rules?.ignores(path, { byGlob: query.glob !== undefined });
-        if (ignored !== true) matches.push(...confirmed(path, ofFile, confinement));
-      }
-      ofFile = [];
+      if (message.type === "match") held.push(message);
+      leftOut ||= message.type === "too_long";
+      if (message.type === "end" || held.length === MAX_HELD_MATCHES) await lookUp();
+      // One more than wanted tells that there are more.
       if (matches.length > query.maxResults) {
         return { matches: matches.slice(0, query.maxResults), truncated: true, engine: "ripgrep" };
       }
     }
   }
-  return { matches, truncated: false, engine: "ripgrep" };
+  return { matches, truncated: leftOut, engine: "ripgrep" };
 }
 
 /** The matches that the workspace's own file holds at the same place. */

@@ -22,8 +22,8 @@ export async function* walk(start: string, confinement: Confinement, signal: Abo
     throwIfStopped(signal);
     const isStart = directory.path === start;
     const entries = await readDirectory(directory.path, confinement, { required: isStart });
-    const hasRules = !isStart && entries.some(({ name }) => IGNORE_FILES.has(name));
-    const rules = hasRules ? await directory.rules.enter(directory.path) : directory.rules;
+    const holdsRules = entries.some(({ name }) => IGNORE_FILES.has(name));
+    const rules = isStart ? directory.rules : await directory.rules.enter(directory.path, { holdsRules });
     const prefix = directory.path === "." ? "" : `${directory.path}/`;
     for (const entry of entries) {
       const path = `${prefix}${entry.name}`;

@@ -1,36 +1,27 @@
 /**
- * Finds the end of a command's output in the stream that carries it. The wrapper shell writes a marker and the exit
- * code behind everything that the command itself has written; what follows comes from processes left in the background.
+ * Finds the end of a command's output in the pipe that carries it. Once the command has ended, we write a marker behind
+ * everything that it has written; what follows comes from processes left in the background. Nobody can know the marker
+ * beforehand.
  */
 export class EndMarker {
-  /** Exit code of the command, once the marker has passed. */
-  exitCode: number | undefined;
+  /** Whether the marker has passed. */
+  passed = false;
   readonly #marker: Buffer;
-  #held: Buffer = Buffer.alloc(0);
+  #held: Buffer = EMPTY;
 
-  constructor(marker: string) {
-    this.#marker = Buffer.from(marker);
+  constructor(marker: Buffer) {
+    this.#marker = marker;
   }
 
   /** The part of `chunk` that is known to be output. Holds back what could be the beginning of the marker. */
   push(chunk: Buffer): Buffer {
-    if (this.exitCode !== undefined) return EMPTY;
+    if (this.passed) return EMPTY;
     const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     const at = bytes.indexOf(this.#marker);
-    if (at === -1) {
-      const held = this.#startedAt(bytes);
-      this.#held = bytes.subarray(held);
-      return bytes.subarray(0, held);
-    }
-    const rest = bytes.subarray(at + this.#marker.length);
-    const end = rest.indexOf(LINE_FEED);
-    if (end === -1) {
-      this.#held = bytes.subarray(at);
-      return bytes.subarray(0, at);
-    }
-    this.exitCode = Number(rest.subarray(0, end).toString());
-    this.#held = EMPTY;
-    return bytes.subarray(0, at);
+    this.passed = at !== -1;
+    const end = this.passed ? at : this.#startedAt(bytes);
+    this.#held = this.passed ? EMPTY : bytes.subarray(end);
+    return bytes.subarray(0, end);
   }
 
   /** What was held back, when the stream ended without a marker. */
@@ -50,5 +41,4 @@ export class EndMarker {
   }
 }
 
-const LINE_FEED = 10;
 const EMPTY: Buffer = Buffer.alloc(0);

@@ -1,5 +1,6 @@
 import { throwIfStopped } from "../failure.ts";
 import type { CommandEnd, ProcessOperations, RunOptions } from "./operations.ts";
+import type { OutputPipes } from "./output-pipes.ts";
 
 export type LocalProcessesOptions = {
   /** Absolute path of the workspace. */
@@ -11,23 +12,29 @@ export type LocalProcessesOptions = {
 /** Commands on this machine, with the rights of this process. */
 export class LocalProcesses implements ProcessOperations {
   readonly #options: LocalProcessesOptions;
-  readonly #id = crypto.randomUUID();
+  /** Made with the first command: it loads what a session without one does not need. */
+  #id: string | undefined;
   #count = 0;
+  #pipes: OutputPipes | undefined;
 
   constructor(options: LocalProcessesOptions) {
     this.#options = options;
   }
 
   async run(command: string, options: RunOptions): Promise<CommandEnd> {
+    this.#id ??= crypto.randomUUID();
     this.#count += 1;
     const id = `${this.#id}:${this.#count}:`;
     const { runCommand } = await import("./run-command.ts");
+    const { OutputPipes } = await import("./output-pipes.ts");
     throwIfStopped(options.signal);
-    return runCommand({ ...this.#options, ...options, command, id });
+    this.#pipes ??= new OutputPipes();
+    return runCommand({ ...this.#options, ...options, command, id, pipes: this.#pipes });
   }
 
   async close(): Promise<void> {
-    if (this.#count === 0) return;
+    if (this.#id === undefined) return;
+    this.#pipes?.close();
     const { endTree } = await import("./process-tree.ts");
     await endTree({ shell: undefined, idPrefix: this.#id });
   }

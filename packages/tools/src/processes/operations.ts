@@ -11,7 +11,7 @@ export type RunOptions = {
 export type CommandEnd = {
   /** `exited` by itself, or stopped together with everything it had started. */
   readonly reason: "exited" | "timeout" | "aborted";
-  /** As the shell reports it: 128 + n for a command that signal n ended. `null` if the shell could not report. */
+  /** As the shell reports it: 128 + n for a command that signal n ended. `null` if it was stopped. */
   readonly exitCode: number | null;
   /** Signal that ended the command, e.g. `SIGSEGV`. */
   readonly signal: string | null;

@@ -1,66 +1,78 @@
-import type { ChildProcessByStdio } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { accessSync, constants, statSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { closeSync, statSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants as systemConstants } from "node:os";
-import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { systemErrorCode, ToolFailure } from "../failure.ts";
 import { EndMarker } from "./end-marker.ts";
 import type { LocalProcessesOptions } from "./local-processes.ts";
 import type { CommandEnd, RunOptions } from "./operations.ts";
+import { closePipe, findProgram, type OutputPipe, type OutputPipes } from "./output-pipes.ts";
+import { processTable } from "./process-table.ts";
 import { COMMAND_VARIABLE, endTree, isRunning } from "./process-tree.ts";
 
-/**
- * Runs `$1 -c $2` with its output in a real pipe and `$3` and the exit code behind it. Node's own pipes are sockets,
- * where `echo x > /dev/stderr` fails; and the marker says where the output of the command itself ends, even if
- * something in the background still writes. The reader outlives SIGTERM, so that last words are heard.
- */
-const WRAPPER = `{ ${COMMAND_VARIABLE}="$4" "$1" -c "$2" 2>&1; printf '%s%s\\n' "$3" "$?"; } | { trap '' TERM; exec cat; }`;
-
-/** How long the wrapper may take to leave after the marker, before we say that something holds its output. */
-const WRAPPER_EXIT_MS = 250;
+/** How long the output may stay open after the command has ended, before we say that something holds it. */
+const LET_GO_MS = 250;
 /** How long to wait for the last output of a command that was killed. */
 const LAST_OUTPUT_MS = 1_000;
-
-type ShellProcess = ChildProcessByStdio<null, Readable, null>;
+/** How often to try again to mark the end in a pipe that is full. */
+const MARK_AGAIN_MS = 2;
 
 export type CommandOptions = LocalProcessesOptions &
   RunOptions & {
     readonly command: string;
     /** Carried by every process that the command starts; ends in `:`. */
     readonly id: string;
+    readonly pipes: OutputPipes;
   };
+
+/**
+ * A shell that runs a command. Its exit status comes from the system alone, and the end of its output from us: nothing
+ * that the command prints or reads can be taken for either.
+ */
+type Running = {
+  readonly child: ChildProcess;
+  readonly output: Socket;
+  readonly ended: Promise<{ readonly exitCode: number | null; readonly signal: NodeJS.Signals | null }>;
+  readonly ownWriter: number;
+};
 
 /** Runs one command and everything that belongs to it. See `ProcessOperations.run`. */
 export async function runCommand(options: CommandOptions): Promise<CommandEnd> {
-  const { command, environment, id } = options;
-  if (command.includes("\0")) throw new ToolFailure("invalid_arguments", "A command cannot hold a NUL character.");
-  const shell = hasBash(environment.PATH) ? "bash" : "sh";
-  const marker = `\x1eloom:${randomUUID()}:`;
-  const child = await start(["-c", WRAPPER, "loom", shell, command, marker, id], options);
+  if (options.command.includes("\0")) {
+    throw new ToolFailure("invalid_arguments", "A command cannot hold a NUL character.");
+  }
+  const running = await start(options);
   try {
-    return await follow(child, marker, options);
+    return await follow(running, options);
   } finally {
-    letGo(child);
+    letGo(running);
   }
 }
 
-async function start(wrapper: readonly string[], { root, environment }: CommandOptions): Promise<ShellProcess> {
+async function start({ command, id, root, environment, pipes }: CommandOptions): Promise<Running> {
+  const shell = findProgram("bash", environment.PATH) ?? "/bin/sh";
+  let pipe: OutputPipe | undefined;
   try {
-    const child = spawn("/bin/sh", wrapper, {
+    pipe = await pipes.take(environment.PATH);
+    const child = spawn(shell, ["-c", command], {
       cwd: root,
-      env: { ...environment },
+      env: { ...environment, [COMMAND_VARIABLE]: id },
       // A session and process group of its own: it can be ended as a whole, and has no terminal to ask on.
       detached: true,
-      stdio: ["ignore", "pipe", "ignore"],
+      stdio: ["ignore", pipe.writer, pipe.writer],
     });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    child.once("spawn", resolve).once("error", reject);
-    await promise;
-    return child;
+    const ended: Running["ended"] = new Promise((resolve) => {
+      child.once("exit", (exitCode, signal) => resolve({ exitCode, signal }));
+    });
+    await once(child, "spawn");
+    closeSync(pipe.writer);
+    return { child, output: new Socket({ fd: pipe.reader, writable: false }), ended, ownWriter: pipe.ownWriter };
   } catch (error) {
+    if (pipe !== undefined) closePipe(pipe);
     throw new ToolFailure("io", `Could not run the command: ${reasonOf(error, root)}.`, { cause: error });
   }
 }
@@ -71,19 +83,15 @@ function reasonOf(error: unknown, root: string): string {
   return code === "E2BIG" ? "it is too long" : `the system refused to start a shell (${code ?? "unknown reason"})`;
 }
 
-async function follow(
-  child: ShellProcess,
-  marker: string,
-  { id, timeoutMs, signal, onOutput }: CommandOptions,
-): Promise<CommandEnd> {
+async function follow(running: Running, { id, timeoutMs, signal, onOutput }: CommandOptions): Promise<CommandEnd> {
+  const { child, output } = running;
   const stopping = Promise.withResolvers<"timeout" | "aborted">();
   const timer = setTimeout(() => stopping.resolve("timeout"), timeoutMs);
   const onAbort = () => stopping.resolve("aborted");
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
-  const wrapperEnd = new Promise<string | null>((resolve) => child.once("exit", (_, signal) => resolve(signal)));
-  const end = new EndMarker(marker);
-  const finished = deliver(child.stdout, end, onOutput).then(() => "exited" as const);
+  const released = new Promise<true>((resolve) => output.once("close", () => resolve(true)));
+  const finished = deliver(running, onOutput).then(() => "exited" as const);
   try {
     const reason = await Promise.race([finished, stopping.promise]);
     if (reason !== "exited") {
@@ -91,13 +99,14 @@ async function follow(
       await within(LAST_OUTPUT_MS, finished);
       return { reason, exitCode: null, signal: null, leftRunning: false };
     }
-    const wrapper = await within(WRAPPER_EXIT_MS, wrapperEnd);
-    const exitCode = end.exitCode ?? null;
+    const end = await running.ended;
+    const exitCode = end.signal === null ? end.exitCode : 128 + systemConstants.signals[end.signal];
+    const isHeld = (await within(LET_GO_MS, released)) === undefined;
     return {
       reason,
       exitCode,
-      signal: exitCode === null ? (wrapper ?? null) : signalOf(exitCode),
-      leftRunning: wrapper === undefined ? isRunning(id) : groupLives(child.pid),
+      signal: end.signal ?? signalOf(exitCode),
+      leftRunning: isHeld ? isRunning(id) : groupLives(child.pid),
     };
   } catch (error) {
     // Whoever takes the output failed, e.g. on a full disk: nobody is left to read what the command says.
@@ -110,42 +119,67 @@ async function follow(
 }
 
 /** Hands on the output up to the marker, or to the end of the stream if there is none. */
-async function deliver(output: Readable, end: EndMarker, onOutput: RunOptions["onOutput"]): Promise<void> {
+async function deliver({ output, ended, ownWriter }: Running, onOutput: RunOptions["onOutput"]): Promise<void> {
   // Not `for await`: leaving the loop would destroy the stream, and with it what still runs in the background.
-  const ended = Promise.withResolvers<void>();
+  const done = Promise.withResolvers<void>();
   let queue: Promise<void> = Promise.resolve();
+  let end: EndMarker | undefined;
   const take = (bytes: Buffer) => {
     if (bytes.length === 0) return;
     output.pause();
     queue = queue.then(() => onOutput(bytes)).then(() => void output.resume());
-    queue.catch(ended.reject);
+    queue.catch(done.reject);
   };
   const onData = (chunk: Buffer) => {
-    take(end.push(chunk));
-    if (end.exitCode !== undefined) ended.resolve();
+    take(end === undefined ? chunk : end.push(chunk));
+    if (end?.passed) done.resolve();
   };
   output.on("data", onData);
-  output.once("error", ended.reject);
+  output.once("error", done.reject);
   output.once("end", () => {
-    take(end.end());
-    ended.resolve();
+    if (end !== undefined) take(end.end());
+    done.resolve();
   });
-  await ended.promise;
+  void ended.then(() => {
+    const marker = randomBytes(24);
+    end = new EndMarker(marker);
+    return mark(ownWriter, marker);
+  });
+  await done.promise;
   output.off("data", onData);
   await queue;
 }
 
+/** Writes the marker, whole, behind what is in the pipe, and gives up our own hold on it. */
+async function mark(writer: number, marker: Buffer): Promise<void> {
+  try {
+    while (!wrote(writer, marker)) await delay(MARK_AGAIN_MS);
+  } finally {
+    closeSync(writer);
+  }
+}
+
+/** As little as this goes into a pipe at once or not at all (POSIX, `PIPE_BUF`). False if it is full now. */
+function wrote(writer: number, marker: Buffer): boolean {
+  try {
+    writeSync(writer, marker);
+    return true;
+  } catch (error) {
+    // With nobody left to read, there is nothing to be marked.
+    return systemErrorCode(error) !== "EAGAIN";
+  }
+}
+
 /** What is left in the background may go on writing, to nobody, and must not keep Loom from ending. */
-function letGo(child: ShellProcess): void {
-  const output = child.stdout;
+function letGo({ child, output }: Running): void {
   output.on("error", () => undefined);
   output.resume();
   child.unref();
-  if (output instanceof Socket) output.unref();
+  output.unref();
 }
 
 /** Once it is collected, its id may belong to somebody else. */
-function livingShell(child: ShellProcess): number | undefined {
+function livingShell(child: ChildProcess): number | undefined {
   return child.exitCode === null && child.signalCode === null ? child.pid : undefined;
 }
 
@@ -160,27 +194,18 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined
   }
 }
 
+/** Whether a process of this group lives; one that has ended and was not collected yet does not count. */
 function groupLives(group: number | undefined): boolean {
   try {
-    return group !== undefined && process.kill(-group, 0);
+    if (group === undefined || !process.kill(-group, 0)) return false;
   } catch {
     return false;
   }
+  return processTable().some((entry) => entry.group === group);
 }
 
 /** Shells report a death by signal n as exit code 128 + n. */
-function signalOf(exitCode: number): string | null {
-  const number = exitCode - 128;
+function signalOf(exitCode: number | null): string | null {
+  const number = (exitCode ?? 0) - 128;
   return Object.entries(systemConstants.signals).find(([, value]) => value === number)?.[0] ?? null;
-}
-
-function hasBash(path: string | undefined): boolean {
-  return (path ?? "").split(":").some((directory) => {
-    try {
-      accessSync(join(directory, "bash"), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }

@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import type { Migration } from "../../kit/migrations.ts";
 
 export type BudgetTables = {
@@ -21,6 +20,7 @@ export const migrations: readonly Migration[] = [
   {
     name: "0001_budgets",
     async up(db) {
+      const { sql } = await import("kysely");
       await db.schema
         .createTable("budget_rule")
         .addColumn("kind", "text", (column) => column.notNull())

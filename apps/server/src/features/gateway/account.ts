@@ -22,7 +22,8 @@ export class Account {
   readonly #holder: AccountHolder;
   readonly #books: { readonly ledger: Ledger | undefined; readonly prices: Prices; readonly metrics: GatewayMetrics };
   readonly #at = Date.now();
-  readonly #startedAt = performance.now();
+  /** In seconds of the process; `performance.now()` would load a module for the same. */
+  readonly #startedAt = process.uptime();
   #firstByteMs: number | undefined;
   #reservation: Reservation | undefined;
   #closed = false;
@@ -36,8 +37,13 @@ export class Account {
   }
 
   hold(reservation: Reservation): void {
-    this.#reservation?.settle();
     this.#reservation = reservation;
+  }
+
+  /** What was held for an attempt that came to nothing. */
+  release(): void {
+    this.#reservation?.settle();
+    this.#reservation = undefined;
   }
 
   touch(): void {
@@ -45,7 +51,7 @@ export class Account {
   }
 
   firstByte(): void {
-    this.#firstByteMs ??= performance.now() - this.#startedAt;
+    this.#firstByteMs ??= this.#elapsedMs();
   }
 
   close(end: {
@@ -91,7 +97,7 @@ export class Account {
       attempts: end.attempts,
       usage,
       estimated: answered !== undefined && !answered.final,
-      latencyMs: performance.now() - this.#startedAt,
+      latencyMs: this.#elapsedMs(),
       status: end.status,
       outcome: end.outcome,
       ...(session === undefined ? {} : { session }),
@@ -101,6 +107,10 @@ export class Account {
       ...(this.#firstByteMs === undefined ? {} : { firstByteMs: this.#firstByteMs }),
       ...(end.errorCode === undefined ? {} : { errorCode: end.errorCode }),
     });
+  }
+
+  #elapsedMs(): number {
+    return (process.uptime() - this.#startedAt) * 1000;
   }
 
   /** What the provider counted; where it did not come to that, what went in and what was seen of what came out. */

@@ -175,6 +175,9 @@ export class Candidates {
     const { budgets, prices } = this.#parts;
     if (budgets === undefined || this.#heldModel === step.model) return undefined;
     const { session } = this.#asked.headers;
+    // First: what the last attempt held must not be in the way of this one.
+    this.#account.release();
+    this.#heldModel = undefined;
     const admission = budgets.reserve({
       nodes: this.#asker.nodes,
       model: step.model,

@@ -4,6 +4,7 @@ import type { AnswerIdentity, LlmStreamDecoder } from "@loom/llm";
 import { COMMON_HEADERS } from "../../kit/problem-reply.ts";
 import type { ClientVoice } from "./codecs.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
+import { mergeDeltas } from "./merge-deltas.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 
 export type TranslatedOptions = {
@@ -90,14 +91,14 @@ export class TranslatedStream implements Delivery {
         return;
       default:
         this.#keepAlive?.refresh();
-        this.#write(this.#encoder.push(events));
+        this.#write(this.#encoder.push(mergeDeltas(events)));
     }
   }
 
   #finish(events: readonly LlmEvent[]): void {
     clearInterval(this.#keepAlive);
     this.#ended = true;
-    this.#outgoing.end(this.#encoder.push(events));
+    this.#outgoing.end(this.#encoder.push(mergeDeltas(events)));
     this.#host.leave();
   }
 

@@ -1,6 +1,8 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Secret } from "@loom/config";
+import { makePrivateDirectory } from "@loom/config/private-directory";
 import { looksLikeToken } from "../../kit/auth.ts";
 
 /** The owner's token cannot be written. `message` is a whole sentence. */
@@ -14,22 +16,28 @@ export class TokenFileError extends Error {
  * @throws TokenFileError
  */
 export function writeTokenFile(file: string, token: Secret): void {
-  const temporary = `${file}.${process.pid}.tmp`;
   try {
     refuseForeignFile(file);
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    const descriptor = openSync(temporary, "wx", 0o600);
-    try {
-      writeSync(descriptor, `${token.expose()}\n`);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    renameSync(temporary, file);
+    makePrivateDirectory(dirname(file));
+    replaceFile(file, `${token.expose()}\n`);
   } catch (error) {
     if (error instanceof TokenFileError) throw error;
-    rmSync(temporary, { force: true });
     throw new TokenFileError(`The owner's token cannot be written to ${file} (${reason(error)}).`, { cause: error });
+  }
+}
+
+function replaceFile(file: string, content: string): void {
+  const temporary = `${file}.${randomBytes(6).toString("hex")}.tmp`;
+  const descriptor = openSync(temporary, "wx", 0o600);
+  try {
+    writeSync(descriptor, content);
+    fsyncSync(descriptor);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  } finally {
+    closeSync(descriptor);
   }
 }
 

@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import type { Migration } from "../../kit/migrations.ts";
 
 export type TokenTables = {
@@ -19,6 +18,7 @@ export const migrations: readonly Migration[] = [
   {
     name: "0001_access_token",
     async up(db) {
+      const { sql } = await import("kysely");
       await db.schema
         .createTable("access_token")
         .addColumn("id", "text", (column) => column.primaryKey())

@@ -22,10 +22,9 @@ export function nearestLines(lines: readonly string[], wanted: readonly string[]
   const sample = wanted.slice(0, MAX_WANTED_LINES).map((line) => line.trim().slice(0, MAX_COMPARED_LENGTH));
   const votes = votesOfEqualLines(lines, sample);
   const candidates = votes.size > 0 ? votes : votesOfSharedWords(lines, sample);
-  const starts = [...candidates].sort(([, a], [, b]) => b - a).slice(0, MAX_REFINED);
   const wantedPairs = sample.map(pairsOf);
-  const scored = starts
-    .map(([start]) => ({ start, similarity: similarityAt(lines, start, wantedPairs) }))
+  const scored = loudest(candidates, MAX_REFINED)
+    .map((start) => ({ start, similarity: similarityAt(lines, start, wantedPairs) }))
     .sort((a, b) => b.similarity - a.similarity || a.start - b.start);
   const best = scored[0]?.similarity ?? 0;
   const near: NearLines[] = [];
@@ -59,20 +58,33 @@ function votesOfEqualLines(lines: readonly string[], sample: readonly string[]):
 /** Where no line is equal: each line speaks by the words that it shares with the longest wanted line. */
 function votesOfSharedWords(lines: readonly string[], sample: readonly string[]): Map<number, number> {
   const longest = sample.reduce((best, line, index) => (line.length > (sample[best]?.length ?? 0) ? index : best), 0);
-  const words = new Set(sample[longest]?.match(WORDS));
+  const words = new Set(sample[longest]?.match(/\w+/g));
   const votes = new Map<number, number>();
   if (words.size === 0) return votes;
+  const wanted = new RegExp(`\\b(?:${[...words].join("|")})\\b`, "g");
   for (const [at, line] of lines.entries()) {
-    let shared = 0;
-    for (const word of new Set(line.slice(0, MAX_COMPARED_LENGTH).match(WORDS))) {
-      if (words.has(word)) shared += word.length;
-    }
-    if (shared > 0) votes.set(at - longest, shared);
+    const shared = line.slice(0, MAX_COMPARED_LENGTH).match(wanted);
+    if (shared === null) continue;
+    const distinct = shared.length === 1 ? shared : new Set(shared);
+    let loudness = 0;
+    for (const word of distinct) loudness += word.length;
+    votes.set(at - longest, loudness);
   }
   return votes;
 }
 
-const WORDS = /\w+/g;
+/** The places with the most votes, the earlier ones of equals, without sorting half a million others. */
+function loudest(votes: ReadonlyMap<number, number>, count: number): number[] {
+  const best: [start: number, votes: number][] = [];
+  for (const candidate of votes) {
+    const least = best.at(-1);
+    if (best.length === count && least !== undefined && candidate[1] <= least[1]) continue;
+    const at = best.findIndex(([, loudness]) => loudness < candidate[1]);
+    best.splice(at === -1 ? best.length : at, 0, candidate);
+    if (best.length > count) best.pop();
+  }
+  return best.map(([start]) => start);
+}
 
 /** Mean of the lines' similarities (Dice's coefficient of their pairs of characters), long lines counting more. */
 function similarityAt(lines: readonly string[], start: number, wanted: readonly Map<string, number>[]): number {

@@ -1,0 +1,75 @@
+import { api, type Contract, type ReplyKind } from "@loom/api";
+import { describe, expect, test } from "vitest";
+import { send, startTestServer } from "../../testing.ts";
+
+type Json = { readonly [name: string]: unknown };
+
+async function fetchDocument(): Promise<Json> {
+  await using test = await startTestServer();
+  const answer = await send(test.server.url, { path: "/api/openapi.json" });
+  expect(answer.status).toBe(200);
+  return JSON.parse(answer.text);
+}
+
+/** Every `$ref` of a document, wherever it stands. */
+function references(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    name === "$ref" && typeof inner === "string" ? [inner] : references(inner),
+  );
+}
+
+function at(document: unknown, pointer: string): unknown {
+  return pointer
+    .replace(/^#\//, "")
+    .split("/")
+    .reduce<unknown>((value, part) => (value as Json | undefined)?.[part.replaceAll("~1", "/")], document);
+}
+
+const CONTRACTS: readonly Contract[] = Object.values(api).flatMap((group) => Object.values(group));
+
+const CONTENT_TYPES: Readonly<Record<ReplyKind, string>> = {
+  json: "application/json",
+  text: "text/plain",
+  "event-stream": "text/event-stream",
+};
+
+describe("the OpenAPI document", () => {
+  test("is of version 3.1 and asks for a bearer token everywhere", async () => {
+    const document = await fetchDocument();
+    expect(document).toMatchObject({
+      openapi: "3.1.0",
+      info: { title: "Loom", version: expect.stringMatching(/^\d+\.\d+\.\d+/) },
+      security: [{ token: [] }],
+      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+    });
+  });
+
+  test.each<Contract>(CONTRACTS)("describes $method $path", async ({ method, path, operation, reply }) => {
+    const found = at(await fetchDocument(), `#/paths/${path.replaceAll("/", "~1")}/${method.toLowerCase()}`);
+    expect(found).toMatchObject({
+      operationId: operation,
+      summary: expect.any(String),
+      responses: {
+        200: { content: { [CONTENT_TYPES[reply]]: { schema: expect.any(Object) } } },
+        default: { content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } } },
+      },
+    });
+    const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    const parameters = (found as { parameters?: Json[] }).parameters ?? [];
+    expect(parameters.map(({ name, required }) => [name, required])).toEqual(names.map((name) => [name, true]));
+  });
+
+  test("has no reference that leads nowhere, and none of the old nullable", async () => {
+    const document = await fetchDocument();
+    const found = references(document);
+    expect(found.length).toBeGreaterThan(5);
+    for (const reference of found) expect(at(document, reference), reference).toBeTypeOf("object");
+    expect(JSON.stringify(document)).not.toContain('"nullable"');
+  });
+
+  test("describes nothing that the server does not have", async () => {
+    const { paths } = await fetchDocument();
+    expect(Object.keys(paths as Json).sort()).toEqual(CONTRACTS.map(({ path }) => path).sort());
+  });
+});

@@ -1,0 +1,58 @@
+import { api } from "@loom/api";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type PlainRequest, REQUEST, send, startTestServer, type TestServer } from "./testing.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ script: () => ({ text: "Fine." }) });
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+const PATHS = Object.values(api).flatMap((group) => Object.values(group).map(({ path }) => path));
+
+const segment = fc.oneof(
+  fc.string(),
+  fc.constantFrom("..", ".", "anthropic", "%00", "%2e%2e", "%", "*", ":id", "{x}", "\ud800"),
+);
+const path = fc.oneof(
+  fc.tuple(fc.constantFrom(...PATHS), segment).map(([known, name]) => known.replace("{provider}", name)),
+  fc.array(segment, { maxLength: 5 }).map((segments) => `/${segments.join("/")}`),
+);
+/** What Node's client lets through; the server sees everything else in the tests with raw sockets. */
+const sendable = path.map((text) =>
+  text.replace(/[^\x21-\xff]/g, (character: string) => encodeURIComponent(character.toWellFormed())),
+);
+
+const body = fc.oneof(
+  fc.string(),
+  fc.uint8Array(),
+  fc.jsonValue().map((value) => JSON.stringify(value)),
+  fc.jsonValue().map((value) => JSON.stringify({ ...REQUEST, messages: value })),
+  fc.string().map((model) => JSON.stringify({ ...REQUEST, model })),
+);
+
+const request: fc.Arbitrary<PlainRequest> = fc.record({
+  method: fc.constantFrom("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "QUERY"),
+  path: fc.tuple(sendable, fc.constantFrom("", "?", "?a=1&a=2", "?%ff", "?__proto__=1")).map((parts) => parts.join("")),
+  headers: fc.constantFrom<Record<string, string>>(
+    { "content-type": "application/json" },
+    { "content-type": "application/json; charset=latin1" },
+    { "content-type": "multipart/form-data" },
+    {},
+  ),
+  body,
+});
+
+test("no request whatever makes the server fail, and every refusal is a problem document", async () => {
+  await fc.assert(
+    fc.asyncProperty(request, async (each) => {
+      const { status, headers, text } = await send(server.server.url, each);
+      expect(status).toBeLessThan(500);
+      if (status < 400) return;
+      expect(headers["content-type"]).toBe("application/problem+json");
+      if (each.method !== "HEAD") expect(JSON.parse(text)).toMatchObject({ status, instance: headers["x-request-id"] });
+    }),
+    { numRuns: 500 },
+  );
+});

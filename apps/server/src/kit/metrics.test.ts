@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { createMetrics } from "./metrics.ts";
+
+test("what was recorded before anybody asked is counted", async () => {
+  const metrics = createMetrics();
+  const count = metrics.counter({ name: "things_total", help: "Things.", labels: ["kind"] });
+  const observe = metrics.histogram({ name: "wait_seconds", help: "Waiting.", buckets: [1, 10] });
+  count({ kind: "a" });
+  count({ kind: "a" }, 2);
+  observe({}, 5);
+  const early = await metrics.render();
+  expect(early).toContain('things_total{kind="a"} 3');
+  expect(early).toContain('wait_seconds_bucket{le="10"} 1');
+  count({ kind: "a" });
+  expect(await metrics.render()).toContain('things_total{kind="a"} 4');
+});
+
+test("a busy server that nobody scrapes keeps its numbers in bounded space", async () => {
+  const metrics = createMetrics();
+  const count = metrics.counter({ name: "things_total", help: "Things." });
+  for (let index = 0; index < 5_000; index += 1) count({});
+  expect(await metrics.render()).toContain("things_total 5000");
+});
+
+test("an observed value is read when it is asked for", async () => {
+  const metrics = createMetrics();
+  let value = 1;
+  metrics.observed({ name: "level", help: "Level.", type: "gauge", labels: { place: "here" }, read: () => value });
+  metrics.observed({ name: "work_seconds_total", help: "Work.", type: "counter", read: () => value });
+  expect(await metrics.render()).toContain('level{place="here"} 1');
+  value = 5;
+  const later = await metrics.render();
+  expect(later).toContain('level{place="here"} 5');
+  expect(later).toContain("work_seconds_total 5");
+});

@@ -1,0 +1,106 @@
+import { readFileSync } from "node:fs";
+import { ConfigError } from "@loom/config";
+import { HELP, parseCommandLine, type ServerCommand } from "./command-line.ts";
+import { takeServerConfig } from "./config.ts";
+import { describeStartError } from "./start-error.ts";
+import { UsageError } from "./usage-error.ts";
+import { VERSION } from "./version.ts";
+
+/** 0: stopped when asked to. The others are those of `loom`. */
+const EXIT = { failed: 1, usage: 2, configuration: 3, crashed: 70 } as const;
+
+type RunCommand = Extract<ServerCommand, { type: "run" }>;
+
+function say(sentence: string): void {
+  process.stderr.write(`loom-server: ${sentence}\n`);
+}
+
+async function run(command: RunCommand): Promise<void> {
+  const config = takeServerConfig(process.env, { warn: say });
+  const { startServer } = await import("./server.ts");
+  const server = await startServer({
+    config,
+    access: { type: "owner", tokenFile: command.ownerTokenFile, replace: command.resetOwnerToken },
+    listen: command.listen,
+    tls: command.tls && { cert: pem(command.tls.certFile), key: pem(command.tls.keyFile) },
+    dataDirectory: command.dataDirectory,
+    log: {
+      level: command.logLevel,
+      destination: command.logFile === undefined ? "stdout" : { file: command.logFile },
+    },
+  });
+  if (server.mintedOwnerToken) say(`The owner's token is in ${command.ownerTokenFile}; only this account can read it.`);
+  if (config.defaultProvider === undefined) {
+    say(
+      "No model provider is set up: set ANTHROPIC_API_KEY, OPENAI_API_KEY, or LOOM_OPENAI_BASE_URL for local models.",
+    );
+  }
+  say(`Listening on ${server.url}.`);
+
+  let stopping = false;
+  const stop = (signal: "SIGTERM" | "SIGINT"): void => {
+    if (stopping) process.exit(signal === "SIGTERM" ? 143 : 130);
+    stopping = true;
+    say("Stopping; once more to stop at once.");
+    server.close({ drainMs: command.drainMs }).then(
+      () => process.exit(0),
+      (error: unknown) => crash(error),
+    );
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+}
+
+function pem(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : error;
+    throw new ConfigError(`The file ${file} for TLS cannot be read (${code}).`);
+  }
+}
+
+/** A mistake of ours. Only its name and place: a message may quote what it failed on. */
+function crash(error: unknown): never {
+  const stack = error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)) : [];
+  say(`Stopped by a mistake of its own (${error instanceof Error ? error.name : typeof error}).`);
+  process.stderr.write(`${stack.join("\n")}\n`);
+  process.exit(EXIT.crashed);
+}
+
+function fail(error: unknown): void {
+  if (error instanceof UsageError) {
+    say(error.message);
+    process.exitCode = EXIT.usage;
+    return;
+  }
+  if (error instanceof ConfigError) {
+    say(error.message);
+    process.exitCode = EXIT.configuration;
+    return;
+  }
+  const sentence = describeStartError(error);
+  if (sentence === undefined) crash(error);
+  say(sentence);
+  process.exitCode = EXIT.failed;
+}
+
+async function main(): Promise<void> {
+  process.on("uncaughtException", crash);
+  try {
+    const [first, ...rest] = process.argv.slice(2);
+    if (first === "token") {
+      const { runTokenCommand } = await import("./token-command.ts");
+      await runTokenCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
+      return;
+    }
+    const command = parseCommandLine(process.argv.slice(2), process.env);
+    if (command.type === "help") process.stdout.write(HELP);
+    else if (command.type === "version") process.stdout.write(`loom-server ${VERSION}\n`);
+    else await run(command);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+void main();

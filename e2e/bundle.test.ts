@@ -1,0 +1,77 @@
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createTempHome, runProcess, say, startScriptedModel, type TempHome } from "@loom/testkit";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { loomAnswers, serverAnswers } from "../scripts/bundle/answers.ts";
+
+const root = new URL("..", import.meta.url).pathname;
+
+let home: TempHome;
+let elsewhere: string;
+
+beforeAll(async () => {
+  home = await createTempHome();
+  elsewhere = await mkdtemp(join(tmpdir(), "loom-bundle-"));
+  const build = await runProcess(process.execPath, [`${root}scripts/build.ts`, join(elsewhere, "dist")]);
+  expect(build.stderr).toBe("");
+  // Alone: nothing of the checkout is near.
+  await cp(join(elsewhere, "dist", "loom.mjs"), join(elsewhere, "loom.mjs"));
+  await cp(join(elsewhere, "dist", "loom-server.mjs"), join(elsewhere, "loom-server.mjs"));
+});
+
+afterAll(async () => {
+  await rm(elsewhere, { recursive: true, force: true });
+  await home.remove();
+});
+
+function run(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return runProcess(process.execPath, [join(elsewhere, program), ...args], {
+    cwd: elsewhere,
+    env: { ...home.env, ...env },
+  });
+}
+
+const PROGRAMS = [
+  { name: "loom", source: "apps/cli/src/main.ts", answers: loomAnswers() },
+  { name: "loom-server", source: "apps/server/src/main.ts", answers: serverAnswers() },
+];
+
+test.each(PROGRAMS)(
+  "$name is one file that says its version and its help as the source does",
+  async (program) => {
+    for (const { words } of program.answers) {
+      const fromSource = await runProcess(process.execPath, [root + program.source, ...words], { env: home.env });
+      expect(fromSource).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining(program.name) });
+      expect(await run(`${program.name}.mjs`, words)).toEqual(fromSource);
+    }
+  },
+  120_000,
+);
+
+test("a call that only looks like a question after help is left to the application", async () => {
+  const { code, stderr } = await run("loom.mjs", ["config show --help"]);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^loom: /);
+});
+
+test("the bundled agent does a turn through the server it carries, cold and from its code cache", async () => {
+  await using model = await startScriptedModel({ script: () => say("Hello from the bundle.") });
+  const env = { ANTHROPIC_API_KEY: "scripted", LOOM_SERVER_ANTHROPIC_BASE_URL: model.url };
+  for (const _ of ["cold", "warm"]) {
+    const result = await run("loom.mjs", ["-p", "hello"], env);
+    expect(result).toMatchObject({ code: 0, stdout: "Hello from the bundle.\n" });
+  }
+});
+
+test("a cache directory that cannot be made costs nothing but the cache", async () => {
+  for (const args of [["list"], ["config", "show"]]) {
+    expect(await run("loom.mjs", args, { XDG_CACHE_HOME: "/proc/none" })).toMatchObject({ code: 0, timedOut: false });
+  }
+});
+
+test("a code cache that is damaged is not used, and does no harm", async () => {
+  const cache = join(home.cacheDir, "loom", "code");
+  await runProcess("sh", ["-c", `for f in ${cache}/*; do printf damaged > "$f"; done`]);
+  expect((await run("loom.mjs", ["help"])).stdout).toContain("Usage");
+});

@@ -1,0 +1,79 @@
+import { realpathSync } from "node:fs";
+import { join, relative } from "node:path";
+import type { FinishedTool } from "../session-types.ts";
+import { type Attribution, attribute } from "./attribution.ts";
+import type { GitOptions } from "./git-process.ts";
+import { locateRepository, pathsBetween, type Repository } from "./repository.ts";
+import { type GitPath, gitPath, readWorkTree, type WorkTreeSnapshot } from "./work-tree.ts";
+
+export type Changes = Attribution & { readonly repository: Repository; readonly after: WorkTreeSnapshot };
+
+/** Knows what the working tree was like before the tools ran, and so what they changed. */
+export class ChangeTracker {
+  readonly #git: GitOptions;
+  #repository: Repository | undefined;
+  #before: WorkTreeSnapshot | string | undefined;
+  /** What the agent changed and nobody has committed, as it left it. */
+  readonly #owed = new Map<GitPath, string>();
+
+  constructor(git: GitOptions) {
+    this.#git = git;
+  }
+
+  /**
+   * To be called right before tools may change something: what a person saves until then, even in the moment since the
+   * last round, is the person's.
+   */
+  async begin(): Promise<void> {
+    this.#before = await this.#look();
+  }
+
+  /**
+   * To be called when they have ended. A string is the reason why nothing can be said of the working tree; `undefined`:
+   * there is no repository to speak of.
+   */
+  async end(tools: readonly FinishedTool[]): Promise<Changes | string | undefined> {
+    const before = this.#before;
+    if (before === undefined || typeof before === "string") return before;
+    const after = await this.#look();
+    const repository = this.#repository;
+    if (after === undefined || typeof after === "string" || repository === undefined)
+      return after as string | undefined;
+    // Where the branch moved, a file may differ from HEAD although nobody has touched it.
+    const moved = await pathsBetween(repository, before.head, after.head);
+    const found = attribute({ before, after, owed: this.#owed, reported: this.#reported(repository, tools) });
+    const agents = found.agents.filter((path) => !moved.has(path));
+    this.#owed.clear();
+    for (const path of agents) this.#owed.set(path, after.dirty.get(path) ?? "");
+    return { agents, mixed: found.mixed, repository, after };
+  }
+
+  /** Whether there was something to look at when the tools began. */
+  get isLooking(): boolean {
+    return this.#before !== undefined;
+  }
+
+  /** Nothing is owed any more: it was committed, or it is left to the person. */
+  settle(): void {
+    this.#owed.clear();
+  }
+
+  async #look(): Promise<WorkTreeSnapshot | string | undefined> {
+    if (this.#repository === undefined) {
+      const located = await locateRepository(this.#git);
+      if (located === undefined || typeof located === "string") return located;
+      this.#repository = located;
+    }
+    return readWorkTree(this.#repository.inWorkspace, this.#repository.root);
+  }
+
+  #reported({ root }: Repository, tools: readonly FinishedTool[]): ReadonlySet<GitPath> | "unknown" {
+    const paths = new Set<GitPath>();
+    const below = relative(root, realpathSync(this.#git.directory));
+    for (const { changed } of tools) {
+      if (changed === "unknown") return "unknown";
+      for (const path of changed) paths.add(gitPath(join(below, path)));
+    }
+    return paths;
+  }
+}

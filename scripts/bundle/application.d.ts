@@ -1,4 +1,0 @@
-declare module "loom:application" {
-  const text: string;
-  export default text;
-}
