@@ -50,6 +50,8 @@ describe("the address of a provider", () => {
 
   test("of a local server is enough, without a key", () => {
     expect(takeServerConfig({ LOOM_OPENAI_BASE_URL: "http://localhost:11434/v1/" }).providers.openai).toEqual({
+      name: "openai",
+      kind: "openai",
       baseUrl: "http://localhost:11434/v1",
       isOfficial: false,
       key: undefined,

@@ -1,11 +1,11 @@
 import { api } from "@loom/api";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type PlainRequest, REQUEST, send, startTestServer, type TestServer } from "./testing.ts";
+import { type PlainRequest, REQUEST, send, startOwnerServer } from "./testing.ts";
 
-let server: TestServer;
+let server: Awaited<ReturnType<typeof startOwnerServer>>;
 beforeAll(async () => {
-  server = await startTestServer({ script: () => ({ text: "Fine." }) });
+  server = await startOwnerServer({ script: () => ({ text: "Fine." }) });
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
@@ -47,7 +47,11 @@ const request: fc.Arbitrary<PlainRequest> = fc.record({
 test("no request whatever makes the server fail, and every refusal is a problem document", async () => {
   await fc.assert(
     fc.asyncProperty(request, async (each) => {
-      const { status, headers, text } = await send(server.server.url, each);
+      const authorization = { authorization: `Bearer ${server.token}` };
+      const { status, headers, text } = await send(server.server.url, {
+        ...each,
+        headers: { ...authorization, ...each.headers },
+      });
       expect(status).toBeLessThan(500);
       if (status < 400) return;
       expect(headers["content-type"]).toBe("application/problem+json");

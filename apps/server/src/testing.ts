@@ -1,5 +1,5 @@
 // What the tests of the server share: a server in this process in front of a scripted model, and plain HTTP to it.
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { type IncomingHttpHeaders, request } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -49,6 +49,24 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       client.close();
       await server.close();
       await model.close();
+    },
+  };
+}
+
+/** One that stays, with everything that such a server has; its token is `token`. */
+export async function startOwnerServer(
+  options: TestServerOptions = {},
+): Promise<TestServer & { readonly token: string }> {
+  const directory = await temporaryDirectory();
+  const tokenFile = join(directory.path, "token");
+  const access = { type: "owner", tokenFile, replace: false } as const;
+  const test = await startTestServer({ ...options, server: { access, dataDirectory: directory.path } });
+  return {
+    ...test,
+    token: (await readFile(tokenFile, "utf8")).trim(),
+    async [Symbol.asyncDispose]() {
+      await test[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
     },
   };
 }

@@ -2,7 +2,7 @@ import type { LlmRequest } from "@loom/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseLlmRequest } from "./llm-request.ts";
-import { llmRequest } from "./schemas/llm.ts";
+import { llmRequest } from "./schemas/llm-request.ts";
 
 const text = fc.record({ type: fc.constant("text" as const), text: fc.string() });
 const image = fc.record({ type: fc.constant("image" as const), mediaType: fc.string(), data: fc.string() });

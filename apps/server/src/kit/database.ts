@@ -6,6 +6,7 @@ import type { Kysely } from "kysely";
 import { DatabaseError, databaseError } from "./database-error.ts";
 import type { MigrationSet } from "./migrations.ts";
 import { whileBusy } from "./sqlite-busy.ts";
+import type { Pace } from "./sqlite-dialect.ts";
 
 /** An open database with all its migrations done. Each feature knows the types of its own tables and of no others. */
 export type Database = {
@@ -14,8 +15,8 @@ export type Database = {
   /** All of `work` or nothing. Holds the write lock from its beginning; keep it short, and nothing but SQL in it. */
   write<Tables, Result>(work: (transaction: Kysely<Tables>) => Promise<Result>): Promise<Result>;
   /**
-   * Like `write`, for work that can be done again from elsewhere until `sync` has resolved. Does not wait for the disk:
-   * nothing else in this process is held up.
+   * Like `write`, for work that can be done again from elsewhere until `sync` has resolved. Waits neither for another
+   * process's write, where it fails at once, nor for the disk: nothing else in this process is held up.
    */
   writeBehind<Tables, Result>(work: (transaction: Kysely<Tables>) => Promise<Result>): Promise<Result>;
   /** Resolves when everything that was committed by now survives a power cut. */
@@ -46,7 +47,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       import("./migrations.ts"),
     ]);
     const connection = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: true });
-    const db = new Kysely<unknown>({ dialect: sqliteDialect(connection) });
+    const pace: Pace = {};
+    const db = new Kysely<unknown>({ dialect: sqliteDialect(connection, pace) });
     try {
       await configure(connection);
       await migrate(db, migrations, now);
@@ -60,10 +62,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       write: (work) => db.transaction().execute((transaction) => work(typed(transaction))),
       writeBehind: (work) =>
         db.connection().execute(async (held) => {
+          pace.patienceMs = 0;
           connection.exec("PRAGMA synchronous = NORMAL");
           try {
             return await held.transaction().execute((transaction) => work(typed(transaction)));
           } finally {
+            pace.patienceMs = undefined;
             connection.exec("PRAGMA synchronous = FULL");
           }
         }),

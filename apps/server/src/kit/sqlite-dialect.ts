@@ -8,22 +8,27 @@ import { whileBusy } from "./sqlite-busy.ts";
  * the write lock when they begin (`BEGIN IMMEDIATE`): one that read first and wrote later could fail half-way, because
  * SQLite does not let it wait for another writer at that point.
  */
-export function sqliteDialect(database: DatabaseSync): Dialect {
+export function sqliteDialect(database: DatabaseSync, pace: Pace = {}): Dialect {
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new NodeSqliteDriver(database),
+    createDriver: () => new NodeSqliteDriver(database, pace),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
 }
 
+/** Shared with whoever holds the connection. `patienceMs`: how long it waits for a write elsewhere; default 5,000. */
+export type Pace = { patienceMs?: number | undefined };
+
 class NodeSqliteDriver implements Driver {
   readonly #database: DatabaseSync;
+  readonly #pace: Pace;
   readonly #connection: DatabaseConnection;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, pace: Pace) {
     this.#database = database;
-    this.#connection = new NodeSqliteConnection(database);
+    this.#pace = pace;
+    this.#connection = new NodeSqliteConnection(database, pace);
   }
 
   async init(): Promise<void> {}
@@ -33,7 +38,7 @@ class NodeSqliteDriver implements Driver {
   }
 
   async beginTransaction(): Promise<void> {
-    await whileBusy(() => this.#database.exec("BEGIN IMMEDIATE"));
+    await whileBusy(() => this.#database.exec("BEGIN IMMEDIATE"), this.#pace.patienceMs);
   }
 
   async commitTransaction(): Promise<void> {
@@ -59,10 +64,12 @@ type Prepared = { readonly statement: StatementSync; readonly givesRows: boolean
 
 class NodeSqliteConnection implements DatabaseConnection {
   readonly #database: DatabaseSync;
+  readonly #pace: Pace;
   readonly #prepared = new Map<string, Prepared>();
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, pace: Pace) {
     this.#database = database;
+    this.#pace = pace;
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
@@ -72,7 +79,7 @@ class NodeSqliteConnection implements DatabaseConnection {
       if (givesRows) return { rows: statement.all(...parameters) as Row[] };
       const { changes, lastInsertRowid } = statement.run(...parameters);
       return { rows: [], insertId: BigInt(lastInsertRowid), numAffectedRows: BigInt(changes) };
-    });
+    }, this.#pace.patienceMs);
   }
 
   /** For statements that run to their end at once. SQLite prepares them again by itself where a table has changed. */

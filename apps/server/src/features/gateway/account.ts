@@ -2,7 +2,6 @@ import { NO_USAGE, type Usage } from "@loom/core";
 import type { BudgetNode, Dialect, Ledger, LedgerEntry, Reservation, RouteStep } from "../../gateway-types.ts";
 import type { Price, Prices } from "../ledger/prices.ts";
 import type { Answered } from "./delivery.ts";
-import type { GatewayMetrics } from "./gateway-metrics.ts";
 
 export type AccountHolder = {
   readonly requestId: string;
@@ -17,10 +16,10 @@ export type AccountHolder = {
 
 export type Outcome = LedgerEntry["outcome"];
 
-/** What is told to the budgets, the ledger and the metrics about one request; once, however it ends. */
+/** What is told to the budgets and the ledger about one request; once, however it ends. */
 export class Account {
   readonly #holder: AccountHolder;
-  readonly #books: { readonly ledger: Ledger | undefined; readonly prices: Prices; readonly metrics: GatewayMetrics };
+  readonly #books: { readonly ledger: Ledger | undefined; readonly prices: Prices };
   readonly #at = Date.now();
   /** In seconds of the process; `performance.now()` would load a module for the same. */
   readonly #startedAt = process.uptime();
@@ -30,7 +29,7 @@ export class Account {
 
   constructor(
     holder: AccountHolder,
-    books: { readonly ledger: Ledger | undefined; readonly prices: Prices; readonly metrics: GatewayMetrics },
+    books: { readonly ledger: Ledger | undefined; readonly prices: Prices },
   ) {
     this.#holder = holder;
     this.#books = books;
@@ -67,7 +66,7 @@ export class Account {
     if (this.#closed) return;
     this.#closed = true;
     const { answered, step } = end;
-    const { ledger, prices, metrics } = this.#books;
+    const { ledger, prices } = this.#books;
     const usage = answered === undefined ? NO_USAGE : this.#usageOf(answered);
     const upstream = step?.upstream ?? "";
     const model = answered?.model ?? step?.model ?? "";
@@ -79,8 +78,6 @@ export class Account {
     this.#reservation?.settle(
       answered === undefined ? undefined : { usage, ...(cost === undefined ? {} : { costMicroUsd: cost }) },
     );
-    metrics.finished(upstream, end.outcome === "completed" ? "completed" : (end.errorCode ?? end.outcome));
-    if (answered !== undefined) metrics.used(upstream, usage, cost);
     if (ledger === undefined) return;
     const { requestId, subject, nodes, session, client, dialect, requestedModel } = this.#holder;
     ledger.record({

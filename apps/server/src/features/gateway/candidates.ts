@@ -85,7 +85,15 @@ export class Candidates {
     failure: LlmFailure,
     { reached, quotaExhausted = false }: { readonly reached: boolean; readonly quotaExhausted?: boolean },
   ): boolean {
-    const { lease } = this;
+    const { lease, step } = this;
+    const { call } = this.#asked;
+    call.log.warn("model failed", {
+      requestId: call.id,
+      provider: step?.upstream,
+      model: step?.model,
+      code: failure.code,
+      message: this.#parts.redact(failure.message),
+    });
     this.#report({ type: "failed", failure, quotaExhausted });
     if (this.step !== undefined) this.#parts.routing.report(this.step, { ok: false, failure });
     return lease !== undefined && this.#attempts?.failed(lease, failure, { reached }) === true;

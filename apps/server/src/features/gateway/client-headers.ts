@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 
 /** Headers of one request that Loom itself looks at, found in one walk. */
 export type ClientHeaders = {
-  /** `undefined`: none, or several that differ. */
+  /** `undefined`: none, or several that differ, or two of the header that stands once in a request. */
   readonly token: string | undefined;
   /** What goes to the provider as it came: flat, name after value. */
   readonly forwarded: readonly string[];
@@ -58,6 +58,7 @@ export function readClientHeaders(incoming: IncomingMessage, queryToken: string 
   const raw = incoming.rawHeaders;
   const forwarded: string[] = [];
   const listed = incoming.headers.connection === undefined ? undefined : connectionOptions(incoming.headers.connection);
+  let authorizations = 0;
   let tokens: string[] | undefined = queryToken === undefined ? undefined : [queryToken];
   let session: string | undefined;
   let client = "";
@@ -66,6 +67,7 @@ export function readClientHeaders(incoming: IncomingMessage, queryToken: string 
     const value = raw[index + 1] ?? "";
     const name = original.toLowerCase();
     if (TOKEN_HEADERS.has(name)) {
+      if (name === "authorization") authorizations += 1;
       const token = name.endsWith("authorization") ? bearer(value) : value.trim();
       if (name === "proxy-authorization" || token === undefined || token === "") continue;
       if (tokens === undefined) tokens = [token];
@@ -78,7 +80,7 @@ export function readClientHeaders(incoming: IncomingMessage, queryToken: string 
     if (name === "user-agent") client = productOf(value);
     forwarded.push(original, value);
   }
-  return { token: tokens === undefined ? undefined : oneToken(tokens), forwarded, session, client };
+  return { token: tokens === undefined || authorizations > 1 ? undefined : oneToken(tokens), forwarded, session, client };
 }
 
 /** `?key=…` is how Gemini's REST examples send it; it must not be seen any further. */

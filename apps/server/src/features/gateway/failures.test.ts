@@ -64,7 +64,7 @@ const DIALECTS = {
     path: "/proxy/gemini/v1beta/models/gemini-x:streamGenerateContent?alt=sse",
     body: { contents: [] },
     first: 'data: {"candidates":[{"content":{"parts":[{"text":"Hello"}]}}]}\n\n',
-    broken: /\n\ndata: \{"error":\{"code":502,"message":"[^"]+","status":"UNAVAILABLE"\}\}\n\n$/,
+    broken: /\n\n\{"error":\{"code":502,"message":"[^"]+","status":"UNAVAILABLE"\}\}\n$/,
   },
 } as const;
 

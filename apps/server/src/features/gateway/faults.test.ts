@@ -57,7 +57,7 @@ const BEFORE_THE_FIRST_BYTE: readonly FaultCase[] = [
 
 describe.each(["anthropic", "openai"])("a provider (%s) that fails before its first event", (provider) => {
   test.each(BEFORE_THE_FIRST_BYTE)("with $name becomes an error with its own code", async ({ how, expected, env }) => {
-    await using test = await startTestServer({ script: [fail(how), fail(how)], env });
+    await using test = await startTestServer({ script: () => fail(how), env });
     const events = await collect(test.client.stream(provider, REQUEST));
     expect(events).toEqual([{ type: "error", error: expect.objectContaining(expected) }]);
     await expect(test.client.complete(provider, REQUEST)).rejects.toMatchObject(expected);
@@ -85,7 +85,7 @@ const AFTER_THE_FIRST_BYTE: readonly FaultCase[] = [
 
 describe.each(["anthropic", "openai"])("a provider (%s) that fails in the middle of its answer", (provider) => {
   test.each(AFTER_THE_FIRST_BYTE)("with $name ends the stream with an error event", async ({ how, expected, env }) => {
-    await using test = await startTestServer({ script: [{ ...LONG, fault: how }], env });
+    await using test = await startTestServer({ script: () => ({ ...LONG, fault: how }), env });
     const events = await collect(test.client.stream(provider, REQUEST));
     expect(events.at(-1)).toEqual({ type: "error", error: expect.objectContaining(expected) });
     expect(events.filter((event) => event.type === "error" || event.type === "completed")).toHaveLength(1);

@@ -12,7 +12,7 @@ export function mergeDeltas(events: readonly LlmEvent[]): readonly LlmEvent[] {
   let run: Delta | undefined;
   let text = "";
   for (const event of events) {
-    if (event.type === "completed" || event.type === "error") {
+    if (event.type === "completed" || event.type === "error" || event.type === "thinking_signature") {
       if (run !== undefined) merged.push(withText(run, text));
       merged.push(event);
       run = undefined;

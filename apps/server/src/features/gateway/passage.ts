@@ -104,8 +104,11 @@ function translatedPassage(
   asked.decoded ??= question.decode(codecOf);
   const { request, wantsUsage } = asked.decoded;
   const { stream } = question;
-  const encoded = codec.encodeRequest({ ...request, model: step.model }, { stream });
-  if (!encoded.ok) throw new ProblemError("invalid_request", encoded.problem);
+  const outgoing = withinDepth(() => {
+    const encoded = codec.encodeRequest({ ...request, model: step.model }, { stream });
+    if (!encoded.ok) throw new ProblemError("invalid_request", encoded.problem);
+    return translatedRequest({ upstream, dialect, model: step.model, stream, body: encoded.body, credential });
+  });
   const { target, call } = asked;
   const eventStream = target.dialect !== "gemini" || /[?&]alt=sse(?:&|$)/.test(target.query);
   const voice = voiceOf(target.dialect, { eventStream });
@@ -125,12 +128,24 @@ function translatedPassage(
     dialect,
     native: false,
     hidesUsage: false,
-    request: translatedRequest({ upstream, dialect, model: step.model, stream, body: encoded.body, credential }),
+    request: outgoing,
     deliver: (host) =>
       stream
         ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, priced })
         : new TranslatedAnswer(host, { codec, voice, identity, priced }),
   };
+}
+
+/** What a client nests deeper than the stack is no mistake of the server's. */
+function withinDepth<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof RangeError) {
+      throw new ProblemError("invalid_request", "The request is nested too deeply for JSON.");
+    }
+    throw error;
+  }
 }
 
 type TranslatedPrice = ConstructorParameters<typeof TranslatedAnswer>[1]["priced"];

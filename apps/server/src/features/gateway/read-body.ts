@@ -21,6 +21,8 @@ export function readBody(
     refuse(new ProblemError("unsupported_media_type", "The body has to come without Content-Encoding."));
     return;
   }
+  const refused = Number(incoming.headers["content-length"] ?? 0) > MAX_BODY_BYTES;
+  if (refused) refuse(tooLarge());
   const chunks: Buffer[] = [];
   let size = 0;
   incoming.on("data", (chunk: Buffer) => {
@@ -34,11 +36,15 @@ export function readBody(
   });
   incoming.once("end", () => {
     const [first] = chunks;
-    if (size > MAX_BODY_BYTES) {
-      refuse(new ProblemError("payload_too_large", `The body is larger than ${MAX_BODY_BYTES} bytes.`));
-    } else done(first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks, size));
+    if (refused) return;
+    if (size > MAX_BODY_BYTES) refuse(tooLarge());
+    else done(first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks, size));
   });
   incoming.on("error", ignore);
+}
+
+function tooLarge(): ProblemError {
+  return new ProblemError("payload_too_large", `The body is larger than ${MAX_BODY_BYTES} bytes.`);
 }
 
 function ignore(): void {}

@@ -107,7 +107,7 @@ describe("a request that cannot be served", () => {
     await expect(test.client.complete("default", REQUEST)).rejects.toThrow(/ANTHROPIC_API_KEY or OPENAI_API_KEY/);
     const models = await test.client.models();
     expect(models.default).toBeNull();
-    expect(models.providers.map(({ configured }) => configured)).toEqual([false, false]);
+    expect(models.providers.map(({ configured }) => configured)).not.toContain(true);
   });
 
   test("for a provider that does not exist names those that do", async () => {
@@ -115,7 +115,7 @@ describe("a request that cannot be served", () => {
     await expect(test.client.complete("antropic", REQUEST)).rejects.toMatchObject({
       code: "unknown_model",
       status: 404,
-      message: 'There is no provider "antropic": use anthropic, openai or default.',
+      message: 'There is no provider "antropic": use anthropic, openai, gemini, vertex, zai or default.',
     });
   });
 

@@ -47,7 +47,8 @@ export function streamError(dialect: Exclude<Dialect, "loom">, failure: LlmFailu
       return `\n\nevent: response.failed\ndata: ${JSON.stringify({ type: "response.failed", response })}\n\n`;
     }
     case "gemini":
-      return `\n\ndata: ${JSON.stringify({ error: { code: status, message, status: googleStatus(status) } })}\n\n`;
+      // Google's own clients look for a bare object: one in an event would pass for an answer without candidates.
+      return `\n\n${JSON.stringify({ error: { code: status, message, status: googleStatus(status) } })}\n`;
   }
 }
 

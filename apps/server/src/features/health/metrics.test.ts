@@ -2,11 +2,21 @@ import { fail, fault, say } from "@loom/testkit";
 import { describe, expect, test } from "vitest";
 import { collect, REQUEST, send, startTestServer } from "../../testing.ts";
 
+/** Rows of the ledger are counted a moment after the answer. */
+async function scrapeUntil(url: string, pattern: RegExp): Promise<string> {
+  for (;;) {
+    const { text } = await send(url, { path: "/metrics" });
+    if (pattern.test(text)) return text;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 async function scrape(): Promise<string> {
   await using test = await startTestServer({ script: [say("One."), say("Two.")] });
   await collect(test.client.stream("anthropic", REQUEST));
   await test.client.complete("openai", { ...REQUEST, model: "nobody-knows-this-model" });
   await send(test.server.url, { path: "/some/path/that/does/not/exist" });
+  await scrapeUntil(test.server.url, /loom_gateway_requests_total\{upstream="openai"/);
   const answer = await send(test.server.url, { path: "/metrics" });
   expect(answer.headers["content-type"]).toBe("text/plain; version=0.0.4; charset=utf-8");
   return answer.text;
@@ -15,12 +25,12 @@ async function scrape(): Promise<string> {
 describe("the metrics", () => {
   test("count requests, tokens and money", async () => {
     const text = await scrape();
-    expect(text).toContain('loom_llm_requests_total{provider="anthropic",outcome="completed"} 1');
-    expect(text).toMatch(/loom_llm_tokens_total\{provider="anthropic",kind="output"\} [1-9]/);
-    expect(text).toMatch(/loom_llm_cost_dollars_total\{provider="anthropic"\} 0\.\d+/);
-    expect(text).toContain('loom_llm_unpriced_responses_total{provider="openai"} 1');
+    expect(text).toContain('loom_gateway_requests_total{upstream="anthropic",outcome="completed",dialect="loom",code=""} 1');
+    expect(text).toMatch(/loom_gateway_tokens_total\{upstream="anthropic",kind="output"\} [1-9]/);
+    expect(text).toMatch(/loom_gateway_cost_dollars_total\{upstream="anthropic"\} 0\.\d+/);
+    expect(text).toContain('loom_gateway_unpriced_requests_total{upstream="openai"} 1');
     expect(text).toContain('loom_http_requests_total{route="POST /proxy/{provider}/stream",status="200"} 1');
-    expect(text).toContain("loom_llm_streams_open 0");
+    expect(text).toContain("loom_gateway_requests_open 0");
   });
 
   test("say that no stream is open after every way in which one can end", async () => {
@@ -31,11 +41,11 @@ describe("the metrics", () => {
     for await (const _ of test.client.stream("anthropic", REQUEST)) break;
     const [, , , stalled] = await test.model.waitForRequests(4);
     await stalled?.whenAborted;
-    const { text } = await send(test.server.url, { path: "/metrics" });
-    expect(text).toContain("loom_llm_streams_open 0");
-    expect(text).toContain('loom_llm_requests_total{provider="anthropic",outcome="overloaded"} 1');
-    expect(text).toContain('loom_llm_requests_total{provider="anthropic",outcome="network"} 1');
-    expect(text).toContain('loom_llm_requests_total{provider="anthropic",outcome="cancelled"} 1');
+    const text = await scrapeUntil(test.server.url, /outcome="cancelled"/);
+    expect(text).toContain("loom_gateway_requests_open 0");
+    expect(text).toContain('loom_gateway_requests_total{upstream="anthropic",outcome="failed",dialect="loom",code="overloaded"} 1');
+    expect(text).toContain('loom_gateway_requests_total{upstream="anthropic",outcome="cut_off",dialect="loom",code="network"} 1');
+    expect(text).toContain('loom_gateway_requests_total{upstream="anthropic",outcome="cancelled",dialect="loom",code=""} 1');
   });
 
   test("hold nothing that a client made up", async () => {

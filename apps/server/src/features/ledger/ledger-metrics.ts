@@ -28,8 +28,8 @@ const MAX_UPSTREAMS = 64;
 export function createLedgerMetrics(metrics: Metrics): LedgerMetrics {
   const requests = metrics.counter({
     name: "loom_gateway_requests_total",
-    help: "Requests for models, by how they ended.",
-    labels: ["upstream", "outcome", "dialect"],
+    help: "Requests for models, by how they ended; the code says why where they failed.",
+    labels: ["upstream", "outcome", "dialect", "code"],
   });
   const tokens = metrics.counter({
     name: "loom_gateway_tokens_total",
@@ -72,8 +72,8 @@ export function createLedgerMetrics(metrics: Metrics): LedgerMetrics {
       const sums = new Sums();
       for (const entry of entries) {
         const upstream = labelOf(entry.upstream);
-        const { usage, costMicroUsd } = entry;
-        sums.add(requests, { upstream, outcome: entry.outcome, dialect: entry.dialect }, 1);
+        const { usage, costMicroUsd, outcome, dialect, errorCode = "" } = entry;
+        sums.add(requests, { upstream, outcome, dialect, code: errorCode }, 1);
         sums.add(tokens, { upstream, kind: "input" }, usage.inputTokens);
         sums.add(tokens, { upstream, kind: "output" }, usage.outputTokens);
         sums.add(tokens, { upstream, kind: "cache_read" }, usage.cacheReadTokens);

@@ -1,5 +1,6 @@
 import { api, usageCsv } from "@loom/api";
 import type { Database } from "../../kit/database.ts";
+import { DatabaseError } from "../../kit/database-error.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
 import type { PriceService } from "./prices.ts";
@@ -34,11 +35,13 @@ export function ledgerRoutes({ ledger, prices, database, now }: LedgerRoutesOpti
       return new Reply(usageCsv(report), { headers });
     }),
     route(api.prices.list, { action: "administer", resource: { type: "system" } }, async () => ({
-      prices: await prices.list(),
+      prices: await prices.list().catch(unavailable),
     })),
-    route(api.prices.put, { action: "administer", resource: { type: "system" } }, ({ body }) => prices.put(body)),
+    route(api.prices.put, { action: "administer", resource: { type: "system" } }, ({ body }) =>
+      prices.put(body).catch(unavailable),
+    ),
     route(api.prices.delete, { action: "administer", resource: { type: "system" } }, async ({ params }) => {
-      const retired = await prices.retire(params.id);
+      const retired = await prices.retire(params.id).catch(unavailable);
       if (retired === undefined) throw new ProblemError("not_found", "There is no such price in force.");
       return retired;
     }),
@@ -46,6 +49,7 @@ export function ledgerRoutes({ ledger, prices, database, now }: LedgerRoutesOpti
 }
 
 function unavailable(cause: unknown): never {
+  if (!(cause instanceof DatabaseError)) throw cause;
   const problem = new ProblemError(
     "unavailable",
     "The server cannot read its ledger: look into its log, or give it a data directory.",

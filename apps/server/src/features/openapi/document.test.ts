@@ -1,12 +1,14 @@
 import { api, type Contract, type ReplyKind } from "@loom/api";
 import { describe, expect, test } from "vitest";
-import { send, startTestServer } from "../../testing.ts";
+import { send, startOwnerServer } from "../../testing.ts";
 
 type Json = { readonly [name: string]: unknown };
 
+/** Of a server that stays, which has more routes than one of a few turns. */
 async function fetchDocument(): Promise<Json> {
-  await using test = await startTestServer();
-  const answer = await send(test.server.url, { path: "/api/openapi.json" });
+  await using test = await startOwnerServer();
+  const headers = { authorization: `Bearer ${test.token}` };
+  const answer = await send(test.server.url, { path: "/api/openapi.json", headers });
   expect(answer.status).toBe(200);
   return JSON.parse(answer.text);
 }
@@ -57,7 +59,8 @@ describe("the OpenAPI document", () => {
     });
     const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
     const parameters = (found as { parameters?: Json[] }).parameters ?? [];
-    expect(parameters.map(({ name, required }) => [name, required])).toEqual(names.map((name) => [name, true]));
+    const inPath = parameters.filter((parameter) => parameter.in === "path");
+    expect(inPath.map(({ name, required }) => [name, required])).toEqual(names.map((name) => [name, true]));
   });
 
   test("has no reference that leads nowhere, and none of the old nullable", async () => {
@@ -70,6 +73,6 @@ describe("the OpenAPI document", () => {
 
   test("describes nothing that the server does not have", async () => {
     const { paths } = await fetchDocument();
-    expect(Object.keys(paths as Json).sort()).toEqual(CONTRACTS.map(({ path }) => path).sort());
+    expect(Object.keys(paths as Json).sort()).toEqual([...new Set(CONTRACTS.map(({ path }) => path))].sort());
   });
 });
