@@ -4,6 +4,7 @@ import type { FinishedTool } from "../session-types.ts";
 import { type Attribution, attribute } from "./attribution.ts";
 import type { GitOptions } from "./git-process.ts";
 import { locateRepository, pathsBetween, type Repository } from "./repository.ts";
+import { fingerprintOf } from "./tree-fingerprint.ts";
 import { type GitPath, gitPath, readWorkTree, type WorkTreeSnapshot } from "./work-tree.ts";
 
 export type Changes = Attribution & { readonly repository: Repository; readonly after: WorkTreeSnapshot };
@@ -12,7 +13,10 @@ export type Changes = Attribution & { readonly repository: Repository; readonly 
 export class ChangeTracker {
   readonly #git: GitOptions;
   #repository: Repository | undefined;
+  #branch: string | undefined;
   #before: WorkTreeSnapshot | string | undefined;
+  /** The newest look, with what the tree was like when it began. */
+  #seen: { readonly fingerprint: string; readonly snapshot: WorkTreeSnapshot } | undefined;
   /** What the agent changed and nobody has committed, as it left it. */
   readonly #owed = new Map<GitPath, string>();
 
@@ -64,7 +68,17 @@ export class ChangeTracker {
       if (located === undefined || typeof located === "string") return located;
       this.#repository = located;
     }
-    return readWorkTree(this.#repository.inWorkspace, this.#repository.root);
+    const repository = this.#repository;
+    // Before git looks: what changes meanwhile makes the next fingerprint another one.
+    const fingerprint = fingerprintOf(repository, this.#branch);
+    if (fingerprint !== undefined && fingerprint === this.#seen?.fingerprint) return this.#seen.snapshot;
+    const snapshot = await readWorkTree(repository.inWorkspace, repository.root);
+    this.#seen = undefined;
+    if (typeof snapshot === "string") return snapshot;
+    // Its commit is part of the fingerprint, so the branch has to be known first.
+    if (fingerprint !== undefined && snapshot.branch === this.#branch) this.#seen = { fingerprint, snapshot };
+    this.#branch = snapshot.branch;
+    return snapshot;
   }
 
   #reported({ root }: Repository, tools: readonly FinishedTool[]): ReadonlySet<GitPath> | "unknown" {
