@@ -105,8 +105,12 @@ export class AutoCommit implements PostToolsHook {
   async #commit(staged: PrivateCommit, report: Report): Promise<void> {
     const [files, diff] = await Promise.all([staged.files(), staged.diff()]);
     if (files.length === 0) return;
+    const { commitDeadlineMs } = this.#options;
     const message = (await this.#askForMessage(diff, report)) ?? messageFromPaths(files);
-    const result = await staged.commit(message, this.#stop.signal);
+    const result = await staged.commit(message, {
+      signal: this.#stop.signal,
+      ...(commitDeadlineMs === undefined ? {} : { deadlineMs: commitDeadlineMs }),
+    });
     if (result.type === "refused") {
       this.#tellUncommitted(report, result.reason);
       return;

@@ -11,6 +11,8 @@ export type AutoCommitOptions = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** How long a model may take for a message; 10 s unless given. */
   readonly messageDeadlineMs?: number;
+  /** How long a commit may take, with its hooks; 30 s unless given. */
+  readonly commitDeadlineMs?: number;
 };
 
 /**

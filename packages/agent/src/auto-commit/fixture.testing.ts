@@ -67,7 +67,9 @@ export class Fixture implements AsyncDisposable {
   }
 
   /** An agent with auto-commit. */
-  agent(options: { model?: ModelClient; workspace?: string; messageDeadlineMs?: number } = {}) {
+  agent(
+    options: { model?: ModelClient; workspace?: string; messageDeadlineMs?: number; commitDeadlineMs?: number } = {},
+  ) {
     const hook = createAutoCommit({ workspace: this.repository.path, environment: this.home.env, ...options });
     const reports: HookReport[] = [];
     return {

@@ -1,9 +1,9 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ChangeKind, CommittedFile } from "./commit-message.ts";
-import { lastLine, runGit } from "./git-process.ts";
+import { GIT_DEADLINE_MS, lastLine, runGit } from "./git-process.ts";
 import { pathsBetween, type Repository } from "./repository.ts";
 import { displayPath, type GitPath } from "./work-tree.ts";
 
@@ -11,6 +11,7 @@ import { displayPath, type GitPath } from "./work-tree.ts";
 const MAX_DIFF_BYTES = 32 * 1024;
 const LOCK_WAIT_MS = 100;
 const LOCK_ATTEMPTS = 20;
+const HOOKS_OF_COMMIT = ["pre-commit", "prepare-commit-msg", "commit-msg"];
 /** Somebody else commits at the same time: twice is chance. */
 const MAX_REBUILDS = 3;
 
@@ -82,7 +83,10 @@ export class PrivateCommit {
   }
 
   /** Makes the commit, with the repository's hooks, and brings the person's index up to date for its files alone. */
-  async commit(message: string, signal: AbortSignal): Promise<CommitResult> {
+  async commit(
+    message: string,
+    { signal, deadlineMs = GIT_DEADLINE_MS }: { readonly signal: AbortSignal; readonly deadlineMs?: number },
+  ): Promise<CommitResult> {
     for (let rebuilds = 0; rebuilds <= MAX_REBUILDS; rebuilds++) {
       const moved = await this.#followHead();
       if (typeof moved === "string") return { type: "refused", reason: moved };
@@ -91,14 +95,27 @@ export class PrivateCommit {
       const result = await this.#run([...COMMIT_SETTINGS, "commit", "--file=-", "--cleanup=whitespace"], {
         input: message,
         signal,
+        deadlineMs,
       });
       const sha = / ([0-9a-f]{40,64})\] /.exec(result.stdout.toString("latin1"))?.[1];
       if (!result.ok || sha === undefined) {
         // git refuses too when the branch moves while it works; then there is another try.
-        if ((await this.#head()) === this.#base) return { type: "refused", reason: refusal(result.stderr) };
+        if ((await this.#head()) === this.#base) {
+          const reason = result.late ? await this.#slowness(deadlineMs) : refusal(result.stderr);
+          return { type: "refused", reason };
+        }
       } else if (await this.#isOnBase(sha)) return this.#updateIndex(sha);
     }
     return { type: "refused", reason: "the branch keeps moving" };
+  }
+
+  /** Who took too long, as the rest of a sentence: a commit of a few files does not, but what a hook runs may. */
+  async #slowness(deadlineMs: number): Promise<string> {
+    const { stdout } = await this.#run(["rev-parse", "--git-path", "hooks"]);
+    const directory = stdout.toString("utf8").replace(/\n$/, "");
+    const hooks = HOOKS_OF_COMMIT.filter((name) => existsSync(resolve(this.#repository.root, directory, name)));
+    const who = hooks.length === 0 ? "git" : `a git hook (${hooks.join(" or ")} in ${directory})`;
+    return `${who} took longer than ${deadlineMs / 1_000} s and was stopped`;
   }
 
   /** Whether the commit stands on the state it was made from. If the branch moved in the last moment, it is taken back. */
