@@ -1,13 +1,19 @@
 import { realpathSync } from "node:fs";
 import { join, relative } from "node:path";
+import type { FileEdit } from "@loom/tools";
 import type { FinishedTool } from "../session-types.ts";
 import { type Attribution, attribute } from "./attribution.ts";
 import type { GitOptions } from "./git-process.ts";
 import { locateRepository, pathsBetween, type Repository } from "./repository.ts";
 import { fingerprintOf } from "./tree-fingerprint.ts";
-import { type GitPath, gitPath, readWorkTree, type WorkTreeSnapshot } from "./work-tree.ts";
+import { contentOf, type GitPath, gitPath, readWorkTree, type WorkTreeSnapshot } from "./work-tree.ts";
 
-export type Changes = Attribution & { readonly repository: Repository; readonly after: WorkTreeSnapshot };
+export type Changes = Attribution & {
+  /** What tools did to each file, in order, as far as they know exactly. */
+  readonly edits: ReadonlyMap<GitPath, readonly FileEdit[]>;
+  readonly repository: Repository;
+  readonly after: WorkTreeSnapshot;
+};
 
 /** Knows what the working tree was like before the tools ran, and so what they changed. */
 export class ChangeTracker {
@@ -45,11 +51,16 @@ export class ChangeTracker {
       return after as string | undefined;
     // Where the branch moved, a file may differ from HEAD although nobody has touched it.
     const moved = await pathsBetween(repository, before.head, after.head);
-    const found = attribute({ before, after, owed: this.#owed, reported: this.#reported(repository, tools) });
-    const agents = found.agents.filter((path) => !moved.has(path));
+    const reported = this.#reported(repository, tools);
+    const edits = this.#edits(repository, tools);
+    const found = attribute({ before, after, owed: this.#owed, reported });
+    // Where tools know exactly what they did, somebody else's hand in the same file shows.
+    const isAlone = (path: GitPath) => reported === "unknown" || isAsLeft(repository.root, path, edits.get(path) ?? []);
+    const agents = found.agents.filter((path) => isAlone(path) && !moved.has(path));
+    const mixed = [...found.mixed, ...found.agents.filter((path) => !isAlone(path))];
     this.#owed.clear();
     for (const path of agents) this.#owed.set(path, after.dirty.get(path) ?? "");
-    return { agents, mixed: found.mixed, repository, after };
+    return { agents, mixed, edits, repository, after };
   }
 
   /** Whether there was something to look at when the tools began. */
@@ -81,6 +92,14 @@ export class ChangeTracker {
     return snapshot;
   }
 
+  #edits({ root }: Repository, tools: readonly FinishedTool[]): ReadonlyMap<GitPath, readonly FileEdit[]> {
+    const below = relative(root, realpathSync(this.#git.directory));
+    return Map.groupBy(
+      tools.flatMap(({ edits = [] }) => edits),
+      ({ path }) => gitPath(join(below, path)),
+    );
+  }
+
   #reported({ root }: Repository, tools: readonly FinishedTool[]): ReadonlySet<GitPath> | "unknown" {
     const paths = new Set<GitPath>();
     const below = relative(root, realpathSync(this.#git.directory));
@@ -90,4 +109,15 @@ export class ChangeTracker {
     }
     return paths;
   }
+}
+
+/** Whether a file holds what the last edit left, and each edit found what the one before it had left. */
+function isAsLeft(root: string, path: GitPath, edits: readonly FileEdit[]): boolean {
+  const last = edits.at(-1);
+  if (last === undefined) return true;
+  const isChain = edits.every(({ before }, index) => {
+    const previous = edits[index - 1];
+    return previous === undefined || (before !== undefined && Buffer.compare(before, previous.after) === 0);
+  });
+  return isChain && contentOf(root, path)?.equals(last.after) === true;
 }

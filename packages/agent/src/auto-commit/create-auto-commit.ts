@@ -17,7 +17,8 @@ export type AutoCommitOptions = {
 
 /**
  * Commits what the agent's tools changed, and nothing else, after each round of tools: files that were as in HEAD
- * before and are not now. A file that already had changes of the person's is left to the person. While the model
+ * before and are not now. Of a file that already had changes of the person's, only what a tool is known to have changed in it is
+ * committed, and nothing where the two touch. While the model
  * thinks about its next step, the message is written and the commit made; the next change waits for it. Whatever goes
  * wrong is at most a notice; changes that could not be committed go into the next commit.
  *

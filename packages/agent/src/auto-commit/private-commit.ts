@@ -2,9 +2,11 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { FileEdit } from "@loom/tools";
 import type { ChangeKind, CommittedFile } from "./commit-message.ts";
 import { GIT_DEADLINE_MS, lastLine, runGit } from "./git-process.ts";
 import { pathsBetween, type Repository } from "./repository.ts";
+import { agentsPart, type IndexEntry, indexEntry, mergeBlobs } from "./shared-file.ts";
 import { displayPath, type GitPath } from "./work-tree.ts";
 
 /** What goes to the model of a change. */
@@ -27,6 +29,14 @@ export type CommitResult =
   /** `reason` is the rest of a sentence. */
   | { readonly type: "refused"; readonly reason: string };
 
+export type StagedPaths = {
+  /** Changed by the agent alone. */
+  readonly whole: readonly GitPath[];
+  /** Changed by the person as well. */
+  readonly mixed: readonly GitPath[];
+  readonly edits: ReadonlyMap<GitPath, readonly FileEdit[]>;
+};
+
 /**
  * A commit in the making. Its files are taken as they are now and put into an index of its own, on top of HEAD, so that
  * neither the person's index nor later edits have a part in it. To be disposed of.
@@ -35,6 +45,10 @@ export class PrivateCommit {
   readonly #repository: Repository;
   readonly #directory = mkdtempSync(join(tmpdir(), "loom-commit-"));
   readonly #indexFile = join(this.#directory, "index");
+  /** Files whose changes of the agent's cannot be told from the person's. */
+  readonly leftOut: GitPath[] = [];
+  /** Files of which only the agent's part is committed, each with its object in the state before. */
+  readonly #shared = new Map<GitPath, string>();
   #base: string | undefined;
   #paths: readonly GitPath[];
 
@@ -48,14 +62,35 @@ export class PrivateCommit {
   static async stage(
     repository: Repository,
     base: string | undefined,
-    paths: readonly GitPath[],
+    { whole, mixed, edits }: StagedPaths,
   ): Promise<PrivateCommit | string> {
-    const commit = new PrivateCommit(repository, base, paths);
+    const commit = new PrivateCommit(repository, base, whole);
     const args = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"];
-    const reason = (await commit.#readHead()) ?? (await commit.#git(args, paths));
+    const reason =
+      (await commit.#readHead()) ?? (await commit.#git(args, whole)) ?? (await commit.#stageParts(mixed, edits));
     if (reason === undefined) return commit;
     commit.dispose();
     return reason;
+  }
+
+  /** Puts the agent's part of files that hold changes of the person's too into the index, where it can be told apart. */
+  async #stageParts(mixed: readonly GitPath[], edits: StagedPaths["edits"]): Promise<string | undefined> {
+    const lines: string[] = [];
+    for (const path of mixed) {
+      const done = edits.get(path);
+      const head = done && (await indexEntry(this.#repository, path, { indexFile: this.#indexFile }));
+      const part = done && head && (await agentsPart(this.#repository, head, done));
+      // What the person has staged of the file has to stay staged, beside the agent's part.
+      const blobs = head && part && { base: head.object, theirs: part.object };
+      const theirIndex = blobs && (await withStaged(this.#repository, path, blobs));
+      if (part === undefined || theirIndex === undefined) this.leftOut.push(path);
+      else {
+        this.#shared.set(path, head?.object ?? "");
+        lines.push(`${part.mode} ${part.object}\t${path}`);
+      }
+    }
+    this.#paths = [...this.#paths, ...this.#shared.keys()];
+    return lines.length === 0 ? undefined : this.#git(["update-index", "-z", "--index-info"], lines);
   }
 
   dispose(): void {
@@ -184,7 +219,14 @@ export class PrivateCommit {
       sha,
     ]);
     const changes = rawChanges(stdout);
-    const indexIsStale = !(await updateIndex(this.#repository, changes));
+    const entries: RawChange[] = [];
+    for (const change of changes) {
+      const base = this.#shared.get(change.path);
+      const blobs = base === undefined ? undefined : { base, theirs: change.object };
+      const object = blobs === undefined ? change.object : await withStaged(this.#repository, change.path, blobs);
+      if (object !== undefined) entries.push({ ...change, object });
+    }
+    const indexIsStale = !(await updateIndex(this.#repository, entries));
     return { type: "committed", sha, paths: changes.map(({ path }) => displayPath(path)), indexIsStale };
   }
 
@@ -210,7 +252,17 @@ const COMMIT_SETTINGS = ["user.useConfigOnly=true", "gc.auto=0", "maintenance.au
   (setting) => ["-c", setting],
 );
 
-type RawChange = { readonly mode: string; readonly object: string; readonly path: GitPath };
+type RawChange = IndexEntry;
+
+/** What the person's index should hold of a file after the agent's part of it is committed; `undefined` on conflict. */
+async function withStaged(
+  repository: Repository,
+  path: GitPath,
+  blobs: { readonly base: string; readonly theirs: string },
+): Promise<string | undefined> {
+  const staged = await indexEntry(repository, path);
+  return staged && (await mergeBlobs(repository, { ours: staged.object, ...blobs }));
+}
 
 /** What is on the new side of `git diff-tree --raw -z` (git-diff(1), "raw output format"). */
 function rawChanges(output: Buffer): RawChange[] {
