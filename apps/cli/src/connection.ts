@@ -34,11 +34,10 @@ export async function connect(
   { forModels = true }: { readonly forModels?: boolean } = {},
 ): Promise<Connection> {
   const { config, directories } = settings;
-  const waits = waitsOf(config);
   const serverUrl = config.get("server.url");
   if (serverUrl !== "") {
     const token = readServerToken({ serverUrl, tokenFile: config.get("server.token_file"), directories });
-    const client = createLoomClient({ baseUrl: serverUrl, token: () => token.expose(), deadlines: waits });
+    const client = createLoomClient({ baseUrl: serverUrl, token: () => token.expose(), deadlines: waitsOf(config) });
     return { client, notices: noticesAbout(serverUrl), close: async () => client.close() };
   }
 
@@ -46,6 +45,7 @@ export async function connect(
   const notices: string[] = [];
   const serverConfig = takeServerConfig(keys, { warn: (sentence) => notices.push(sentence) });
   if (forModels) requireProvider(config, serverConfig);
+  const waits = embeddedWaits(config, serverConfig.deadlines, keys);
   const token = new Secret(`lt_${randomBytes(32).toString("base64url")}`);
   const level = config.get("log.level");
   const file = config.get("log.file");
@@ -85,6 +85,24 @@ function waitsOf(config: LoomConfig): Waits {
     firstEventMs: config.get("timeouts.first_event_seconds") * 1_000,
     gapMs: config.get("timeouts.gap_seconds") * 1_000,
   };
+}
+
+const SERVER_VARIABLES = {
+  connectMs: ["timeouts.connect_seconds", "LOOM_SERVER_CONNECT_TIMEOUT"],
+  headersMs: ["timeouts.headers_seconds", "LOOM_SERVER_HEADERS_TIMEOUT"],
+  firstEventMs: ["timeouts.first_event_seconds", "LOOM_SERVER_FIRST_EVENT_TIMEOUT"],
+  gapMs: ["timeouts.gap_seconds", "LOOM_SERVER_GAP_TIMEOUT"],
+} as const;
+
+/** For the server in this process: a configured `timeouts.*`, else its own variable if that is set, else our default. */
+function embeddedWaits(config: LoomConfig, server: Waits, environment: NodeJS.ProcessEnv): Waits {
+  const waits = { ...waitsOf(config) };
+  for (const field of ["connectMs", "headersMs", "firstEventMs", "gapMs"] as const) {
+    const [setting, variable] = SERVER_VARIABLES[field];
+    const isOurDefault = config.sourceOf(setting).layer === "default";
+    if (isOurDefault && (environment[variable] ?? "") !== "") waits[field] = server[field];
+  }
+  return waits;
 }
 
 /** The server sends no header before the model has begun to answer, so the client's wait for it holds both. */

@@ -17,7 +17,7 @@ import type {
   UserInput,
 } from "@loom/core";
 import type { ThreadError, ThreadWriter, UsageTotals } from "@loom/threads";
-import type { ChangedFiles, ToolDisplay, ToolSet } from "@loom/tools";
+import type { ChangedFiles, FileEdit, ToolDisplay, ToolSet } from "@loom/tools";
 import type { Clock } from "./clock.ts";
 
 /**
@@ -32,7 +32,10 @@ export type ModelClient = {
 export type ToolRunner = Pick<ToolSet, "onlyReads" | "preload" | "describe" | "execute">;
 
 /** A tool that has run, with what it says of its changes. */
-export type FinishedTool = CompletedTool & { readonly changed: ChangedFiles };
+export type FinishedTool = CompletedTool & {
+  readonly changed: ChangedFiles;
+  readonly edits?: readonly FileEdit[];
+};
 
 /** What a hook tells the session while it works. */
 export type HookReport =

@@ -80,8 +80,8 @@ export class ToolRounds {
     const { now, dispatch, update } = this.#options;
     const { signal } = round.controller;
     const startedAt = now();
-    const { outcome, display, changedFiles } = await this.#execute(call, signal);
-    round.finished.push({ call, outcome, changed: changedFiles });
+    const { outcome, display, changedFiles, edits = [] } = await this.#execute(call, signal);
+    round.finished.push({ call, outcome, changed: changedFiles, edits });
     if (signal.aborted) return;
     update({ type: "tool_finished", call, outcome, display, durationMs: now() - startedAt });
     dispatch({ type: "tool_completed", callId: call.id, outcome });

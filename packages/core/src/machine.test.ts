@@ -181,6 +181,14 @@ describe("an interrupt", () => {
     expect(results).toEqual([false, true]);
   });
 
+  test("gives control back: input that was waiting goes with what the person says next", () => {
+    const { state, actions } = run([says("go"), says("and the docs"), { type: "interrupt" }]);
+    expect(state.type).toBe("waiting_for_user_input");
+    expect(types(actions)).toEqual(["send_llm_request", "wait_for_input"]);
+    const next = step(state, says("in English"), SETTINGS);
+    expect(next.state.context.messages.at(-1)?.content).toHaveLength(3);
+  });
+
   test("at rest does nothing", () => {
     const start = startAgent({ messages: [], seed: 1 }).state;
     expect(step(start, { type: "interrupt" }, SETTINGS)).toEqual({ state: start, actions: [] });

@@ -45,7 +45,7 @@ export function step(state: AgentState, event: AgentEvent, settings: AgentSettin
   switch (state.type) {
     case "waiting_for_user_input":
       return event.type === "user_input"
-        ? startTurn({ ...state.context, queued: [event.input] }, settings)
+        ? startTurn({ ...state.context, queued: [...state.context.queued, event.input] }, settings)
         : unchanged(state);
     case "calling_llm":
     case "processing_llm_response":
@@ -75,13 +75,14 @@ function startTurn(context: AgentContext, settings: AgentSettings): Step {
   return nextRequest({ ...context, messages, queued: [], turns: 0 }, settings);
 }
 
+/** Input that is waiting starts the next turn at once; after a stop or a failure it waits for the person's next word. */
 function endTurn(
   context: AgentContext,
   settings: AgentSettings,
   outcome: TurnOutcome,
   actions: readonly AgentAction[] = [],
 ): Step {
-  if (context.queued.length > 0) {
+  if (outcome === "completed" && context.queued.length > 0) {
     const next = startTurn(context, settings);
     return { state: next.state, actions: [...actions, ...next.actions] };
   }
@@ -239,8 +240,14 @@ function onInterrupt(state: AgentState, settings: AgentSettings): Step {
   return endTurn(settle(state), settings, "interrupted");
 }
 
+/** Input that is still waiting becomes part of the conversation, for whoever goes on with it. */
 function shutDown(state: AgentState): Step {
-  return { state: { type: "shutting_down", context: settle(state) }, actions: [{ type: "shutdown" }] };
+  const settled = settle(state);
+  const messages = appendInputs(settled.messages, settled.queued);
+  return {
+    state: { type: "shutting_down", context: { ...settled, messages, queued: [] } },
+    actions: [{ type: "shutdown" }],
+  };
 }
 
 /** The context with a valid conversation: text that was already shown is kept, open calls are answered. */

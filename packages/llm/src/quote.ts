@@ -32,9 +32,9 @@ export function quote(text: string): string {
 
 /** What a decoder leaves of bytes that are no text, what stands for no character, and control characters in between. */
 const UNREADABLE_RUN = /[\ufffd\p{Cs}\p{Co}\p{Cn}][\ufffd\p{Cs}\p{Co}\p{Cn}\p{Cc}]*/gu;
-const UNREADABLE = /[\ufffd\p{Cs}\p{Co}\p{Cn}]|(?![\t\n\r\u001b])\p{Cc}/gu;
+const UNREADABLE = /[\ufffd\p{Cs}\p{Co}\p{Cn}]|(?!\s)\p{Cc}/gu;
 
-/** Whether more than a tenth of the text cannot be read: a compressed body, say, or not HTTP at all. */
+/** Whether more than a quarter of the text cannot be read: a compressed body, say, or not HTTP at all. */
 function isNoise(text: string): boolean {
-  return (text.match(UNREADABLE)?.length ?? 0) * 10 > text.length;
+  return (text.match(UNREADABLE)?.length ?? 0) * 4 > text.length;
 }

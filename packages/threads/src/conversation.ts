@@ -104,20 +104,7 @@ function isAtRest(state: AgentState): boolean {
   return state.type === "waiting_for_user_input" || state.type === "shutting_down";
 }
 
-/**
- * The conversation a stopped machine leaves behind, by its own rules: it is interrupted until it rests, and input that
- * was still waiting is kept as the last thing the person said.
- */
+/** The conversation a stopped machine leaves behind, by its own rules: those of a shutdown. */
 function conversationAtRest(state: AgentState, settings: AgentSettings): readonly Message[] {
-  let current = state;
-  if (current.type === "shutting_down") {
-    const { messages, queued, seed } = current.context;
-    current = startAgent({ messages, seed }).state;
-    for (const input of queued) current = step(current, { type: "user_input", input }, settings).state;
-  }
-  // Interrupting a turn delivers the input that was queued, which starts one more turn.
-  for (let turns = 0; turns < 3 && current.type !== "waiting_for_user_input"; turns++) {
-    current = step(current, { type: "interrupt" }, settings).state;
-  }
-  return current.context.messages;
+  return step(state, { type: "shutdown_requested" }, settings).state.context.messages;
 }

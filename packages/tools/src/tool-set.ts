@@ -3,7 +3,7 @@ import { ToolFailure } from "./failure.ts";
 import { FileMemory } from "./file-memory.ts";
 import type { FileOperations } from "./files/operations.ts";
 import type { ProcessOperations } from "./processes/operations.ts";
-import type { ChangedFiles, PreparedCall, Tool, ToolContext, ToolDisplay, ToolSource } from "./tool.ts";
+import type { ChangedFiles, FileEdit, PreparedCall, Tool, ToolContext, ToolDisplay, ToolSource } from "./tool.ts";
 
 export type ToolSetOptions = {
   readonly tools: ToolSource;
@@ -28,6 +28,8 @@ export type ExecutedCall = {
   readonly display: ToolDisplay;
   /** Also of a call that failed half-way. */
   readonly changedFiles: ChangedFiles;
+  /** Where the tool knows it, exactly what it changed; in memory only. */
+  readonly edits?: readonly FileEdit[];
 };
 
 export type ToolSet = {
@@ -99,7 +101,12 @@ export function createToolSet(options: ToolSetOptions): ToolSet {
         const content =
           typeof result.model === "string" ? [{ type: "text" as const, text: result.model }] : result.model;
         const changed = changedFiles === "unknown" || changedFiles.length > 0;
-        return { outcome: { type: "success", content, changed }, display: result.display, changedFiles };
+        return {
+          outcome: { type: "success", content, changed },
+          display: result.display,
+          changedFiles,
+          ...(result.edits && { edits: result.edits }),
+        };
       } catch (error) {
         return failed(call.name, error);
       }

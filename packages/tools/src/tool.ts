@@ -36,12 +36,23 @@ export type ToolDisplay =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "error"; readonly message: string };
 
+/** One change of one file, exactly. */
+export type FileEdit = {
+  /** As in `ChangedFiles`. */
+  readonly path: string;
+  /** `undefined`: there was no such file. */
+  readonly before: Uint8Array | undefined;
+  readonly after: Uint8Array;
+};
+
 export type ToolResult = {
   /** What the model reads. */
   readonly model: string | readonly ToolResultContent[];
   readonly display: ToolDisplay;
   /** What differs in the workspace; absent or empty = nothing. */
   readonly changed?: ChangedFiles;
+  /** Where the tool knows it, what it changed in these files. */
+  readonly edits?: readonly FileEdit[];
 };
 
 /** What a running tool may use. */

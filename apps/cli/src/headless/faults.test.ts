@@ -36,6 +36,8 @@ const QUICK = {
   LOOM_TIMEOUTS__GAP_SECONDS: "0.3",
 };
 
+const QUICK_SERVER = { LOOM_SERVER_HEADERS_TIMEOUT: "0.3" };
+
 /** The result of a run whose model always does `reply`. */
 async function resultWith(reply: Reply, args: readonly string[] = [], options: LoomOptions = {}): Promise<RunReport> {
   model = await startScriptedModel({ script: () => reply });
@@ -67,6 +69,13 @@ describe("loom -p ends with a reason and its exit code when the provider", PATIE
     ["resets the connection", fail(fault.reset()), "unreachable", {}],
     ["never answers", fail(fault.neverAnswer()), "timeout", QUICK],
     ["sends headers and nothing more", fail(fault.headersOnly()), "timeout", QUICK],
+    ["never answers, by the variable of the server", fail(fault.neverAnswer()), "timeout", QUICK_SERVER],
+    [
+      "never answers, by the setting that wins over that variable",
+      fail(fault.neverAnswer()),
+      "timeout",
+      { ...QUICK, LOOM_SERVER_HEADERS_TIMEOUT: "600" },
+    ],
     ["stops in the middle", fail(fault.stallAfter(2)), "timeout", QUICK],
   ])("%s", async (_, reply, exit, env) => {
     const report = await resultWith(reply, [], { env });

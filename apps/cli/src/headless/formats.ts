@@ -52,7 +52,8 @@ class TextFormat implements RunFormat {
   finished(report: RunReport): void {
     this.#endLine();
     if (report.error !== undefined) this.#aside(`loom: ${terminalText(report.error.message)}`);
-    if (report.threadId !== null && report.exitCode !== 0) this.#aside(`Go on with: loom resume ${report.threadId}`);
+    const isSaved = report.threadId !== null && report.exit !== "not_saved";
+    if (isSaved && report.exitCode !== 0) this.#aside(`Go on with: loom resume ${report.threadId}`);
   }
 
   /** After the text it follows, which matters where both streams are one terminal. */

@@ -162,6 +162,16 @@ describe("the repository's hooks", () => {
     expect(seen).toContain("GIT_TERMINAL_PROMPT=0");
   });
 
+  test("that take too long are named, and stopped", async () => {
+    fixture.hookScript("commit-msg", "exec sleep 1000");
+    const { does, notices } = fixture.agent({ commitDeadlineMs: 300 });
+    await does(() => fixture.write("a.txt", "two\n"));
+    expect(notices()).toEqual([
+      "The agent's changes are not committed: a git hook (commit-msg in .git/hooks) took longer than 0.3 s and was stopped.",
+    ]);
+    expect(await fixture.commits()).toBe(1);
+  });
+
   test("that hang do not hold up somebody who wants to leave, and can tidy up", async () => {
     fixture.hookScript(
       "pre-commit",

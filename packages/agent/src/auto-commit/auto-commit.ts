@@ -67,11 +67,15 @@ export class AutoCommit implements PostToolsHook {
       this.#tellUncommitted(report, changes);
       return;
     }
-    const { repository, agents, mixed, after } = changes;
-    this.#tellLeftOut(report, mixed);
-    if (agents.length === 0) return;
-    const obstacle = await this.#obstacle(repository, after, agents);
-    const staged = obstacle ?? (await PrivateCommit.stage(repository, after.head, agents));
+    const { repository, agents, mixed, edits, after } = changes;
+    const shared = mixed.filter((path) => edits.has(path));
+    if (agents.length === 0 && shared.length === 0) {
+      this.#tellLeftOut(report, mixed);
+      return;
+    }
+    const obstacle = await this.#obstacle(repository, after, [...agents, ...shared]);
+    const staged = obstacle ?? (await PrivateCommit.stage(repository, after.head, { whole: agents, mixed, edits }));
+    this.#tellLeftOut(report, typeof staged === "string" ? mixed : staged.leftOut);
     if (typeof staged === "string") {
       this.#tellUncommitted(report, staged);
       return;
@@ -105,8 +109,12 @@ export class AutoCommit implements PostToolsHook {
   async #commit(staged: PrivateCommit, report: Report): Promise<void> {
     const [files, diff] = await Promise.all([staged.files(), staged.diff()]);
     if (files.length === 0) return;
+    const { commitDeadlineMs } = this.#options;
     const message = (await this.#askForMessage(diff, report)) ?? messageFromPaths(files);
-    const result = await staged.commit(message, this.#stop.signal);
+    const result = await staged.commit(message, {
+      signal: this.#stop.signal,
+      ...(commitDeadlineMs === undefined ? {} : { deadlineMs: commitDeadlineMs }),
+    });
     if (result.type === "refused") {
       this.#tellUncommitted(report, result.reason);
       return;

@@ -11,11 +11,14 @@ export type AutoCommitOptions = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** How long a model may take for a message; 10 s unless given. */
   readonly messageDeadlineMs?: number;
+  /** How long a commit may take, with its hooks; 30 s unless given. */
+  readonly commitDeadlineMs?: number;
 };
 
 /**
  * Commits what the agent's tools changed, and nothing else, after each round of tools: files that were as in HEAD
- * before and are not now. A file that already had changes of the person's is left to the person. While the model
+ * before and are not now. Of a file that already had changes of the person's, only what a tool is known to have changed in it is
+ * committed, and nothing where the two touch. While the model
  * thinks about its next step, the message is written and the commit made; the next change waits for it. Whatever goes
  * wrong is at most a notice; changes that could not be committed go into the next commit.
  *

@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createGitRepository, createTempHome, type GitRepository, type TempHome } from "@loom/testkit";
 import type { ChangedFiles } from "@loom/tools";
@@ -66,8 +66,18 @@ export class Fixture implements AsyncDisposable {
     chmodSync(file, 0o755);
   }
 
+  /** A call of `edit_file`: writes the file, and knows what it changed. */
+  edits(path: string, change: (text: string) => string): FinishedTool {
+    const before = readFileSync(this.at(path));
+    const after = Buffer.from(change(before.toString()));
+    writeFileSync(this.at(path), after);
+    return { ...tool([path]), edits: [{ path, before, after }] };
+  }
+
   /** An agent with auto-commit. */
-  agent(options: { model?: ModelClient; workspace?: string; messageDeadlineMs?: number } = {}) {
+  agent(
+    options: { model?: ModelClient; workspace?: string; messageDeadlineMs?: number; commitDeadlineMs?: number } = {},
+  ) {
     const hook = createAutoCommit({ workspace: this.repository.path, environment: this.home.env, ...options });
     const reports: HookReport[] = [];
     return {
@@ -75,6 +85,12 @@ export class Fixture implements AsyncDisposable {
       reports,
       notices: () => reports.flatMap((report) => (report.type === "notice" ? [report.text] : [])),
       shas: () => reports.flatMap((report) => (report.type === "commit" ? [report.sha] : [])),
+      /** A round of tools that say themselves what they did. */
+      async uses(act: () => readonly FinishedTool[]) {
+        await begin(hook);
+        await hook.afterTools(act(), (report) => reports.push(report));
+        await hook.settled();
+      },
       /** A round of tools: `act` is what they do, `changed` what they say of it. */
       async does(act: () => unknown, changed: ChangedFiles = "unknown") {
         await begin(hook);

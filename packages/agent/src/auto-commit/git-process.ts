@@ -11,6 +11,8 @@ export type GitResult = {
   readonly cut: boolean;
   /** There is no git, or it cannot be started. */
   readonly missing: boolean;
+  /** It was stopped at its deadline. */
+  readonly late: boolean;
 };
 
 export type GitOptions = {
@@ -54,6 +56,7 @@ export function runGit(
   let bytes = 0;
   let stderr = "";
   let cut = false;
+  let late = false;
   return new Promise((resolve) => {
     const child = spawn("git", args, {
       cwd: directory,
@@ -62,7 +65,10 @@ export function runGit(
       detached: true,
     });
     const stop = stopper(child);
-    const deadline = setTimeout(stop, deadlineMs);
+    const deadline = setTimeout(() => {
+      late = true;
+      stop();
+    }, deadlineMs);
     signal?.addEventListener("abort", stop, { once: true });
     if (signal?.aborted) stop();
 
@@ -73,7 +79,7 @@ export function runGit(
       child.stdout?.destroy();
       child.stderr?.destroy();
       const ok = cut ? options.mayCut === true : code === 0;
-      resolve({ ok, stdout: Buffer.concat(output), stderr, cut, missing });
+      resolve({ ok, stdout: Buffer.concat(output), stderr, cut, missing, late });
     };
     child.once("error", () => finish(null, true));
     child.once("exit", (code) => {

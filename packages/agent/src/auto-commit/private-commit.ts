@@ -1,16 +1,19 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { FileEdit } from "@loom/tools";
 import type { ChangeKind, CommittedFile } from "./commit-message.ts";
-import { lastLine, runGit } from "./git-process.ts";
+import { GIT_DEADLINE_MS, lastLine, runGit } from "./git-process.ts";
 import { pathsBetween, type Repository } from "./repository.ts";
+import { agentsPart, type IndexEntry, indexEntry, mergeBlobs } from "./shared-file.ts";
 import { displayPath, type GitPath } from "./work-tree.ts";
 
 /** What goes to the model of a change. */
 const MAX_DIFF_BYTES = 32 * 1024;
 const LOCK_WAIT_MS = 100;
 const LOCK_ATTEMPTS = 20;
+const HOOKS_OF_COMMIT = ["pre-commit", "prepare-commit-msg", "commit-msg"];
 /** Somebody else commits at the same time: twice is chance. */
 const MAX_REBUILDS = 3;
 
@@ -26,6 +29,14 @@ export type CommitResult =
   /** `reason` is the rest of a sentence. */
   | { readonly type: "refused"; readonly reason: string };
 
+export type StagedPaths = {
+  /** Changed by the agent alone. */
+  readonly whole: readonly GitPath[];
+  /** Changed by the person as well. */
+  readonly mixed: readonly GitPath[];
+  readonly edits: ReadonlyMap<GitPath, readonly FileEdit[]>;
+};
+
 /**
  * A commit in the making. Its files are taken as they are now and put into an index of its own, on top of HEAD, so that
  * neither the person's index nor later edits have a part in it. To be disposed of.
@@ -34,6 +45,10 @@ export class PrivateCommit {
   readonly #repository: Repository;
   readonly #directory = mkdtempSync(join(tmpdir(), "loom-commit-"));
   readonly #indexFile = join(this.#directory, "index");
+  /** Files whose changes of the agent's cannot be told from the person's. */
+  readonly leftOut: GitPath[] = [];
+  /** Files of which only the agent's part is committed, each with its object in the state before. */
+  readonly #shared = new Map<GitPath, string>();
   #base: string | undefined;
   #paths: readonly GitPath[];
 
@@ -47,14 +62,35 @@ export class PrivateCommit {
   static async stage(
     repository: Repository,
     base: string | undefined,
-    paths: readonly GitPath[],
+    { whole, mixed, edits }: StagedPaths,
   ): Promise<PrivateCommit | string> {
-    const commit = new PrivateCommit(repository, base, paths);
+    const commit = new PrivateCommit(repository, base, whole);
     const args = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"];
-    const reason = (await commit.#readHead()) ?? (await commit.#git(args, paths));
+    const reason =
+      (await commit.#readHead()) ?? (await commit.#git(args, whole)) ?? (await commit.#stageParts(mixed, edits));
     if (reason === undefined) return commit;
     commit.dispose();
     return reason;
+  }
+
+  /** Puts the agent's part of files that hold changes of the person's too into the index, where it can be told apart. */
+  async #stageParts(mixed: readonly GitPath[], edits: StagedPaths["edits"]): Promise<string | undefined> {
+    const lines: string[] = [];
+    for (const path of mixed) {
+      const done = edits.get(path);
+      const head = done && (await indexEntry(this.#repository, path, { indexFile: this.#indexFile }));
+      const part = done && head && (await agentsPart(this.#repository, head, done));
+      // What the person has staged of the file has to stay staged, beside the agent's part.
+      const blobs = head && part && { base: head.object, theirs: part.object };
+      const theirIndex = blobs && (await withStaged(this.#repository, path, blobs));
+      if (part === undefined || theirIndex === undefined) this.leftOut.push(path);
+      else {
+        this.#shared.set(path, head?.object ?? "");
+        lines.push(`${part.mode} ${part.object}\t${path}`);
+      }
+    }
+    this.#paths = [...this.#paths, ...this.#shared.keys()];
+    return lines.length === 0 ? undefined : this.#git(["update-index", "-z", "--index-info"], lines);
   }
 
   dispose(): void {
@@ -82,7 +118,10 @@ export class PrivateCommit {
   }
 
   /** Makes the commit, with the repository's hooks, and brings the person's index up to date for its files alone. */
-  async commit(message: string, signal: AbortSignal): Promise<CommitResult> {
+  async commit(
+    message: string,
+    { signal, deadlineMs = GIT_DEADLINE_MS }: { readonly signal: AbortSignal; readonly deadlineMs?: number },
+  ): Promise<CommitResult> {
     for (let rebuilds = 0; rebuilds <= MAX_REBUILDS; rebuilds++) {
       const moved = await this.#followHead();
       if (typeof moved === "string") return { type: "refused", reason: moved };
@@ -91,14 +130,27 @@ export class PrivateCommit {
       const result = await this.#run([...COMMIT_SETTINGS, "commit", "--file=-", "--cleanup=whitespace"], {
         input: message,
         signal,
+        deadlineMs,
       });
       const sha = / ([0-9a-f]{40,64})\] /.exec(result.stdout.toString("latin1"))?.[1];
       if (!result.ok || sha === undefined) {
         // git refuses too when the branch moves while it works; then there is another try.
-        if ((await this.#head()) === this.#base) return { type: "refused", reason: refusal(result.stderr) };
+        if ((await this.#head()) === this.#base) {
+          const reason = result.late ? await this.#slowness(deadlineMs) : refusal(result.stderr);
+          return { type: "refused", reason };
+        }
       } else if (await this.#isOnBase(sha)) return this.#updateIndex(sha);
     }
     return { type: "refused", reason: "the branch keeps moving" };
+  }
+
+  /** Who took too long, as the rest of a sentence: a commit of a few files does not, but what a hook runs may. */
+  async #slowness(deadlineMs: number): Promise<string> {
+    const { stdout } = await this.#run(["rev-parse", "--git-path", "hooks"]);
+    const directory = stdout.toString("utf8").replace(/\n$/, "");
+    const hooks = HOOKS_OF_COMMIT.filter((name) => existsSync(resolve(this.#repository.root, directory, name)));
+    const who = hooks.length === 0 ? "git" : `a git hook (${hooks.join(" or ")} in ${directory})`;
+    return `${who} took longer than ${deadlineMs / 1_000} s and was stopped`;
   }
 
   /** Whether the commit stands on the state it was made from. If the branch moved in the last moment, it is taken back. */
@@ -167,7 +219,14 @@ export class PrivateCommit {
       sha,
     ]);
     const changes = rawChanges(stdout);
-    const indexIsStale = !(await updateIndex(this.#repository, changes));
+    const entries: RawChange[] = [];
+    for (const change of changes) {
+      const base = this.#shared.get(change.path);
+      const blobs = base === undefined ? undefined : { base, theirs: change.object };
+      const object = blobs === undefined ? change.object : await withStaged(this.#repository, change.path, blobs);
+      if (object !== undefined) entries.push({ ...change, object });
+    }
+    const indexIsStale = !(await updateIndex(this.#repository, entries));
     return { type: "committed", sha, paths: changes.map(({ path }) => displayPath(path)), indexIsStale };
   }
 
@@ -193,7 +252,17 @@ const COMMIT_SETTINGS = ["user.useConfigOnly=true", "gc.auto=0", "maintenance.au
   (setting) => ["-c", setting],
 );
 
-type RawChange = { readonly mode: string; readonly object: string; readonly path: GitPath };
+type RawChange = IndexEntry;
+
+/** What the person's index should hold of a file after the agent's part of it is committed; `undefined` on conflict. */
+async function withStaged(
+  repository: Repository,
+  path: GitPath,
+  blobs: { readonly base: string; readonly theirs: string },
+): Promise<string | undefined> {
+  const staged = await indexEntry(repository, path);
+  return staged && (await mergeBlobs(repository, { ours: staged.object, ...blobs }));
+}
 
 /** What is on the new side of `git diff-tree --raw -z` (git-diff(1), "raw output format"). */
 function rawChanges(output: Buffer): RawChange[] {

@@ -1,4 +1,4 @@
-import { lstatSync } from "node:fs";
+import { lstatSync, readFileSync } from "node:fs";
 import { type GitOptions, runGit } from "./git-process.ts";
 
 /**
@@ -76,6 +76,15 @@ export function sizeOf(root: string, path: GitPath): number {
     return lstatSync(onDisk(root, path)).size;
   } catch {
     return 0;
+  }
+}
+
+/** What is in a file; `undefined` if it cannot be read. */
+export function contentOf(root: string, path: GitPath): Buffer | undefined {
+  try {
+    return readFileSync(onDisk(root, path));
+  } catch {
+    return undefined;
   }
 }
 

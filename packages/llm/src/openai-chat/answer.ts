@@ -54,7 +54,13 @@ export class ChatAnswer {
       // One answer was asked for; whoever sends more gets the first one read.
       if (choice !== undefined && (asCount(choice.index) ?? 0) === 0) this.#readChoice(choice, out);
     }
-    if (this.#text.length + this.#thinking.length + this.#toolCalls.size > MAX_ANSWER_SIZE) this.#failAsTooLarge();
+    this.#checkSize();
+  }
+
+  /** Reads a chunk that is the last one over again with another text. */
+  addText(text: string, out: LlmEvent[]): void {
+    this.#say(text, out);
+    this.#checkSize();
   }
 
   /** The answer as it stands. */
@@ -126,7 +132,8 @@ export class ChatAnswer {
     out.push({ type: "thinking_delta", text });
   }
 
-  #failAsTooLarge(): void {
+  #checkSize(): void {
+    if (this.#text.length + this.#thinking.length + this.#toolCalls.size <= MAX_ANSWER_SIZE) return;
     this.#failure = {
       code: "invalid_response",
       message: `The provider sent an answer of more than ${MAX_ANSWER_SIZE} characters: check the provider's address.`,

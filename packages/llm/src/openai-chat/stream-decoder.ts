@@ -6,6 +6,7 @@ import { SseDecoder, type SseEvent } from "../sse.ts";
 import { Utf8Decoder } from "../utf8.ts";
 import { ChatAnswer } from "./answer.ts";
 import { failureFromBody } from "./failure.ts";
+import { PlainDeltas } from "./plain-delta.ts";
 
 const DONE = "[DONE]";
 const MAX_BODY_SIZE = 16 * 1024 * 1024;
@@ -21,6 +22,7 @@ export class OpenAiStreamDecoder implements LlmStreamDecoder {
   readonly #sse = new SseDecoder();
   readonly #utf8 = new Utf8Decoder();
   readonly #answer = new ChatAnswer();
+  readonly #plainDeltas = new PlainDeltas();
   /** The text so far of what is no stream, but one JSON object. */
   #body: string | undefined;
   #sawBytes = false;
@@ -70,11 +72,18 @@ export class OpenAiStreamDecoder implements LlmStreamDecoder {
       this.#fail(failureFromEvent(data), out);
       return;
     }
+    const text = this.#plainDeltas.textOf(data);
+    if (text === undefined) this.#readData(event, data, out);
+    else this.#answer.addText(text, out);
+    const failure = this.#answer.failure;
+    if (failure !== undefined && !this.#ended) this.#fail(failure, out);
+  }
+
+  #readData(event: string, data: string, out: LlmEvent[]): void {
     const body = parseJson(data);
     if (body === undefined) this.#readMarker(event, data.trim(), out);
     else this.#readChunk(body, out);
-    const failure = this.#answer.failure;
-    if (failure !== undefined && !this.#ended) this.#fail(failure, out);
+    this.#plainDeltas.learn(data, asObject(body) ?? {});
   }
 
   #readBody(text: string, out: LlmEvent[]): void {

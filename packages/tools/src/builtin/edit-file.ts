@@ -47,13 +47,15 @@ export const editFile = defineTool({
         throw new ToolFailure(code, explainProblem(path, result.problem));
       }
       const expected = existing?.version ?? null;
-      const written = await files.write(path, toBytes(result.file), { expected, signal });
+      const after = toBytes(result.file);
+      const written = await files.write(path, after, { expected, signal });
       memory.remember(written.path, written.version);
       const difference = unifiedDiff(toReadable(before.text), toReadable(result.file.text));
       return {
         model: summary(written.path, existing === undefined, result),
         display: { kind: "diff", path: written.path, created: existing === undefined, ...difference },
         changed: [written.path],
+        edits: [{ path: written.path, before: existing?.bytes, after }],
       } satisfies ToolResult;
     }),
 });

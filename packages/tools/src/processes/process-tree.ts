@@ -27,7 +27,10 @@ export async function endTree(tree: CommandTree): Promise<number> {
     return table.filter(({ pid, started }) => known.get(pid) === started);
   };
 
-  signalAll(survivors(), "SIGTERM");
+  const found = survivors();
+  // The usual end of a session: a look at all processes of the machine is not cheap, and one is enough.
+  if (found.length === 0) return 0;
+  signalAll(found, "SIGTERM");
   const patience = performance.now() + GRACE_MS;
   while (survivors().length > 0 && performance.now() < patience) await delay(POLL_MS);
 
@@ -43,11 +46,16 @@ export async function endTree(tree: CommandTree): Promise<number> {
 
 /** Whether a process lives whose command id starts with `idPrefix`. */
 export function isRunning(idPrefix: string): boolean {
-  return processTable().some(({ pid }) => carries(pid, idPrefix));
+  return carriers(processTable(), idPrefix).length > 0;
 }
 
-function carries(pid: number, idPrefix: string): boolean {
-  return environmentOf(pid, COMMAND_VARIABLE)?.startsWith(idPrefix) === true;
+/** Nothing that is older than this process was started by it, and need not be looked into. */
+function carriers(table: readonly ProcessEntry[], idPrefix: string): ProcessEntry[] {
+  const own = table.find(({ pid }) => pid === process.pid);
+  const couldBeOurs = ({ started }: ProcessEntry) => own === undefined || !(Number(started) < Number(own.started));
+  return table.filter(
+    (entry) => couldBeOurs(entry) && environmentOf(entry.pid, COMMAND_VARIABLE)?.startsWith(idPrefix) === true,
+  );
 }
 
 function signalAll(processes: readonly ProcessEntry[], signal: NodeJS.Signals): void {
@@ -74,8 +82,8 @@ function members(
   };
   for (const entry of table) {
     const { pid, group, session, started } = entry;
-    const ours = pid === shell || group === shell || session === shell || known.get(pid) === started;
-    if (ours || carries(pid, idPrefix)) add(entry);
+    if (pid === shell || group === shell || session === shell || known.get(pid) === started) add(entry);
   }
+  for (const entry of carriers(table, idPrefix)) add(entry);
   return found;
 }

@@ -27,10 +27,7 @@ export class Account {
   #reservation: Reservation | undefined;
   #closed = false;
 
-  constructor(
-    holder: AccountHolder,
-    books: { readonly ledger: Ledger | undefined; readonly prices: Prices },
-  ) {
+  constructor(holder: AccountHolder, books: { readonly ledger: Ledger | undefined; readonly prices: Prices }) {
     this.#holder = holder;
     this.#books = books;
   }

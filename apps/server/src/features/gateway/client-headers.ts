@@ -80,7 +80,12 @@ export function readClientHeaders(incoming: IncomingMessage, queryToken: string 
     if (name === "user-agent") client = productOf(value);
     forwarded.push(original, value);
   }
-  return { token: tokens === undefined || authorizations > 1 ? undefined : oneToken(tokens), forwarded, session, client };
+  return {
+    token: tokens === undefined || authorizations > 1 ? undefined : oneToken(tokens),
+    forwarded,
+    session,
+    client,
+  };
 }
 
 /** `?key=…` is how Gemini's REST examples send it; it must not be seen any further. */

@@ -25,7 +25,9 @@ async function scrape(): Promise<string> {
 describe("the metrics", () => {
   test("count requests, tokens and money", async () => {
     const text = await scrape();
-    expect(text).toContain('loom_gateway_requests_total{upstream="anthropic",outcome="completed",dialect="loom",code=""} 1');
+    expect(text).toContain(
+      'loom_gateway_requests_total{upstream="anthropic",outcome="completed",dialect="loom",code=""} 1',
+    );
     expect(text).toMatch(/loom_gateway_tokens_total\{upstream="anthropic",kind="output"\} [1-9]/);
     expect(text).toMatch(/loom_gateway_cost_dollars_total\{upstream="anthropic"\} 0\.\d+/);
     expect(text).toContain('loom_gateway_unpriced_requests_total{upstream="openai"} 1');
@@ -43,9 +45,15 @@ describe("the metrics", () => {
     await stalled?.whenAborted;
     const text = await scrapeUntil(test.server.url, /outcome="cancelled"/);
     expect(text).toContain("loom_gateway_requests_open 0");
-    expect(text).toContain('loom_gateway_requests_total{upstream="anthropic",outcome="failed",dialect="loom",code="overloaded"} 1');
-    expect(text).toContain('loom_gateway_requests_total{upstream="anthropic",outcome="cut_off",dialect="loom",code="network"} 1');
-    expect(text).toContain('loom_gateway_requests_total{upstream="anthropic",outcome="cancelled",dialect="loom",code=""} 1');
+    expect(text).toContain(
+      'loom_gateway_requests_total{upstream="anthropic",outcome="failed",dialect="loom",code="overloaded"} 1',
+    );
+    expect(text).toContain(
+      'loom_gateway_requests_total{upstream="anthropic",outcome="cut_off",dialect="loom",code="network"} 1',
+    );
+    expect(text).toContain(
+      'loom_gateway_requests_total{upstream="anthropic",outcome="cancelled",dialect="loom",code=""} 1',
+    );
   });
 
   test("hold nothing that a client made up", async () => {

@@ -130,7 +130,9 @@ describe("GET /api/usage", () => {
     await ask(opened.client, "gpt-5.4");
     await opened.client.usage({});
     const { text } = await send(opened.server.url, "GET", "/metrics");
-    expect(text).toContain('loom_gateway_requests_total{upstream="openai",outcome="completed",dialect="loom",code=""} 1');
+    expect(text).toContain(
+      'loom_gateway_requests_total{upstream="openai",outcome="completed",dialect="loom",code=""} 1',
+    );
     expect(text).toContain('loom_gateway_request_duration_seconds_count{upstream="openai"} 1');
     expect(text).toContain("loom_ledger_healthy 1");
     expect(text).not.toContain("gpt-5.4");
