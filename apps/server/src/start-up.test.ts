@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { say, startScriptedModel } from "@loom/testkit";
 import { expect, test } from "vitest";
+import { temporaryDirectory } from "./testing.ts";
 
 /** Starts a server, lets it answer once, and prints what that process had to load. */
 const SCRIPT = `
@@ -27,7 +28,8 @@ const SCRIPT = `
 
 test("a server of one turn loads nothing that the turn does not need", async () => {
   await using model = await startScriptedModel({ script: [say("Hello.")] });
-  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", SCRIPT, "/nowhere"], {
+  await using home = await temporaryDirectory();
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", SCRIPT, home.path], {
     cwd: new URL(".", import.meta.url),
     env: { PATH: process.env.PATH, ANTHROPIC_API_KEY: "sk-ant-test", ANTHROPIC_BASE_URL: model.url },
     maxBuffer: 8 << 20,

@@ -11,10 +11,12 @@ import type { ModelClient, SessionOptions, SessionUpdate } from "./session-types
 export function wireModel(url: string): ModelClient {
   return {
     async *stream(request, { signal }) {
+      const encoded = anthropicMessages.encodeRequest(request, { stream: true });
+      if (!encoded.ok) throw new Error(encoded.problem);
       const response = await fetch(`${url}/v1/messages`, {
         method: "POST",
         headers: { "content-type": "application/json", "x-api-key": "test", "anthropic-version": "2023-06-01" },
-        body: JSON.stringify(anthropicMessages.encodeRequest(request, { stream: true })),
+        body: JSON.stringify(encoded.body),
         signal,
       });
       const decoder = anthropicMessages.streamDecoder();

@@ -37,7 +37,7 @@ describe("the metrics", () => {
 
   test("say that no stream is open after every way in which one can end", async () => {
     const early = fail(fault.errorEvent(0));
-    const late = fail(fault.cutAfter(3));
+    const late = { ...say("Cut within the answer.", { delivery: { deltas: 12 } }), fault: fault.cutAfter(6) };
     await using test = await startTestServer({ script: [early, late, say("Fine."), fail(fault.stallAfter(5))] });
     for (let round = 0; round < 3; round += 1) await collect(test.client.stream("anthropic", REQUEST));
     for await (const _ of test.client.stream("anthropic", REQUEST)) break;

@@ -47,13 +47,13 @@ describe("the OpenAPI document", () => {
     });
   });
 
-  test.each<Contract>(CONTRACTS)("describes $method $path", async ({ method, path, operation, reply }) => {
+  test.each<Contract>(CONTRACTS)("describes $method $path", async ({ method, path, operation, reply, mediaTypes }) => {
     const found = at(await fetchDocument(), `#/paths/${path.replaceAll("/", "~1")}/${method.toLowerCase()}`);
     expect(found).toMatchObject({
       operationId: operation,
       summary: expect.any(String),
       responses: {
-        200: { content: { [CONTENT_TYPES[reply]]: { schema: expect.any(Object) } } },
+        200: { content: { [mediaTypes?.[0] ?? CONTENT_TYPES[reply]]: { schema: expect.any(Object) } } },
         default: { content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } } },
       },
     });
