@@ -95,14 +95,16 @@ describe.runIf(hasTerminal)("loom in a terminal", PATIENT, () => {
     expect((await terminal.exited).code).toBe(0);
   });
 
-  it("gives what is typed during a turn to the agent at the next step", async () => {
+  it("gives what is typed during a turn, which Ctrl+C then stops, to the agent with the next message", async () => {
     await open();
     terminal.write("please wait\r");
     await terminal.waitForOutput(/Run echo busy/);
     terminal.write("never mind\r");
     await terminal.waitForOutput(/never mind/);
     terminal.write(CTRL_C);
-    await terminal.waitForOutput(/Heard by scripted: .*never mind\./);
+    await terminal.waitForOutput(/goes along with what you say next\.[^>]*> /);
+    terminal.write("go on\r");
+    await terminal.waitForOutput(/Heard by scripted: .*go on\./);
   });
 
   it("sends lines that were pasted together as one message", async () => {

@@ -103,7 +103,13 @@ class Repl {
   #onUpdate(update: SessionUpdate): void {
     this.#parts.screen.update(update);
     // The machine goes on by itself where input was waiting.
-    if (update.type === "turn_ended") setImmediate(() => this.#isResting() && this.#prompt());
+    if (update.type === "turn_ended") setImmediate(() => this.#isResting() && this.#promptAfterTurn());
+  }
+
+  #promptAfterTurn(): void {
+    const waiting = this.#conversation?.session.state.context.queued.length ?? 0;
+    if (waiting > 0) this.#parts.screen.aside("  What you typed meanwhile goes along with what you say next.");
+    this.#prompt();
   }
 
   #prompt(): void {
