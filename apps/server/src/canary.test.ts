@@ -40,7 +40,12 @@ describe.each(["anthropic", "openai"])("the key of %s", (provider) => {
   test("appears in no answer, log, metric or file, whatever the provider says", async () => {
     await using home = await temporaryDirectory();
     await using model = await startScriptedModel({
-      script: [say("Fine."), say("Fine."), ...TELLTALES.flatMap((each) => [fail(each), fail(each)]), ...Array(4).fill(RESET)],
+      script: [
+        say("Fine."),
+        say("Fine."),
+        ...TELLTALES.flatMap((each) => [fail(each), fail(each)]),
+        ...Array(4).fill(RESET),
+      ],
     });
     const upper = provider.toUpperCase();
     const env = environment(home.path, {
@@ -65,7 +70,9 @@ describe.each(["anthropic", "openai"])("the key of %s", (provider) => {
     server.process.signal("SIGTERM");
     const { code, stdout, stderr } = await server.process.exited;
     expect(code).toBe(0);
-    expect(model.requests.filter(({ method }) => method === "POST").length).toBeGreaterThanOrEqual(2 * (1 + TELLTALES.length + 1));
+    expect(model.requests.filter(({ method }) => method === "POST").length).toBeGreaterThanOrEqual(
+      2 * (1 + TELLTALES.length + 1),
+    );
     expect(JSON.stringify(model.requests[0]?.headers)).toContain(CANARY);
 
     const everything = [...answers, stdout, stderr, ...(await filesBelow(home.path))];
