@@ -27,6 +27,8 @@ export type Metrics = {
   ): (labels: Labels, value: number) => void;
   /** Read when somebody asks for the metrics. Labels are fixed. */
   observed(definition: ObservedDefinition): void;
+  /** For sums that are kept elsewhere: called before the metrics are read. */
+  beforeScrape(handOver: () => void): void;
   /** The Prometheus text format, version 0.0.4. */
   render(): Promise<string>;
 };
@@ -50,6 +52,7 @@ export function createMetrics(): Metrics {
   const counts = new Map<string, Waiting>();
   let observations: Waiting[] = [];
   let loading: Promise<Loaded> | undefined;
+  const sources: (() => void)[] = [];
 
   const load = async (): Promise<Loaded> => {
     const prom = await import("prom-client");
@@ -106,6 +109,10 @@ export function createMetrics(): Metrics {
         const counter: Counter = new prom.Counter({ ...options, collect });
       });
     },
-    render: async () => (await handOver()).registry.metrics(),
+    beforeScrape: (source) => void sources.push(source),
+    async render() {
+      for (const source of sources) source();
+      return (await handOver()).registry.metrics();
+    },
   };
 }

@@ -9,6 +9,18 @@ export type GatewayMetrics = {
   used(provider: string, usage: Usage, costMicroUsd: number | undefined): void;
 };
 
+/** What is added up for one provider until somebody asks. */
+type Sums = {
+  readonly outcomes: Map<string, number>;
+  input: number;
+  output: number;
+  cacheRead: number;
+  cacheWrite: number;
+  costMicroUsd: number;
+  priced: boolean;
+  unpriced: number;
+};
+
 /** Labels are providers, outcomes and kinds of tokens. Never models: a client can make up as many as it likes. */
 export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
   let open = 0;
@@ -38,6 +50,39 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     help: "Answers whose price is not known.",
     labels: ["provider"],
   });
+  const sums = new Map<string, Sums>();
+
+  function sumsOf(provider: string): Sums {
+    let known = sums.get(provider);
+    if (known === undefined) {
+      known = {
+        outcomes: new Map(),
+        input: 0,
+        output: 0,
+        cacheRead: 0,
+        cacheWrite: 0,
+        costMicroUsd: 0,
+        priced: false,
+        unpriced: 0,
+      };
+      sums.set(provider, known);
+    }
+    return known;
+  }
+
+  metrics.beforeScrape(() => {
+    for (const [provider, sum] of sums) {
+      for (const [outcome, count] of sum.outcomes) requests({ provider, outcome }, count);
+      tokens({ provider, kind: "input" }, sum.input);
+      tokens({ provider, kind: "output" }, sum.output);
+      tokens({ provider, kind: "cache_read" }, sum.cacheRead);
+      tokens({ provider, kind: "cache_write" }, sum.cacheWrite);
+      if (sum.priced) cost({ provider }, sum.costMicroUsd / 1e6);
+      if (sum.unpriced > 0) unpriced({ provider }, sum.unpriced);
+    }
+    sums.clear();
+  });
+
   return {
     opened() {
       open += 1;
@@ -45,14 +90,21 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     closed() {
       open -= 1;
     },
-    finished: (provider, outcome) => requests({ provider, outcome }),
+    finished(provider, outcome) {
+      const { outcomes } = sumsOf(provider);
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    },
     used(provider, usage, costMicroUsd) {
-      tokens({ provider, kind: "input" }, usage.inputTokens);
-      tokens({ provider, kind: "output" }, usage.outputTokens);
-      if (usage.cacheReadTokens > 0) tokens({ provider, kind: "cache_read" }, usage.cacheReadTokens);
-      if (usage.cacheWriteTokens > 0) tokens({ provider, kind: "cache_write" }, usage.cacheWriteTokens);
-      if (costMicroUsd === undefined) unpriced({ provider });
-      else cost({ provider }, costMicroUsd / 1e6);
+      const sum = sumsOf(provider);
+      sum.input += usage.inputTokens;
+      sum.output += usage.outputTokens;
+      sum.cacheRead += usage.cacheReadTokens;
+      sum.cacheWrite += usage.cacheWriteTokens;
+      if (costMicroUsd === undefined) sum.unpriced += 1;
+      else {
+        sum.priced = true;
+        sum.costMicroUsd += costMicroUsd;
+      }
     },
   };
 }
