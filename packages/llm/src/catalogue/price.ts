@@ -1,7 +1,7 @@
 import type { Usage } from "@loom/core";
 import type { PriceList, Rates } from "./data.ts";
 
-const TOKENS_PER_PRICE = 1_000_000n;
+const TOKENS_PER_PRICE = 1_000_000;
 
 /**
  * What an answer cost, in micro-dollars, rounded once, half up. Exact: the sum is made in whole numbers of any size.
@@ -13,13 +13,21 @@ export function costOf(prices: readonly PriceList[], usage: Usage, atMs: number)
   const rates = ratesFor(list, usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens);
   const cacheWrite = rates.cacheWrite ?? rates.input;
   const longTokens = Math.min(usage.cacheWriteLongTokens, usage.cacheWriteTokens);
-  const total =
-    product(usage.inputTokens, rates.input) +
-    product(usage.cacheReadTokens, rates.cacheRead ?? rates.input) +
-    product(usage.cacheWriteTokens - longTokens, cacheWrite) +
-    product(longTokens, rates.cacheWriteLong ?? cacheWrite) +
-    product(usage.outputTokens, rates.output);
-  return Number((total + TOKENS_PER_PRICE / 2n) / TOKENS_PER_PRICE);
+  const shares = [
+    [usage.inputTokens, rates.input],
+    [usage.cacheReadTokens, rates.cacheRead ?? rates.input],
+    [usage.cacheWriteTokens - longTokens, cacheWrite],
+    [longTokens, rates.cacheWriteLong ?? cacheWrite],
+    [usage.outputTokens, rates.output],
+  ] as const;
+  let total = 0;
+  for (const [tokens, price] of shares) total += tokens * price;
+  // Whole numbers are exact up to here, which is some nine thousand dollars.
+  if (total <= Number.MAX_SAFE_INTEGER - TOKENS_PER_PRICE) {
+    return Math.floor((total + TOKENS_PER_PRICE / 2) / TOKENS_PER_PRICE);
+  }
+  const exact = shares.reduce((sum, [tokens, price]) => sum + BigInt(tokens) * BigInt(price), 0n);
+  return Number((exact + BigInt(TOKENS_PER_PRICE / 2)) / BigInt(TOKENS_PER_PRICE));
 }
 
 /** The rates of a list for a request of this size. */
@@ -43,8 +51,4 @@ function isTimeOf({ daily }: PriceList, atMs: number): boolean {
   const [start = "", end = ""] = daily.split("-");
   const time = new Date(atMs).toISOString().slice(11, 16);
   return start <= end ? time >= start && time < end : time >= start || time < end;
-}
-
-function product(tokens: number, price: number): bigint {
-  return BigInt(tokens) * BigInt(price);
 }

@@ -1,6 +1,7 @@
 import { codeOf, connectionError } from "@loom/api/http";
 import type { LlmFailure } from "@loom/core";
 import type { UpstreamDeadlines } from "../../config.ts";
+import { type Deadlines, nowMs, type Waiter } from "./deadlines.ts";
 import type { Transport, UpstreamControl, UpstreamHandler, UpstreamHeaders, UpstreamRequest } from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -23,23 +24,33 @@ const ERROR_BODY_MS = 10_000;
 const CLIENT_STALL_MS = 300_000;
 
 /** One request to one upstream, with its deadlines. Tells its listener nothing more once it was aborted. */
-export class Attempt implements UpstreamHandler {
+export class Attempt implements UpstreamHandler, Waiter {
   readonly #upstream: Upstream;
   readonly #deadlines: UpstreamDeadlines;
+  readonly #clock: Deadlines;
   readonly #stream: boolean;
   readonly #listener: AttemptListener;
   #control: UpstreamControl | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #firesAt = 0;
-  #deadline = 0;
+  #waits = false;
+  /** What is waited for is waited for until then. */
+  deadline = 0;
   #reason: WaitReason = "headers";
   #phase: "connecting" | "waiting" | "head" | "body" | "refusal" | "over" = "connecting";
   #refusal: { status: number; headers: UpstreamHeaders; parts: Buffer[]; size: number } | undefined;
   #paused = false;
 
-  constructor(upstream: Upstream, deadlines: UpstreamDeadlines, stream: boolean, listener: AttemptListener) {
+  constructor(
+    upstream: Upstream,
+    {
+      deadlines,
+      clock,
+      stream,
+    }: { readonly deadlines: UpstreamDeadlines; readonly clock: Deadlines; readonly stream: boolean },
+    listener: AttemptListener,
+  ) {
     this.#upstream = upstream;
     this.#deadlines = deadlines;
+    this.#clock = clock;
     this.#stream = stream;
     this.#listener = listener;
   }
@@ -182,39 +193,24 @@ export class Attempt implements UpstreamHandler {
   }
 
   #stopWaiting(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    if (this.#waits) this.#clock.delete(this);
+    this.#waits = false;
   }
 
   #waitForGap(): void {
     this.#wait(this.#deadlines.gapMs, "gap");
   }
 
-  /**
-   * What is waited for, and until when. A timer that is set for an earlier moment stays and looks again then: most
-   * deadlines are moved on long before they pass.
-   */
   #wait(ms: number, reason: WaitReason): void {
     this.#reason = reason;
-    this.#deadline = now() + ms;
-    if (this.#timer !== undefined && this.#firesAt <= this.#deadline) return;
-    clearTimeout(this.#timer);
-    this.#arm(ms);
+    this.deadline = nowMs() + ms;
+    if (this.#waits) return;
+    this.#waits = true;
+    this.#clock.add(this);
   }
 
-  #arm(ms: number): void {
-    this.#firesAt = now() + ms;
-    this.#timer = setTimeout(() => this.#look(), ms);
-  }
-
-  #look(): void {
-    const left = this.#deadline - now();
-    if (left > 0) this.#arm(Math.ceil(left));
-    else this.#giveUp();
-  }
-
-  #giveUp(): void {
-    this.#timer = undefined;
+  onDeadline(): void {
+    this.#waits = false;
     const { headersMs, completeMs, firstEventMs, gapMs } = this.#deadlines;
     switch (this.#reason) {
       case "headers":
@@ -251,9 +247,4 @@ function clauseOf(error: Error): string {
   if (code === "UND_ERR_SOCKET") return "closed the connection";
   if (code.startsWith("UND_ERR_")) return `does not speak HTTP (${code})`;
   return connectionError(error).message;
-}
-
-/** Milliseconds of the process; `performance.now()` would load a module for the same. */
-function now(): number {
-  return process.uptime() * 1000;
 }

@@ -21,7 +21,7 @@ export function setMember(top: JsonMembers, key: string, value: unknown): Edit {
   const text = JSON.stringify(value);
   const member = top.members.get(key);
   if (member !== undefined) return { start: member.start, end: member.end, text };
-  const comma = top.members.size === 0 ? "" : ",";
+  const comma = top.isEmpty ? "" : ",";
   return { start: top.open, end: top.open, text: `${JSON.stringify(key)}:${text}${comma}` };
 }
 

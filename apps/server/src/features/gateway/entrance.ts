@@ -105,9 +105,9 @@ function sendModels({ modelsFor }: Entrance, call: Call, dialect: WireDialect): 
 
 /** Node's parser refuses most of what two servers could read as different requests; this is the rest. */
 function checkFraming({ incoming }: Call): void {
+  if (incoming.headers["transfer-encoding"] === undefined) return;
   const { headersDistinct } = incoming;
-  const encodings = headersDistinct["transfer-encoding"];
-  if (encodings === undefined) return;
+  const encodings = headersDistinct["transfer-encoding"] ?? [];
   const chunked = encodings.length === 1 && encodings[0]?.toLowerCase() === "chunked";
   if (!chunked || headersDistinct["content-length"] !== undefined) {
     throw new ProblemError("invalid_input", "The length of the body is given in an ambiguous way.");

@@ -220,8 +220,9 @@ export class Exchange implements AttemptListener, DeliveryHost {
       const passage = openPassage(this.#asked, step, upstream, credential, this.#parts);
       this.#passage = passage;
       const stream = this.#asked.question?.stream === true;
-      this.#attempt = new Attempt(upstream, this.#parts.deadlines, stream, this);
-      this.#attempt.start(this.#parts.transport, passage.request);
+      const { deadlines, clock, transport } = this.#parts;
+      this.#attempt = new Attempt(upstream, { deadlines, clock, stream }, this);
+      this.#attempt.start(transport, passage.request);
     } catch (error) {
       this.#crash(error);
     }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { CredentialLease, CredentialOutcome, Credentials, Routing } from "../../gateway-types.ts";
+import type { Budgets, CredentialLease, CredentialOutcome, Credentials, Routing } from "../../gateway-types.ts";
 import { ask, startGateway, type TestGateway, type TestGatewayOptions, UPSTREAM_KEY } from "./gateway.testing.ts";
 import { startUpstream, type TestUpstream } from "./upstream.testing.ts";
 
@@ -215,6 +215,38 @@ describe("another upstream", () => {
     const answer = await post(gateway, "/openai/v1/chat/completions", { model: "m", stream: true, messages: [] });
     expect(answer.text).toContain("[DONE]");
     expect(answer.text).not.toContain("Overloaded");
+  });
+
+  test("reserves only when what the first held is released", async () => {
+    const upstream = await upstreamWith((response, { path }) => {
+      if (path.startsWith("/other")) response.writeHead(200, JSON_TYPE).end('{"choices":[]}');
+      else response.writeHead(529, JSON_TYPE).end("{}");
+    });
+    let [held, mostHeld, reserved] = [0, 0, 0];
+    const budgets: Budgets = {
+      reserve() {
+        held += 1;
+        reserved += 1;
+        mostHeld = Math.max(mostHeld, held);
+        let settled = false;
+        const settle = (): void => {
+          if (!settled) held -= 1;
+          settled = true;
+        };
+        return { ok: true, headers: {}, reservation: { settle, touch: () => {} } };
+      },
+    };
+    const routing: Routing = {
+      plan: () => ({
+        ok: true,
+        steps: ["openai", "other"].map((name) => ({ upstream: name, model: `m-of-${name}`, reason: "step" })),
+      }),
+      report: () => {},
+    };
+    const gateway = await gatewayFor(upstream, { routing, budgets });
+    await post(gateway, "/openai/v1/chat/completions", { model: "m", messages: [] });
+    await gateway.waitForEntries(1);
+    expect({ held, mostHeld, reserved }).toEqual({ held: 0, mostHeld: 1, reserved: 2 });
   });
 
   test("is not asked once anything was sent", async () => {

@@ -8,6 +8,7 @@ import type { RawRoute } from "../../kit/raw-route.ts";
 import { route } from "../../kit/route.ts";
 import type { Prices } from "../ledger/prices.ts";
 import type { Asker } from "./candidates.ts";
+import { Deadlines } from "./deadlines.ts";
 import { createDefaultModels } from "./default-models.ts";
 import { type Entrance, openRequest } from "./entrance.ts";
 import { createGatewayMetrics } from "./gateway-metrics.ts";
@@ -57,6 +58,7 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
       open: new Set(),
       metrics: createGatewayMetrics(metrics),
       deadlines,
+      clock: new Deadlines(),
       keepAliveMs,
       redact,
       withoutStreamUsage: new Set(),

@@ -9,12 +9,37 @@ export type JsonMember = {
 /** The top level of a JSON object in its bytes. */
 export type JsonMembers = {
   readonly bytes: Buffer;
+  /** Those of `JSON_KEYS` that are there. */
   readonly members: ReadonlyMap<string, JsonMember>;
+  /** Whether there are any members at all. */
+  readonly isEmpty: boolean;
   /** Behind the opening brace. */
   readonly open: number;
-  /** Of the closing brace. */
-  readonly close: number;
 };
+
+/** What somebody looks for; other members are passed over. */
+export const JSON_KEYS = [
+  "model",
+  "modelVersion",
+  "stream",
+  "stream_options",
+  "max_tokens",
+  "max_completion_tokens",
+  "max_output_tokens",
+  "n",
+  "generationConfig",
+  "generation_config",
+  "prompt_cache_key",
+  "anthropic_version",
+  "usage",
+  "usageMetadata",
+] as const;
+export type JsonKey = (typeof JSON_KEYS)[number];
+
+const KEYS_BY_LENGTH = new Map<number, readonly (readonly [string, Buffer])[]>();
+for (const key of JSON_KEYS) {
+  KEYS_BY_LENGTH.set(key.length, [...(KEYS_BY_LENGTH.get(key.length) ?? []), [key, Buffer.from(key, "latin1")]]);
+}
 
 export type ScannedJson =
   | { readonly ok: true; readonly top: JsonMembers }
@@ -29,13 +54,13 @@ const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
-/** Strings up to this length are walked through; for longer ones the search in native code is quicker. */
-const SHORT = 24;
+/** So far a string is walked through before a search in native code is worth its price, in bytes. */
+const STRETCH = 64;
 
 /**
  * Finds the members at the top level of a JSON object without building it: a prompt of many kilobytes is skipped at the
  * speed of a search for quotation marks. Everything at the top level is checked; what lies deeper is left to whoever
- * reads it. A key that comes twice is refused, because readers differ in which of the two they believe.
+ * reads it. One of `JSON_KEYS` that comes twice is refused, because readers differ in which of the two they believe.
  */
 export function scanJsonObject(bytes: Buffer): ScannedJson {
   const members = new Map<string, JsonMember>();
@@ -43,36 +68,53 @@ export function scanJsonObject(bytes: Buffer): ScannedJson {
   if (bytes[at] !== OPEN_BRACE) return { ok: false, problem: "The body is not a JSON object." };
   const open = ++at;
   at = skipBlanks(bytes, at);
-  if (bytes[at] !== CLOSE_BRACE) {
+  const isEmpty = bytes[at] === CLOSE_BRACE;
+  if (!isEmpty) {
     for (;;) {
       const keyStart = at;
       const keyEnd = bytes[at] === QUOTE ? endOfString(bytes, at) : -1;
-      const key = keyEnd === -1 ? undefined : readKey(bytes, keyStart, keyEnd);
-      if (key === undefined) return malformed(at);
+      if (keyEnd === -1) return malformed(at);
+      const key = knownKey(bytes, keyStart + 1, keyEnd - 1);
       at = skipBlanks(bytes, keyEnd);
       if (bytes[at] !== COLON) return malformed(at);
       const start = skipBlanks(bytes, at + 1);
       const end = endOfValue(bytes, start);
       if (end === -1) return malformed(start);
-      if (members.has(key)) return { ok: false, problem: "The body has a field twice at its top level." };
-      members.set(key, { keyStart, start, end });
+      if (key !== undefined && members.has(key))
+        return { ok: false, problem: "The body has a field twice at its top level." };
+      if (key !== undefined) members.set(key, { keyStart, start, end });
       at = skipBlanks(bytes, end);
       if (bytes[at] === CLOSE_BRACE) break;
       if (bytes[at] !== COMMA) return malformed(at);
       at = skipBlanks(bytes, at + 1);
     }
   }
-  const close = at;
   at = skipBlanks(bytes, at + 1);
-  return at === bytes.length ? { ok: true, top: { bytes, members, open, close } } : malformed(at);
+  return at === bytes.length ? { ok: true, top: { bytes, members, isEmpty, open } } : malformed(at);
 }
 
 /** The value of a member; `undefined` where there is none or it is not JSON. */
-export function memberValue(top: JsonMembers, key: string): unknown {
+export function memberValue(top: JsonMembers, key: JsonKey): unknown {
   const member = top.members.get(key);
   if (member === undefined) return undefined;
+  const { bytes } = top;
+  const { start, end } = member;
+  switch (bytes[start]) {
+    case QUOTE: {
+      const text = bytes.toString("utf8", start + 1, end - 1);
+      // Without escapes it means itself.
+      if (!text.includes("\\")) return text;
+      break;
+    }
+    case 0x74:
+      return true;
+    case 0x66:
+      return false;
+    case 0x6e:
+      return null;
+  }
   try {
-    return JSON.parse(top.bytes.toString("utf8", member.start, member.end));
+    return JSON.parse(bytes.toString("utf8", start, end));
   } catch {
     return undefined;
   }
@@ -91,18 +133,29 @@ function skipBlanks(bytes: Buffer, start: number): number {
   }
 }
 
-/** Behind the closing quote of the string that opens at `start`; -1 where it does not end. */
+/**
+ * Behind the closing quote of the string that opens at `start`; -1 where it does not end. Walks, and takes a leap in
+ * native code where a stretch held nothing: code is full of quotes and backslashes, and a leap costs as much as many steps.
+ */
 function endOfString(bytes: Buffer, start: number): number {
+  const { length } = bytes;
   let at = start + 1;
-  const walkTo = Math.min(at + SHORT, bytes.length);
-  for (; at < walkTo; at += 1) {
-    if (bytes[at] === QUOTE) return at + 1;
-    if (bytes[at] === BACKSLASH) at += 1;
+  while (at < length) {
+    let leapAt = Math.min(at + STRETCH, length);
+    while (at < leapAt) {
+      const byte = bytes[at];
+      if (byte === QUOTE) return at + 1;
+      at += 1;
+      if (byte !== BACKSLASH) continue;
+      at += 1;
+      leapAt = Math.min(at + STRETCH, length);
+    }
+    const quote = bytes.indexOf(QUOTE, at);
+    if (quote === -1) return -1;
+    if (!isEscaped(bytes, quote, at)) return quote + 1;
+    at = quote + 1;
   }
-  // A backslash at the end of the walk has taken the next byte with it: whatever that is, it ends nothing.
-  let quote = bytes.indexOf(QUOTE, at);
-  while (quote !== -1 && isEscaped(bytes, quote, at)) quote = bytes.indexOf(QUOTE, quote + 1);
-  return quote + 1 || -1;
+  return -1;
 }
 
 /** Whether the backslashes before `quote`, down to `from`, are odd in number. */
@@ -157,13 +210,28 @@ function isLiteralByte(byte: number | undefined): boolean {
   );
 }
 
-/** `mod\u0065l` is `model`. Byte by byte: nobody asks for a key that is not ASCII. */
-function readKey(bytes: Buffer, start: number, end: number): string | undefined {
-  const text = bytes.toString("latin1", start + 1, end - 1);
-  if (!text.includes("\\")) return text;
+/** The key between its quotes, if it is one that somebody looks for; `mod\u0065l` is `model`. */
+function knownKey(bytes: Buffer, start: number, end: number): string | undefined {
+  for (const [key, spelling] of KEYS_BY_LENGTH.get(end - start) ?? NONE) {
+    if (matches(bytes, start, spelling)) return key;
+  }
+  for (let at = start; at < end; at += 1) if (bytes[at] === BACKSLASH) return escapedKey(bytes, start, end);
+  return undefined;
+}
+
+const NONE: readonly never[] = [];
+
+function matches(bytes: Buffer, start: number, spelling: Buffer): boolean {
+  for (let index = 0; index < spelling.length; index += 1) if (bytes[start + index] !== spelling[index]) return false;
+  return true;
+}
+
+function escapedKey(bytes: Buffer, start: number, end: number): string | undefined {
+  let key: unknown;
   try {
-    return JSON.parse(`"${text}"`);
+    key = JSON.parse(`"${bytes.toString("utf8", start, end)}"`);
   } catch {
     return undefined;
   }
+  return JSON_KEYS.find((known) => known === key);
 }

@@ -1,6 +1,7 @@
 import type { UpstreamDeadlines } from "../../config.ts";
 import type { Budgets, Credentials, Ledger, Routing } from "../../gateway-types.ts";
 import type { Prices } from "../ledger/prices.ts";
+import type { Deadlines } from "./deadlines.ts";
 import type { GatewayMetrics } from "./gateway-metrics.ts";
 import type { Transport } from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
@@ -23,6 +24,7 @@ export type GatewayParts = {
   readonly open: Set<{ touch(): void }>;
   readonly metrics: GatewayMetrics;
   readonly deadlines: UpstreamDeadlines;
+  readonly clock: Deadlines;
   /** Silence towards a client after which it is told that there is nothing yet, in milliseconds. */
   readonly keepAliveMs: number;
   /** Takes what this process keeps secret out of a text. */

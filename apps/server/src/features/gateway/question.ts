@@ -3,7 +3,7 @@ import { parseLlmRequest } from "@loom/api";
 import type { LlmRequest } from "@loom/core";
 import type { LlmCodec } from "@loom/llm";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
-import { type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
+import { type JsonKey, type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
 import type { Target, WireDialect } from "./target.ts";
 
 /** What a client asks of a model, as far as Loom has to know it before anybody decodes it. */
@@ -99,7 +99,7 @@ function count(value: unknown): number | undefined {
   return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : undefined;
 }
 
-function textMember(top: JsonMembers, key: string): string | undefined {
+function textMember(top: JsonMembers, key: JsonKey): string | undefined {
   const value = memberValue(top, key);
   return typeof value === "string" ? value : undefined;
 }

@@ -180,7 +180,7 @@ class Counts {
   readDocument(bytes: Buffer): boolean {
     const scanned = scanJsonObject(bytes);
     if (scanned.ok) {
-      for (const key of ["model", "modelVersion", "usage", "usageMetadata"]) {
+      for (const key of ["model", "modelVersion", "usage", "usageMetadata"] as const) {
         const value = memberValue(scanned.top, key);
         if (value !== undefined) this.#readEvent({ [key]: value });
       }
