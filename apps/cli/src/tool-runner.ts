@@ -1,19 +1,11 @@
 import type { ToolRunner } from "@loom/agent";
 import type { ExecutedCall, ToolSet } from "@loom/tools";
 
-/**
- * Loading the tools blocks the process. This much later, the request is on its way to the model, also through the
- * embedded server, and a short answer that calls no tool is already there.
- */
-const PRELOAD_AFTER_MS = 50;
-
 /** The tools of a session, none of which may take longer than `deadlineMs`, whatever its own limit is. */
 export function withDeadline(tools: ToolSet, deadlineMs: number): ToolRunner {
   return {
     onlyReads: (name) => tools.onlyReads(name),
-    async preload() {
-      if (tools.definitions.length > 0) setTimeout(() => void tools.preload(), PRELOAD_AFTER_MS).unref();
-    },
+    preload: () => tools.preload(),
     describe: (call) => tools.describe(call),
     async execute(call, options) {
       const deadline = new AbortController();

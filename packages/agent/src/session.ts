@@ -273,8 +273,6 @@ class AgentSession implements Session {
     this.#request = controller;
     this.#seenCalls = new Set();
     this.#update({ type: "request_started", requestId });
-    // There is time for it while the model thinks.
-    this.#tasks.run(() => this.#options.tools.preload());
     const onEvents = (events: readonly LlmEvent[]) => {
       for (const event of events) this.#onLlmEvent(requestId, event);
     };
@@ -288,6 +286,8 @@ class AgentSession implements Session {
       // The machine counts calls; what they say is in the whole answer.
       if (this.#seenCalls.has(event.callId)) return;
       this.#seenCalls.add(event.callId);
+      // The tools are loaded while the rest of the call arrives; an answer in words alone loads none.
+      this.#tasks.run(() => this.#options.tools.preload());
     }
     this.#dispatch({ type: "llm_event", requestId, event });
   }
