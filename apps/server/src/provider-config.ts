@@ -30,8 +30,6 @@ export type VertexConfig = {
   readonly project: string;
   /** A region, or `global`. */
   readonly location: string;
-  /** A service account's key, an authorized user or a workload identity, as Google's own tools write them. */
-  readonly credentialsFile: string | undefined;
 };
 
 type Options = { readonly warn?: (sentence: string) => void };
@@ -96,7 +94,7 @@ function readProvider(
   return { name, kind: name, baseUrl: baseUrl ?? defaults.baseUrl, isOfficial, key, ...readModels(env, upper, known) };
 }
 
-/** Vertex AI has no key: who may use it is in Google's own credentials. */
+/** Vertex AI has no key; whoever stands at its address here adds the credentials that Google wants. */
 function readVertex(env: NodeJS.ProcessEnv): ProviderConfig | undefined {
   const project = env.LOOM_SERVER_VERTEX_PROJECT ?? "";
   if (project === "") return undefined;
@@ -109,18 +107,18 @@ function readVertex(env: NodeJS.ProcessEnv): ProviderConfig | undefined {
     if (!/^[a-z][a-z0-9:.-]{0,98}$/.test(value ?? ""))
       throw new ConfigError(`${variable} is not a name that Google gives.`);
   }
-  const host = location === "global" ? "aiplatform.googleapis.com" : `${location}-aiplatform.googleapis.com`;
   const baseUrl = readBaseUrl(env, ["LOOM_SERVER_VERTEX_BASE_URL"]);
-  const vertex: VertexConfig = {
-    project,
-    location,
-    credentialsFile: env.LOOM_SERVER_VERTEX_CREDENTIALS_FILE || env.GOOGLE_APPLICATION_CREDENTIALS || undefined,
-  };
+  if (baseUrl === undefined) {
+    throw new ConfigError(
+      "LOOM_SERVER_VERTEX_PROJECT needs LOOM_SERVER_VERTEX_BASE_URL: Loom cannot sign in to Google Cloud, so it reaches Vertex AI only through a server that does.",
+    );
+  }
+  const vertex: VertexConfig = { project, location };
   return {
     name: "vertex",
     kind: "vertex",
-    baseUrl: baseUrl ?? `https://${host}`,
-    isOfficial: baseUrl === undefined,
+    baseUrl,
+    isOfficial: false,
     key: undefined,
     vertex,
     ...readModels(env, "VERTEX", VERTEX_MODELS),
