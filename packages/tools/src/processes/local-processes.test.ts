@@ -234,7 +234,8 @@ test("a command is asked before it is killed, and its last words are heard", asy
   });
   while (!existsSync(join(root, "ready"))) await delay(5);
   controller.abort();
-  expect(await running).toMatchObject({ reason: "aborted", output: "goodbye\n" });
+  // The shell may say before that its own child was terminated.
+  expect(await running).toMatchObject({ reason: "aborted", output: expect.stringMatching(/goodbye\n$/) });
 });
 
 test("nobody else's processes are touched", async () => {
