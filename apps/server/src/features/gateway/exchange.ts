@@ -155,6 +155,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
     if (this.#over) return;
     this.#attempt?.abort();
     const delivery = this.#delivery;
+    if (delivery?.sent === true && delivery.isWhole()) {
+      delivery.onEnd({});
+      return;
+    }
     if (delivery?.sent === true) {
       this.#over = true;
       this.#candidates.failed(failure, { reached: true });

@@ -12,6 +12,8 @@ export type TapReading = {
   readonly model: string | undefined;
   /** Whether the answer came to its own end. */
   readonly complete: boolean;
+  /** Whether the very last of it was there, and not only what ends the text. */
+  readonly sealed: boolean;
   /** Whether the last that the provider said is that it failed. */
   readonly failed: boolean;
   /** About how much text was in it, in bytes; for an estimate where nothing was counted. */
@@ -27,7 +29,7 @@ type Marks = {
   /** Stands in every line with text; the rest of the line, less `envelope` bytes, is about the text. */
   readonly text: string;
   readonly envelope: number;
-  /** One of them stands in the last lines of a whole answer. */
+  /** One of them stands in the last lines of a whole answer; the first where nothing at all comes after. */
   readonly ends: readonly string[];
 };
 
@@ -98,8 +100,10 @@ class StreamTap implements UsageTap {
     if (endsLikeData(rest)) this.#scan(rest);
     const tail = Buffer.concat([this.#beforeLast ?? EMPTY, this.#last ?? EMPTY]);
     const complete = this.#counts.ended || this.#marks.ends.some((mark) => tail.includes(mark));
+    const [seal = ""] = this.#marks.ends;
+    const sealed = tail.includes(seal);
     const failed = tail.includes('"error"') && !tail.includes('"error":null');
-    return { ...this.#counts.reading(), complete, failed, textBytes: this.#textBytes };
+    return { ...this.#counts.reading(), complete, sealed, failed, textBytes: this.#textBytes };
   }
 
   #keep(part: Buffer): void {
@@ -150,7 +154,7 @@ class DocumentTap implements UsageTap {
     const [first] = parts;
     const bytes = first !== undefined && parts.length === 1 ? first : Buffer.concat(parts);
     const complete = this.#counts.readDocument(bytes);
-    return { ...this.#counts.reading(), complete, failed: false, textBytes: this.#length };
+    return { ...this.#counts.reading(), complete, sealed: complete, failed: false, textBytes: this.#length };
   }
 }
 
