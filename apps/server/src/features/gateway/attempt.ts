@@ -203,10 +203,11 @@ export class Attempt implements UpstreamHandler, Waiter {
 
   #wait(ms: number, reason: WaitReason): void {
     this.#reason = reason;
-    this.deadline = performance.now() + ms;
-    if (this.#waits) return;
-    this.#waits = true;
-    this.#clock.add(this);
+    if (!this.#waits) {
+      this.#waits = true;
+      this.#clock.add(this);
+    }
+    this.deadline = this.#clock.after(ms);
   }
 
   onDeadline(): void {

@@ -235,7 +235,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
   #tryElsewhere(failure: LlmFailure, quotaExhausted = false): void {
     if (this.#over) return;
     const reached = this.#attempt?.reached === true;
-    if (this.#candidates.failed(failure, { reached, quotaExhausted })) this.#seek();
+    const another = this.#candidates.failed(failure, { reached, quotaExhausted });
+    // A body that is passed on as it comes cannot be sent twice.
+    const body = this.#passage?.request.body ?? null;
+    if (another && (body === null || Buffer.isBuffer(body))) this.#seek();
     else this.#giveUp(failure);
   }
 

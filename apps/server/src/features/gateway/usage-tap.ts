@@ -53,6 +53,9 @@ const MARKS: Readonly<Record<WireDialect, Marks>> = {
 const LF = 10;
 const OPEN_BRACE = 0x7b;
 
+const ALL_COUNTED = 16;
+const ONE_COUNTED_OF = 16;
+
 /** A line that is longer is not looked at. */
 const MAX_LINE = 8 * 1024 * 1024;
 /** A document that is longer is not looked at. */
@@ -71,7 +74,10 @@ class StreamTap implements UsageTap {
   #lineLength = 0;
   #last: Buffer | undefined;
   #beforeLast: Buffer | undefined;
-  #textBytes = 0;
+  #bytes = 0;
+  #scans = 0;
+  #sampledBytes = 0;
+  #sampledText = 0;
 
   constructor(dialect: WireDialect) {
     this.#marks = MARKS[dialect];
@@ -117,6 +123,8 @@ class StreamTap implements UsageTap {
     const { usage, text, envelope } = this.#marks;
     this.#beforeLast = this.#last;
     this.#last = lines;
+    this.#bytes += lines.length;
+    this.#scans += 1;
     let at = lines.indexOf(usage);
     while (at !== -1) {
       const end = endOfLine(lines, at);
@@ -124,12 +132,19 @@ class StreamTap implements UsageTap {
       if (!isNull(lines, at + usage.length)) this.#counts.readLine(lines, lines.lastIndexOf(LF, at) + 1, end);
       at = lines.indexOf(usage, end);
     }
+    // How much of it is text is needed for an estimate only: after a while, some are counted for all.
+    if (this.#scans > ALL_COUNTED && this.#scans % ONE_COUNTED_OF !== 0) return;
+    this.#sampledBytes += lines.length;
     at = lines.indexOf(text);
     while (at !== -1) {
       const end = endOfLine(lines, at);
-      this.#textBytes += Math.max(1, end - at - envelope);
+      this.#sampledText += Math.max(1, end - at - envelope);
       at = lines.indexOf(text, end);
     }
+  }
+
+  get #textBytes(): number {
+    return this.#sampledBytes === 0 ? 0 : Math.round((this.#sampledText * this.#bytes) / this.#sampledBytes);
   }
 }
 
