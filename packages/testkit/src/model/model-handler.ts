@@ -2,8 +2,9 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { JsonObject } from "@loom/core";
 import { asObject, parseJson } from "../json-fields.ts";
 import { type Dialect, RefusedRequest } from "../wire/dialect.ts";
+import { gemini } from "../wire/gemini.ts";
 import { ConnectionWatch } from "./connection-watch.ts";
-import { apiKeyOf, dialectAt, dialectOf, isModelsPath, modelsList } from "./model-routes.ts";
+import { apiKeyOf, dialectOf, isModelsPath, modelsList, routeAt } from "./model-routes.ts";
 import type { NormalizedRequest } from "./normalized-request.ts";
 import { readBody } from "./read-body.ts";
 import type { Script } from "./reply.ts";
@@ -31,14 +32,17 @@ export function createModelHandler(options: HandlerOptions, log: RequestLog): Re
     const { method = "", url: path = "", headers } = request;
     const { text, bytes } = await readBody(request);
     const body = parseJson(text);
-    const dialect = dialectAt(path) ?? dialectOf(headers);
+    const route = routeAt(path);
+    const dialect = route?.dialect ?? dialectOf(headers);
     const answer: Answer = { response, watch, dialect, key: apiKeyOf(headers), number: ++number, bodyBytes: bytes };
     let conversation: NormalizedRequest | undefined;
     let refusal: RefusedRequest | undefined;
     try {
       checkKey(answer.key, options.expectedKey);
-      if (method === "POST" && dialectAt(path) !== undefined) {
-        conversation = understand(dialect, headers, asObject(body), options.models);
+      if (method === "POST" && route !== undefined) {
+        const json = asObject(body);
+        const whole = json && { ...json, ...route.fields };
+        if (!route.countsTokens) conversation = understand(dialect, headers, whole, options.models);
       } else if (method !== "GET" || !isModelsPath(path)) {
         throw new RefusedRequest(`Not found: ${method} ${path}`, { status: 404 });
       }
@@ -59,6 +63,7 @@ export function createModelHandler(options: HandlerOptions, log: RequestLog): Re
       whenAborted: watch.whenAborted,
     });
     if (refusal !== undefined) return sendError(answer, refusal);
+    if (route?.countsTokens === true) return sendJson(answer, 200, tokenCount(dialect, bytes));
     if (conversation === undefined) return sendJson(answer, 200, modelsList(dialect, options.models ?? ANY_MODEL));
     try {
       await sendReply(answer, await runner.reply(conversation), conversation, asObject(body) ?? {});
@@ -72,6 +77,12 @@ export function createModelHandler(options: HandlerOptions, log: RequestLog): Re
     response.on("error", () => undefined);
     void handle(request, response);
   };
+}
+
+/** About four bytes a token, as a script without usage is counted too. */
+function tokenCount(dialect: Dialect, bytes: number): JsonObject {
+  const tokens = Math.ceil(bytes / 4);
+  return dialect === gemini ? { totalTokens: tokens } : { input_tokens: tokens };
 }
 
 function checkKey(key: string, expectedKey: string | undefined): void {

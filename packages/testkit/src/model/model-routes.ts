@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { JsonObject } from "@loom/core";
 import { anthropic } from "../wire/anthropic.ts";
 import type { Dialect } from "../wire/dialect.ts";
+import { gemini } from "../wire/gemini.ts";
 import { openAiChat } from "../wire/openai-chat.ts";
 import { openAiResponses } from "../wire/openai-responses.ts";
 
@@ -13,18 +14,39 @@ const DIALECTS: Readonly<Record<string, Dialect>> = {
   "/responses": openAiResponses,
 };
 
-/** The dialect spoken at a path, whatever its query. */
-export function dialectAt(path: string): Dialect | undefined {
-  return DIALECTS[withoutQuery(path)];
+/** `/v1beta/models/{model}:{method}`, and the same for Vertex AI's longer paths. */
+const GEMINI = /\/models\/([^:]+):(generateContent|streamGenerateContent|countTokens)$/;
+
+/** What is asked for at a path, whatever its query. */
+export type ModelRoute = {
+  readonly dialect: Dialect;
+  /** How many tokens a conversation has, and no answer to it. */
+  readonly countsTokens: boolean;
+  /** What the path says and the body does not. */
+  readonly fields: JsonObject;
+};
+
+/** The route at a path; Z.ai has its own prefixes. */
+export function routeAt(path: string): ModelRoute | undefined {
+  const plain = withoutQuery(path).replace(/^\/api\/(?:anthropic|(?:coding\/)?paas\/v4)/, "");
+  const [, model, method] = GEMINI.exec(plain) ?? [];
+  if (model !== undefined) {
+    const fields = { model: decodeURIComponent(model), stream: method === "streamGenerateContent" };
+    return { dialect: gemini, countsTokens: method === "countTokens", fields };
+  }
+  if (plain === "/v1/messages/count_tokens") return { dialect: anthropic, countsTokens: true, fields: {} };
+  const dialect = DIALECTS[plain];
+  return dialect && { dialect, countsTokens: false, fields: {} };
 }
 
 /** Whether the path lists models. */
 export function isModelsPath(path: string): boolean {
-  return ["/v1/models", "/models"].includes(withoutQuery(path));
+  return ["/v1/models", "/models", "/v1beta/models"].includes(withoutQuery(path));
 }
 
 /** The dialect a client speaks where the path does not tell: only Anthropic's clients send a version. */
 export function dialectOf(headers: IncomingHttpHeaders): Dialect {
+  if (headers["x-goog-api-key"] !== undefined) return gemini;
   return headers["anthropic-version"] === undefined ? openAiChat : anthropic;
 }
 
@@ -38,15 +60,16 @@ export function modelsList(dialect: Dialect, models: readonly string[]): JsonObj
       last_id: models.at(-1) ?? null,
     };
   }
+  if (dialect === gemini) return { models: models.map((id) => ({ name: `models/${id}`, displayName: id })) };
   return {
     object: "list",
     data: models.map((id) => ({ id, object: "model", created: 1_700_000_000, owned_by: "loom" })),
   };
 }
 
-/** The API key of a request: `x-api-key`, or a bearer token. Empty where there is none. */
+/** The API key of a request: `x-api-key`, `x-goog-api-key`, or a bearer token. Empty where there is none. */
 export function apiKeyOf(headers: IncomingHttpHeaders): string {
-  const key = headers["x-api-key"];
+  const key = headers["x-api-key"] ?? headers["x-goog-api-key"];
   if (typeof key === "string") return key;
   return /^Bearer (.+)$/.exec(headers.authorization ?? "")?.[1] ?? "";
 }

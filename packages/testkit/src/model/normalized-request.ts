@@ -8,7 +8,7 @@ import type {
   UserContent,
 } from "@loom/core";
 
-export type DialectName = "anthropic" | "openai-chat" | "openai-responses";
+export type DialectName = "anthropic" | "openai-chat" | "openai-responses" | "gemini";
 
 /** A tool's answer together with the call it answers. */
 export type AnsweredCall = {

@@ -43,7 +43,8 @@ const HOST = "127.0.0.1";
 
 /**
  * Starts a real HTTP server that speaks Anthropic Messages (`/v1/messages`), OpenAI Chat Completions
- * (`/v1/chat/completions`) and OpenAI Responses (`/v1/responses`), streaming or not. Fails if the port is taken.
+ * (`/v1/chat/completions`), OpenAI Responses (`/v1/responses`) and Gemini (`/v1beta/models/{model}:generateContent`),
+ * streaming or not. Fails if the port is taken.
  */
 export async function startScriptedModel(options: ScriptedModelOptions): Promise<ScriptedModel> {
   const log = new RequestLog();

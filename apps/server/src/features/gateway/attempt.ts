@@ -1,7 +1,7 @@
 import { codeOf, connectionError } from "@loom/api/http";
 import type { LlmFailure } from "@loom/core";
 import type { UpstreamDeadlines } from "../../config.ts";
-import { type Deadlines, nowMs, type Waiter } from "./deadlines.ts";
+import type { Deadlines, Waiter } from "./deadlines.ts";
 import type { Transport, UpstreamControl, UpstreamHandler, UpstreamHeaders, UpstreamRequest } from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -203,10 +203,11 @@ export class Attempt implements UpstreamHandler, Waiter {
 
   #wait(ms: number, reason: WaitReason): void {
     this.#reason = reason;
-    this.deadline = nowMs() + ms;
-    if (this.#waits) return;
-    this.#waits = true;
-    this.#clock.add(this);
+    if (!this.#waits) {
+      this.#waits = true;
+      this.#clock.add(this);
+    }
+    this.deadline = this.#clock.after(ms);
   }
 
   onDeadline(): void {

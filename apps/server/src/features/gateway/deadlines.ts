@@ -1,17 +1,34 @@
-/** Something that waits, until when, and what happens then. Times as of `nowMs()`. */
+/** Something that waits, until when, and what happens then. */
 export type Waiter = { readonly deadline: number; onDeadline(): void };
 
-/** Deadlines are noticed this much late at most, in milliseconds. */
 const TICK_MS = 100;
 
-/** One timer for all that waits: a timer for each request would cost as much as some of the work on it. */
+/**
+ * One timer for all that waits: a timer for each request, set back by each chunk, would cost as much as some of the
+ * work on it. Deadlines are never noticed early, and up to two ticks late.
+ */
 export class Deadlines {
   readonly #waiting = new Set<Waiter>();
+  readonly #monotonic: () => number;
+  #now: number;
   #timer: NodeJS.Timeout | undefined;
+
+  /** `monotonic`: milliseconds since whenever. */
+  constructor(monotonic: () => number = processMs) {
+    this.#monotonic = monotonic;
+    this.#now = monotonic();
+  }
+
+  /** The deadline of what may take `ms` from now on; in the time of this clock, which goes by ticks. */
+  after(ms: number): number {
+    return this.#now + ms + TICK_MS;
+  }
 
   add(waiter: Waiter): void {
     this.#waiting.add(waiter);
-    this.#timer ??= setInterval(() => this.#look(), TICK_MS);
+    if (this.#timer !== undefined) return;
+    this.#now = this.#monotonic();
+    this.#timer = setInterval(() => this.#look(), TICK_MS);
   }
 
   delete(waiter: Waiter): void {
@@ -19,7 +36,11 @@ export class Deadlines {
   }
 
   #look(): void {
-    const now = nowMs();
+    const before = this.#now;
+    const now = this.#monotonic();
+    this.#now = now;
+    // This process itself stood still: what came in meanwhile has not been read yet.
+    if (now - before > 5 * TICK_MS) return;
     for (const waiter of this.#waiting) {
       if (waiter.deadline > now) continue;
       this.#waiting.delete(waiter);
@@ -32,6 +53,6 @@ export class Deadlines {
 }
 
 /** Milliseconds of the process; `performance.now()` would load a module for the same. */
-export function nowMs(): number {
+function processMs(): number {
   return process.uptime() * 1000;
 }

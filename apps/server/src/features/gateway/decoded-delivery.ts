@@ -35,6 +35,10 @@ export class DecodedDelivery implements Delivery {
     return this.#inner.sent;
   }
 
+  isWhole(): boolean {
+    return this.#inner.isWhole();
+  }
+
   onHead(status: number, headers: UpstreamHeaders): void {
     this.#inner.onHead(status, headers);
   }

@@ -155,6 +155,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
     if (this.#over) return;
     this.#attempt?.abort();
     const delivery = this.#delivery;
+    if (delivery?.sent === true && delivery.isWhole()) {
+      delivery.onEnd({});
+      return;
+    }
     if (delivery?.sent === true) {
       this.#over = true;
       this.#candidates.failed(failure, { reached: true });
@@ -231,7 +235,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
   #tryElsewhere(failure: LlmFailure, quotaExhausted = false): void {
     if (this.#over) return;
     const reached = this.#attempt?.reached === true;
-    if (this.#candidates.failed(failure, { reached, quotaExhausted })) this.#seek();
+    const another = this.#candidates.failed(failure, { reached, quotaExhausted });
+    // A body that is passed on as it comes cannot be sent twice.
+    const body = this.#passage?.request.body ?? null;
+    if (another && (body === null || Buffer.isBuffer(body))) this.#seek();
     else this.#giveUp(failure);
   }
 

@@ -45,18 +45,21 @@ const DIALECTS = {
     body: { model: "claude-x", stream: true, messages: [] },
     first:
       'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":7,"output_tokens":1}}}\n\n',
+    last: 'event: message_stop\ndata: {"type":"message_stop"}\n\n',
     broken: /\n\nevent: error\ndata: \{"type":"error","error":\{"type":"api_error","message":"[^"]+"\}\}\n\n$/,
   },
   chat: {
     path: "/proxy/openai/v1/chat/completions",
     body: { model: "gpt-x", stream: true, messages: [] },
     first: 'data: {"choices":[{"delta":{"content":"Hello"}}]}\n\n',
+    last: 'data: {"choices":[{"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
     broken: /\n\ndata: \{"error":\{"message":"[^"]+","type":"server_error","param":null,"code":"network"\}\}\n\n$/,
   },
   responses: {
     path: "/proxy/openai/v1/responses",
     body: { model: "gpt-x", stream: true, input: "Hi" },
     first: 'event: response.created\ndata: {"type":"response.created","response":{}}\n\n',
+    last: 'event: response.completed\ndata: {"type":"response.completed","response":{"usage":{"input_tokens":1}}}\n\n',
     broken:
       /\n\nevent: response\.failed\ndata: \{"type":"response\.failed","response":\{.*"status":"failed".*\}\}\n\n$/,
   },
@@ -64,6 +67,7 @@ const DIALECTS = {
     path: "/proxy/gemini/v1beta/models/gemini-x:streamGenerateContent?alt=sse",
     body: { contents: [] },
     first: 'data: {"candidates":[{"content":{"parts":[{"text":"Hello"}]}}]}\n\n',
+    last: 'data: {"candidates":[{"finishReason":"STOP"}]}\n\n',
     broken: /\n\n\{"error":\{"code":502,"message":"[^"]+","status":"UNAVAILABLE"\}\}\n$/,
   },
 } as const;
@@ -72,7 +76,7 @@ function post(gateway: TestGateway, path: string, body: object) {
   return ask(gateway.url + path, { body, headers: { authorization: `Bearer ${gateway.token}` } });
 }
 
-describe.each(Object.entries(DIALECTS))("a stream of %s that breaks", (_name, { path, body, first, broken }) => {
+describe.each(Object.entries(DIALECTS))("a stream of %s that breaks", (_name, { path, body, first, last, broken }) => {
   test.each([
     ["in the middle of an event", (response: import("node:http").ServerResponse) => void response.destroy()],
     ["by ending too early", (response: import("node:http").ServerResponse) => void response.end()],
@@ -89,6 +93,17 @@ describe.each(Object.entries(DIALECTS))("a stream of %s that breaks", (_name, { 
     const [entry] = await gateway.waitForEntries(1);
     expect(entry).toMatchObject({ outcome: "cut_off", errorCode: "network", estimated: true });
     expect(upstream.seen).toHaveLength(1);
+  });
+
+  test("only after its end is a whole one", async () => {
+    const upstream = await upstreamWith((response) => {
+      response.writeHead(200, SSE);
+      response.write(first + last, () => setImmediate(() => response.destroy()));
+    });
+    const gateway = await gatewayFor(upstream);
+    const answer = await post(gateway, path, body);
+    expect(answer).toMatchObject({ text: first + last, complete: true });
+    expect((await gateway.waitForEntries(1))[0]).toMatchObject({ outcome: "completed" });
   });
 
   test("by falling silent ends when the gap is over", async () => {

@@ -1,9 +1,10 @@
 import { type IncomingHttpHeaders, request } from "node:http";
 import { connect } from "node:net";
+import type { TokenScope } from "@loom/api";
 import { createRedactor } from "@loom/config";
 import { takeServerConfig } from "../../config.ts";
 import type { Budgets, Credentials, LedgerEntry, Routing } from "../../gateway-types.ts";
-import { authenticateOne, authorizeByScope, mintToken } from "../../kit/auth.ts";
+import { authenticateOne, authorizeByScope, mintToken, type Subject } from "../../kit/auth.ts";
 import { createDispatcher } from "../../kit/dispatcher.ts";
 import { type Listener, listen } from "../../kit/listener.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
@@ -35,6 +36,8 @@ export type TestGatewayOptions = {
   readonly budgets?: Budgets;
   readonly keepAliveMs?: number;
   readonly healthy?: () => boolean;
+  /** Of the token; absent: it is the owner's. */
+  readonly scopes?: readonly TokenScope[];
 };
 
 /** A gateway on a real port, with a ledger that can be looked into. */
@@ -78,7 +81,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     routes: feature.routes,
     rawRoutes: feature.rawRoutes,
     hosts: { names: [], anyAddress: false, origins: [] },
-    authenticate: authenticateOne(token),
+    authenticate: options.scopes === undefined ? authenticateOne(token) : () => named(options.scopes ?? []),
     authorize: authorizeByScope,
     isStopping: () => stopping,
     log: SILENT_LOG,
@@ -100,6 +103,10 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
       feature.services.close();
     },
   };
+}
+
+function named(scopes: readonly TokenScope[]): Subject {
+  return { type: "token", id: "token-1", name: "test", scopes, nodes: [{ kind: "token", id: "token-1" }] };
 }
 
 function refuse(): never {

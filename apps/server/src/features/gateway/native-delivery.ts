@@ -87,6 +87,12 @@ export class NativeDelivery implements Delivery {
     });
   }
 
+  isWhole(): boolean {
+    return (
+      this.#eventStream && this.#options.isAnswer && this.#decoded === undefined && this.#tap?.read().sealed === true
+    );
+  }
+
   broken(failure: LlmFailure): void {
     this.#endBroken(failure);
   }

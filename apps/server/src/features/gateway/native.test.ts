@@ -286,6 +286,47 @@ describe("what goes to a provider", () => {
   });
 });
 
+describe("a path that Loom does not know", () => {
+  test("is passed on with its method and its body, piece by piece", async () => {
+    const upstream = await upstreamWith((response, { body }) => void response.writeHead(201).end(body));
+    const gateway = await gatewayFor(upstream);
+    const body = Buffer.alloc(3 * 1024 * 1024, "x");
+    const answer = await ask(`${gateway.url}/proxy/openai/v1/files?purpose=x`, {
+      method: "PUT",
+      headers: {
+        authorization: `Bearer ${gateway.token}`,
+        "content-type": "multipart/form-data",
+        "transfer-encoding": "chunked",
+      },
+      body,
+    });
+    expect(answer).toMatchObject({ status: 201 });
+    expect(answer.bytes.equals(body)).toBe(true);
+    expect(upstream.seen[0]).toMatchObject({ method: "PUT", path: "/v1/files?purpose=x" });
+    const [entry] = await gateway.waitForEntries(1);
+    expect(entry).toMatchObject({ outcome: "completed", usage: { inputTokens: 0, outputTokens: 0 } });
+  });
+
+  test("is tried once where its body is gone with the first attempt", async () => {
+    const gateway = await gatewayFor({ url: "http://127.0.0.1:1", seen: [], close: async () => {} });
+    const answer = await ask(`${gateway.url}/proxy/openai/v1/files`, {
+      headers: { authorization: `Bearer ${gateway.token}` },
+      body: "x",
+    });
+    expect(answer.status).toBe(502);
+    expect(gateway.entries).toMatchObject([{ attempts: 1 }]);
+  });
+
+  test("belongs to those who may administer", async () => {
+    const upstream = await upstreamWith(answerJson("{}"));
+    const gateway = await gatewayFor(upstream, { scopes: ["llm:use"] });
+    const headers = { authorization: `Bearer ${gateway.token}` };
+    expect((await ask(`${gateway.url}/proxy/openai/v1/files`, { method: "GET", headers })).status).toBe(403);
+    expect((await ask(`${gateway.url}/proxy/openai/v1/models`, { method: "GET", headers })).status).toBe(200);
+    expect(upstream.seen).toHaveLength(1);
+  });
+});
+
 describe("a token", () => {
   test.each([
     [MESSAGES, "x-api-key", ""],

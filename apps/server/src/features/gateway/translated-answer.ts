@@ -50,6 +50,10 @@ export class TranslatedAnswer implements Delivery {
     this.#host.finished("completed", { usage, final: true, model, textBytes: this.#length });
   }
 
+  isWhole(): boolean {
+    return this.sent;
+  }
+
   /** The answer goes out in one piece or not at all. */
   broken(): void {}
 

@@ -49,6 +49,10 @@ export class TranslatedStream implements Delivery {
     if (!this.#ended) this.#pass(this.#options.decoder.end());
   }
 
+  isWhole(): boolean {
+    return this.#ended;
+  }
+
   broken(failure: LlmFailure): void {
     clearInterval(this.#keepAlive);
     this.#ended = true;

@@ -21,6 +21,10 @@ async function start(
       LOOM_SERVER_ANTHROPIC_BASE_URL: model.url,
       LOOM_SERVER_OPENAI_API_KEY: "test-key",
       LOOM_SERVER_OPENAI_BASE_URL: `${model.url}/v1`,
+      LOOM_SERVER_GEMINI_API_KEY: "test-key",
+      LOOM_SERVER_GEMINI_BASE_URL: model.url,
+      LOOM_SERVER_ZAI_API_KEY: "test-key",
+      LOOM_SERVER_ZAI_BASE_URL: model.url,
       ...options.env,
     },
   });
@@ -95,7 +99,12 @@ const CLIENTS = {
   },
 } as const;
 
-const PROVIDERS = { anthropic: "anthropic/claude-test", openai: "openai/gpt-test" } as const;
+const PROVIDERS = {
+  anthropic: "anthropic/claude-test",
+  openai: "openai/gpt-test",
+  gemini: "gemini/gemini-test",
+  zai: "zai/glm-test",
+} as const;
 
 describe.each(Object.entries(CLIENTS))("a client of %s", (dialect, client) => {
   describe.each(Object.entries(PROVIDERS))("with a model of %s", (provider, model) => {
@@ -141,7 +150,11 @@ describe.each(Object.entries(CLIENTS))("a client of %s", (dialect, client) => {
     });
 
     test("hears of a stream that breaks", async () => {
-      const { gateway } = await start([say("Grüße aus dem Test, länger als ein Stück", { fault: fault.cutAfter(4) })]);
+      const { gateway } = await start([
+        say("Grüße aus dem Test, länger als ein Stück", {
+          fault: fault.cutAfter(provider === "gemini" ? 2 : 4),
+        }),
+      ]);
       const answer = await post(gateway, client.path(model, true), client.body(model, true));
       expect(answer.status).toBe(200);
       expect(answer.complete).toBe(true);
@@ -237,7 +250,7 @@ describe.each([{ pooled: true }, { pooled: false }])("Loom's own request ($poole
 
   test.each([
     ["a provider that nobody knows", "/proxy/nobody/stream", 404, "unknown_model"],
-    ["one that is not set up", "/proxy/gemini/stream", 404, "not_configured"],
+    ["one that is not set up", "/proxy/vertex/stream", 404, "not_configured"],
   ])("for %s is a problem", async (_what, path, status, code) => {
     const { gateway } = await start([], transport);
     const answer = await post(gateway, path, REQUEST);

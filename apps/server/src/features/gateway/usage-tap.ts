@@ -12,6 +12,8 @@ export type TapReading = {
   readonly model: string | undefined;
   /** Whether the answer came to its own end. */
   readonly complete: boolean;
+  /** Whether the very last of it was there, and not only what ends the text. */
+  readonly sealed: boolean;
   /** Whether the last that the provider said is that it failed. */
   readonly failed: boolean;
   /** About how much text was in it, in bytes; for an estimate where nothing was counted. */
@@ -27,7 +29,7 @@ type Marks = {
   /** Stands in every line with text; the rest of the line, less `envelope` bytes, is about the text. */
   readonly text: string;
   readonly envelope: number;
-  /** One of them stands in the last lines of a whole answer. */
+  /** One of them stands in the last lines of a whole answer; the first where nothing at all comes after. */
   readonly ends: readonly string[];
 };
 
@@ -51,6 +53,9 @@ const MARKS: Readonly<Record<WireDialect, Marks>> = {
 const LF = 10;
 const OPEN_BRACE = 0x7b;
 
+const ALL_COUNTED = 16;
+const ONE_COUNTED_OF = 16;
+
 /** A line that is longer is not looked at. */
 const MAX_LINE = 8 * 1024 * 1024;
 /** A document that is longer is not looked at. */
@@ -69,7 +74,10 @@ class StreamTap implements UsageTap {
   #lineLength = 0;
   #last: Buffer | undefined;
   #beforeLast: Buffer | undefined;
-  #textBytes = 0;
+  #bytes = 0;
+  #scans = 0;
+  #sampledBytes = 0;
+  #sampledText = 0;
 
   constructor(dialect: WireDialect) {
     this.#marks = MARKS[dialect];
@@ -98,8 +106,10 @@ class StreamTap implements UsageTap {
     if (endsLikeData(rest)) this.#scan(rest);
     const tail = Buffer.concat([this.#beforeLast ?? EMPTY, this.#last ?? EMPTY]);
     const complete = this.#counts.ended || this.#marks.ends.some((mark) => tail.includes(mark));
+    const [seal = ""] = this.#marks.ends;
+    const sealed = tail.includes(seal);
     const failed = tail.includes('"error"') && !tail.includes('"error":null');
-    return { ...this.#counts.reading(), complete, failed, textBytes: this.#textBytes };
+    return { ...this.#counts.reading(), complete, sealed, failed, textBytes: this.#textBytes };
   }
 
   #keep(part: Buffer): void {
@@ -113,6 +123,8 @@ class StreamTap implements UsageTap {
     const { usage, text, envelope } = this.#marks;
     this.#beforeLast = this.#last;
     this.#last = lines;
+    this.#bytes += lines.length;
+    this.#scans += 1;
     let at = lines.indexOf(usage);
     while (at !== -1) {
       const end = endOfLine(lines, at);
@@ -120,12 +132,19 @@ class StreamTap implements UsageTap {
       if (!isNull(lines, at + usage.length)) this.#counts.readLine(lines, lines.lastIndexOf(LF, at) + 1, end);
       at = lines.indexOf(usage, end);
     }
+    // How much of it is text is needed for an estimate only: after a while, some are counted for all.
+    if (this.#scans > ALL_COUNTED && this.#scans % ONE_COUNTED_OF !== 0) return;
+    this.#sampledBytes += lines.length;
     at = lines.indexOf(text);
     while (at !== -1) {
       const end = endOfLine(lines, at);
-      this.#textBytes += Math.max(1, end - at - envelope);
+      this.#sampledText += Math.max(1, end - at - envelope);
       at = lines.indexOf(text, end);
     }
+  }
+
+  get #textBytes(): number {
+    return this.#sampledBytes === 0 ? 0 : Math.round((this.#sampledText * this.#bytes) / this.#sampledBytes);
   }
 }
 
@@ -150,7 +169,7 @@ class DocumentTap implements UsageTap {
     const [first] = parts;
     const bytes = first !== undefined && parts.length === 1 ? first : Buffer.concat(parts);
     const complete = this.#counts.readDocument(bytes);
-    return { ...this.#counts.reading(), complete, failed: false, textBytes: this.#length };
+    return { ...this.#counts.reading(), complete, sealed: complete, failed: false, textBytes: this.#length };
   }
 }
 
