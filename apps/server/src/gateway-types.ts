@@ -69,7 +69,13 @@ export type Credentials = {
     options: { readonly affinity?: string; readonly exclude?: readonly string[] },
   ): CredentialLease | undefined;
   /** Whether any credential of the upstream could be leased now, and how many are in which state. */
-  health(upstream: string): { readonly available: number; readonly coolingDown: number; readonly disabled: number };
+  health(upstream: string): {
+    readonly available: number;
+    readonly coolingDown: number;
+    readonly disabled: number;
+    /** Until the first of them has cooled down, in milliseconds. */
+    readonly retryAfterMs?: number;
+  };
 };
 
 /** One way to try: which upstream, which model there. */

@@ -1,6 +1,19 @@
 export type { Budget, BudgetLimits, BudgetSpent, Budgets } from "./budgets.ts";
 export type { BodyOf, Contract, PathParams, QueryOf, ReplyKind, ResponseOf, RouteSchemas } from "./contract.ts";
 export { api, loadProblemSchema } from "./contract.ts";
+export type {
+  ApiKeySecret,
+  CredentialChange,
+  CredentialHealth,
+  CredentialInfo,
+  CredentialList,
+  CredentialSecret,
+  CredentialState,
+  NewCredential,
+  OAuthSecret,
+  ProviderCredentials,
+} from "./credentials.ts";
+export { CREDENTIAL_LABEL, MAX_CREDENTIAL_WEIGHT } from "./credentials.ts";
 export { parseLlmRequest } from "./llm-request.ts";
 export type { Models, ProviderModels } from "./models.ts";
 export type { PriceOverride, PriceOverrideInput, TokenPrices } from "./prices.ts";

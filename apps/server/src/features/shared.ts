@@ -1,9 +1,10 @@
 import type { ServerConfig } from "../config.ts";
-import type { Budgets } from "../gateway-types.ts";
+import type { Budgets, Credentials } from "../gateway-types.ts";
 import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import { budgets } from "./budgets/index.ts";
+import { type CredentialNeeds, credentials } from "./credentials/index.ts";
 import { owner } from "./owner/index.ts";
 import { tokens } from "./tokens/index.ts";
 
@@ -11,27 +12,36 @@ import { tokens } from "./tokens/index.ts";
 export type SharedFeatures = {
   readonly all: readonly Feature[];
   readonly budgets: Budgets;
+  readonly credentials: Credentials;
+  /** With the providers that are set up at the moment, which come and go with their credentials. */
+  readonly config: ServerConfig;
   readonly authenticate: Authenticate;
   /** Says whether this start made the owner's token. @throws TokenFileError, DatabaseError */
   start(owner: { readonly file: string; readonly replace: boolean }): Promise<boolean>;
   stop(): Promise<void>;
 };
 
-export function buildShared(kit: Kit, config: ServerConfig): SharedFeatures {
+export function buildShared(kit: Kit, needs: CredentialNeeds): SharedFeatures {
+  const { config } = needs;
   const ofOwner = owner.build(kit, undefined);
   const limits = budgets.build(kit, { allowUnpriced: config.allowUnpricedModels });
   const ofTokens = tokens.build(kit, { limits: limits.services });
+  const ofCredentials = credentials.build(kit, needs);
   return {
-    all: [ofOwner, limits, ofTokens],
+    all: [ofOwner, limits, ofTokens, ofCredentials],
     budgets: limits.services,
+    credentials: ofCredentials.services.credentials,
+    config: ofCredentials.services.config,
     authenticate: authenticateByAny(ofOwner.services.authenticate, ofTokens.services.authenticate),
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
       await limits.services.load();
+      await ofCredentials.services.follow();
       return minted;
     },
     async stop() {
       await limits.services.close();
+      await ofCredentials.services.save().catch((error: unknown) => kit.log.warn(String(error)));
       await ofTokens.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
     },
   };

@@ -48,7 +48,7 @@ export class Attempts {
         this.#delayMs = 0;
         return { type: "try", step, lease, delayMs };
       }
-      this.#failure ??= noCredential(step, this.#credentials);
+      this.#failure = noCredential(step, this.#credentials, this.#failure);
       this.#index += 1;
     }
     return { type: "give_up", failure: this.#failure ?? NO_ROUTE };
@@ -95,11 +95,14 @@ const NO_ROUTE: LlmFailure = {
   retryable: false,
 };
 
-function noCredential({ upstream }: RouteStep, credentials: Credentials): LlmFailure {
-  const { coolingDown } = credentials.health(upstream);
+/** `last`: what the last credential met with. Where there are several, all of them together say when to come back. */
+function noCredential({ upstream }: RouteStep, credentials: Credentials, last: LlmFailure | undefined): LlmFailure {
+  const { available, coolingDown, disabled, retryAfterMs } = credentials.health(upstream);
+  const usedUp = last?.code === "rate_limited" || last?.code === "budget_exceeded";
+  if (last !== undefined && !(usedUp && coolingDown > 0 && available + coolingDown + disabled > 1)) return last;
   if (coolingDown > 0) {
     const message = `All credentials of the provider ${upstream} have used up their quota: try again later.`;
-    return { code: "rate_limited", message, retryable: true };
+    return { code: "rate_limited", message, retryable: true, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   }
   const message = `The provider ${upstream} has no credential that works: add one on the server.`;
   return { code: "not_configured", message, retryable: false };

@@ -35,6 +35,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
   #attempt: Attempt | undefined;
   #delivery: Delivery | undefined;
   #refusal: Refusal | undefined;
+  /** What the refusal was understood as. */
+  #refused: LlmFailure | undefined;
   #over = false;
 
   constructor(parts: GatewayParts, asked: Asked, { subject, nodes }: Asker) {
@@ -114,6 +116,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     }
     const { failure, quotaExhausted } = readRefusal(refusal, codecFor(upstream, passage.dialect), this.#parts.redact);
     this.#refusal = passage.native ? refusal : undefined;
+    this.#refused = failure;
     this.#tryElsewhere(failure, quotaExhausted);
   }
 
@@ -212,6 +215,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
         this.#ask(found.candidate);
         break;
       case "nobody":
+        // Where nobody is left, there may be more to say than what the last one said.
+        if (found.failure !== this.#refused) this.#refusal = undefined;
         this.#giveUp(found.failure);
         break;
       case "refused":

@@ -17,7 +17,7 @@ import { listModels, modelsInDialect } from "./model-list.ts";
 import type { GatewayParts, HealthyLedger } from "./parts.ts";
 import { createPoolTransport } from "./pool-transport.ts";
 import { DIALECT_PREFIXES, targetOfDialect, targetOfProxy } from "./target.ts";
-import { createUpstream } from "./upstream.ts";
+import { upstreamsOf } from "./upstreams.ts";
 
 /** Silence in front of a client after which middle boxes begin to doubt; some give up after half a minute. */
 const KEEP_ALIVE_MS = 15_000;
@@ -48,7 +48,7 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
     const defaults = createDefaultModels({ transport, timeoutMs: deadlines.connectMs });
     const models = () => listModels(config, defaults.known);
     const parts: GatewayParts = {
-      upstreams: new Map(Object.values(config.providers).map((provider) => [provider.name, createUpstream(provider)])),
+      upstreams: upstreamsOf(config),
       transport,
       routing,
       credentials,
