@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Fault, fail, fault, say, startScriptedModel } from "@loom/testkit";
 import { describe, expect, test } from "vitest";
-import { environment, startServerProcess } from "./process.testing.ts";
+import { environment, type ServerProcess, startServerProcess } from "./process.testing.ts";
 import { REQUEST, send, temporaryDirectory } from "./testing.ts";
 
 /** In the shape of no known provider, so that only knowing the key itself finds it. */
@@ -28,6 +28,13 @@ const TELLTALES: readonly Fault[] = [
 
 /** A connection that breaks before the answer is tried once more. */
 const RESET = fail(fault.reset());
+
+/** One that was refused, or has to cool down, is not used again by itself. */
+async function enable({ url, token }: ServerProcess, credential: string): Promise<void> {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const path = `/api/admin/credentials/${credential}`;
+  expect((await send(url, { method: "PATCH", path, headers, body: '{"enabled":true}' })).status).toBe(200);
+}
 
 /** Every byte that the server left behind, one text for each file. */
 async function filesBelow(directory: string): Promise<string[]> {
@@ -59,12 +66,20 @@ describe.each(["anthropic", "openai"])("the key of %s", (provider) => {
     const answers: string[] = [];
     for (let round = 0; round < 1 + TELLTALES.length; round += 1) {
       for (const kind of ["stream", "complete"]) {
+        await enable(server, `${provider}-environment`);
         const request = { method: "POST", path: `/proxy/${provider}/${kind}`, headers, body: JSON.stringify(REQUEST) };
         const answer = await send(server.url, request);
         answers.push(JSON.stringify(answer));
       }
     }
-    for (const path of ["/api/models", "/metrics", "/api/openapi.json", "/readyz", `/proxy/${CANARY.slice(0, 3)}`]) {
+    for (const path of [
+      "/api/models",
+      "/metrics",
+      "/api/openapi.json",
+      "/readyz",
+      "/api/admin/credentials",
+      `/proxy/${CANARY.slice(0, 3)}`,
+    ]) {
       answers.push(JSON.stringify(await send(server.url, { path, headers })));
     }
     server.process.signal("SIGTERM");

@@ -23,14 +23,15 @@ export type MasterKeys = {
   prepare(bytes: Uint8Array): { keep(): void; drop(): void };
 };
 
-/** @throws CredentialError where a key is none. */
+/** @throws ConfigError where the given key is none. */
 export function createMasterKeys(options: {
   /** `LOOM_SERVER_MASTER_KEY`, or the content of the file that its twin names. */
   readonly given: Secret | undefined;
   readonly directory: string | undefined;
 }): MasterKeys {
   const { given: secret, directory } = options;
-  const given = secret === undefined ? undefined : keyFromText(secret.expose(), "LOOM_SERVER_MASTER_KEY");
+  const given =
+    secret === undefined ? undefined : masterKey(bytesFromText(secret.expose().trim(), "LOOM_SERVER_MASTER_KEY"));
   const pathOf = (name: string): string => {
     if (directory !== undefined) return join(directory, name);
     throw new CredentialError(
@@ -96,16 +97,11 @@ export function readKeyBytes(path: string, origin: string): Buffer {
   }
 }
 
-function keyFromText(text: string, where: string): MasterKey {
-  return masterKey(bytesFromText(text.trim(), where));
-}
-
 function bytesFromText(text: string, where: string): Buffer {
   const bytes = Buffer.from(text, "base64");
   const isBase64 = /^[A-Za-z0-9+/_-]{43}=?$/.test(text);
   if (isBase64 && bytes.length === KEY_BYTES) return bytes;
-  throw new CredentialError(
-    "master_key",
+  throw new ConfigError(
     `${where} holds no master key: it has to be 32 bytes in base64, e.g. of "openssl rand -base64 32".`,
   );
 }

@@ -44,6 +44,11 @@ export class OAuthSource implements TokenSource {
     return this.#row.secretRevision;
   }
 
+  /** Unix milliseconds. */
+  get expiresAt(): number | undefined {
+    return this.#content.expiresAtMs;
+  }
+
   get known(): AccessToken | undefined {
     const { accessToken, expiresAtMs } = this.#content;
     return accessToken && expiresAtMs !== undefined ? { value: accessToken, expiresAtMs } : undefined;
@@ -83,8 +88,10 @@ export class OAuthSource implements TokenSource {
     try {
       const sealed = vault.seal(this.#row, this.#content, this.#dataKey);
       const row = await store.saveSecret(this.#row.id, { sealed, expiresAt }, this.#row.secretRevision);
-      if (row !== undefined) this.#row = row;
       this.#isSaved = true;
+      // Where another process was faster, what it has written counts.
+      if (row === undefined || Buffer.compare(row.sealed, sealed) === 0) this.#row = row ?? this.#row;
+      else this.#adopt(row);
     } catch (error) {
       log.error("refreshed token not saved", { credentialId: this.#row.id, error: String(error) });
     }
@@ -92,10 +99,13 @@ export class OAuthSource implements TokenSource {
 
   /** Takes over what another process has written. Says whether there was something. */
   async #follow(): Promise<boolean> {
-    const { store, vault } = this.#options;
-    const row = await store.find(this.#row.id).catch(() => undefined);
+    const row = await this.#options.store.find(this.#row.id).catch(() => undefined);
     if (row === undefined || row.secretRevision === this.#row.secretRevision) return false;
-    const { content, dataKey } = vault.open(row);
+    return this.#adopt(row);
+  }
+
+  #adopt(row: StoredCredential): boolean {
+    const { content, dataKey } = this.#options.vault.open(row);
     if (content.type !== "oauth") return false;
     this.#row = row;
     this.#content = content;

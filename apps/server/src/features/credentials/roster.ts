@@ -55,7 +55,9 @@ export class Roster {
       ...environment
         .flatMap((each) => each.all)
         .map((each) => credentialInfoOfEnvironment(each, pool.stateOf(each.member))),
-      ...stored.all.map((each) => storedInfo(each.row, pool.stateOf(each.member))),
+      ...stored.all.map(({ row, member, oauth }) =>
+        storedInfo({ ...row, expiresAt: oauth === undefined ? row.expiresAt : oauth.expiresAt }, pool.stateOf(member)),
+      ),
     ];
   }
 

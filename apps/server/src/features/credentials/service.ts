@@ -50,11 +50,14 @@ export type CredentialServiceOptions = {
   readonly clock?: Clock;
 };
 
+/** @throws ConfigError where the master key in the configuration is none. */
 export function createCredentialService(options: CredentialServiceOptions): CredentialService {
   const { config, dataDirectory, log, conceal, onAlert, clock = SYSTEM_CLOCK } = options;
   const live = createLiveProviders(config);
   const store = createCredentialStore(options.database);
   const keys = () => createMasterKeys({ given: config.masterKey, directory: dataDirectory });
+  // What is wrong with a given key is said before the server starts.
+  keys();
   const vault = createVault({ store, keys, wall: clock.wall });
   const inTurn = createTurns();
 

@@ -151,18 +151,17 @@ export class Candidates {
       found({ type: "candidate", candidate: { step, upstream, lease, credential } });
       return;
     }
-    this.#complete(step, upstream, lease, found).catch((error: unknown) =>
+    this.#complete({ step, upstream, lease }, credential, found).catch((error: unknown) =>
       this.#skip(noHeaders(step.upstream, this.#parts.redact(String(error))), found),
     );
   }
 
   async #complete(
-    step: RouteStep,
-    upstream: Upstream,
-    lease: CredentialLease,
+    { step, upstream, lease }: Omit<Candidate, "credential">,
+    waiting: RequestHeaders | Promise<RequestHeaders>,
     found: (found: Found) => void,
   ): Promise<void> {
-    const credential = await lease.headers();
+    const credential = await waiting;
     const model = isOpen(step.model) ? await this.#parts.defaultModel(upstream, credential) : step.model;
     if (model === undefined) {
       this.#skip(noDefaultModel(upstream), found);
