@@ -130,8 +130,8 @@ export class CredentialPool implements Credentials {
 
   /** What a lease reports about the secret that it was made with. */
   judge(member: PoolMember, outcome: CredentialOutcome): void {
-    if (member.keyless) return;
-    if (outcome.type === "ok") {
+    if (member.keyless) member.source.report?.(outcome);
+    else if (outcome.type === "ok") {
       member.failures = 0;
       member.restUntil = 0;
     } else if (outcome.type === "failed") this.#blame(member, outcome.failure, outcome.quotaExhausted);

@@ -1,4 +1,5 @@
 import type { CredentialState } from "@loom/api";
+import type { CredentialOutcome } from "../../gateway-types.ts";
 import { hashText } from "./rendezvous.ts";
 
 export type RequestHeaders = Readonly<Record<string, string>>;
@@ -9,6 +10,8 @@ export type HeaderSource = {
   headers(): RequestHeaders | Promise<RequestHeaders>;
   /** The provider has refused what `headers` gave. Says whether the next headers will be others. */
   refused(): boolean;
+  /** Of a source that judges for itself. */
+  report?(outcome: CredentialOutcome): void;
 };
 
 /** In Unix milliseconds: what survives a restart, and what people are shown. */
@@ -32,7 +35,7 @@ export type MemberOptions = {
   readonly upstream: string;
   readonly weight: number;
   readonly source: HeaderSource;
-  /** There is nothing about it that could be refused: a server without keys. */
+  /** No credential that could be used up or refused: a server that wants none. It is never taken out. */
   readonly keyless?: boolean;
 };
 

@@ -1,4 +1,6 @@
 import type { CredentialInfo } from "@loom/api";
+import type { ProviderConfig } from "../../provider-config.ts";
+import { environmentCredentials } from "../gateway/environment-credentials.ts";
 import { credentialInfoOfEnvironment, storedInfo } from "./credential-info.ts";
 import type { CredentialPool } from "./credential-pool.ts";
 import type { EnvironmentMember, EnvironmentMembers } from "./environment-members.ts";
@@ -69,11 +71,13 @@ export class Roster {
       live.set(name, { hasCredentials: withStored.has(name) });
     }
     this.#withStored = withStored;
-    for (const [index, { name: upstream }] of live.given.entries()) {
+    for (const [index, config] of live.given.entries()) {
+      const { name: upstream } = config;
       const isWanted = environment[index]?.all.length === 0 && !withStored.has(upstream);
       const known = this.#keyless.get(upstream);
       if (isWanted && known === undefined) {
-        const member = keylessMember(upstream);
+        const member = keylessMember(config);
+        if (member === undefined) continue;
         this.#keyless.set(upstream, member);
         pool.add(member, GOOD_STANDING);
       } else if (!isWanted && known !== undefined) {
@@ -84,7 +88,11 @@ export class Roster {
   }
 }
 
-function keylessMember(upstream: string): PoolMember {
-  const source = { headers: () => ({}), refused: () => false };
-  return new PoolMember({ id: `${upstream}-environment`, upstream, weight: 1, source, keyless: true });
+/** Asked as the server of one turn asks it: without a credential, or with one that is no key. */
+function keylessMember(config: ProviderConfig): PoolMember | undefined {
+  const { name: upstream } = config;
+  const lease = environmentCredentials({ [upstream]: config }).lease(upstream, {});
+  if (lease === undefined) return undefined;
+  const source = { headers: () => lease.headers(), refused: () => false, report: lease.report };
+  return new PoolMember({ id: lease.credentialId, upstream, weight: 1, source, keyless: true });
 }
