@@ -41,7 +41,7 @@ export function buildShared(kit: Kit, needs: CredentialNeeds): SharedFeatures {
     },
     async stop() {
       await limits.services.close();
-      await ofCredentials.services.save().catch((error: unknown) => kit.log.warn(String(error)));
+      await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));
       await ofTokens.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
     },
   };

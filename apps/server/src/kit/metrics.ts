@@ -28,7 +28,7 @@ export type Metrics = {
   /** Read when somebody asks for the metrics. Labels are fixed. */
   observed(definition: ObservedDefinition): void;
   /** A gauge with as many values as there are combinations of labels when somebody asks. */
-  observedEach(
+  observedAll(
     definition: MetricDefinition & {
       readonly read: () => Iterable<{ readonly labels: Labels; readonly value: number }>;
     },
@@ -112,7 +112,7 @@ export function createMetrics(): Metrics {
         const counter: Counter = new prom.Counter({ ...options, collect });
       });
     },
-    observedEach({ name, help, labels = [], read }) {
+    observedAll({ name, help, labels = [], read }) {
       definitions.push((prom, { registry }) => {
         const collect = (): void => {
           gauge.reset();

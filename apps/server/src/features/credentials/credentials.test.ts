@@ -199,6 +199,15 @@ describe("a credential that the provider refuses", () => {
     expect((await house.ask()).status).toBe(200);
   });
 
+  test("on a path of the provider's own that it may not use, stays", async () => {
+    await start();
+    await add("one", "key-one");
+    refusals.set("key-one", answer(403));
+    const { status } = await house.call("GET", "/proxy/anthropic/v1/organizations/members");
+    expect([status, upstream.seen.length]).toEqual([502, 1]);
+    expect(await house.one("one")).toMatchObject({ state: "available" });
+  });
+
   test("comes back when its file changes", async () => {
     await using files = await startFiles();
     const file = await files.write("key", "key-old\n");

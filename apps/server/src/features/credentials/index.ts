@@ -31,7 +31,7 @@ export const credentials = defineFeature<CredentialService, CredentialNeeds>({
   routes: credentialRoutes,
   jobs: (service) => [
     every("1 s", "follow_credentials", async () => {
-      await service.save();
+      await service.save({ waits: false });
       await service.follow();
     }),
     every("1 min", "refresh_access_tokens", () => service.refreshTokens()),
@@ -46,7 +46,7 @@ export const credentials = defineFeature<CredentialService, CredentialNeeds>({
 });
 
 function observe(metrics: Metrics, service: CredentialService): void {
-  metrics.observedEach({
+  metrics.observedAll({
     name: "loom_gateway_credentials",
     help: "Credentials of the providers by their state.",
     labels: ["provider", "state"],

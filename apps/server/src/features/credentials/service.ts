@@ -24,8 +24,8 @@ export type CredentialService = {
   readonly config: ServerConfig;
   /** Makes everything like the database and the key files. Before the first time there are only the configuration's keys. @throws DatabaseError */
   follow(): Promise<void>;
-  /** Writes down how the stored ones stand. @throws DatabaseError */
-  save(): Promise<void>;
+  /** Writes down how the stored ones stand. `waits`: for other processes, and for the disk. @throws DatabaseError */
+  save(options: { readonly waits: boolean }): Promise<void>;
   /** Refreshes access tokens that end soon. */
   refreshTokens(): Promise<void>;
   list(): CredentialList;
@@ -104,7 +104,7 @@ export function createCredentialService(options: CredentialServiceOptions): Cred
     config: live.config,
     health,
     follow: () => inTurn(() => roster.follow()),
-    save: () => inTurn(() => stored.save()),
+    save: (how) => inTurn(() => stored.save(how)),
     refreshTokens: () => stored.refreshTokens(),
     list: () => ({ credentials: roster.list(), providers: health() }),
     add: (wish) =>

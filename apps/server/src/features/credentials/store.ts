@@ -33,8 +33,15 @@ export type CredentialStore = {
   add(credential: StoredCredential): Promise<"added" | "label_taken" | "other_key">;
   /** False where the label is taken or the row is gone. */
   change(id: string, change: Change): Promise<boolean>;
-  /** Only where nobody else has changed the row since `revision`. Gives its new revision. */
-  saveStanding(id: string, standing: Standing, revision: number): Promise<number | undefined>;
+  /**
+   * Only where nobody else has changed the row since `revision`. Gives its new revision. Without `waits` it fails where it
+   * would have to wait for another process, and does not wait for the disk.
+   */
+  saveStanding(
+    id: string,
+    standing: Standing,
+    options: { readonly revision: number; readonly waits: boolean },
+  ): Promise<number | undefined>;
   /** Only over the secret `secretRevision`. Gives the row as it is now, changed or not. */
   saveSecret(
     id: string,
@@ -97,8 +104,8 @@ export function createCredentialStore(database: () => Promise<Database>): Creden
           .executeTakeFirstOrThrow();
         return numUpdatedRows > 0n;
       }),
-    saveStanding: (id, standing, known) =>
-      write(async (db) => {
+    async saveStanding(id, standing, { revision: known, waits }) {
+      const work = async (db: Tables): Promise<number | undefined> => {
         const revision = await bump(db);
         const { numUpdatedRows } = await db
           .updateTable("credential")
@@ -107,7 +114,10 @@ export function createCredentialStore(database: () => Promise<Database>): Creden
           .where("revision", "=", known)
           .executeTakeFirstOrThrow();
         return numUpdatedRows > 0n ? revision : undefined;
-      }),
+      };
+      const db = await database();
+      return waits ? db.write(work) : db.writeBehind(work);
+    },
     saveSecret: (id, { sealed, expiresAt }, secretRevision) =>
       write(async (db) => {
         const revision = await bump(db);

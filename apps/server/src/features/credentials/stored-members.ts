@@ -79,14 +79,14 @@ export class StoredMembers {
     this.#revision = vault.revision;
   }
 
-  /** Writes how members stand. A change that another process has made in the meantime is read first. */
-  async save(): Promise<void> {
+  /** Writes how members stand. Where another process has changed one in the meantime, that has to be read first. */
+  async save(options: { readonly waits: boolean }): Promise<void> {
     const { store, pool } = this.#options;
     for (const stored of this.all) {
       await stored.oauth?.save();
       if (!stored.isDirty || stored.problem !== undefined) continue;
       const standing = pool.stateOf(stored.member);
-      const revision = await store.saveStanding(stored.row.id, standing, stored.row.revision);
+      const revision = await store.saveStanding(stored.row.id, standing, { ...options, revision: stored.row.revision });
       if (revision === undefined) continue;
       stored.row = { ...stored.row, standing, revision };
       stored.isDirty = !isSame(standing, pool.stateOf(stored.member));

@@ -112,7 +112,12 @@ export class Candidates {
   #report(outcome: CredentialOutcome): void {
     if (this.#reported) return;
     this.#reported = true;
-    this.lease?.report(outcome);
+    this.lease?.report(this.#isAboutThePath(outcome) ? { type: "cancelled" } : outcome);
+  }
+
+  /** A path that is passed on as it is may be closed to a key that is good for everything else. */
+  #isAboutThePath(outcome: CredentialOutcome): boolean {
+    return this.#asked.question === undefined && outcome.type === "failed" && outcome.failure.code === "unauthorized";
   }
 
   #plan(): Attempts | LlmFailure {
