@@ -164,6 +164,17 @@ describe.each([{ pooled: true }, { pooled: false }])("a provider's own path ($po
   );
 });
 
+test.each([
+  ["claude-cli/2.1.5 (external, cli)", "claude-cli/2.1.5"],
+  ["GeminiCLI-tui/0.61.0/gemini-3.5-flash (linux; x64; terminal)", "GeminiCLI-tui/0.61.0"],
+  ["curl", "curl"],
+])("a client is its product and version, whatever else %j says", async (userAgent, client) => {
+  const upstream = await upstreamWith(answerJson(ANSWER));
+  const gateway = await gatewayFor(upstream);
+  await post(gateway, MESSAGES, { model: "claude-x", messages: [] }, { "user-agent": userAgent });
+  expect(await gateway.waitForEntries(1)).toMatchObject([{ client }]);
+});
+
 describe("what goes to a provider", () => {
   test("has the model that an alias means, and every other byte as it was", async () => {
     const upstream = await upstreamWith(answerJson(ANSWER));
