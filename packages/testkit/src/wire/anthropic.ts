@@ -94,6 +94,16 @@ export const anthropic: Dialect = {
   noiseEvents: [PING, typedEvent("message_weather", { forecast: "an event of a later version" })],
 };
 
+/** Vertex AI wants the version in the body, its own one, and takes the model from the path alone. */
+export const anthropicOnVertex: Dialect = {
+  ...anthropic,
+  checkHeaders() {},
+  readRequest(body) {
+    if (body.anthropic_version !== "vertex-2023-10-16") throw new RefusedRequest("anthropic_version: Field required");
+    return readAnthropicRequest(body);
+  },
+};
+
 type Block = { readonly start: JsonObject; readonly deltas: readonly JsonObject[]; readonly whole: JsonObject };
 
 function contentBlocks(reply: PreparedReply): readonly Block[] {
