@@ -32,6 +32,8 @@ export type Asked = {
   readonly headers: ClientHeaders;
   /** Absent: the body is passed on unread. */
   readonly question: Question | undefined;
+  /** Who asks, as the ledger names them. */
+  readonly subject: string;
   /** In Loom's words, made when first needed. */
   decoded?: DecodedQuestion;
 };
@@ -102,14 +104,17 @@ function translatedPassage(
     throw new ProblemError("not_configured", `The provider ${upstream.name} speaks no dialect.`);
   const codec = codecFor(upstream, dialect);
   asked.decoded ??= question.decode(codecOf);
-  const { request, wantsUsage } = asked.decoded;
+  const { target, call, subject } = asked;
+  const { wantsUsage } = asked.decoded;
+  // Loom's own dialect has a place for every seal.
+  const foreign = target.dialect !== "loom";
+  const request = foreign ? parts.seals.restore(subject, asked.decoded.request) : asked.decoded.request;
   const { stream } = question;
   const outgoing = withinDepth(() => {
     const encoded = codec.encodeRequest({ ...request, model: step.model }, { stream });
     if (!encoded.ok) throw new ProblemError("invalid_request", encoded.problem);
     return translatedRequest({ upstream, dialect, model: step.model, stream, body: encoded.body, credential });
   });
-  const { target, call } = asked;
   const eventStream = target.dialect !== "gemini" || /[?&]alt=sse(?:&|$)/.test(target.query);
   const voice = voiceOf(target.dialect, { eventStream });
   const identity = {
@@ -118,8 +123,11 @@ function translatedPassage(
     createdMs: Date.now(),
     wantsUsage,
   };
-  const priced: TranslatedPrice = (response) => {
-    if (target.dialect !== "loom") return response;
+  const noted: TakeNote = (response) => {
+    if (foreign) {
+      parts.seals.remember(subject, response.message);
+      return response;
+    }
     const { model: answered, usage } = response;
     const price = priceOf(parts.prices, { upstream: upstream.name, answered, asked: step.model, usage });
     return price === undefined ? response : { ...response, costMicroUsd: price.costMicroUsd };
@@ -131,8 +139,8 @@ function translatedPassage(
     request: outgoing,
     deliver: (host) =>
       stream
-        ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, priced })
-        : new TranslatedAnswer(host, { codec, voice, identity, priced }),
+        ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, noted })
+        : new TranslatedAnswer(host, { codec, voice, identity, noted }),
   };
 }
 
@@ -148,7 +156,7 @@ function withinDepth<Result>(work: () => Result): Result {
   }
 }
 
-type TranslatedPrice = ConstructorParameters<typeof TranslatedAnswer>[1]["priced"];
+type TakeNote = ConstructorParameters<typeof TranslatedAnswer>[1]["noted"];
 
 /** A seal of another dialect, wrapped for the way through this client, means nothing to the provider. */
 function holdsForeignSeal({ top }: Question): boolean {
