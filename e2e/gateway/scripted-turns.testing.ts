@@ -1,4 +1,4 @@
-import { callTools, fail, fault, type NormalizedRequest, type Reply, say } from "@loom/testkit";
+import { callTools, fail, fault, type NormalizedRequest, type Reply, type ScriptFunction, say } from "@loom/testkit";
 import { TIME_TOOL, WEATHER_TOOL } from "./sdk/sdk-client.testing.ts";
 
 /** What the person says decides what the model does. */
@@ -11,6 +11,10 @@ export const PROMPT = {
   hang: "Begin and never end.",
   silence: "Never begin.",
   tooFast: "Ask too often.",
+  tooFastOnce: "Ask too often, but only once.",
+  overloaded: "Ask in the rush hour.",
+  breakOff: "Fail in the middle.",
+  unknownModel: "Ask a model that is not there.",
 } as const;
 
 /** The same in every answer, so that what a client counts can be compared. */
@@ -36,7 +40,16 @@ export const FORECAST = { city: "Zürich", degrees: 21 } as const;
 export const RETRY_AFTER_SECONDS = 17;
 
 /** A model that answers what `PROMPT` says. */
-export function scriptedTurns({ prompt, turnResults, messages }: NormalizedRequest): Reply {
+export function createScriptedTurns(): ScriptFunction {
+  let refused = false;
+  return (request) => {
+    if (request.prompt !== PROMPT.tooFastOnce) return scriptedTurn(request);
+    refused = !refused;
+    return refused ? fail(fault.status(429, { retryAfter: 0 })) : say(GREETING, { usage: USAGE });
+  };
+}
+
+function scriptedTurn({ prompt, turnResults, messages }: NormalizedRequest): Reply {
   const options = { usage: USAGE };
   if (turnResults.length > 0) return say(turnResults.map(({ name, text }) => `${name}: ${text}`).join("; "), options);
   switch (prompt) {
@@ -54,11 +67,17 @@ export function scriptedTurns({ prompt, turnResults, messages }: NormalizedReque
     case PROMPT.endless:
       return say("And on", { ...options, stopReason: "max_tokens" });
     case PROMPT.hang:
-      return say(GREETING, { fault: fault.stallAfter(4), delivery: { deltas: 8 } });
+      return say(GREETING, { fault: fault.stallAfter(6), delivery: { deltas: 8 } });
     case PROMPT.silence:
       return fail(fault.neverAnswer());
     case PROMPT.tooFast:
       return fail(fault.status(429, { retryAfter: RETRY_AFTER_SECONDS }));
+    case PROMPT.overloaded:
+      return fail(fault.status(503));
+    case PROMPT.unknownModel:
+      return fail(fault.status(404));
+    case PROMPT.breakOff:
+      return say(GREETING, { fault: fault.errorEvent(5), delivery: { deltas: 8 } });
     default:
       return say(GREETING, options);
   }

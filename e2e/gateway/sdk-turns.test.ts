@@ -1,14 +1,23 @@
 import { type ScriptedModel, startScriptedModel } from "@loom/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LoomServer, startLoomServer } from "./loom-server.testing.ts";
-import { CALLS, FORECAST, GREETING, PROMPT, SEAL, scriptedTurns, THOUGHT, USAGE } from "./scripted-turns.testing.ts";
+import {
+  CALLS,
+  createScriptedTurns,
+  FORECAST,
+  GREETING,
+  PROMPT,
+  SEAL,
+  THOUGHT,
+  USAGE,
+} from "./scripted-turns.testing.ts";
 import { PNG, type SdkClient } from "./sdk/sdk-client.testing.ts";
 import { clientOf, SDKS, type SdkName } from "./sdk/sdks.testing.ts";
 
 let model: ScriptedModel;
 let server: LoomServer;
 beforeAll(async () => {
-  model = await startScriptedModel({ script: scriptedTurns });
+  model = await startScriptedModel({ script: createScriptedTurns() });
   server = await startLoomServer(model.url);
 });
 afterAll(async () => {

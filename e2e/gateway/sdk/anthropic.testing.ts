@@ -60,6 +60,7 @@ async function turn(client: Pick<Anthropic, "messages">, ask: Ask, messages: Ant
     stream.on("inputJson", (piece) => {
       if (piece !== "") argumentPieces++;
     });
+    stream.on("text", (piece) => ask.onText?.(piece));
     message = await stream.finalMessage();
   } else {
     message = await client.messages.create(params, options);

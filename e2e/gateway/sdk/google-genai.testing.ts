@@ -58,8 +58,12 @@ async function turn(client: GoogleGenAI, ask: Ask, contents: Content[]): Promise
     },
   };
   const answers: GenerateContentResponse[] = [];
-  if (ask.stream) for await (const chunk of await client.models.generateContentStream(request)) answers.push(chunk);
-  else answers.push(await client.models.generateContent(request));
+  if (ask.stream) {
+    for await (const chunk of await client.models.generateContentStream(request)) {
+      answers.push(chunk);
+      if (chunk.text) ask.onText?.(chunk.text);
+    }
+  } else answers.push(await client.models.generateContent(request));
   const parts = answers.flatMap((answer) => answer.candidates?.[0]?.content?.parts ?? []);
   const called = parts.flatMap((part) => part.functionCall ?? []);
   // The dialect has ids, and most models do without: then the place among the calls has to do.

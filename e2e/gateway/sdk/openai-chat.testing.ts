@@ -68,6 +68,7 @@ async function turn(client: OpenAI, ask: Ask, messages: Messages): Promise<Heard
     stream.on("tool_calls.function.arguments.delta", ({ arguments_delta }) => {
       if (arguments_delta !== "") argumentPieces++;
     });
+    stream.on("content", (piece) => ask.onText?.(piece));
     completion = await stream.finalChatCompletion();
   } else {
     completion = await client.chat.completions.create(params, options);

@@ -63,6 +63,7 @@ async function turn(client: OpenAI, ask: Ask, input: Input): Promise<Heard> {
     stream.on("response.function_call_arguments.delta", () => {
       argumentPieces++;
     });
+    stream.on("response.output_text.delta", ({ delta }) => ask.onText?.(delta));
     response = await stream.finalResponse();
   } else {
     response = await client.responses.create(params, options);

@@ -9,6 +9,8 @@ export type Ask = {
   /** The answer has to be `FORECAST_SCHEMA`. */
   readonly withSchema?: boolean;
   readonly signal?: AbortSignal;
+  /** Called with each piece of a streamed text. */
+  readonly onText?: (piece: string) => void;
 };
 
 export type Call = { readonly id: string; readonly name: string; readonly input: unknown };

@@ -16,6 +16,14 @@ const DIALECT_PATHS: Readonly<Record<SdkName, string>> = {
   google: "/gemini",
 };
 
+/** A model that the SDK's own provider has, and one of another. */
+export const MODELS_OF: Readonly<Record<SdkName, readonly [string, string]>> = {
+  anthropic: ["claude-sonnet-5", "gemini-3.1-pro-preview"],
+  chat: ["gpt-5.4", "claude-sonnet-5"],
+  responses: ["gpt-5.4", "claude-sonnet-5"],
+  google: ["gemini-3.1-pro-preview", "gpt-5.4"],
+};
+
 /** A client of the SDK; without a path at the door of its dialect. */
 export function clientOf(
   sdk: SdkName,
