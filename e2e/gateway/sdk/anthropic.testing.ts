@@ -17,13 +17,18 @@ export function anthropicOptions({ baseUrl, token }: Access): ClientOptions {
   return { baseURL: baseUrl, apiKey: token, authToken: null, maxRetries: 0 };
 }
 
-/** Messages of `@anthropic-ai/sdk`; also those of its Vertex client, which is given instead of an address. */
-export function anthropicSdk(client: Pick<Anthropic, "messages" | "models">): SdkClient {
+/** As far as the client for Vertex AI has the same; that one cannot list models. */
+type Client = { readonly messages: Pick<Anthropic.Messages, "create" | "stream" | "countTokens"> } & Partial<
+  Pick<Anthropic, "models">
+>;
+
+/** Messages of `@anthropic-ai/sdk`, and of `@anthropic-ai/vertex-sdk`. */
+export function anthropicSdk(client: Client): SdkClient {
   return {
     ask: (ask) => turn(client, ask, [{ role: "user", content: promptBlocks(ask) }]),
     async models() {
       const ids: string[] = [];
-      for await (const { id } of client.models.list()) ids.push(id);
+      for await (const { id } of client.models?.list() ?? []) ids.push(id);
       return ids;
     },
     async countTokens(model, prompt) {
@@ -41,7 +46,7 @@ function promptBlocks({ prompt, withImage }: Ask): Anthropic.ContentBlockParam[]
   return [...(withImage ? [image] : []), { type: "text", text: prompt }];
 }
 
-async function turn(client: Pick<Anthropic, "messages">, ask: Ask, messages: Anthropic.MessageParam[]): Promise<Heard> {
+async function turn(client: Client, ask: Ask, messages: Anthropic.MessageParam[]): Promise<Heard> {
   const params: Anthropic.MessageCreateParamsNonStreaming = {
     model: ask.model,
     max_tokens: MAX_TOKENS,
