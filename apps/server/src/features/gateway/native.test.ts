@@ -241,6 +241,12 @@ describe("what goes to a provider", () => {
       "/v1beta/models/gemini-x:generateContent",
       { contents: [] },
     ],
+    ["/proxy/gemini/v1/models/fast:countTokens", "/v1/models/gemini-3.5-flash:countTokens", { contents: [] }],
+    [
+      "/proxy/vertex/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict",
+      "/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict",
+      { model: "claude-x", messages: [] },
+    ],
     [
       "/proxy/gemini/v1beta/models/fast:generateContent",
       "/v1beta/models/gemini-3.5-flash:generateContent",

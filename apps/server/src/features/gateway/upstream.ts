@@ -94,7 +94,7 @@ function method(dialect: WireDialect, stream: boolean): string {
 }
 
 /** A model as one segment of a path. */
-function modelPart(model: string): string {
+export function modelPart(model: string): string {
   return encodeURIComponent(model).replaceAll("%40", "@");
 }
 
