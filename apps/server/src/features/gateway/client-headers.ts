@@ -47,6 +47,7 @@ const TOKEN_HEADERS: ReadonlySet<string> = new Set([
 const SESSION_HEADERS: ReadonlySet<string> = new Set([
   "x-loom-session",
   "x-claude-code-session-id",
+  "x-session-id",
   "session_id",
   "session-id",
 ]);

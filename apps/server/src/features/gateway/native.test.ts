@@ -164,6 +164,16 @@ describe.each([{ pooled: true }, { pooled: false }])("a provider's own path ($po
   );
 });
 
+test.each(["x-claude-code-session-id", "session_id", "x-session-id", "x-loom-session"])(
+  "a client says with %s which of its sessions a request belongs to",
+  async (header) => {
+    const upstream = await upstreamWith(answerJson(ANSWER));
+    const gateway = await gatewayFor(upstream);
+    await post(gateway, MESSAGES, { model: "claude-x", messages: [] }, { [header]: "ses_1" });
+    expect(await gateway.waitForEntries(1)).toMatchObject([{ session: "ses_1" }]);
+  },
+);
+
 test.each([
   ["claude-cli/2.1.5 (external, cli)", "claude-cli/2.1.5"],
   ["GeminiCLI-tui/0.61.0/gemini-3.5-flash (linux; x64; terminal)", "GeminiCLI-tui/0.61.0"],
@@ -283,6 +293,15 @@ describe("what goes to a provider", () => {
     const gateway = await gatewayFor(upstream);
     const native = await post(gateway, `${MESSAGES}/count_tokens`, { model: "claude-x", messages: [] });
     expect(native.text).toBe('{"input_tokens":42}');
+    const anywhere = await post(gateway, "/anthropic/v1/messages/count_tokens", { model: "claude-x", messages: [] });
+    expect(anywhere.text).toBe('{"input_tokens":42}');
+    const googles = await post(gateway, "/gemini/v1beta/models/gemini/fast:countTokens", { contents: [] });
+    expect(googles.text).toBe('{"input_tokens":42}');
+    expect(upstream.seen.map(({ path }) => path)).toEqual([
+      "/v1/messages/count_tokens",
+      "/v1/messages/count_tokens",
+      "/v1beta/models/gemini-3.5-flash:countTokens",
+    ]);
     const foreign = await post(gateway, `${MESSAGES}/count_tokens`, { model: "openai/gpt-x", messages: [] });
     expect(JSON.parse(foreign.text).input_tokens).toBeGreaterThan(0);
     expect(foreign.headers["x-loom-estimated"]).toBe("true");

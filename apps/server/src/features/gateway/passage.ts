@@ -48,10 +48,20 @@ export function openPassage(
 ): Passage {
   const { target, question } = asked;
   if (question === undefined) return passedPassage(asked, upstream, credential);
+  if (target.operation === "count_tokens" && !canCount(target, question, upstream, step.model)) {
+    throw new ProblemError("invalid_request", `The provider ${upstream.name} cannot count tokens for this client.`);
+  }
   if (isNative(target, upstream, step.model) && !holdsForeignSeal(question)) {
     return nativePassage(asked, question, step, upstream, credential, parts);
   }
   return translatedPassage(asked, question, step, upstream, credential, parts);
+}
+
+/** Whether the upstream can be asked how many tokens the client's prompt has, in the client's own bytes. */
+export function canCount(target: Target, question: Question, upstream: Upstream, model: string): boolean {
+  const { dialect } = target;
+  if (dialect === "loom" || !isNative(target, upstream, model) || holdsForeignSeal(question)) return false;
+  return target.upstream === upstream.name || upstream.countPath(dialect, model) !== undefined;
 }
 
 function passedPassage({ call, target, headers }: Asked, upstream: Upstream, credential: RequestHeaders): Passage {

@@ -46,7 +46,8 @@ export function nativeRequest(options: {
   const inPath = own ? target.model !== undefined : dialect === "gemini" || upstream.config.kind === "vertex";
   const path = own
     ? upstream.nativePath(inPath && step.model !== target.model ? pathWithModel(target.path, step.model) : target.path)
-    : upstream.generatePath(dialect, step.model, { stream: question.stream });
+    : ((target.operation === "count_tokens" ? upstream.countPath(dialect, step.model) : undefined) ??
+      upstream.generatePath(dialect, step.model, { stream: question.stream }));
   const hideUsage =
     dialect === "chat" && question.stream && options.mayAskForUsage && top !== undefined && !asksForUsage(top);
   const changes: BodyChanges = {
