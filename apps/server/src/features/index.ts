@@ -25,14 +25,15 @@ export type FeatureNeeds = {
 export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
   const { config, dataDirectory, keepAliveMs, hasOwner, isStopping, version } = needs;
   // Who has one token in memory has nobody to tell apart and to limit, and does not wait for what does.
-  const shared = hasOwner ? (await import("./shared.ts")).buildShared(kit, config) : undefined;
+  const straight = straightRouting(config);
+  const shared = hasOwner ? (await import("./shared.ts")).buildShared(kit, config, straight) : undefined;
   const books = ledger.build(kit, { config, dataDirectory, stays: hasOwner });
   const common = {
     gateway: gateway.build(kit, {
       config,
       keepAliveMs,
       pooled: hasOwner,
-      routing: straightRouting(config),
+      routing: shared?.routing ?? straight,
       credentials: environmentCredentials(config.providers),
       budgets: shared?.budgets,
       ledger: books.services.ledger,

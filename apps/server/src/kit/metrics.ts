@@ -19,6 +19,14 @@ export type ObservedDefinition = {
   readonly read: () => number;
 };
 
+export type ObservedEachDefinition = {
+  readonly name: string;
+  readonly help: string;
+  readonly label: string;
+  readonly values: readonly string[];
+  readonly read: (value: string) => number;
+};
+
 export type Metrics = {
   counter(definition: MetricDefinition): (labels: Labels, amount?: number) => void;
   /** `buckets`: upper bounds, ascending, in the unit of the name. */
@@ -27,6 +35,8 @@ export type Metrics = {
   ): (labels: Labels, value: number) => void;
   /** Read when somebody asks for the metrics. Labels are fixed. */
   observed(definition: ObservedDefinition): void;
+  /** A gauge with a value for each value of one label, all of them known and few. Read when somebody asks. */
+  observedEach(definition: ObservedEachDefinition): void;
   /** The Prometheus text format, version 0.0.4. */
   render(): Promise<string>;
 };
@@ -104,6 +114,14 @@ export function createMetrics(): Metrics {
           counter.inc(labels, read());
         };
         const counter: Counter = new prom.Counter({ ...options, collect });
+      });
+    },
+    observedEach({ name, help, label, values, read }) {
+      definitions.push((prom, { registry }) => {
+        const collect = (): void => {
+          for (const value of values) gauge.set({ [label]: value }, read(value));
+        };
+        const gauge: Gauge = new prom.Gauge({ name, help, labelNames: [label], registers: [registry], collect });
       });
     },
     render: async () => (await handOver()).registry.metrics(),

@@ -5,7 +5,7 @@ import type { Log } from "../../kit/log.ts";
 import { Bookkeeping } from "./bookkeeping.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { BudgetEngine } from "./engine.ts";
-import { isPattern } from "./name-pattern.ts";
+import { isPattern } from "../../kit/name-pattern.ts";
 import { type BudgetRule, RuleBook } from "./rule-book.ts";
 import type { BudgetStore } from "./store.ts";
 

@@ -46,7 +46,7 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
     const { deadlines } = config;
     const transport = needs.pooled ? createPoolTransport(deadlines) : createLightTransport(deadlines);
     const defaults = createDefaultModels({ transport, timeoutMs: deadlines.connectMs });
-    const models = () => listModels(config, defaults.known);
+    const models = () => listModels(config, routing, defaults.known);
     const parts: GatewayParts = {
       upstreams: new Map(Object.values(config.providers).map((provider) => [provider.name, createUpstream(provider)])),
       transport,
@@ -68,7 +68,7 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
       parts,
       askerOf,
       models,
-      modelsFor: (dialect) => modelsInDialect(models(), dialect),
+      modelsFor: (dialect) => modelsInDialect(models(), routing.aliases(), dialect),
       close: () => transport.close(),
     };
   },
