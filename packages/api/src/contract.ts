@@ -228,7 +228,8 @@ export const api = {
       method: "PUT",
       path: "/api/admin/routes/{name}",
       operation: "putRoute",
-      summary: "Set a route, in place of the one of that name; it holds at once. If-Match names the version it replaces",
+      summary:
+        "Set a route, in place of the one of that name; it holds at once. If-Match names the version it replaces",
       reply: "json",
       maxBodyBytes: MAX_BODY_BYTES,
       schemas: () => import("./schemas/routes.ts").then((schemas) => schemas.putRoute),

@@ -19,6 +19,7 @@ export type {
   RouteTiers,
   RouteTimeouts,
 } from "./routes.ts";
+export { ROUTE_DIALECTS } from "./routes.ts";
 export type { MintedToken, NewToken, TokenInfo, TokenList, TokenScope } from "./tokens.ts";
 export { TOKEN_NAME, TOKEN_SCOPES } from "./tokens.ts";
 export type { UsageDimension, UsageGroup, UsagePercentiles, UsageQuery, UsageReport, UsageSums } from "./usage.ts";

@@ -6,7 +6,9 @@ import { routing } from "./routing/index.ts";
 import { tokens } from "./tokens/index.ts";
 
 /** The tables of all features, also of those that a server does not use: one database fits every server. */
-export const MIGRATIONS: readonly MigrationSet[] = [owner, budgets, tokens, ledger, routing].map(({ name, migrations }) => ({
-  feature: name,
-  migrations,
-}));
+export const MIGRATIONS: readonly MigrationSet[] = [owner, budgets, tokens, ledger, routing].map(
+  ({ name, migrations }) => ({
+    feature: name,
+    migrations,
+  }),
+);

@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import type { Budget, BudgetLimits, BudgetSpent } from "@loom/api";
 import type { Budgets } from "../../gateway-types.ts";
 import type { Log } from "../../kit/log.ts";
+import { isPattern } from "../../kit/name-pattern.ts";
 import { Bookkeeping } from "./bookkeeping.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { BudgetEngine } from "./engine.ts";
-import { isPattern } from "../../kit/name-pattern.ts";
 import { type BudgetRule, RuleBook } from "./rule-book.ts";
 import type { BudgetStore } from "./store.ts";
 

@@ -157,7 +157,10 @@ export class Attempt implements UpstreamHandler, Waiter {
       return;
     }
     if (codeOf(error) === "UND_ERR_CONNECT_TIMEOUT") {
-      this.#fail("timeout", `did not accept a connection within ${this.#deadlines.connectMs / 1000} s (connect time-out)`);
+      this.#fail(
+        "timeout",
+        `did not accept a connection within ${this.#deadlines.connectMs / 1000} s (connect time-out)`,
+      );
       return;
     }
     this.#fail("network", clauseOf(error));

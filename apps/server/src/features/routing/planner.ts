@@ -35,7 +35,8 @@ export function planSteps(request: PlanRequest, context: PlanContext): Planned |
   const route = context.table.find(request.model);
   const choice = route === undefined ? undefined : choose(route, request);
   if (route === undefined || choice === undefined) return undefined;
-  const label = route.name === request.model || isAlias(request.model) ? `alias ${request.model}` : `route ${route.name}`;
+  const label =
+    route.name === request.model || isAlias(request.model) ? `alias ${request.model}` : `route ${route.name}`;
   const steps = new Map<string, RouteStep>();
   const add = (step: RouteStep): void => {
     const id = `${step.upstream}/${step.model}`;

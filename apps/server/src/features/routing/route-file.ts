@@ -59,9 +59,7 @@ function spelledOut(table: Readonly<Record<string, unknown>>): unknown {
 function tiersOf(value: unknown): unknown {
   if (!Array.isArray(value)) return value;
   return value.map((tier: unknown) =>
-    Array.isArray(tier)
-      ? tier.map((target: unknown) => (typeof target === "string" ? { target } : target))
-      : tier,
+    Array.isArray(tier) ? tier.map((target: unknown) => (typeof target === "string" ? { target } : target)) : tier,
   );
 }
 

@@ -195,7 +195,8 @@ export function createRoutingService(options: RoutingOptions): RoutingService {
         storeProblem = undefined;
       } catch (error) {
         // Once, and not twice a second.
-        if (storeProblem === undefined) log.error("routes cannot be read: the last ones hold", { error: String(error) });
+        if (storeProblem === undefined)
+          log.error("routes cannot be read: the last ones hold", { error: String(error) });
         storeProblem = String(error);
       }
     },
