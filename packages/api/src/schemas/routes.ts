@@ -114,7 +114,7 @@ const params = z.object({
 });
 
 const question = z.strictObject({
-  model: z.string().min(1).max(200),
+  model: z.string().min(1).max(200).default("default"),
   provider: z.string().max(64).optional(),
   dialect: z.enum(ROUTE_DIALECTS).optional(),
   subject: z.string().max(300).optional().openapi({ description: "kind/id, e.g. token/owner" }),

@@ -31,6 +31,8 @@ export type AttemptsOptions = {
 export type FailedAttempt = {
   /** Whether the upstream may have seen the request. */
   readonly reached: boolean;
+  /** The credential is used up for every model. */
+  readonly quotaExhausted?: boolean;
   /** The prompt does not fit into the model. */
   readonly contextTooLong?: boolean;
 };
@@ -46,6 +48,8 @@ export class Attempts {
   readonly #now: () => number;
   readonly #startedAt: number;
   readonly #spent: string[] = [];
+  /** For this step only: providers limit the rate by model. */
+  #spentHere: string[] = [];
   #index = 0;
   #credentialsHere = 0;
   #failure: LlmFailure | undefined;
@@ -74,7 +78,7 @@ export class Attempts {
       }
       const lease = credentials.lease(step.upstream, {
         ...(affinity === undefined ? {} : { affinity }),
-        exclude: this.#spent,
+        exclude: [...this.#spent, ...this.#spentHere],
       });
       if (lease === undefined) {
         this.#failure ??= noCredential(step, credentials);
@@ -104,7 +108,8 @@ export class Attempts {
       case "unauthorized":
       case "budget_exceeded":
       case "rate_limited":
-        this.#spent.push(lease.credentialId);
+        if (failure.code === "rate_limited" && failed.quotaExhausted !== true) this.#spentHere.push(lease.credentialId);
+        else this.#spent.push(lease.credentialId);
         this.#credentialsHere += 1;
         this.#because = `fallback after ${failure.code} of ${upstream}/${model}`;
         return true;
@@ -141,9 +146,10 @@ export class Attempts {
     return this.count < MAX_ATTEMPTS && this.#now() - this.#startedAt < MAX_MS;
   }
 
-  #advance(): void {
-    this.#index += 1;
+  #advance(to = this.#index + 1): void {
+    this.#index = to;
     this.#credentialsHere = 0;
+    this.#spentHere = [];
   }
 
   /** On to the next model that is known to hold more. */
@@ -153,8 +159,7 @@ export class Attempts {
     const next = this.#steps.findIndex(({ contextWindow = 0 }, index) => index > this.#index && contextWindow > size);
     if (next === -1) return false;
     this.#because = because;
-    this.#index = next;
-    this.#credentialsHere = 0;
+    this.#advance(next);
     return true;
   }
 

@@ -32,7 +32,6 @@ export type Found =
   | { readonly type: "refused"; readonly problem: ProblemError; readonly byLimit: boolean };
 
 export type FailedCandidate = FailedAttempt & {
-  readonly quotaExhausted?: boolean;
   /** It was the client's doing, and says nothing of the upstream. */
   readonly byClient?: boolean;
 };

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Budgets } from "../../gateway-types.ts";
 import { ask, startGateway, type TestGateway } from "../gateway/gateway.testing.ts";
 import { type SeenRequest, startUpstream } from "../gateway/upstream.testing.ts";
 import { BREAKER_OPTIONS } from "./breaker.ts";
@@ -45,10 +46,12 @@ afterEach(async () => {
 
 async function gatewayWith(
   routes: readonly NamedRoute[],
-  options: { readonly now?: () => number; readonly env?: Record<string, string> } = {},
+  options: { readonly now?: () => number; readonly budgets?: Budgets } = {},
 ): Promise<TestGateway> {
-  const env = { ...environmentOf(upstreams), ...options.env };
-  const gateway = await startGateway({ env, routing: await routingOf(env, routes, options) });
+  const env = environmentOf(upstreams);
+  const { budgets } = options;
+  const routing = await routingOf(env, routes, options);
+  const gateway = await startGateway({ env, routing, ...(budgets === undefined ? {} : { budgets }) });
   closing.push(gateway);
   return gateway;
 }
@@ -169,6 +172,44 @@ describe("a chain of models", () => {
     expect(upstreams.anthropic.seen).toHaveLength(0);
     expect(answer.headers).toMatchObject({ "x-loom-route": "openai/gpt-x; alias oracle", "x-loom-attempts": "1" });
   });
+});
+
+describe("whoever may not use a model", () => {
+  const only = (allowed: string): Budgets => ({
+    reserve: ({ model }) =>
+      model === allowed
+        ? { ok: true, headers: {}, reservation: { settle: () => {}, touch: () => {} } }
+        : { ok: false, reason: "model", message: "Not this model.", headers: {} },
+  });
+
+  test("gets the first of the chain that is allowed", async () => {
+    const gateway = await gatewayWith([ORACLE], { budgets: only("gpt-x") });
+    const answer = await chat(gateway);
+    expect(answer).toMatchObject({ status: 200, text: COMPLETION });
+    expect(answer.headers["x-loom-attempts"]).toBe("1");
+    expect(upstreams.anthropic.seen).toHaveLength(0);
+  });
+
+  test("hears what was wrong with the one that is, or that none is", async () => {
+    behave.anthropic = refusing(529);
+    const one = await chat(await gatewayWith([ORACLE], { budgets: only("claude-x") }));
+    expect(one.status).toBe(503);
+    expect(one.headers).toMatchObject({ "x-loom-route": "anthropic/claude-x; alias oracle", "x-loom-attempts": "1" });
+    expect(upstreams.openai.seen).toHaveLength(0);
+    expect((await chat(await gatewayWith([ORACLE], { budgets: only("none") }))).status).toBe(403);
+  });
+});
+
+test("a model that is limited leaves the provider's other models", async () => {
+  behave.openai = (response, { body }) => {
+    if (body.includes("gpt-large")) response.writeHead(429, JSON_TYPE).end("{}");
+    else response.writeHead(200, JSON_TYPE).end(COMPLETION);
+  };
+  const gateway = await gatewayWith([{ name: "oracle", definition: to("openai/gpt-large", "openai/gpt-small") }]);
+  const answer = await chat(gateway);
+  expect(answer.headers["x-loom-route"]).toBe(
+    "openai/gpt-small; alias oracle; fallback after rate_limited of openai/gpt-large",
+  );
 });
 
 describe("the same provider", () => {

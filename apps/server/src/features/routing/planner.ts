@@ -16,7 +16,7 @@ export type PlanRequest = {
 export type PlanContext = {
   readonly table: RouteTable;
   readonly isProvider: (name: string) => boolean;
-  /** What an alias means that has no route. */
+  /** What `default`, `fast` or `oracle` means that has no route. */
   readonly straight: (alias: string) => RouteStep | undefined;
 };
 
@@ -57,7 +57,7 @@ export function planSteps(request: PlanRequest, context: PlanContext): Planned |
         }
         const inner = context.table.named(target.name);
         if (inner === undefined) {
-          const straight = context.straight(target.name);
+          const straight = isAlias(target.name) ? context.straight(target.name) : undefined;
           if (straight !== undefined) add({ ...straight, reason: `${why} > ${target.name}`, ...more });
           continue;
         }

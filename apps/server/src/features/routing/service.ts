@@ -87,6 +87,8 @@ export function createRoutingService(options: RoutingOptions): RoutingService {
     if (news === undefined) return;
     stored = news.routes;
     revision = news.revision;
+    // What the file had against them may be gone.
+    if (fileProblem !== undefined) stamp = undefined;
     table = new RouteTable(overlay(stored, ofFile.routes));
   }
 
@@ -114,6 +116,9 @@ export function createRoutingService(options: RoutingOptions): RoutingService {
     const steps = planned?.steps.filter((step) => upstream === undefined || step.upstream === upstream) ?? [];
     if (planned !== undefined && steps.length > 0) {
       return { route: planned.route.name, steps: steps.map((step) => seen(step, steps.length > 1)) };
+    }
+    if (planned?.steps.length === 0 && upstream === undefined) {
+      return { route: planned.route.name, steps: [], failure: leadsNowhere(planned.route) };
     }
     const plan = straight.plan(request);
     if (!plan.ok) return { route: undefined, steps: [], failure: plan.failure };
@@ -256,6 +261,12 @@ function explained(step: Step, used: boolean): ExplainedStep {
 
 function skippedBecause({ upstream, model, setUp }: Step): string {
   return `${upstream}/${model} (${setUp ? "breaker open" : "not set up"})`;
+}
+
+/** As where another server, which knows other providers, has set it. */
+function leadsNowhere({ name }: NamedRoute): LlmFailure {
+  const message = `The route ${name} has no target that this server knows: look at it with loom-server route list.`;
+  return { code: "not_configured", message, retryable: false };
 }
 
 function nobodySetUp({ route, steps }: Survey): LlmFailure {
