@@ -1,7 +1,9 @@
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { ROUTE_DIALECTS, type RouteDefinition, type RouteDialect, type RouteTimeouts } from "@loom/api";
+import { ROUTE_DIALECTS, type RouteDefinition, type RouteTimeouts } from "@loom/api";
 import { type Environment, loomDirectories } from "@loom/config";
+import type { RouteQuestion } from "./features/routing/question.ts";
+import { isLoopbackName } from "./kit/host-check.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** Where the routes are: in a server that runs, or in the database of one. */
@@ -10,14 +12,6 @@ export type RoutePlace = {
   /** Absent: the database. */
   readonly server?: string;
   readonly tokenFile: string;
-};
-
-export type RouteQuestion = {
-  readonly model: string;
-  readonly provider?: string;
-  readonly dialect?: RouteDialect;
-  readonly subject?: string;
-  readonly session?: string;
 };
 
 export type RouteCommand =
@@ -193,7 +187,11 @@ function readQuestion(values: {
 
 function readServer(text: string): string {
   const url = URL.parse(text);
-  if (url !== null && (url.protocol === "http:" || url.protocol === "https:")) return url.href;
+  if (url?.protocol === "https:") return url.href;
+  if (url?.protocol === "http:") {
+    if (isLoopbackName(url.hostname)) return url.href;
+    throw new UsageError(`A token does not go to ${url.host} without TLS: give --server an address with https.`);
+  }
   throw new UsageError("--server has to be an address such as http://127.0.0.1:5666.");
 }
 

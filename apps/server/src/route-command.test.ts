@@ -64,6 +64,7 @@ test.each([
   [["explain", "a", "--dialect", "latin"], /--dialect has to be one of/],
   [["remove", "a"], /There is no loom-server route remove/],
   [["list", "--server", "nowhere"], /--server has to be an address/],
+  [["list", "--server", "http://loom.example"], /does not go to loom\.example without TLS/],
 ])("%j is refused with a sentence", async (args, message) => {
   await expect(command(...args)).rejects.toThrow(message);
 });

@@ -7,11 +7,12 @@ import { takeServerConfig } from "./config.ts";
 import { straightRouting } from "./features/gateway/straight-routing.ts";
 import { MIGRATIONS } from "./features/migrations.ts";
 import { routing } from "./features/routing/index.ts";
+import { type RouteQuestion, requestOf } from "./features/routing/question.ts";
 import { RouteError } from "./features/routing/service.ts";
 import { openDatabase } from "./kit/database.ts";
 import { SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
-import type { RoutePlace, RouteQuestion } from "./route-command-line.ts";
+import type { RoutePlace } from "./route-command-line.ts";
 import { DATABASE_FILE } from "./server.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -62,17 +63,7 @@ async function openDatabaseDesk(
     list: () => service.list(),
     put: (name, definition, options) => told(service.put(name, definition, options)),
     remove: (name, options) => told(service.remove(name, options)),
-    async explain({ model, provider, dialect, subject, session }) {
-      const slash = subject?.indexOf("/") ?? 0;
-      const nodes = subject === undefined ? [] : [{ kind: subject.slice(0, slash), id: subject.slice(slash + 1) }];
-      return service.explain({
-        model,
-        nodes,
-        ...(provider === undefined ? {} : { upstream: provider }),
-        ...(dialect === undefined ? {} : { dialect }),
-        ...(session === undefined ? {} : { affinity: session }),
-      });
-    },
+    explain: async (question) => service.explain(requestOf(question)),
     close: () => database.close(),
   };
 }
@@ -118,7 +109,8 @@ async function openServerDesk(server: string, tokenFile: string): Promise<RouteD
     put: async (name, definition, options) => (await call("PUT", one(name), definition, options)) as RouteInfo,
     remove: async (name, options) => (await call("DELETE", one(name), undefined, options)) as RouteInfo,
     explain: async (question) => {
-      const query = new URLSearchParams(Object.entries(question));
+      const query = new URLSearchParams();
+      for (const [name, value] of Object.entries(question)) if (value !== undefined) query.set(name, value);
       return (await call("GET", `${api.routes.explain.path}?${query}`, undefined)) as RouteExplanation;
     },
     close: async () => {},

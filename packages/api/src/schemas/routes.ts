@@ -117,7 +117,12 @@ const question = z.strictObject({
   model: z.string().min(1).max(200).default("default"),
   provider: z.string().max(64).optional(),
   dialect: z.enum(ROUTE_DIALECTS).optional(),
-  subject: z.string().max(300).optional().openapi({ description: "kind/id, e.g. token/owner" }),
+  subject: z
+    .string()
+    .max(300)
+    .regex(/^[^/]+\/./, { message: "must be kind/id, e.g. token/owner" })
+    .optional()
+    .openapi({ description: "kind/id; default token/owner" }),
   session: z.string().max(128).optional(),
 });
 

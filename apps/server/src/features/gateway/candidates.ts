@@ -2,6 +2,7 @@ import type { LlmFailure } from "@loom/core";
 import type { BudgetNode, CredentialLease, CredentialOutcome, RouteStep, StepOutcome } from "../../gateway-types.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { Account } from "./account.ts";
+import { affinityOf } from "./affinity.ts";
 import { Attempts, type FailedAttempt } from "./attempts.ts";
 import { noDefaultModel, noHeaders, notSetUp } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
@@ -130,7 +131,7 @@ export class Candidates {
   #plan(): Attempts | LlmFailure {
     const { call, target, question, headers } = this.#asked;
     const session = headers.session ?? question?.cacheKey;
-    const affinity = session === undefined ? undefined : `${this.#asker.subject}:${session}`;
+    const affinity = session === undefined ? undefined : affinityOf(this.#asker.nodes, session);
     const upstream = target.upstream === "default" ? undefined : target.upstream;
     const plan =
       question === undefined

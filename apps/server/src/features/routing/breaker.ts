@@ -74,6 +74,7 @@ export class Breaker {
   }
 
   ok(now: number): void {
+    if (this.state(now) === "half_open") this.alive();
     this.#inARow = 0;
     if (this.#openUntil === undefined) this.#slot(now).ended += 1;
   }

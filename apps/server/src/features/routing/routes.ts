@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { api } from "@loom/api";
-import type { BudgetNode } from "../../gateway-types.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
+import { requestOf } from "./question.ts";
 import { RouteError, type RoutingService } from "./service.ts";
 
 const RESOURCE = { type: "system", id: "routes" } as const;
@@ -10,16 +10,7 @@ const ADMINISTER = { action: "administer", resource: RESOURCE } as const;
 
 export function routingRoutes(service: RoutingService): Route[] {
   return [
-    route(api.routes.explain, ADMINISTER, ({ query: { model, provider, dialect, subject, session } }) => {
-      const nodes = subject === undefined ? [] : [nodeOf(subject)];
-      return service.explain({
-        model,
-        nodes,
-        ...(provider === undefined || provider === "default" ? {} : { upstream: provider }),
-        ...(dialect === undefined ? {} : { dialect }),
-        ...(session === undefined ? {} : { affinity: session }),
-      });
-    }),
+    route(api.routes.explain, ADMINISTER, ({ query }) => service.explain(requestOf(query))),
     route(api.routes.list, ADMINISTER, () => service.list()),
     route(api.routes.put, ADMINISTER, async ({ params: { name }, body, call }) => {
       const info = await told(service.put(name, body, versionOf(call.incoming)));
@@ -39,12 +30,6 @@ function versionOf({ headers }: IncomingMessage): { readonly version?: number } 
   const version = /^"(\d{1,15})"$/.exec(match)?.[1];
   if (version !== undefined) return { version: Number(version) };
   throw new ProblemError("invalid_input", 'If-Match has to be the version in quotes, e.g. "7".');
-}
-
-function nodeOf(subject: string): BudgetNode {
-  const slash = subject.indexOf("/");
-  if (slash > 0) return { kind: subject.slice(0, slash), id: subject.slice(slash + 1) };
-  throw new ProblemError("invalid_input", "The subject has to be kind/id, e.g. token/owner.");
 }
 
 const CODES = { invalid: "invalid_input", unknown: "not_found", version: "version_mismatch" } as const;

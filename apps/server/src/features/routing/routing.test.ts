@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { RunningServer } from "../../server.ts";
 import { ask } from "../gateway/gateway.testing.ts";
 import { startUpstream } from "../gateway/upstream.testing.ts";
+import { BREAKER_OPTIONS } from "./breaker.ts";
 import { environmentOf, routesOf, startRoutingServer, to, type Upstreams } from "./routing.testing.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
@@ -254,6 +255,36 @@ describe("a file of routes", () => {
   test("that is broken at the start keeps the server from starting", async () => {
     await expect(startWith(broken)).rejects.toThrow(/routes\.toml:4: routes\.slow/);
   });
+});
+
+test("an explanation and a metric show a breaker that is open", async () => {
+  await start();
+  await routes.put("smart", to("anthropic/claude-x", "openai/gpt-x"));
+  await upstreams.anthropic.close();
+  for (let count = 0; count < BREAKER_OPTIONS.failuresInARow; count += 1) {
+    expect(await routeOf("smart")).toBe("openai/gpt-x; alias smart; fallback after network of anthropic/claude-x");
+  }
+  expect(await routeOf("smart")).toBe("openai/gpt-x; alias smart; skipped anthropic/claude-x (breaker open)");
+  const [first] = (await routes.explain("model=smart")).steps;
+  expect(first).toMatchObject({ used: false, breaker: "open", note: "its breaker is open" });
+  expect(first?.opensInMs).toBeGreaterThan(0);
+  const metrics = await ask(`${server.url}/metrics`, { method: "GET", headers: { authorization: `Bearer ${token}` } });
+  expect(metrics.text).toContain('loom_gateway_breaker_state{upstream="anthropic"} 2');
+  expect(metrics.text).toContain('loom_gateway_breaker_state{upstream="openai"} 0');
+});
+
+test("an explanation for a session is what that session gets", async () => {
+  await start();
+  const tier = Array.from({ length: 8 }, (_, index) => ({ target: `openai/m-${index}`, weight: index + 1 }));
+  await routes.put("smart", { tiers: [tier] });
+  for (const session of ["one", "two", "three", "four"]) {
+    const answer = await ask(`${server.url}/openai/v1/chat/completions`, {
+      body: { model: "smart", messages: [{ role: "user", content: "Hello" }] },
+      headers: { authorization: `Bearer ${token}`, "x-loom-session": session },
+    });
+    const [first] = (await routes.explain(`model=smart&session=${session}`)).steps;
+    expect(answer.headers["x-loom-route"]).toBe(`${first?.upstream}/${first?.model}; ${first?.reason}`);
+  }
 });
 
 test("an explanation names the steps, the breakers and what stands in the way", async () => {

@@ -177,8 +177,10 @@ export function createRoutingService(options: RoutingOptions): RoutingService {
       const steps = usable(found);
       const [first] = steps;
       if (first === undefined) return { ok: false, failure: nobodySetUp(found) };
-      const skipped = found.steps.slice(0, found.steps.indexOf(first)).map(skippedBecause);
-      if (skipped.length === 0) return { ok: true, steps };
+      const before = found.steps.slice(0, found.steps.indexOf(first));
+      if (before.length === 0) return { ok: true, steps };
+      const skipped = before.slice(0, MAX_SKIPPED).map(skippedBecause);
+      if (before.length > MAX_SKIPPED) skipped.push(`${before.length - MAX_SKIPPED} more`);
       const reason = `${first.reason}; skipped ${skipped.join(", ")}`;
       return { ok: true, steps: [{ ...first, reason }, ...steps.slice(1)] };
     },
@@ -247,17 +249,26 @@ function infoOf({ name, definition, version }: StoredRoute): RouteInfo {
 
 function explained(step: Step, used: boolean): ExplainedStep {
   const { upstream, model, reason, state, opensInMs, setUp } = step;
-  const forced = used && opensInMs > 0 ? "all breakers are open, and this one opens its door first" : null;
+  const forced = used && opensInMs > 0 ? "no breaker lets a request through, and this one will be the first to" : null;
   return {
     upstream,
     model,
     reason,
     used,
-    note: used ? forced : setUp ? "its breaker is open" : "its provider is not set up",
+    note: used ? forced : setUp ? DOORS[state] : "its provider is not set up",
     breaker: state,
-    opensInMs: state === "closed" ? null : Math.ceil(opensInMs),
+    opensInMs: state === "open" ? Math.ceil(opensInMs) : null,
   };
 }
+
+const DOORS: Readonly<Record<BreakerState, string>> = {
+  closed: "",
+  half_open: "another request is trying it",
+  open: "its breaker is open",
+};
+
+/** For a header, which has to stay short. */
+const MAX_SKIPPED = 3;
 
 function skippedBecause({ upstream, model, setUp }: Step): string {
   return `${upstream}/${model} (${setUp ? "breaker open" : "not set up"})`;
