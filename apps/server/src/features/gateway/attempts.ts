@@ -166,7 +166,8 @@ export class Attempts {
   #sameAgain({ reached }: FailedAttempt): boolean {
     if (this.#again || (reached && !this.#options.idempotent)) return false;
     this.#again = true;
-    this.#because = "once more after a broken connection";
+    const before = this.#because === undefined ? "" : `${this.#because}; `;
+    this.#because = `${before}once more after a broken connection`;
     this.#delayMs = SAME_AGAIN_MS * (1 + Math.random() / 2);
     return true;
   }

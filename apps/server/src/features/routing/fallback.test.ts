@@ -98,6 +98,33 @@ describe("a chain of models", () => {
     expect(answer.headers["x-loom-attempts"]).toBe("3");
   });
 
+  test.each([
+    ["an HTTP error", refusing(529)],
+    [
+      "an event",
+      (response: ServerResponse) =>
+        void response
+          .writeHead(200, SSE)
+          .end('event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'),
+    ],
+  ])("goes on where a stream begins with %s", async (_how, respond) => {
+    const stream =
+      'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\ndata: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
+    behave.anthropic = respond;
+    behave.openai = (response) => void response.writeHead(200, SSE).end(stream);
+    const gateway = await gatewayWith([ORACLE]);
+    const answer = await chat(gateway, { stream: true });
+    expect(answer.text).toBe(stream);
+    expect(answer.headers["x-loom-route"]).toContain("fallback after overloaded of anthropic/claude-x");
+    const messages = await ask(`${gateway.url}/anthropic/v1/messages`, {
+      body: { model: "oracle", stream: true, max_tokens: 9, messages: [{ role: "user", content: "Hello" }] },
+      headers: { "x-api-key": gateway.token },
+    });
+    expect(messages.text).toContain("event: message_stop");
+    expect(messages.text).toContain("Hi");
+    expect(messages.text).not.toContain("Overloaded");
+  });
+
   test("goes on where something else than a provider answers", async () => {
     behave.anthropic = (response) => void response.writeHead(200, { "content-type": "text/html" }).end("<html>");
     const gateway = await gatewayWith([ORACLE]);
@@ -109,7 +136,7 @@ describe("a chain of models", () => {
   test("goes on where a provider falls silent, after the time that the route gives it", async () => {
     behave.anthropic = () => {};
     const gateway = await gatewayWith([
-      { name: "oracle", definition: { ...ORACLE.definition, timeouts: { headers: 0.2, complete: 0.2 } } },
+      { name: "oracle", definition: { ...ORACLE.definition, timeouts: { headers: 1, complete: 1 } } },
     ]);
     const answer = await chat(gateway);
     expect(answer).toMatchObject({ status: 200, text: COMPLETION });

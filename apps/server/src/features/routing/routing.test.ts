@@ -73,7 +73,7 @@ describe("a route that is set by API", () => {
       info: { name: "fast", source: "api", version: 1, active: true },
     });
     expect(await routeOf("fast")).toBe("openai/gpt-x; alias fast");
-    await vi.waitFor(async () => expect(await routeOf("fast", other.url)).toBe("openai/gpt-x; alias fast"), 5_000);
+    await vi.waitFor(async () => expect(await routeOf("fast", other.url)).toBe("openai/gpt-x; alias fast"), 15_000);
     expect((await routes.list()).routes).toEqual([expect.objectContaining({ name: "fast", ...to("openai/gpt-x") })]);
     expect((await routes.remove("fast")).status).toBe(200);
     expect(await routeOf("fast")).toMatch(/^anthropic/);
@@ -229,13 +229,13 @@ describe("a file of routes", () => {
       expect(fileProblem).toMatch(
         /routes\.toml:4: routes\.slow: has the target acme\/m, but there is no provider acme/,
       );
-    }, 5_000);
+    }, 15_000);
     expect(await routeOf("fast")).toBe("openai/gpt-a; alias fast");
     await writeFile(file, '[routes]\nfast = [["openai/gpt-c"]]\n');
-    await vi.waitFor(async () => expect(await routeOf("fast")).toBe("openai/gpt-c; alias fast"), 5_000);
+    await vi.waitFor(async () => expect(await routeOf("fast")).toBe("openai/gpt-c; alias fast"), 15_000);
     expect((await routes.list()).fileProblem).toBeNull();
     await rm(file);
-    await vi.waitFor(async () => expect((await routes.list()).fileProblem).toMatch(/There is no file/), 5_000);
+    await vi.waitFor(async () => expect((await routes.list()).fileProblem).toMatch(/There is no file/), 15_000);
     expect(await routeOf("fast")).toBe("openai/gpt-c; alias fast");
   });
 
