@@ -27,6 +27,7 @@ const MAX_DRAIN_SECONDS = 3_600;
 export const HELP = `Usage: loom-server [flags]
        loom-server token create|list|show|revoke ...        (see loom-server token --help)
        loom-server credential add|list|enable|disable ...   (see loom-server credential --help)
+       loom-server route list|set|delete|explain ...      (see loom-server route --help)
 
 Keeps the keys of model providers and lets Loom's clients use the models.
 
@@ -47,6 +48,8 @@ Providers, each variable also as NAME_FILE for keys; LOOM_SERVER_..._API_KEYS_FI
   LOOM_SERVER_ANTHROPIC_BASE_URL                          LOOM_SERVER_OPENAI_BASE_URL, or LOOM_OPENAI_BASE_URL
   LOOM_SERVER_ANTHROPIC_MODEL, ..._FAST_MODEL             LOOM_SERVER_OPENAI_MODEL, ..._FAST_MODEL
   LOOM_SERVER_DEFAULT_PROVIDER                            anthropic or openai
+Routes, a TOML file that is read again whenever it changes:
+  LOOM_SERVER_ROUTES_FILE
 Seconds to wait for a provider:
   LOOM_SERVER_CONNECT_TIMEOUT, _HEADERS_TIMEOUT, _FIRST_EVENT_TIMEOUT, _GAP_TIMEOUT, _COMPLETE_TIMEOUT
 Names and web origins besides those of this machine, comma-separated:

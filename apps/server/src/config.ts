@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { Environment } from "@loom/config";
 import { ConfigError, readSecret, type Secret } from "@loom/config";
 import { type LedgerConfig, readLedgerConfig } from "./features/ledger/ledger-config.ts";
@@ -28,6 +29,8 @@ export type ServerConfig = {
   readonly masterKey: Secret | undefined;
   readonly deadlines: UpstreamDeadlines;
   readonly ledger: LedgerConfig;
+  /** TOML; read again whenever it changes. */
+  readonly routesFile: string | undefined;
   /** Names under which the server may be called besides those of the loopback interface. */
   readonly allowedHosts: readonly string[];
   /** Origins of web pages that may use the server. */
@@ -65,6 +68,7 @@ export function takeServerConfig(
     defaultProvider: readDefaultProvider(env, providers),
     deadlines: readDeadlines(env),
     ledger: readLedgerConfig(env),
+    routesFile: env.LOOM_SERVER_ROUTES_FILE ? resolve(env.LOOM_SERVER_ROUTES_FILE) : undefined,
     allowedHosts: readList(env, "LOOM_SERVER_ALLOWED_HOSTS").map((name) => name.toLowerCase()),
     allowedOrigins: readList(env, "LOOM_SERVER_ALLOWED_ORIGINS"),
     allowUnpricedModels: readUnpricedModels(env),

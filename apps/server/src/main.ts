@@ -103,6 +103,11 @@ async function main(): Promise<void> {
       });
       return;
     }
+    if (first === "route") {
+      const { runRouteCommand } = await import("./route-command.ts");
+      await runRouteCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
+      return;
+    }
     const command = parseCommandLine(process.argv.slice(2), process.env);
     if (command.type === "help") process.stdout.write(HELP);
     else if (command.type === "version") process.stdout.write(`loom-server ${VERSION}\n`);

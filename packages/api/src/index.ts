@@ -19,6 +19,20 @@ export type { Models, ProviderModels } from "./models.ts";
 export type { PriceOverride, PriceOverrideInput, TokenPrices } from "./prices.ts";
 export type { FieldError, Problem, ProblemCode } from "./problem.ts";
 export { PROBLEM_MEDIA_TYPE, problemOf } from "./problem.ts";
+export type {
+  BreakerState,
+  ExplainedStep,
+  RouteAudience,
+  RouteDefinition,
+  RouteDialect,
+  RouteExplanation,
+  RouteInfo,
+  RouteList,
+  RouteTarget,
+  RouteTiers,
+  RouteTimeouts,
+} from "./routes.ts";
+export { ROUTE_DIALECTS } from "./routes.ts";
 export type { MintedToken, NewToken, TokenInfo, TokenList, TokenScope } from "./tokens.ts";
 export { TOKEN_NAME, TOKEN_SCOPES } from "./tokens.ts";
 export type { UsageDimension, UsageGroup, UsagePercentiles, UsageQuery, UsageReport, UsageSums } from "./usage.ts";

@@ -36,7 +36,7 @@ export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
       config,
       keepAliveMs,
       pooled: hasOwner,
-      routing: straightRouting(config),
+      routing: shared?.routing ?? straightRouting(config),
       credentials: shared?.credentials ?? environmentCredentials(config.providers),
       budgets: shared?.budgets,
       ledger: books.services.ledger,

@@ -3,10 +3,10 @@ import type { Budget, BudgetLimits, BudgetSpent } from "@loom/api";
 import type { Budgets } from "../../gateway-types.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../kit/clock.ts";
 import type { Log } from "../../kit/log.ts";
+import { isPattern } from "../../kit/name-pattern.ts";
 import { createTurns } from "../../kit/turns.ts";
 import { Bookkeeping } from "./bookkeeping.ts";
 import { BudgetEngine } from "./engine.ts";
-import { isPattern } from "./name-pattern.ts";
 import { type BudgetRule, RuleBook } from "./rule-book.ts";
 import type { BudgetStore } from "./store.ts";
 

@@ -47,7 +47,7 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
     const { deadlines } = config;
     const transport = needs.pooled ? createPoolTransport(deadlines) : createLightTransport(deadlines);
     const defaults = createDefaultModels({ transport, timeoutMs: deadlines.connectMs });
-    const models = () => listModels(config, defaults.known);
+    const models = () => listModels(config, routing, defaults.known);
     const parts: GatewayParts = {
       upstreams: upstreamsOf(config),
       transport,
@@ -70,7 +70,7 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
       parts,
       askerOf,
       models,
-      modelsFor: (dialect) => modelsInDialect(models(), dialect),
+      modelsFor: (dialect) => modelsInDialect(models(), routing.aliases(), dialect),
       close: () => transport.close(),
     };
   },
