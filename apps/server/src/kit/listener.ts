@@ -36,6 +36,9 @@ const LIMITS = {
 
 const SWEEP_MS = 20;
 
+/** Of the event loop: one that began before, one to accept a connection, one to read its request. */
+const LAST_TURNS = 3;
+
 /** Opens the port. Rejects with Node's own error, e.g. `EADDRINUSE`. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const settings = {
@@ -63,7 +66,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   });
 }
 
-function drain(server: Server, { drainMs, abort }: { drainMs: number; abort: () => void }): Promise<void> {
+async function drain(server: Server, { drainMs, abort }: { drainMs: number; abort: () => void }): Promise<void> {
+  // Whoever has come already is let in: connections that the kernel still holds would be reset.
+  for (let turn = 0; turn < LAST_TURNS; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   return new Promise((resolve) => {
     // A connection is idle as soon as its request has been answered, and would be kept for the next one.
     const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
