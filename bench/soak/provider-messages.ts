@@ -34,5 +34,3 @@ export type ProviderMessage =
       readonly strays: Readonly<Record<string, number>>;
       readonly sums: ProviderSums;
     };
-
-export type ProviderQuestion = { readonly type: "state?" };

@@ -52,15 +52,14 @@ export function report(findings: Findings, directory: string): boolean {
   ].join("\n\n");
   console.log(`\n${text}`);
   mkdirSync(RESULTS, { recursive: true });
-  const { books: _books, asked: _asked, served: _served, tokenIds: _ids, ...kept } = findings;
-  if (process.env.SOAKDBG)
-    writeFileSync(
-      "/tmp/soakdbg.json",
-      JSON.stringify({ asked, served: [...findings.served], rows: findings.books.rows, restarts }),
-    );
+  const { books, asked: _asked, served, tokenIds: _ids, ...kept } = findings;
   writeFileSync(join(RESULTS, "soak.md"), `${text}\n`);
   writeFileSync(join(RESULTS, "soak.json"), `${JSON.stringify({ machine: machine(), verdicts, ...kept }, null, 2)}\n`);
-  if (!holds) console.log(`\nThe server's data and log are in ${directory}.`);
+  if (!holds) {
+    const everything = { restarts, asked, served: [...served], rows: books.rows };
+    writeFileSync(join(directory, "requests.json"), JSON.stringify(everything));
+    console.log(`\nThe server's data and log, and all requests as the three sides saw them, are in ${directory}.`);
+  }
   return holds;
 }
 

