@@ -62,7 +62,9 @@ export function reconcile({ asked, served, rows, restarts, sums }: Evidence): Re
     const [answer] = whole;
     if (row === undefined) {
       if (attempts.length === 0 && mayHaveNoRow(request, restarts)) continue;
-      const kill = killAround(restarts, request);
+      // A client that left may be long gone when the server, or the provider, gets to its request.
+      const endedMs = Math.max(request.endedMs, ...attempts.map((attempt) => attempt.endedMs));
+      const kill = killAround(restarts, { startedMs: request.startedMs, endedMs });
       if (kill !== undefined) {
         lostToKills.push({ id: request.id, killedMs: kill.atMs, seenWhole: request.whole });
         if (answer !== undefined) add(excepted, answer.upstream, answer.counted);
