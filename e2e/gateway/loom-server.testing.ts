@@ -30,11 +30,15 @@ export type LoomServer = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
+/** Longer than any file of tests takes; whoever forgets it leaves nothing behind for ever. */
+const LIFETIME_MS = 20 * 60_000;
+
 /** Every provider is at `providerUrl`. */
 export async function startLoomServer(providerUrl: string, env: Record<string, string> = {}): Promise<LoomServer> {
   const home = await mkdtemp(join(tmpdir(), "loom-gateway-"));
   const vertex = await startSigningProxy(providerUrl, PROVIDER_KEYS.vertex);
   const { process, url, token } = await startServerProcess(join(home, "data"), {
+    timeoutMs: LIFETIME_MS,
     env: environment(home, { ...providers(providerUrl, vertex.url), ...env }),
   });
   const ask = async (method: string, path: string, body?: object): Promise<unknown> => {
