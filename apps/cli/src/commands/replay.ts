@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { replay } from "@loom/core";
-import { loadThread } from "@loom/threads";
+import { loadThread, stepDigest } from "@loom/threads";
 import type { Invocation } from "../command-line/specification.ts";
 import { exitCodeOf } from "../exit-codes.ts";
 
@@ -34,7 +34,7 @@ function verify(file: string): Verdict {
   let steps = 0;
   let compared = 0;
   for (const [index, run] of runs.entries()) {
-    const result = replay(run);
+    const result = replay(run, stepDigest);
     steps += result.steps;
     compared += run.entries.slice(0, result.steps).filter((entry) => entry.trace !== undefined).length;
     if (result.mismatch === undefined) continue;
