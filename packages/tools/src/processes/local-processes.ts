@@ -16,6 +16,8 @@ export class LocalProcesses implements ProcessOperations {
   #id: string | undefined;
   #count = 0;
   #pipes: OutputPipes | undefined;
+  /** Looked for once: the environment stays the same, and each look asks the disk for every directory of `PATH`. */
+  #shell: string | undefined;
 
   constructor(options: LocalProcessesOptions) {
     this.#options = options;
@@ -26,10 +28,11 @@ export class LocalProcesses implements ProcessOperations {
     this.#count += 1;
     const id = `${this.#id}:${this.#count}:`;
     const { runCommand } = await import("./run-command.ts");
-    const { OutputPipes } = await import("./output-pipes.ts");
+    const { findProgram, OutputPipes } = await import("./output-pipes.ts");
     throwIfStopped(options.signal);
     this.#pipes ??= new OutputPipes();
-    return runCommand({ ...this.#options, ...options, command, id, pipes: this.#pipes });
+    this.#shell ??= findProgram("bash", this.#options.environment.PATH) ?? "/bin/sh";
+    return runCommand({ ...this.#options, ...options, command, id, pipes: this.#pipes, shell: this.#shell });
   }
 
   async close(): Promise<void> {
