@@ -138,6 +138,24 @@ describe("loom replay", PATIENT, () => {
     expect(stdout).toContain("differs in run 1 at event 1 (user_input)");
     expect(stdout).toContain("replayed  calling_llm [send_llm_request]");
   });
+
+  it("does not call a log good in which nothing was recorded", async () => {
+    await loom("-p", "one");
+    const file = onlyThread();
+    writeFileSync(file, `${readFileSync(file, "utf8").split("\n", 1)[0]}\n`);
+    const { code, stdout } = await loom("replay", file);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^T-\S+: nothing was recorded, so there is nothing to compare\.\n$/);
+  });
+
+  it("says when the last line is torn", async () => {
+    await loom("-p", "one");
+    appendFileSync(onlyThread(), '{"type":"event","at":');
+    const { code, stdout } = await loom("replay", onlyThread());
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/all as recorded\.\nThe last line of the file is torn/);
+    expect(JSON.parse((await loom("replay", onlyThread(), "--json")).stdout)).toMatchObject({ torn: true });
+  });
 });
 
 /** Whether a small file system can be mounted here, which takes root and no container that forbids it. */
