@@ -1,4 +1,5 @@
 import { throwIfStopped } from "../failure.ts";
+import type { DeathWatch } from "./death-watch.ts";
 import type { CommandEnd, ProcessOperations, RunOptions } from "./operations.ts";
 import type { OutputPipes } from "./output-pipes.ts";
 
@@ -18,6 +19,7 @@ export class LocalProcesses implements ProcessOperations {
   #pipes: OutputPipes | undefined;
   /** Looked for once: the environment stays the same, and each look asks the disk for every directory of `PATH`. */
   #shell: string | undefined;
+  #watch: DeathWatch | undefined;
 
   constructor(options: LocalProcessesOptions) {
     this.#options = options;
@@ -29,10 +31,14 @@ export class LocalProcesses implements ProcessOperations {
     const id = `${this.#id}:${this.#count}:`;
     const { runCommand } = await import("./run-command.ts");
     const { findProgram, OutputPipes } = await import("./output-pipes.ts");
+    const { watchForDeath } = await import("./death-watch.ts");
     throwIfStopped(options.signal);
     this.#pipes ??= new OutputPipes();
     this.#shell ??= findProgram("bash", this.#options.environment.PATH) ?? "/bin/sh";
-    return runCommand({ ...this.#options, ...options, command, id, pipes: this.#pipes, shell: this.#shell });
+    const end = runCommand({ ...this.#options, ...options, command, id, pipes: this.#pipes, shell: this.#shell });
+    // While the first command's pipes are being made, which takes as long.
+    this.#watch ??= watchForDeath(this.#id, this.#options.environment.PATH);
+    return end;
   }
 
   async close(): Promise<void> {
@@ -40,5 +46,6 @@ export class LocalProcesses implements ProcessOperations {
     this.#pipes?.close();
     const { endTree } = await import("./process-tree.ts");
     await endTree({ shell: undefined, idPrefix: this.#id });
+    this.#watch?.close();
   }
 }
