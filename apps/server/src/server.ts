@@ -12,6 +12,7 @@ import { type Listener, listen } from "./kit/listener.ts";
 import { createLog, type LogLevel, SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
 import { defineProcessMetrics } from "./kit/process-metrics.ts";
+import { secretsOfProviders } from "./provider-config.ts";
 import { VERSION } from "./version.ts";
 
 export type ServerOptions = {
@@ -137,7 +138,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 function secretsOf({ config, access }: ServerOptions): Secret[] {
-  const keys = Object.values(config.providers).flatMap((provider) => provider.key ?? []);
+  const keys = secretsOfProviders(config.providers);
   return access.type === "token" ? [...keys, access.token] : keys;
 }
 

@@ -151,25 +151,20 @@ export class Candidates {
       found({ type: "candidate", candidate: { step, upstream, lease, credential } });
       return;
     }
-    this.#complete(step, upstream, lease, found).catch((error: unknown) =>
-      this.#skip(noHeaders(step.upstream, this.#parts.redact(String(error))), found),
-    );
+    Promise.resolve(credential)
+      .then((ready) => this.#complete({ step, upstream, lease, credential: ready }, found))
+      .catch((error: unknown) => this.#skip(noHeaders(step.upstream, error, this.#parts.redact), found));
   }
 
-  async #complete(
-    step: RouteStep,
-    upstream: Upstream,
-    lease: CredentialLease,
-    found: (found: Found) => void,
-  ): Promise<void> {
-    const credential = await lease.headers();
+  async #complete(candidate: Candidate, found: (found: Found) => void): Promise<void> {
+    const { step, upstream, credential } = candidate;
     const model = isOpen(step.model) ? await this.#parts.defaultModel(upstream, credential) : step.model;
     if (model === undefined) {
       this.#skip(noDefaultModel(upstream), found);
       return;
     }
     this.step = { ...step, model };
-    found({ type: "candidate", candidate: { step: this.step, upstream, lease, credential } });
+    found({ type: "candidate", candidate: { ...candidate, step: this.step } });
   }
 
   /** This one cannot even be asked. */

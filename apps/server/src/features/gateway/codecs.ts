@@ -3,6 +3,7 @@ import {
   type AnswerIdentity,
   anthropicMessages,
   gemini,
+  geminiOnVertex,
   type LlmCodec,
   loomEvents,
   openAiChat,
@@ -30,6 +31,7 @@ export function codecOf(dialect: WireDialect): LlmCodec {
 
 /** The codec for requests to this upstream. */
 export function codecFor(upstream: Upstream, dialect: WireDialect): LlmCodec {
+  if (dialect === "gemini" && upstream.config.kind === "vertex") return geminiOnVertex;
   if (dialect !== "chat" || upstream.config.isOfficial)
     return upstream.name === "zai" && dialect === "chat" ? zai : codecOf(dialect);
   return compatibleCodec(new URL(upstream.origin).hostname);

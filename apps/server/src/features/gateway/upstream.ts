@@ -44,13 +44,15 @@ export function createUpstream(config: ProviderConfig): Upstream {
       };
     case "vertex": {
       const { project = "", location = "" } = config.vertex ?? {};
-      const publishers = `${root}/v1/projects/${project}/locations/${location}/publishers`;
+      const place = `/projects/${project}/locations/${location}`;
+      const publishers = `${root}/v1${place}/publishers`;
       return {
         ...common,
         dialects: (model) => (model.startsWith("claude") ? ANTHROPIC : GEMINI),
         generatePath: (dialect, model, { stream }) =>
-          `${publishers}/${dialect === "anthropic" ? "anthropic" : "google"}/models/${modelPart(model)}:${method(dialect, stream)}`,
-        nativePath: (native) => root + native,
+          `${publishers}/${dialect === "anthropic" ? "anthropic" : "google"}/models/${modelPart(vertexName(model))}:${method(dialect, stream)}`,
+        // Whose account a request runs on is decided here, and the address is that of one location.
+        nativePath: (native) => root + native.replace(PLACE, place),
         modelsPath: `${root}/v1beta1/publishers/google/models`,
       };
     }
@@ -87,6 +89,13 @@ const GEMINI: readonly WireDialect[] = ["gemini"];
 const CHAT: readonly WireDialect[] = ["chat"];
 const OPENAI: readonly WireDialect[] = ["chat", "responses"];
 const ZAI: readonly WireDialect[] = ["chat", "anthropic"];
+
+const PLACE = /\/projects\/[^/]+\/locations\/[^/]+(?=\/|$)/;
+
+/** Versions of Claude are behind an @ there: `claude-haiku-4-5-20251001` is `claude-haiku-4-5@20251001`. */
+function vertexName(model: string): string {
+  return model.startsWith("claude-") ? model.replace(/-(?=\d{8}$)/, "@") : model;
+}
 
 function method(dialect: WireDialect, stream: boolean): string {
   if (dialect === "anthropic") return stream ? "streamRawPredict" : "rawPredict";
