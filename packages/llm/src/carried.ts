@@ -98,7 +98,8 @@ export const CARRIED: readonly CarriedFeature[] = [
     fate: fates({ chat: "left out" }),
     note:
       "With its seal to the provider that sealed it; as text to any other, but for Chat Completions, whose models answer " +
-      "without. Servers that want it back get it, unsealed.",
+      "without. Servers that want it back get it, unsealed. What a client of Chat Completions cannot keep, Loom remembers " +
+      "for it, by the id of the call that came with it: the last 10,000 calls, in memory.",
   },
   {
     name: "Answers by a JSON schema",

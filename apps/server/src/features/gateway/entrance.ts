@@ -49,9 +49,11 @@ export function openRequest(
 function answer(entrance: Entrance, call: Call, target: Target, headers: ClientHeaders, asker: Asker): void {
   const { parts } = entrance;
   const { operation, upstream } = target;
+  const { subject } = asker;
   const understood = operation === "generate" || operation === "count_tokens";
   if (!understood) {
-    if (upstream !== undefined) new Exchange(parts, { call, target, headers, question: undefined }, asker).start();
+    if (upstream !== undefined)
+      new Exchange(parts, { call, target, headers, subject, question: undefined }, asker).start();
     else if (operation === "models" && target.dialect !== "loom") sendModels(entrance, call, target.dialect);
     else throw nothingHere();
     return;
@@ -74,7 +76,7 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
     try {
       const question = readQuestion(target, body);
       if (operation === "count_tokens" && estimated(entrance, call, target, question)) return;
-      new Exchange(parts, { call, target, headers, question }, asker).start();
+      new Exchange(parts, { call, target, headers, subject, question }, asker).start();
     } catch (error) {
       refuse(error);
     }

@@ -39,6 +39,8 @@ export type TestGatewayOptions = {
   readonly healthy?: () => boolean;
   /** Of the token; absent: it is the owner's. */
   readonly scopes?: readonly TokenScope[];
+  /** Who asks; default: the owner. */
+  readonly subject?: () => string;
 };
 
 /** A gateway on a real port, with a ledger that can be looked into. */
@@ -75,7 +77,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
       log: SILENT_LOG,
       keepsNothing: true,
     }),
-    askerOf: ({ nodes }) => ({ subject: "owner", nodes }),
+    askerOf: ({ nodes }) => ({ subject: options.subject?.() ?? "owner", nodes }),
   });
   let stopping = false;
   const dispatcher = createDispatcher({

@@ -1,4 +1,5 @@
 import { api } from "@loom/api";
+import { SealMemory } from "@loom/llm";
 import type { ServerConfig } from "../../config.ts";
 import type { Budgets, Credentials, Routing } from "../../gateway-types.ts";
 import type { Subject } from "../../kit/auth.ts";
@@ -62,6 +63,7 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
       keepAliveMs,
       redact,
       withoutStreamUsage: new Set(),
+      seals: new SealMemory(),
       defaultModel: defaults.find,
     };
     return {

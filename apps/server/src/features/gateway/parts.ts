@@ -1,3 +1,4 @@
+import type { SealMemory } from "@loom/llm";
 import type { UpstreamDeadlines } from "../../config.ts";
 import type { Budgets, Credentials, Ledger, Routing } from "../../gateway-types.ts";
 import type { Prices } from "../ledger/prices.ts";
@@ -31,6 +32,8 @@ export type GatewayParts = {
   readonly redact: (text: string) => string;
   /** Upstreams that refuse to be asked for the token counts of a stream; found out by asking. */
   readonly withoutStreamUsage: Set<string>;
+  /** What providers want back and clients of another dialect cannot keep, by who asks. */
+  readonly seals: SealMemory;
   /** The model that an upstream without a configured one has first. */
   defaultModel(upstream: Upstream, credential: Readonly<Record<string, string>>): Promise<string | undefined>;
 };

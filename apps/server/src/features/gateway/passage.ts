@@ -30,6 +30,8 @@ export type Asked = {
   readonly call: Call;
   readonly target: Target;
   readonly headers: ClientHeaders;
+  /** Who asks. */
+  readonly subject: string;
   /** Absent: the body is passed on unread. */
   readonly question: Question | undefined;
   /** In Loom's words, made when first needed. */
@@ -101,7 +103,7 @@ function translatedPassage(
   if (dialect === undefined)
     throw new ProblemError("not_configured", `The provider ${upstream.name} speaks no dialect.`);
   const codec = codecFor(upstream, dialect);
-  asked.decoded ??= question.decode(codecOf);
+  asked.decoded ??= restored(question.decode(codecOf), asked, parts);
   const { request, wantsUsage } = asked.decoded;
   const { stream } = question;
   const outgoing = withinDepth(() => {
@@ -119,7 +121,10 @@ function translatedPassage(
     wantsUsage,
   };
   const priced: TranslatedPrice = (response) => {
-    if (target.dialect !== "loom") return response;
+    if (target.dialect !== "loom") {
+      parts.seals.remember(asked.subject, response.message);
+      return response;
+    }
     const { model: answered, usage } = response;
     const price = priceOf(parts.prices, { upstream: upstream.name, answered, asked: step.model, usage });
     return price === undefined ? response : { ...response, costMicroUsd: price.costMicroUsd };
@@ -134,6 +139,11 @@ function translatedPassage(
         ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, priced })
         : new TranslatedAnswer(host, { codec, voice, identity, priced }),
   };
+}
+
+/** Loom's own clients keep everything themselves. */
+function restored(decoded: DecodedQuestion, { target, subject }: Asked, { seals }: GatewayParts): DecodedQuestion {
+  return target.dialect === "loom" ? decoded : { ...decoded, request: seals.restore(subject, decoded.request) };
 }
 
 /** What a client nests deeper than the stack is no mistake of the server's. */
