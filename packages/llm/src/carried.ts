@@ -70,7 +70,15 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "Tools that the provider runs",
     askedBy: ALL,
     fate: "own",
-    note: "Web search, code execution, MCP servers and their like, and what they left in the conversation.",
+    note: "Code execution, MCP servers and their like, and what they left in the conversation.",
+  },
+  {
+    name: "Search of the web",
+    askedBy: ["anthropic", "responses", "gemini"],
+    fate: fates({ chat: "refused" }),
+    note:
+      "The answer comes without its list of sources. Gemini cannot be kept to domains, and is refused those. Codex asks for " +
+      'it unless its `config.toml` says `web_search = "disabled"`.',
   },
   { name: "Choice of a tool", askedBy: ALL, fate: EVERYWHERE },
   {

@@ -1,3 +1,4 @@
+import type { LlmRequest } from "@loom/core";
 import { FOREIGN_SEAL } from "@loom/llm";
 import type { RouteStep } from "../../gateway-types.ts";
 import type { Call } from "../../kit/call.ts";
@@ -99,18 +100,11 @@ function translatedPassage(
   credential: RequestHeaders,
   parts: GatewayParts,
 ): Passage {
-  const [dialect] = upstream.dialects(step.model);
-  if (dialect === undefined)
-    throw new ProblemError("not_configured", `The provider ${upstream.name} speaks no dialect.`);
-  const codec = codecFor(upstream, dialect);
   asked.decoded ??= restored(question.decode(codecOf), asked, parts);
   const { request, wantsUsage } = asked.decoded;
   const { stream } = question;
-  const outgoing = withinDepth(() => {
-    const encoded = codec.encodeRequest({ ...request, model: step.model }, { stream });
-    if (!encoded.ok) throw new ProblemError("invalid_request", encoded.problem);
-    return translatedRequest({ upstream, dialect, model: step.model, stream, body: encoded.body, credential });
-  });
+  const { dialect, codec, body } = withinDepth(() => saidIn(upstream, { ...request, model: step.model }, { stream }));
+  const outgoing = translatedRequest({ upstream, dialect, model: step.model, stream, body, credential });
   const { target, call } = asked;
   const eventStream = target.dialect !== "gemini" || /[?&]alt=sse(?:&|$)/.test(target.query);
   const voice = voiceOf(target.dialect, { eventStream });
@@ -139,6 +133,22 @@ function translatedPassage(
         ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, priced })
         : new TranslatedAnswer(host, { codec, voice, identity, priced }),
   };
+}
+
+/**
+ * The request in the upstream's dialect: of OpenAI's two in the first that can say it. With others, the second one is an
+ * imitation, which may know less than it takes without complaint.
+ */
+function saidIn(upstream: Upstream, request: LlmRequest, options: { readonly stream: boolean }) {
+  const dialects = upstream.dialects(request.model);
+  let problem: string | undefined;
+  for (const dialect of upstream.config.kind === "openai" ? dialects : dialects.slice(0, 1)) {
+    const codec = codecFor(upstream, dialect);
+    const encoded = codec.encodeRequest(request, options);
+    if (encoded.ok) return { dialect, codec, body: encoded.body };
+    problem ??= encoded.problem;
+  }
+  throw new ProblemError("invalid_request", problem ?? `The provider ${upstream.name} speaks no dialect.`);
 }
 
 /** Loom's own clients keep everything themselves. */
