@@ -1,3 +1,4 @@
+import { geminiTokenCount, responsesTokenCount } from "@loom/llm";
 import type { Dialect } from "../../gateway-types.ts";
 import type { Subject } from "../../kit/auth.ts";
 import type { Call } from "../../kit/call.ts";
@@ -8,11 +9,12 @@ import type { Asker } from "./candidates.ts";
 import { type ClientHeaders, readClientHeaders, splitQuery } from "./client-headers.ts";
 import { Exchange } from "./exchange.ts";
 import type { GatewayParts } from "./parts.ts";
+import { holdsForeignSeal } from "./passage.ts";
 import { type Question, readQuestion } from "./question.ts";
 import { readBody } from "./read-body.ts";
 import { sendDialectProblem, sendJson } from "./reply.ts";
 import { isAmbiguousPath, type Target, type WireDialect } from "./target.ts";
-import { isNative } from "./upstream-request.ts";
+import { canCount } from "./upstream-request.ts";
 
 export type Entrance = {
   readonly parts: GatewayParts;
@@ -93,11 +95,18 @@ function estimated({ parts }: Entrance, call: Call, target: Target, question: Qu
   const [step] = plan.ok ? plan.steps : [];
   const upstream = step === undefined ? undefined : parts.upstreams.get(step.upstream);
   if (step === undefined || upstream === undefined) return false;
-  if (isNative(target, upstream, step.model) && target.upstream === upstream.name) return false;
+  if (canCount(target, upstream, step.model) && !holdsForeignSeal(question)) return false;
   const tokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
-  const body = target.dialect === "gemini" ? { totalTokens: tokens } : { input_tokens: tokens };
-  sendJson(call.outgoing, body, { "x-request-id": call.id, "x-loom-estimated": "true" });
+  sendJson(call.outgoing, countInDialect(tokens, target.dialect), {
+    "x-request-id": call.id,
+    "x-loom-estimated": "true",
+  });
   return true;
+}
+
+function countInDialect(tokens: number, dialect: Dialect): unknown {
+  if (dialect === "gemini") return geminiTokenCount.encodeResponse(tokens);
+  return dialect === "responses" ? responsesTokenCount.encodeResponse(tokens) : { input_tokens: tokens };
 }
 
 function sendModels({ modelsFor }: Entrance, call: Call, dialect: WireDialect): void {

@@ -15,7 +15,14 @@ import { TranslatedAnswer } from "./translated-answer.ts";
 import { TranslatedStream } from "./translated-stream.ts";
 import type { UpstreamRequest } from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
-import { isNative, nativeRequest, passedRequest, type RequestHeaders, translatedRequest } from "./upstream-request.ts";
+import {
+  canCount,
+  isNative,
+  nativeRequest,
+  passedRequest,
+  type RequestHeaders,
+  translatedRequest,
+} from "./upstream-request.ts";
 
 /** One client's request on its way to one upstream: what goes out, and how what comes back gets to the client. */
 export type Passage = {
@@ -49,11 +56,16 @@ export function openPassage(
 ): Passage {
   const { target, question } = asked;
   if (question === undefined) return passedPassage(asked, upstream, credential);
-  if (isNative(target, upstream, step.model) && !holdsForeignSeal(question)) {
+  const isNativeHere = target.operation === "count_tokens" ? canCount : isNative;
+  if (isNativeHere(target, upstream, step.model) && !holdsForeignSeal(question)) {
     return nativePassage(asked, question, step, upstream, credential, parts);
   }
+  if (target.operation === "count_tokens") throw new ProblemError("unavailable", NO_COUNT, { retryable: true });
   return translatedPassage(asked, question, step, upstream, credential, parts);
 }
+
+/** Another step of a route, after the one that can count has failed: it would answer instead of counting. */
+const NO_COUNT = "The model that counts for this one cannot be reached: try again.";
 
 function passedPassage({ call, target, headers }: Asked, upstream: Upstream, credential: RequestHeaders): Passage {
   const dialect = target.dialect === "loom" ? "chat" : target.dialect;
@@ -103,8 +115,10 @@ function translatedPassage(
   asked.decoded ??= restored(question.decode(codecOf), asked, parts);
   const { request, wantsUsage } = asked.decoded;
   const { stream } = question;
-  const { dialect, codec, body } = withinDepth(() => saidIn(upstream, { ...request, model: step.model }, { stream }));
-  const outgoing = translatedRequest({ upstream, dialect, model: step.model, stream, body, credential });
+  const { dialect, codec, outgoing } = withinDepth(() => {
+    const said = saidIn(upstream, { ...request, model: step.model }, { stream });
+    return { ...said, outgoing: translatedRequest({ upstream, ...said, model: step.model, stream, credential }) };
+  });
   const { target, call } = asked;
   const eventStream = target.dialect !== "gemini" || /[?&]alt=sse(?:&|$)/.test(target.query);
   const voice = voiceOf(target.dialect, { eventStream });
@@ -171,7 +185,7 @@ function withinDepth<Result>(work: () => Result): Result {
 type TranslatedPrice = ConstructorParameters<typeof TranslatedAnswer>[1]["priced"];
 
 /** A seal of another dialect, wrapped for the way through this client, means nothing to the provider. */
-function holdsForeignSeal({ top }: Question): boolean {
+export function holdsForeignSeal({ top }: Question): boolean {
   return top?.bytes.includes(SEAL) === true;
 }
 

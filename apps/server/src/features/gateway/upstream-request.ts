@@ -22,6 +22,12 @@ export function isNative(target: Target, upstream: Upstream, model: string): boo
   );
 }
 
+/** Whether this upstream counts the tokens of such a request itself, in the client's own words. */
+export function canCount(target: Target, upstream: Upstream, model: string): boolean {
+  if (target.dialect === "loom" || !isNative(target, upstream, model)) return false;
+  return target.upstream === upstream.name || upstream.countPath(target.dialect, model) !== undefined;
+}
+
 export type NativeRequest = UpstreamRequest & {
   /** The stream will hold token counts that the client did not ask for. */
   readonly hideUsage: boolean;
@@ -42,11 +48,15 @@ export function nativeRequest(options: {
   const { top } = question;
   const dialect = target.dialect as WireDialect;
   const own = target.upstream === upstream.name;
-  const inPath = dialect === "gemini" || upstream.config.kind === "vertex";
+  const counting = target.operation === "count_tokens";
+  // Vertex AI counts for Claude at one address for all models.
+  const inPath = dialect === "gemini" || (upstream.config.kind === "vertex" && !counting);
   const path =
     own && (!inPath || step.model === target.model)
       ? upstream.nativePath(target.path)
-      : upstream.generatePath(dialect, step.model, { stream: question.stream });
+      : counting
+        ? (upstream.countPath(dialect, step.model) ?? upstream.nativePath(target.path))
+        : upstream.generatePath(dialect, step.model, { stream: question.stream });
   const hideUsage =
     dialect === "chat" && question.stream && options.mayAskForUsage && top !== undefined && !asksForUsage(top);
   const changes: BodyChanges = {

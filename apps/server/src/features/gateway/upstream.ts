@@ -10,6 +10,8 @@ export type Upstream = {
   dialects(model: string): readonly WireDialect[];
   /** Path of a request for an answer. */
   generatePath(dialect: WireDialect, model: string, options: { readonly stream: boolean }): string;
+  /** Path where it counts the tokens of a request; absent: it does not, in this dialect. */
+  countPath(dialect: WireDialect, model: string): string | undefined;
   /** Where a path of the provider's own is. */
   nativePath(path: string): string;
   readonly modelsPath: string;
@@ -30,6 +32,7 @@ export function createUpstream(config: ProviderConfig): Upstream {
         ...common,
         dialects: () => ANTHROPIC,
         generatePath: () => `${root}/v1/messages`,
+        countPath: () => `${root}/v1/messages/count_tokens`,
         nativePath: (native) => root + native,
         modelsPath: `${root}/v1/models`,
       };
@@ -39,6 +42,7 @@ export function createUpstream(config: ProviderConfig): Upstream {
         dialects: () => GEMINI,
         generatePath: (_dialect, model, { stream }) =>
           `${root}/v1beta/models/${modelPart(model)}:${method("gemini", stream)}`,
+        countPath: (_dialect, model) => `${root}/v1beta/models/${modelPart(model)}:countTokens`,
         nativePath: (native) => root + native,
         modelsPath: `${root}/v1beta/models`,
       };
@@ -51,6 +55,10 @@ export function createUpstream(config: ProviderConfig): Upstream {
         dialects: (model) => (model.startsWith("claude") ? ANTHROPIC : GEMINI),
         generatePath: (dialect, model, { stream }) =>
           `${publishers}/${dialect === "anthropic" ? "anthropic" : "google"}/models/${modelPart(vertexName(model))}:${method(dialect, stream)}`,
+        countPath: (dialect, model) =>
+          dialect === "anthropic"
+            ? `${publishers}/anthropic/models/count-tokens:rawPredict`
+            : `${publishers}/google/models/${modelPart(model)}:countTokens`,
         // Whose account a request runs on is decided here, and the address is that of one location.
         nativePath: (native) => root + native.replace(PLACE, place),
         modelsPath: `${root}/v1beta1/publishers/google/models`,
@@ -64,6 +72,7 @@ export function createUpstream(config: ProviderConfig): Upstream {
         ...common,
         dialects: () => ZAI,
         generatePath: (dialect) => (dialect === "anthropic" ? `${messages}/v1/messages` : `${chat}/chat/completions`),
+        countPath: () => undefined,
         nativePath: (native) => zaiPath(native, { root: version === undefined ? path : "", chat, messages }),
         modelsPath: `${chat}/models`,
       };
@@ -75,6 +84,8 @@ export function createUpstream(config: ProviderConfig): Upstream {
         ...common,
         dialects: () => dialects,
         generatePath: (dialect) => `${path}/${dialect === "responses" ? "responses" : "chat/completions"}`,
+        countPath: (dialect) =>
+          dialect === "responses" && config.isOfficial ? `${path}/responses/input_tokens` : undefined,
         // The version stands in the address already, and clients bring their own.
         nativePath: (native) =>
           path + (version !== undefined && native.startsWith(`${version}/`) ? native.slice(version.length) : native),
