@@ -59,8 +59,13 @@ export function targetOfProxy(
 
 /** Reads what comes behind `/anthropic`, `/openai` or `/gemini`. */
 export function targetOfDialect(path: string, query: string, dialect: WireDialect): Target {
+  const model = decoded(ONE_MODEL.exec(path)?.[1]);
+  if (model !== undefined) return { dialect, upstream: undefined, operation: "models", path, query, model };
   return classify(path, query, dialect, undefined);
 }
+
+/** Names of models here have slashes in them. */
+const ONE_MODEL = /^(?:\/v\d+(?:(?:alpha|beta)\d*)?)?\/models\/([^:]+)$/;
 
 function classify(path: string, query: string, fallback: WireDialect, upstream: string | undefined): Target {
   const common = { upstream, path, query };

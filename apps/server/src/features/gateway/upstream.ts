@@ -14,6 +14,7 @@ export type Upstream = {
   countPath(dialect: WireDialect, model: string): string | undefined;
   /** Where a path of the provider's own is. */
   nativePath(path: string): string;
+  /** With the query that asks for all of them at once. */
   readonly modelsPath: string;
 };
 
@@ -34,7 +35,7 @@ export function createUpstream(config: ProviderConfig): Upstream {
         generatePath: () => `${root}/v1/messages`,
         countPath: () => `${root}/v1/messages/count_tokens`,
         nativePath: (native) => root + native,
-        modelsPath: `${root}/v1/models`,
+        modelsPath: `${root}/v1/models?limit=1000`,
       };
     case "gemini":
       return {
@@ -44,7 +45,7 @@ export function createUpstream(config: ProviderConfig): Upstream {
           `${root}/v1beta/models/${modelPart(model)}:${method("gemini", stream)}`,
         countPath: (_dialect, model) => `${root}/v1beta/models/${modelPart(model)}:countTokens`,
         nativePath: (native) => root + native,
-        modelsPath: `${root}/v1beta/models`,
+        modelsPath: `${root}/v1beta/models?pageSize=1000`,
       };
     case "vertex": {
       const { project = "", location = "" } = config.vertex ?? {};
