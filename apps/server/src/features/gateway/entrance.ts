@@ -10,12 +10,11 @@ import { type ClientHeaders, readClientHeaders, splitQuery } from "./client-head
 import { Exchange } from "./exchange.ts";
 import { listInDialect, modelInDialect } from "./model-list.ts";
 import type { GatewayParts } from "./parts.ts";
-import { holdsForeignSeal } from "./passage.ts";
+import { canCount } from "./passage.ts";
 import { type Question, readQuestion } from "./question.ts";
 import { readBody } from "./read-body.ts";
 import { sendDialectProblem, sendJson } from "./reply.ts";
 import { isAmbiguousPath, type Target, type WireDialect } from "./target.ts";
-import { canCount } from "./upstream-request.ts";
 
 export type Entrance = {
   readonly parts: GatewayParts;
@@ -52,11 +51,10 @@ export function openRequest(
 function answer(entrance: Entrance, call: Call, target: Target, headers: ClientHeaders, asker: Asker): void {
   const { parts } = entrance;
   const { operation, upstream } = target;
-  const { subject } = asker;
   const understood = operation === "generate" || operation === "count_tokens";
   if (!understood) {
     if (upstream !== undefined)
-      new Exchange(parts, { call, target, headers, subject, question: undefined }, asker).start();
+      new Exchange(parts, { call, target, headers, question: undefined, subject: asker.subject }, asker).start();
     else if (operation === "models" && target.dialect !== "loom")
       sendModels(entrance, call, { ...target, dialect: target.dialect });
     else throw nothingHere();
@@ -79,8 +77,8 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
   const ask = (body: Buffer): void => {
     try {
       const question = readQuestion(target, body);
-      if (operation === "count_tokens" && estimated(entrance, call, target, question)) return;
-      new Exchange(parts, { call, target, headers, subject, question }, asker).start();
+      if (operation === "count_tokens" && estimated(entrance, call, target, question, asker)) return;
+      new Exchange(parts, { call, target, headers, question, subject: asker.subject }, asker).start();
     } catch (error) {
       refuse(error);
     }
@@ -89,15 +87,17 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
 }
 
 /** Where the provider of the model cannot count in the client's dialect, the size of the prompt has to do. */
-function estimated({ parts }: Entrance, call: Call, target: Target, question: Question): boolean {
+function estimated({ parts }: Entrance, call: Call, target: Target, question: Question, { nodes }: Asker): boolean {
   const plan = parts.routing.plan({
     model: question.model,
+    nodes,
+    dialect: target.dialect,
     ...(target.upstream === undefined ? {} : { upstream: target.upstream }),
   });
   const [step] = plan.ok ? plan.steps : [];
   const upstream = step === undefined ? undefined : parts.upstreams.get(step.upstream);
   if (step === undefined || upstream === undefined) return false;
-  if (canCount(target, upstream, step.model) && !holdsForeignSeal(question)) return false;
+  if (canCount(target, question, upstream, step.model)) return false;
   const tokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
   sendJson(call.outgoing, countInDialect(tokens, target.dialect), {
     "x-request-id": call.id,

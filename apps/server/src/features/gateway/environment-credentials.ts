@@ -3,9 +3,10 @@ import type { CredentialLease, Credentials } from "../../gateway-types.ts";
 import type { GoogleCredential } from "../../google-credential.ts";
 import type { ProviderConfig } from "../../provider-config.ts";
 import type { TokenSource } from "../credentials/token-source.ts";
+import { credentialHeaders } from "./credential-headers.ts";
 import { KeptToken } from "./google/kept-token.ts";
 
-/** The one key of each provider that came with the configuration. */
+/** One key of each provider that has come with the configuration: for a server of one turn it has to do. */
 export function environmentCredentials(providers: Readonly<Record<string, ProviderConfig>>): Credentials {
   const leases = new Map<string, CredentialLease>();
   for (const config of Object.values(providers)) leases.set(config.name, leaseOf(config));
@@ -19,16 +20,11 @@ export function environmentCredentials(providers: Readonly<Record<string, Provid
 }
 
 function leaseOf(config: ProviderConfig): CredentialLease {
-  const { kind, key, vertex } = config;
+  const { kind, key = config.keys?.[0], vertex } = config;
   const credentialId = `${config.name}-environment`;
   if (vertex?.credential !== undefined) return googleLease(credentialId, vertex.credential);
   if (key === undefined) return { credentialId, headers: () => ({}), report: () => {} };
-  // The key is taken out of its box here and nowhere else.
-  const headers = (): Readonly<Record<string, string>> => {
-    if (kind === "anthropic") return { "x-api-key": key.expose() };
-    return kind === "gemini" ? { "x-goog-api-key": key.expose() } : { authorization: `Bearer ${key.expose()}` };
-  };
-  return { credentialId, headers, report: () => {} };
+  return { credentialId, headers: () => credentialHeaders(kind, key), report: () => {} };
 }
 
 /** One token for all requests, as long as it is good. */

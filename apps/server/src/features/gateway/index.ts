@@ -18,7 +18,7 @@ import { listModels, modelNames } from "./model-list.ts";
 import type { GatewayParts, HealthyLedger } from "./parts.ts";
 import { createPoolTransport } from "./pool-transport.ts";
 import { DIALECT_PREFIXES, targetOfDialect, targetOfProxy } from "./target.ts";
-import { createUpstream } from "./upstream.ts";
+import { upstreamsOf } from "./upstreams.ts";
 
 /** Silence in front of a client after which middle boxes begin to doubt; some give up after half a minute. */
 const KEEP_ALIVE_MS = 15_000;
@@ -47,14 +47,14 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
     const { deadlines } = config;
     const transport = needs.pooled ? createPoolTransport(deadlines) : createLightTransport(deadlines);
     const defaults = createDefaultModels({ transport, timeoutMs: deadlines.connectMs });
-    const models = () => listModels(config, defaults.known);
+    const models = () => listModels(config, routing, defaults.known);
     const headersFor = async (upstream: string) => {
       const lease = credentials.lease(upstream, {});
       lease?.report({ type: "cancelled" });
       return (await lease?.headers()) ?? {};
     };
     const parts: GatewayParts = {
-      upstreams: new Map(Object.values(config.providers).map((provider) => [provider.name, createUpstream(provider)])),
+      upstreams: upstreamsOf(config),
       transport,
       routing,
       credentials,
@@ -76,10 +76,11 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
       askerOf,
       models,
       modelNames: async () => {
-        const lists = [...parts.upstreams.values()].map(
-          async (upstream) => [upstream.name, await defaults.list(upstream, () => headersFor(upstream.name))] as const,
-        );
-        return modelNames(models(), new Map(await Promise.all(lists)));
+        const lists = Object.keys(config.providers).map(async (name) => {
+          const upstream = parts.upstreams.get(name);
+          return [name, upstream === undefined ? [] : await defaults.list(upstream, () => headersFor(name))] as const;
+        });
+        return modelNames(models(), routing.aliases(), new Map(await Promise.all(lists)));
       },
       close: () => transport.close(),
     };

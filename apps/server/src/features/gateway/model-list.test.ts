@@ -41,6 +41,7 @@ async function start() {
 const NAMES = [
   "default",
   "fast",
+  "oracle",
   "anthropic/claude-sonnet-5",
   "anthropic/claude-haiku-4-5",
   "anthropic/claude-listed",

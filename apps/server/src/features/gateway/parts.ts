@@ -6,13 +6,14 @@ import type { Deadlines } from "./deadlines.ts";
 import type { GatewayMetrics } from "./gateway-metrics.ts";
 import type { Transport } from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 /** `healthy`: whether what is used can still be written down. */
 export type HealthyLedger = Ledger & { healthy(): boolean };
 
 /** What every exchange works with. */
 export type GatewayParts = {
-  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly upstreams: Upstreams;
   readonly transport: Transport;
   readonly routing: Routing;
   readonly credentials: Credentials;
@@ -32,7 +33,7 @@ export type GatewayParts = {
   readonly redact: (text: string) => string;
   /** Upstreams that refuse to be asked for the token counts of a stream; found out by asking. */
   readonly withoutStreamUsage: Set<string>;
-  /** What providers want back and clients of another dialect cannot keep, by who asks. */
+  /** What clients of other dialects cannot carry from one answer to the next request. */
   readonly seals: SealMemory;
   /** The model that an upstream without a configured one has first. */
   defaultModel(upstream: Upstream, credential: Readonly<Record<string, string>>): Promise<string | undefined>;

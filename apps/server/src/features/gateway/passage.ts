@@ -15,14 +15,7 @@ import { TranslatedAnswer } from "./translated-answer.ts";
 import { TranslatedStream } from "./translated-stream.ts";
 import type { UpstreamRequest } from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
-import {
-  canCount,
-  isNative,
-  nativeRequest,
-  passedRequest,
-  type RequestHeaders,
-  translatedRequest,
-} from "./upstream-request.ts";
+import { isNative, nativeRequest, passedRequest, type RequestHeaders, translatedRequest } from "./upstream-request.ts";
 
 /** One client's request on its way to one upstream: what goes out, and how what comes back gets to the client. */
 export type Passage = {
@@ -38,10 +31,10 @@ export type Asked = {
   readonly call: Call;
   readonly target: Target;
   readonly headers: ClientHeaders;
-  /** Who asks. */
-  readonly subject: string;
   /** Absent: the body is passed on unread. */
   readonly question: Question | undefined;
+  /** Who asks, as the ledger names them. */
+  readonly subject: string;
   /** In Loom's words, made when first needed. */
   decoded?: DecodedQuestion;
 };
@@ -56,16 +49,21 @@ export function openPassage(
 ): Passage {
   const { target, question } = asked;
   if (question === undefined) return passedPassage(asked, upstream, credential);
-  const isNativeHere = target.operation === "count_tokens" ? canCount : isNative;
-  if (isNativeHere(target, upstream, step.model) && !holdsForeignSeal(question)) {
+  if (target.operation === "count_tokens" && !canCount(target, question, upstream, step.model)) {
+    throw new ProblemError("invalid_request", `The provider ${upstream.name} cannot count tokens for this client.`);
+  }
+  if (isNative(target, upstream, step.model) && !holdsForeignSeal(question)) {
     return nativePassage(asked, question, step, upstream, credential, parts);
   }
-  if (target.operation === "count_tokens") throw new ProblemError("unavailable", NO_COUNT, { retryable: true });
   return translatedPassage(asked, question, step, upstream, credential, parts);
 }
 
-/** Another step of a route, after the one that can count has failed: it would answer instead of counting. */
-const NO_COUNT = "The model that counts for this one cannot be reached: try again.";
+/** Whether the upstream can be asked how many tokens the client's prompt has, in the client's own bytes. */
+export function canCount(target: Target, question: Question, upstream: Upstream, model: string): boolean {
+  const { dialect } = target;
+  if (dialect === "loom" || !isNative(target, upstream, model) || holdsForeignSeal(question)) return false;
+  return target.upstream === upstream.name || upstream.countPath(dialect, model) !== undefined;
+}
 
 function passedPassage({ call, target, headers }: Asked, upstream: Upstream, credential: RequestHeaders): Passage {
   const dialect = target.dialect === "loom" ? "chat" : target.dialect;
@@ -112,14 +110,17 @@ function translatedPassage(
   credential: RequestHeaders,
   parts: GatewayParts,
 ): Passage {
-  asked.decoded ??= restored(question.decode(codecOf), asked, parts);
-  const { request, wantsUsage } = asked.decoded;
+  asked.decoded ??= question.decode(codecOf);
+  const { target, call, subject } = asked;
+  const { wantsUsage } = asked.decoded;
+  // Loom's own dialect has a place for every seal.
+  const foreign = target.dialect !== "loom";
+  const request = foreign ? parts.seals.restore(subject, asked.decoded.request) : asked.decoded.request;
   const { stream } = question;
   const { dialect, codec, outgoing } = withinDepth(() => {
     const said = saidIn(upstream, { ...request, model: step.model }, { stream });
     return { ...said, outgoing: translatedRequest({ upstream, ...said, model: step.model, stream, credential }) };
   });
-  const { target, call } = asked;
   const eventStream = target.dialect !== "gemini" || /[?&]alt=sse(?:&|$)/.test(target.query);
   const voice = voiceOf(target.dialect, { eventStream });
   const identity = {
@@ -128,9 +129,9 @@ function translatedPassage(
     createdMs: Date.now(),
     wantsUsage,
   };
-  const priced: TranslatedPrice = (response) => {
-    if (target.dialect !== "loom") {
-      parts.seals.remember(asked.subject, response.message);
+  const noted: TakeNote = (response) => {
+    if (foreign) {
+      parts.seals.remember(subject, response.message);
       return response;
     }
     const { model: answered, usage } = response;
@@ -144,8 +145,8 @@ function translatedPassage(
     request: outgoing,
     deliver: (host) =>
       stream
-        ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, priced })
-        : new TranslatedAnswer(host, { codec, voice, identity, priced }),
+        ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, noted })
+        : new TranslatedAnswer(host, { codec, voice, identity, noted }),
   };
 }
 
@@ -165,11 +166,6 @@ function saidIn(upstream: Upstream, request: LlmRequest, options: { readonly str
   throw new ProblemError("invalid_request", problem ?? `The provider ${upstream.name} speaks no dialect.`);
 }
 
-/** Loom's own clients keep everything themselves. */
-function restored(decoded: DecodedQuestion, { target, subject }: Asked, { seals }: GatewayParts): DecodedQuestion {
-  return target.dialect === "loom" ? decoded : { ...decoded, request: seals.restore(subject, decoded.request) };
-}
-
 /** What a client nests deeper than the stack is no mistake of the server's. */
 function withinDepth<Result>(work: () => Result): Result {
   try {
@@ -182,10 +178,10 @@ function withinDepth<Result>(work: () => Result): Result {
   }
 }
 
-type TranslatedPrice = ConstructorParameters<typeof TranslatedAnswer>[1]["priced"];
+type TakeNote = ConstructorParameters<typeof TranslatedAnswer>[1]["noted"];
 
 /** A seal of another dialect, wrapped for the way through this client, means nothing to the provider. */
-export function holdsForeignSeal({ top }: Question): boolean {
+function holdsForeignSeal({ top }: Question): boolean {
   return top?.bytes.includes(SEAL) === true;
 }
 

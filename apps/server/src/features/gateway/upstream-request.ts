@@ -5,7 +5,7 @@ import { asksForUsage, type BodyChanges, editedBody } from "./edited-body.ts";
 import type { Question } from "./question.ts";
 import type { Target, WireDialect } from "./target.ts";
 import type { UpstreamRequest } from "./transport.ts";
-import type { Upstream } from "./upstream.ts";
+import { modelPart, type Upstream } from "./upstream.ts";
 
 export type RequestHeaders = Readonly<Record<string, string>>;
 
@@ -20,12 +20,6 @@ export function isNative(target: Target, upstream: Upstream, model: string): boo
     target.upstream === upstream.name &&
     (dialect === "chat" || dialect === "responses")
   );
-}
-
-/** Whether this upstream counts the tokens of such a request itself, in the client's own words. */
-export function canCount(target: Target, upstream: Upstream, model: string): boolean {
-  if (target.dialect === "loom" || !isNative(target, upstream, model)) return false;
-  return target.upstream === upstream.name || upstream.countPath(target.dialect, model) !== undefined;
 }
 
 export type NativeRequest = UpstreamRequest & {
@@ -49,14 +43,14 @@ export function nativeRequest(options: {
   const dialect = target.dialect as WireDialect;
   const own = target.upstream === upstream.name;
   const counting = target.operation === "count_tokens";
-  // Vertex AI counts for Claude at one address for all models.
-  const inPath = dialect === "gemini" || (upstream.config.kind === "vertex" && !counting);
-  const path =
-    own && (!inPath || step.model === target.model)
-      ? upstream.nativePath(target.path)
-      : counting
-        ? (upstream.countPath(dialect, step.model) ?? upstream.nativePath(target.path))
-        : upstream.generatePath(dialect, step.model, { stream: question.stream });
+  // Where Vertex AI counts the tokens of Claude's models, the body names the model.
+  const inPath = own
+    ? target.model !== undefined
+    : dialect === "gemini" || (upstream.config.kind === "vertex" && !counting);
+  const path = own
+    ? upstream.nativePath(inPath && step.model !== target.model ? pathWithModel(target.path, step.model) : target.path)
+    : ((counting ? upstream.countPath(dialect, step.model) : undefined) ??
+      upstream.generatePath(dialect, step.model, { stream: question.stream }));
   const hideUsage =
     dialect === "chat" && question.stream && options.mayAskForUsage && top !== undefined && !asksForUsage(top);
   const changes: BodyChanges = {
@@ -76,6 +70,11 @@ export function nativeRequest(options: {
     body: top === undefined ? null : editedBody(top, changes),
     hideUsage,
   };
+}
+
+/** Gemini's path with another model; what is asked of it stays. */
+function pathWithModel(path: string, model: string): string {
+  return path.replace(/\/models\/.+(?=:\w+$)/, () => `/models/${modelPart(model)}`);
 }
 
 /** Anything else of a provider's own: as it came, with the upstream's credential. */

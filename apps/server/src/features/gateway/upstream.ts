@@ -10,7 +10,7 @@ export type Upstream = {
   dialects(model: string): readonly WireDialect[];
   /** Path of a request for an answer. */
   generatePath(dialect: WireDialect, model: string, options: { readonly stream: boolean }): string;
-  /** Path where it counts the tokens of a request; absent: it does not, in this dialect. */
+  /** Path of a request for a prompt's number of tokens; `undefined` where that cannot be asked in this dialect. */
   countPath(dialect: WireDialect, model: string): string | undefined;
   /** Where a path of the provider's own is. */
   nativePath(path: string): string;
@@ -115,7 +115,7 @@ function method(dialect: WireDialect, stream: boolean): string {
 }
 
 /** A model as one segment of a path. */
-function modelPart(model: string): string {
+export function modelPart(model: string): string {
   return encodeURIComponent(model).replaceAll("%40", "@");
 }
 
