@@ -77,6 +77,7 @@ function providers(url: string, vertexUrl: string): Record<string, string> {
     LOOM_SERVER_GEMINI_API_KEY: PROVIDER_KEYS.gemini,
     LOOM_SERVER_GEMINI_BASE_URL: url,
     LOOM_SERVER_VERTEX_PROJECT: "scripted-project",
+    LOOM_SERVER_VERTEX_LOCATION: "us-central1",
     LOOM_SERVER_VERTEX_BASE_URL: vertexUrl,
     LOOM_SERVER_ZAI_API_KEY: PROVIDER_KEYS.zai,
     LOOM_SERVER_ZAI_BASE_URL: url,

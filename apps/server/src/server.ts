@@ -13,6 +13,7 @@ import { type Listener, listen } from "./kit/listener.ts";
 import { createLog, type LogLevel, SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
 import { defineProcessMetrics } from "./kit/process-metrics.ts";
+import { secretsOfProviders } from "./provider-config.ts";
 import { VERSION } from "./version.ts";
 
 export type ServerOptions = {
@@ -142,10 +143,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 function secretsOf({ config, access }: ServerOptions): Secret[] {
-  const keys = Object.values(config.providers).flatMap(({ key, keys = [] }) => [
-    ...(key === undefined ? [] : [key]),
-    ...keys,
-  ]);
+  const keys = secretsOfProviders(config.providers);
   const masterKey = config.masterKey === undefined ? [] : [config.masterKey];
   return [...keys, ...masterKey, ...(access.type === "token" ? [access.token] : [])];
 }

@@ -255,7 +255,7 @@ describe("what goes to a provider", () => {
     ["/proxy/gemini/v1/models/fast:countTokens", "/v1/models/gemini-3.5-flash:countTokens", { contents: [] }],
     [
       "/proxy/vertex/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict",
-      "/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict",
+      "/v1/projects/my-project/locations/global/publishers/anthropic/models/count-tokens:rawPredict",
       { model: "claude-x", messages: [] },
     ],
     [
@@ -265,12 +265,12 @@ describe("what goes to a provider", () => {
     ],
     [
       "/proxy/vertex/v1/projects/p/locations/l/publishers/google/models/gemini-x:generateContent",
-      "/v1/projects/p/locations/l/publishers/google/models/gemini-x:generateContent",
+      "/v1/projects/my-project/locations/global/publishers/google/models/gemini-x:generateContent",
       { contents: [] },
     ],
     [
       "/anthropic/v1/messages",
-      "/v1/projects/my-project/locations/us-central1/publishers/anthropic/models/claude-x:rawPredict",
+      "/v1/projects/my-project/locations/global/publishers/anthropic/models/claude-x:rawPredict",
       { model: "vertex/claude-x", messages: [] },
     ],
   ])("from %s goes to %s", async (path, expected, body) => {
