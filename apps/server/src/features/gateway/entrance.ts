@@ -74,7 +74,7 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
   const ask = (body: Buffer): void => {
     try {
       const question = readQuestion(target, body);
-      if (operation === "count_tokens" && estimated(entrance, call, target, question)) return;
+      if (operation === "count_tokens" && estimated(entrance, call, target, question, asker)) return;
       new Exchange(parts, { call, target, headers, question, subject: asker.subject }, asker).start();
     } catch (error) {
       refuse(error);
@@ -84,9 +84,11 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
 }
 
 /** Where the provider of the model cannot count in the client's dialect, the size of the prompt has to do. */
-function estimated({ parts }: Entrance, call: Call, target: Target, question: Question): boolean {
+function estimated({ parts }: Entrance, call: Call, target: Target, question: Question, { nodes }: Asker): boolean {
   const plan = parts.routing.plan({
     model: question.model,
+    nodes,
+    dialect: target.dialect,
     ...(target.upstream === undefined ? {} : { upstream: target.upstream }),
   });
   const [step] = plan.ok ? plan.steps : [];

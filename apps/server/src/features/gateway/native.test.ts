@@ -1,4 +1,4 @@
-import { gzipSync, zstdCompressSync } from "node:zlib";
+import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import {
   type Answer,
@@ -147,6 +147,7 @@ describe.each([{ pooled: true }, { pooled: false }])("a provider's own path ($po
 
   test.each([
     ["gzip", gzipSync],
+    ["br", brotliCompressSync],
     ["zstd", zstdCompressSync],
   ] as const)(
     "passes an answer that is compressed unasked (%s) and still reads its counts",

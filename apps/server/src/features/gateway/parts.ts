@@ -6,13 +6,14 @@ import type { Deadlines } from "./deadlines.ts";
 import type { GatewayMetrics } from "./gateway-metrics.ts";
 import type { Transport } from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 /** `healthy`: whether what is used can still be written down. */
 export type HealthyLedger = Ledger & { healthy(): boolean };
 
 /** What every exchange works with. */
 export type GatewayParts = {
-  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly upstreams: Upstreams;
   readonly transport: Transport;
   readonly routing: Routing;
   readonly credentials: Credentials;
