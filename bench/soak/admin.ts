@@ -25,11 +25,11 @@ export async function setUp(url: string, owner: string): Promise<NamedTokens> {
   const ids = new Map<string, string>();
   for (const [name, limits] of Object.entries(LIMITS)) {
     const made = (await call(`${url}/api/tokens`, owner, { method: "POST", body: { name, limits } })) as {
-      readonly id: string;
       readonly token: string;
+      readonly info: { readonly id: string };
     };
     secrets.set(name, made.token);
-    ids.set(name, made.id);
+    ids.set(name, made.info.id);
   }
   return { secrets, ids };
 }

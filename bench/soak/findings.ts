@@ -29,6 +29,8 @@ export type Findings = {
   readonly metrics: {
     readonly open: number | undefined;
     readonly unwrittenRows: number | undefined;
+    /** In use when all is over. */
+    readonly heapMegabytes: number;
     readonly droppedRows: number;
   };
   readonly usage: UsageTotal;

@@ -4,6 +4,7 @@ export type Sample = { readonly atMs: number; readonly rssMegabytes: number; rea
 
 export type Plateau = {
   readonly samples: number;
+  readonly minutes: number;
   readonly fromMegabytes: number;
   readonly toMegabytes: number;
   /** Of the line through the samples (least squares). */
@@ -30,6 +31,7 @@ export function plateauOf(samples: readonly Sample[], fromMs: number): Plateau {
   const megabytesPerHour = spread === 0 ? 0 : both / spread;
   return {
     samples: late.length,
+    minutes: ((hours.at(-1) ?? 0) - (hours[0] ?? 0)) * 60,
     fromMegabytes: sizes[0] ?? 0,
     toMegabytes: sizes.at(-1) ?? 0,
     megabytesPerHour,

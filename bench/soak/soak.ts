@@ -215,6 +215,7 @@ class Soak {
     const metrics = {
       open: await metric(server.url, owner, "loom_gateway_requests_open"),
       unwrittenRows: await metric(server.url, owner, "loom_ledger_unwritten_rows"),
+      heapMegabytes: ((await metric(server.url, owner, "nodejs_heap_size_used_bytes")) ?? Number.NaN) / 2 ** 20,
       droppedRows: (await metric(server.url, owner, "loom_ledger_dropped_rows_total")) ?? 0,
     };
     const usage = await usageTotal(server.url, owner);

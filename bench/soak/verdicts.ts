@@ -7,8 +7,11 @@ export type Verdict = {
   readonly holds: boolean;
 };
 
-/** A heap that is still warming up in a short run gains more than one that leaks in a long one. */
+/** How much the line through the samples may rise. In a short time, a heap that only warms up looks like one that leaks. */
 const MAX_GAIN_MEGABYTES = 40;
+const JUDGED_MINUTES = 10;
+/** When nothing runs any more. */
+const MAX_HEAP_MEGABYTES = 100;
 /** Files and the like that are opened when they are first needed. */
 const MAX_MORE_DESCRIPTORS = 6;
 /**
@@ -75,8 +78,13 @@ export function verdictsOf(findings: Findings): Verdict[] {
     },
     {
       what: "memory has a plateau",
-      found: `${plateau.fromMegabytes.toFixed(0)} to ${plateau.toMegabytes.toFixed(0)} MB over ${plateau.samples} samples; ${plateau.megabytesPerHour.toFixed(1)} MB an hour`,
-      holds: plateau.gainMegabytes <= MAX_GAIN_MEGABYTES,
+      found: `${plateau.fromMegabytes.toFixed(0)} to ${plateau.toMegabytes.toFixed(0)} MB over ${plateau.samples} samples; ${plateau.megabytesPerHour.toFixed(1)} MB an hour${plateau.minutes < JUDGED_MINUTES ? "; too short to judge" : ""}`,
+      holds: plateau.minutes < JUDGED_MINUTES || plateau.gainMegabytes <= MAX_GAIN_MEGABYTES,
+    },
+    {
+      what: "the heap is small again when all is over",
+      found: `${metrics.heapMegabytes.toFixed(0)} MB`,
+      holds: metrics.heapMegabytes <= MAX_HEAP_MEGABYTES,
     },
     {
       what: "a client that leaves takes the provider's request along",

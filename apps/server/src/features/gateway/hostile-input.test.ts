@@ -124,3 +124,17 @@ test.each([
   expect(answer.bytes.length).toBeLessThan(4_096);
   expect(await gateway.waitForEntries(1)).toMatchObject([{ outcome: "failed" }]);
 });
+
+test.each(["text/event-stream", "application/json"])(
+  "what comes in place of an answer (%s) is charged as no more than the client has allowed",
+  async (type) => {
+    const junk = `{"type":"content_block_delta","x":"${"x".repeat(MEGABYTE)}`;
+    const { gateway } = await start((response) => response.writeHead(200, { "content-type": type }).end(junk));
+    const body = { model: "claude-x", stream: true, max_tokens: 10, messages: [] };
+    const headers = { authorization: `Bearer ${gateway.token}` };
+    await ask(gateway.url + MESSAGES, { headers, body });
+    const [entry] = await gateway.waitForEntries(1);
+    expect(entry?.estimated).toBe(true);
+    expect(entry?.usage.outputTokens).toBeLessThanOrEqual(10);
+  },
+);
