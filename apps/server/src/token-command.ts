@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { BudgetLimits, TokenInfo } from "@loom/api";
-import type { Environment } from "@loom/config";
+import { takeDatabaseAddress } from "./database-config.ts";
 import { budgets } from "./features/budgets/index.ts";
 import { MIGRATIONS } from "./features/migrations.ts";
 import { tokens } from "./features/tokens/index.ts";
@@ -26,7 +26,7 @@ export type TokenCommandOutput = {
  */
 export async function runTokenCommand(
   args: readonly string[],
-  env: Environment,
+  env: NodeJS.ProcessEnv,
   output: TokenCommandOutput,
 ): Promise<void> {
   const command = parseTokenCommand(args, env, Date.now());
@@ -34,11 +34,15 @@ export async function runTokenCommand(
     output.print(TOKEN_HELP);
     return;
   }
+  const postgres = takeDatabaseAddress(env, { warn: output.say });
   const file = join(command.dataDirectory, DATABASE_FILE);
-  if (command.type !== "create" && !existsSync(file)) {
+  if (postgres === undefined && command.type !== "create" && !existsSync(file)) {
     throw new UsageError(`There is no database of a Loom server in ${command.dataDirectory}: say where with --data.`);
   }
-  const database = await openDatabase({ file, migrations: MIGRATIONS });
+  const database = await openDatabase({
+    ...(postgres === undefined ? { file } : { postgres }),
+    migrations: MIGRATIONS,
+  });
   try {
     const kit = {
       log: SILENT_LOG,

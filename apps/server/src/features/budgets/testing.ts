@@ -1,9 +1,7 @@
 // What the tests of budgets share: a real database in a temporary directory, and clocks that go when they are told to.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Admission, BudgetNode } from "../../gateway-types.ts";
-import { type Database, openDatabase } from "../../kit/database.ts";
+import type { Database } from "../../kit/database.ts";
+import { type Engine, testDatabase } from "../../kit/engines.testing.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
 import type { Clock } from "./clock.ts";
 import { migrations } from "./migrations.ts";
@@ -55,12 +53,9 @@ export type TestBudgets = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-export async function testBudgets(): Promise<TestBudgets> {
-  const directory = await mkdtemp(join(tmpdir(), "loom-"));
-  const database = await openDatabase({
-    file: join(directory, "budgets.sqlite"),
-    migrations: [{ feature: "budgets", migrations }],
-  });
+export async function testBudgets(engine: Engine): Promise<TestBudgets> {
+  const home = await testDatabase(engine, [{ feature: "budgets", migrations }]);
+  const database = await home.open();
   const clock = testClock();
   return {
     clock,
@@ -78,8 +73,7 @@ export async function testBudgets(): Promise<TestBudgets> {
       return service;
     },
     async [Symbol.asyncDispose]() {
-      await database.close();
-      await rm(directory, { recursive: true, force: true });
+      await home[Symbol.asyncDispose]();
     },
   };
 }
