@@ -24,7 +24,10 @@ export type Database = {
    */
   writeBehind<Tables, Result>(
     work: (transaction: Kysely<Tables>) => Promise<Result>,
-    options?: WriteOptions,
+    options?: WriteOptions & {
+      /** How long it does wait for another process's write on SQLite, in milliseconds. Default 0. */
+      readonly patienceMs?: number;
+    },
   ): Promise<Result>;
   /** One state of the whole database, whatever is written meanwhile. Nothing can be written in it. */
   snapshot<Tables, Result>(work: (view: Kysely<Tables>) => Promise<Result>): Promise<Result>;

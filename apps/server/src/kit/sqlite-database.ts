@@ -34,9 +34,9 @@ function databaseOf(file: string, connection: DatabaseSync): Database {
     place: file,
     tables: () => typed(db),
     write: (work) => db.transaction().execute((transaction) => work(typed(transaction))),
-    writeBehind: (work) =>
+    writeBehind: (work, { patienceMs = 0 } = {}) =>
       db.connection().execute(async (held) => {
-        pace.patienceMs = 0;
+        pace.patienceMs = patienceMs;
         connection.exec("PRAGMA synchronous = NORMAL");
         try {
           return await held.transaction().execute((transaction) => work(typed(transaction)));

@@ -87,7 +87,7 @@ export type Wish = {
   readonly cost?: number | null;
 };
 
-export function ask(budgets: Pick<BudgetService, "reserve">, wish: Wish = {}): Admission {
+export function ask(budgets: Pick<BudgetService, "reserve">, wish: Wish = {}): Admission | Promise<Admission> {
   const { nodes = OWNER_NODES, model = "claude-opus-5", session, tokens = 0, cost = 0 } = wish;
   return budgets.reserve({
     nodes,
