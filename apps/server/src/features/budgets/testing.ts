@@ -45,11 +45,18 @@ export function boundClock(clock: TestClock): Clock {
   return { wall: () => clock.wallMs, monotonic: () => clock.monotonicMs };
 }
 
+type ServerOptions = {
+  readonly allowUnpriced?: boolean;
+  readonly leaseMs?: number;
+  /** Told what of the period `total` this server has written down. */
+  readonly onSaved?: (microUsd: number) => void;
+};
+
 export type TestBudgets = {
   readonly clock: TestClock;
   readonly database: Database;
   /** One more server on the same database; it has read its limits. */
-  server(options?: { readonly allowUnpriced?: boolean; readonly leaseMs?: number }): Promise<BudgetService>;
+  server(options?: ServerOptions): Promise<BudgetService>;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -60,9 +67,17 @@ export async function testBudgets(engine: Engine): Promise<TestBudgets> {
   return {
     clock,
     database,
-    async server({ allowUnpriced = false, leaseMs } = {}) {
+    async server({ allowUnpriced = false, leaseMs, onSaved = () => {} } = {}) {
+      const store = createBudgetStore(async () => database);
       const service = createBudgetService({
-        store: createBudgetStore(async () => database),
+        store: {
+          ...store,
+          async exchange(exchange, options) {
+            const balances = await store.exchange(exchange, options);
+            for (const { period, addSpent } of exchange.changes) if (period === "total") onSaved(addSpent);
+            return balances;
+          },
+        },
         log: SILENT_LOG,
         allowUnpriced,
         clock: boundClock(clock),
