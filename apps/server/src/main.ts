@@ -97,6 +97,11 @@ async function main(): Promise<void> {
       await runTokenCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
       return;
     }
+    if (first === "db") {
+      const { runDbCommand } = await import("./db-command.ts");
+      await runDbCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
+      return;
+    }
     const command = parseCommandLine(process.argv.slice(2), process.env);
     if (command.type === "help") process.stdout.write(HELP);
     else if (command.type === "version") process.stdout.write(`loom-server ${VERSION}\n`);

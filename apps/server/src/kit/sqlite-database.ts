@@ -16,7 +16,7 @@ export async function connectSqlite(file: string): Promise<Database> {
     const connection = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: true });
     try {
       await configure(connection);
-      return databaseOf(file, connection);
+      return sqliteDatabase(file, connection);
     } catch (error) {
       connection.close();
       throw error;
@@ -26,12 +26,13 @@ export async function connectSqlite(file: string): Promise<Database> {
   }
 }
 
-function databaseOf(file: string, connection: DatabaseSync): Database {
+/** `place` is for sentences. */
+export function sqliteDatabase(place: string, connection: DatabaseSync): Database {
   const pace: Pace = {};
   const db = new Kysely<unknown>({ dialect: sqliteDialect(connection, pace) });
   return {
     engine: "sqlite",
-    place: file,
+    place,
     tables: () => typed(db),
     write: (work) => db.transaction().execute((transaction) => work(typed(transaction))),
     writeBehind: (work, { patienceMs = 0 } = {}) =>
@@ -54,12 +55,12 @@ function databaseOf(file: string, connection: DatabaseSync): Database {
           await sql`rollback`.execute(held);
         }
       }),
-    sync: () => syncWriteAheadLog(file),
+    sync: () => syncWriteAheadLog(place),
     async check() {
       try {
         connection.prepare("SELECT count(*) FROM loom_migration").get();
       } catch (error) {
-        throw named(file, error);
+        throw named(place, error);
       }
     },
     close: () => db.destroy(),
