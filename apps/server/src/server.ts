@@ -7,7 +7,7 @@ import { type Database, type DatabasePlace, openDatabase } from "./kit/database.
 import { DatabaseError } from "./kit/database-error.ts";
 import { createDispatcher } from "./kit/dispatcher.ts";
 import { isLoopbackName } from "./kit/host-check.ts";
-import { startJobs } from "./kit/jobs.ts";
+import { type Job, startJobs } from "./kit/jobs.ts";
 import { type Listener, listen } from "./kit/listener.ts";
 import { createLog, type LogLevel, SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
@@ -114,6 +114,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const jobs = startJobs(
     features.all.flatMap((each) => each.jobs),
     log,
+    { claim: access.type === "owner" ? claimWith(database.open) : undefined },
   );
   const warmUp = access.type === "owner" ? setTimeout(() => database.warmUp(log.warn), WARM_UP_MS).unref() : undefined;
   log.info("listening", { url: listener.url, version: VERSION });
@@ -146,6 +147,13 @@ function secretsOf({ config, access, postgres }: ServerOptions): Secret[] {
 }
 
 function nobody(): undefined {}
+
+function claimWith(database: () => Promise<Database>) {
+  return async (job: Job): Promise<boolean> => {
+    const [{ claimJob }, opened] = await Promise.all([import("./kit/job-claims.ts"), database()]);
+    return claimJob(job, opened, Date.now());
+  };
+}
 
 function placeOf(directory: string | undefined, postgres: PostgresAddress | undefined): DatabasePlace | undefined {
   if (postgres !== undefined) return { postgres };

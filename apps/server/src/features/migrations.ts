@@ -1,3 +1,4 @@
+import { KIT_MIGRATIONS } from "../kit/job-claims.ts";
 import type { MigrationSet } from "../kit/migrations.ts";
 import { budgets } from "./budgets/index.ts";
 import { ledger } from "./ledger/index.ts";
@@ -5,7 +6,7 @@ import { owner } from "./owner/index.ts";
 import { tokens } from "./tokens/index.ts";
 
 /** The tables of all features, also of those that a server does not use: one database fits every server. */
-export const MIGRATIONS: readonly MigrationSet[] = [owner, budgets, tokens, ledger].map(({ name, migrations }) => ({
-  feature: name,
-  migrations,
-}));
+export const MIGRATIONS: readonly MigrationSet[] = [
+  KIT_MIGRATIONS,
+  ...[owner, budgets, tokens, ledger].map(({ name, migrations }) => ({ feature: name, migrations })),
+];
