@@ -1,6 +1,6 @@
 // A PostgreSQL of the tests' own: the system's programs, in a temporary directory, reached by a Unix socket.
 import { execFile, spawn } from "node:child_process";
-import { chown, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { chown, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -8,6 +8,8 @@ import { promisify } from "node:util";
 export type PostgresCluster = {
   /** `postgres://…`, whose user may do everything. */
   url(database: string): string;
+  /** By its socket, also where it listens elsewhere. */
+  readonly socketUrl: string;
   /** As an administrator would restart it: at once, whoever is connected. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -20,6 +22,8 @@ export type ClusterOptions = {
   readonly settings?: readonly string[];
   /** Port on the loopback interface; default: none, only the socket. */
   readonly port?: number;
+  /** Put into its data directory, by name. */
+  readonly files?: Readonly<Record<string, string>>;
 };
 
 const run = promisify(execFile);
@@ -73,6 +77,11 @@ export async function startCluster(programs: string, options: ClusterOptions = {
     "--no-instructions",
   ];
   await run(join(programs, "initdb"), initdb, quiet);
+  for (const [name, content] of Object.entries(options.files ?? {})) {
+    const path = join(data, name);
+    await writeFile(path, content, { mode: 0o600 });
+    if (identity.uid !== undefined) await chown(path, identity.uid, identity.gid ?? identity.uid);
+  }
   const port = options.port ?? 5432;
   const settings = [
     ...SETTINGS,
@@ -110,11 +119,12 @@ export async function startCluster(programs: string, options: ClusterOptions = {
   }
 
   await start();
+  const bySocket = (database: string): string =>
+    `postgres://loom@/${database}?host=${encodeURIComponent(directory)}&port=${port}`;
   return {
     url: (database) =>
-      options.port === undefined
-        ? `postgres://loom@/${database}?host=${encodeURIComponent(directory)}`
-        : `postgres://loom@127.0.0.1:${port}/${database}`,
+      options.port === undefined ? bySocket(database) : `postgres://loom@127.0.0.1:${port}/${database}`,
+    socketUrl: bySocket("postgres"),
     start,
     stop,
     async remove() {
