@@ -1,6 +1,4 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { takeDatabaseAddress } from "./database-config.ts";
+import { commandDatabase } from "./command-database.ts";
 import { DB_HELP, type DbCommand, parseDbCommand } from "./db-command-line.ts";
 import { MIGRATIONS } from "./features/migrations.ts";
 import { backUp } from "./kit/backup.ts";
@@ -12,7 +10,6 @@ import { migrationState } from "./kit/migrations.ts";
 import { restore } from "./kit/restore.ts";
 import type { TableSum } from "./kit/table-rows.ts";
 import { tableShapes } from "./kit/table-shapes.ts";
-import { DATABASE_FILE } from "./server.ts";
 import { UsageError } from "./usage-error.ts";
 
 export type DbCommandOutput = {
@@ -33,13 +30,8 @@ export async function runDbCommand(
     output.print(DB_HELP);
     return;
   }
-  const postgres = takeDatabaseAddress(env, { warn: output.say });
-  const file = join(command.dataDirectory, DATABASE_FILE);
-  const place: DatabasePlace = postgres === undefined ? { file } : { postgres };
-  const mustExist = command.type !== "migrate" && command.type !== "restore";
-  if (mustExist && postgres === undefined && !existsSync(file)) {
-    throw new UsageError(`There is no database of a Loom server in ${command.dataDirectory}: say where with --data.`);
-  }
+  const mayMake = command.type === "migrate" || command.type === "restore";
+  const place = commandDatabase(command.dataDirectory, env, { mayMake, warn: output.say });
   await run(command, place, output);
 }
 

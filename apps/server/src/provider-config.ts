@@ -1,5 +1,6 @@
 import type { Environment } from "@loom/config";
 import { ConfigError, readSecret, type Secret } from "@loom/config";
+import { readKeyFile } from "./key-file.ts";
 
 /** The providers that Loom knows by itself, in the order in which one becomes the default. */
 export const PROVIDER_NAMES = ["anthropic", "openai", "gemini", "vertex", "zai"] as const;
@@ -18,6 +19,12 @@ export type ProviderConfig = {
   /** The provider's own address, and not that of a server which speaks its protocol. */
   readonly isOfficial: boolean;
   readonly key: Secret | undefined;
+  /** Further keys, from a file with one a line. */
+  readonly keys?: readonly Secret[];
+  /** Where keys came from that may change while the server runs. */
+  readonly keyFiles?: readonly KeyFile[];
+  /** How requests are spread over several credentials; default: in turn. */
+  readonly selection?: CredentialSelection;
   /** What `default` means; `undefined`: ask the server which models it has. */
   readonly model: string | undefined;
   /** What `fast` means; `undefined`: the same as `default`. */
@@ -25,6 +32,12 @@ export type ProviderConfig = {
   /** Of `vertex` only. */
   readonly vertex?: VertexConfig;
 };
+
+/** `many`: one key a line, instead of one in the whole file. */
+export type KeyFile = { readonly path: string; readonly variable: string; readonly many: boolean };
+
+export const CREDENTIAL_SELECTIONS = ["round-robin", "least-loaded"] as const;
+export type CredentialSelection = (typeof CREDENTIAL_SELECTIONS)[number];
 
 export type VertexConfig = {
   readonly project: string;
@@ -73,6 +86,24 @@ export function readProviders(env: NodeJS.ProcessEnv, options: Options): Readonl
   return Object.fromEntries(found.flatMap((provider) => (provider === undefined ? [] : [[provider.name, provider]])));
 }
 
+/**
+ * Providers at their own addresses that nobody has given a key for: what they are as soon as one is stored. To be read
+ * after `readProviders`.
+ */
+export function readDormantProviders(
+  env: Environment,
+  providers: Readonly<Record<string, ProviderConfig>>,
+): Readonly<Record<string, ProviderConfig>> {
+  const dormant = PROVIDER_NAMES.flatMap((name): ProviderConfig[] => {
+    if (name === "vertex" || providers[name] !== undefined) return [];
+    const { baseUrl } = DEFAULTS[name];
+    const upper = name.toUpperCase();
+    const rest = { ...readSelection(env, upper), ...readModels(env, upper, DEFAULTS[name]) };
+    return [{ name, kind: name, baseUrl, isOfficial: true, key: undefined, ...rest }];
+  });
+  return Object.fromEntries(dormant.map((provider) => [provider.name, provider]));
+}
+
 function readProvider(
   env: NodeJS.ProcessEnv,
   name: Exclude<ProviderName, "vertex">,
@@ -82,16 +113,42 @@ function readProvider(
   const defaults = DEFAULTS[name];
   const ownKey = takeSecret(env, `LOOM_SERVER_${upper}_API_KEY`, options);
   const sharedKey = takeSecret(env, `${upper}_API_KEY`, options);
+  const one = ownKey === undefined ? sharedKey && `${upper}_API_KEY` : `LOOM_SERVER_${upper}_API_KEY`;
   const key = ownKey ?? sharedKey;
+  const files = readKeyFiles(env, { one, upper }, options);
   const baseUrl = readBaseUrl(
     env,
     baseUrlVariables(name, { sharedKeyUsed: ownKey === undefined && key !== undefined }),
   );
-  if (key === undefined && baseUrl === undefined) return undefined;
+  if (key === undefined && files.keys === undefined && baseUrl === undefined) return undefined;
   const isOfficial = baseUrl === undefined || baseUrl === defaults.baseUrl;
   // A server that only speaks OpenAI's protocol has models of its own; one that speaks another's is a proxy for it.
   const known = isOfficial || name !== "openai" ? defaults : undefined;
-  return { name, kind: name, baseUrl: baseUrl ?? defaults.baseUrl, isOfficial, key, ...readModels(env, upper, known) };
+  const rest = { ...files, ...readSelection(env, upper), ...readModels(env, upper, known) };
+  return { name, kind: name, baseUrl: baseUrl ?? defaults.baseUrl, isOfficial, key, ...rest };
+}
+
+function readKeyFiles(
+  env: Environment,
+  { one, upper }: { readonly one: string | undefined; readonly upper: string },
+  options: Options,
+): Pick<ProviderConfig, "keys" | "keyFiles"> {
+  const manyVariable = `LOOM_SERVER_${upper}_API_KEYS_FILE`;
+  const [onePath, manyPath] = [one === undefined ? "" : (env[`${one}_FILE`] ?? ""), env[manyVariable] ?? ""];
+  const single = onePath === "" ? [] : [{ path: onePath, variable: `${one}_FILE`, many: false }];
+  const several = manyPath === "" ? [] : [{ path: manyPath, variable: manyVariable, many: true }];
+  const keyFiles: KeyFile[] = [...single, ...several];
+  if (keyFiles.length === 0) return {};
+  return { keys: several.flatMap((file) => readKeyFile(file, options)), keyFiles };
+}
+
+function readSelection(env: Environment, upper: string): Pick<ProviderConfig, "selection"> {
+  const variable = `LOOM_SERVER_${upper}_CREDENTIAL_SELECTION`;
+  const wish = env[variable] ?? "";
+  if (wish === "") return {};
+  const selection = CREDENTIAL_SELECTIONS.find((each) => each === wish);
+  if (selection !== undefined) return { selection };
+  throw new ConfigError(`${variable} has to be ${CREDENTIAL_SELECTIONS.join(" or ")}.`);
 }
 
 /** Vertex AI has no key; whoever stands at its address here adds the credentials that Google wants. */
@@ -139,9 +196,12 @@ function readCompatible(env: NodeJS.ProcessEnv, options: Options): ProviderConfi
           `${variable} gives a server the name ${name}, which means something else: choose another.`,
         );
       }
-      const key = takeSecret(env, `LOOM_SERVER_COMPATIBLE_${upper}_API_KEY`, options);
-      const models = readModels(env, `COMPATIBLE_${upper}`, undefined);
-      return [{ name, kind: "compatible" as const, baseUrl, isOfficial: false, key, ...models }];
+      const infix = `COMPATIBLE_${upper}`;
+      const key = takeSecret(env, `LOOM_SERVER_${infix}_API_KEY`, options);
+      const one = key && `LOOM_SERVER_${infix}_API_KEY`;
+      const files = readKeyFiles(env, { one, upper: infix }, options);
+      const rest = { ...files, ...readSelection(env, infix), ...readModels(env, infix, undefined) };
+      return [{ name, kind: "compatible" as const, baseUrl, isOfficial: false, key, ...rest }];
     });
 }
 

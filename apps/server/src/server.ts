@@ -1,11 +1,12 @@
 import { join } from "node:path";
-import { createRedactor, type Secret } from "@loom/config";
+import type { Secret } from "@loom/config";
 import type { ServerConfig } from "./config.ts";
 import { buildFeatures } from "./features/index.ts";
 import { authenticateOne, authorizeByScope } from "./kit/auth.ts";
 import { type Database, type DatabasePlace, openDatabase } from "./kit/database.ts";
 import { DatabaseError } from "./kit/database-error.ts";
 import { createDispatcher } from "./kit/dispatcher.ts";
+import { createGrowingRedactor } from "./kit/growing-redactor.ts";
 import { isLoopbackName } from "./kit/host-check.ts";
 import { type Job, startJobs } from "./kit/jobs.ts";
 import { type Listener, listen } from "./kit/listener.ts";
@@ -43,6 +44,8 @@ export type RunningServer = {
   readonly url: string;
   /** Whether this start made the owner's token. */
   readonly mintedOwnerToken: boolean;
+  /** Whether there was a provider to ask at the start. */
+  readonly hasProvider: boolean;
   /**
    * Takes no more requests, waits up to `drainMs` (default 0) for those that are being answered, ends the rest with an
    * error in their streams, and closes everything. Can be called twice.
@@ -65,7 +68,7 @@ const REOPEN_MS = { file: 30_000, postgres: 1_000 };
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, access, dataDirectory, postgres } = options;
-  const redact = createRedactor(secretsOf(options));
+  const { redact, conceal } = createGrowingRedactor(secretsOf(options));
   const log = options.log === undefined ? SILENT_LOG : await createLog({ ...options.log, redact });
   const metrics = createMetrics();
   defineProcessMetrics(metrics, VERSION);
@@ -80,6 +83,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     dataDirectory,
     keepAliveMs: options.keepAliveMs,
     isStopping,
+    conceal,
   });
 
   const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
@@ -123,6 +127,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     url: listener.url,
     mintedOwnerToken,
+    hasProvider: features.config.defaultProvider !== undefined,
     close({ drainMs = 0 } = {}) {
       closing ??= (async () => {
         state.stopping = true;
@@ -141,9 +146,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 function secretsOf({ config, access, postgres }: ServerOptions): Secret[] {
-  const keys = Object.values(config.providers).flatMap((provider) => provider.key ?? []);
-  const secrets = [...keys, ...(postgres?.password === undefined ? [] : [postgres.password])];
-  return access.type === "token" ? [...secrets, access.token] : secrets;
+  const keys = Object.values(config.providers).flatMap(({ key, keys = [] }) => [
+    ...(key === undefined ? [] : [key]),
+    ...keys,
+  ]);
+  const masterKey = config.masterKey === undefined ? [] : [config.masterKey];
+  const password = postgres?.password === undefined ? [] : [postgres.password];
+  return [...keys, ...masterKey, ...password, ...(access.type === "token" ? [access.token] : [])];
 }
 
 function nobody(): undefined {}

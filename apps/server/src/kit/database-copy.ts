@@ -2,7 +2,7 @@ import type { Kysely } from "kysely";
 import type { Database } from "./database.ts";
 import { DatabaseError } from "./database-error.ts";
 import { MIGRATION_LOCK } from "./migrations.ts";
-import { createTableSum, insertRows, isEmptyTable, readRows, type TableSum } from "./table-rows.ts";
+import { createTableSum, insertRows, isUntouched, readRows, sumOf, type TableSum } from "./table-rows.ts";
 import type { TableShape } from "./table-shapes.ts";
 
 type AnyTables = Record<string, Record<string, unknown>>;
@@ -49,20 +49,18 @@ export async function copyDatabase({ from, to, shapes, replaces, onTable }: Copy
 async function makeRoom(target: Kysely<AnyTables>, place: string, shapes: readonly TableShape[], replaces: boolean) {
   // What refers to others goes before them.
   for (const shape of [...shapes].reverse()) {
-    if (replaces) await target.deleteFrom(shape.name).execute();
-    else if (!(await isEmptyTable(target, shape))) {
+    if (!replaces && !(await isUntouched(target, shape))) {
       throw new DatabaseError(
         `The database ${place} is not empty (the table ${shape.name} has rows): choose an empty one, or say --force to delete what it holds.`,
       );
     }
+    await target.deleteFrom(shape.name).execute();
   }
 }
 
 /** Reads again what was written: the engine may have understood something else. */
 async function compare(target: Kysely<AnyTables>, shape: TableShape, expected: TableSum, place: string): Promise<void> {
-  const sum = createTableSum(shape.name);
-  for await (const rows of readRows(target, shape)) sum.add(rows);
-  const { rows, sha256 } = sum.done();
+  const { rows, sha256 } = await sumOf(target, shape);
   if (rows === expected.rows && sha256 === expected.sha256) return;
   throw new DatabaseError(
     `The database ${place} gives back something else than was written to the table ${shape.name} (${rows} rows for ${expected.rows}): nothing was changed; report this.`,

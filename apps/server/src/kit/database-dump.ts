@@ -63,11 +63,12 @@ export async function readDumpHead(file: string): Promise<DumpHead> {
 }
 
 /**
- * Reads a dump into the empty tables of a database, in one transaction, and compares it with its own manifest.
+ * Reads a dump into a database, in place of what its tables hold, in one transaction, and compares it with its own manifest.
  * @throws DatabaseError where the file is cut off or damaged; nothing has changed then.
  */
 export async function readDump(file: string, database: Database, shapes: readonly TableShape[]): Promise<void> {
   await database.write<AnyTables, void>(async (db) => {
+    for (const { name } of [...shapes].reverse()) await db.deleteFrom(name).execute();
     let current: { readonly shape: TableShape; readonly sum: ReturnType<typeof createTableSum> } | undefined;
     let rows: RowValues[] = [];
     const sums: TableSum[] = [];

@@ -19,8 +19,8 @@ export type Database = {
   ): Promise<Result>;
   /**
    * For work that can be done again from elsewhere until `sync` has resolved. On SQLite it waits neither for another
-   * process's write, where it fails at once, nor for the disk: nothing else in this process is held up. On PostgreSQL
-   * it is a transaction that holds no lock, unless one is named.
+   * process's write, where it fails at once, nor for the disk: nothing else in this process is held up. On PostgreSQL it
+   * is like `write`.
    */
   writeBehind<Tables, Result>(
     work: (transaction: Kysely<Tables>) => Promise<Result>,
@@ -39,8 +39,11 @@ export type Database = {
 };
 
 export type WriteOptions = {
-  /** Writes of one name wait for each other; SQLite knows only one lock, whatever its name. Default `loom`. */
-  readonly lock?: string;
+  /**
+   * Writes of one name wait for each other; `null`: for nobody, where every statement makes sense by itself. SQLite knows
+   * only one lock, whatever its name. Default `loom`.
+   */
+  readonly lock?: string | null;
 };
 
 /** Where a database is. */

@@ -29,20 +29,23 @@ const EARLY = 0.9;
  * work, another one gets the next. A start in the future was written by a clock that has been set back since.
  */
 export async function claimJob({ name, everyMs }: Job, database: Database, now: number): Promise<boolean> {
-  return database.writeBehind<JobTables, boolean>(async (transaction) => {
-    await transaction
-      .insertInto("loom_job")
-      .values({ name, started_at: 0 })
-      .onConflict((conflict) => conflict.column("name").doNothing())
-      .execute();
-    const [claimed] = await transaction
-      .updateTable("loom_job")
-      .set({ started_at: now })
-      .where("name", "=", name)
-      .where((where) =>
-        where.or([where("started_at", "<=", now - everyMs * EARLY), where("started_at", ">", now + everyMs)]),
-      )
-      .execute();
-    return (claimed?.numUpdatedRows ?? 0n) > 0n;
-  });
+  return database.writeBehind<JobTables, boolean>(
+    async (transaction) => {
+      await transaction
+        .insertInto("loom_job")
+        .values({ name, started_at: 0 })
+        .onConflict((conflict) => conflict.column("name").doNothing())
+        .execute();
+      const [claimed] = await transaction
+        .updateTable("loom_job")
+        .set({ started_at: now })
+        .where("name", "=", name)
+        .where((where) =>
+          where.or([where("started_at", "<=", now - everyMs * EARLY), where("started_at", ">", now + everyMs)]),
+        )
+        .execute();
+      return (claimed?.numUpdatedRows ?? 0n) > 0n;
+    },
+    { lock: null },
+  );
 }

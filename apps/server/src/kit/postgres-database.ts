@@ -90,20 +90,24 @@ function databaseOf({ place }: PostgresAddress, db: Kysely<unknown>): Database {
     turns.set(lock, own);
     return own(work);
   };
-  const locked = <Tables, Result>(lock: string, work: (transaction: Kysely<Tables>) => Promise<Result>) =>
-    inTurn(lock, () =>
+  const write = <Tables, Result>(
+    work: (transaction: Kysely<Tables>) => Promise<Result>,
+    { lock = "loom" }: WriteOptions = {},
+  ): Promise<Result> => {
+    if (lock === null) return db.transaction().execute((transaction) => work(typed(transaction)));
+    return inTurn(lock, () =>
       db.transaction().execute(async (transaction) => {
         await sql`select pg_advisory_xact_lock(${lockKey(lock)}::bigint)`.execute(transaction);
         return work(typed(transaction));
       }),
     );
+  };
   return {
     engine: "postgres",
     place,
     tables: () => typed(db),
-    write: (work, { lock = "loom" }: WriteOptions = {}) => locked(lock, work),
-    writeBehind: (work, { lock }: WriteOptions = {}) =>
-      lock === undefined ? db.transaction().execute((transaction) => work(typed(transaction))) : locked(lock, work),
+    write,
+    writeBehind: write,
     snapshot: (work) =>
       db.transaction().execute(async (transaction) => {
         await sql`set transaction isolation level repeatable read, read only`.execute(transaction);

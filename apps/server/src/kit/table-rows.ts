@@ -8,6 +8,7 @@ export type RowValues = readonly (string | number | null)[];
 /** Of a table: what two copies of it have in common, on whatever engine. */
 export type TableSum = { readonly table: string; readonly rows: number; readonly sha256: string };
 
+type Columns = Pick<TableShape, "name" | "columns" | "key">;
 type AnyTables = Record<string, Record<string, unknown>>;
 
 /** At once in memory. */
@@ -16,7 +17,7 @@ const BATCH_ROWS = 500;
 const MAX_PARAMETERS = 10_000;
 
 /** All rows in the order of the primary key, in batches; text sorts by its bytes on every engine. */
-export async function* readRows(db: Kysely<AnyTables>, shape: TableShape): AsyncGenerator<RowValues[]> {
+export async function* readRows(db: Kysely<AnyTables>, shape: Columns): AsyncGenerator<RowValues[]> {
   const key = sql.join(shape.key.map((column) => sql.ref(column)));
   let after: RowValues | undefined;
   for (;;) {
@@ -50,8 +51,22 @@ export async function insertRows(db: Kysely<AnyTables>, shape: TableShape, rows:
   }
 }
 
-export async function isEmptyTable(db: Kysely<AnyTables>, { name }: TableShape): Promise<boolean> {
-  return (await db.selectFrom(name).select(sql<number>`1`.as("one")).limit(1).executeTakeFirst()) === undefined;
+export async function sumOf(db: Kysely<AnyTables>, shape: Columns): Promise<TableSum> {
+  const sum = createTableSum(shape.name);
+  for await (const rows of readRows(db, shape)) sum.add(rows);
+  return sum.done();
+}
+
+/** Whether it holds nothing but what its migrations have put there. */
+export async function isUntouched(db: Kysely<AnyTables>, shape: TableShape): Promise<boolean> {
+  const { seed, name } = shape;
+  const rows = await db
+    .selectFrom(name)
+    .select(sql<number>`1`.as("one"))
+    .limit(seed.rows + 1)
+    .execute();
+  if (rows.length !== seed.rows) return false;
+  return seed.rows === 0 || (await sumOf(db, shape)).sha256 === seed.sha256;
 }
 
 /** Adds up a table while its rows pass. */

@@ -1,6 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { type MigrationSet, migrate } from "./migrations.ts";
 import { sqliteDatabase } from "./sqlite-database.ts";
+import { sumOf, type TableSum } from "./table-rows.ts";
 
 /** A table as the migrations make it. */
 export type TableShape = {
@@ -9,6 +10,8 @@ export type TableShape = {
   /** Those that hold bytes. */
   readonly blobs: ReadonlySet<string>;
   readonly key: readonly string[];
+  /** The rows that the migrations themselves put into it. */
+  readonly seed: TableSum;
 };
 
 /** Known to the migrations themselves, and never copied. */
@@ -30,13 +33,18 @@ export async function tableShapes(migrations: readonly MigrationSet[]): Promise<
          WHERE s.type = 'table' AND t.type = 'table' AND s.name NOT LIKE 'sqlite_%' AND s.name <> ? ORDER BY s.rowid`,
       )
       .all(OWN) as { name: string }[];
-    return tables.map(({ name }) => shapeOf(memory, name));
+    const shapes: TableShape[] = [];
+    for (const { name } of tables) {
+      const shape = shapeOf(memory, name);
+      shapes.push({ ...shape, seed: await sumOf(database.tables(), shape) });
+    }
+    return shapes;
   } finally {
     await database.close();
   }
 }
 
-function shapeOf(memory: DatabaseSync, name: string): TableShape {
+function shapeOf(memory: DatabaseSync, name: string): Omit<TableShape, "seed"> {
   const columns = memory.prepare("SELECT name, type, pk FROM pragma_table_info(?) ORDER BY cid").all(name) as {
     name: string;
     type: string;

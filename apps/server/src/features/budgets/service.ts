@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { Budget, BudgetLimits, BudgetSpent } from "@loom/api";
 import type { Budgets } from "../../gateway-types.ts";
+import { type Clock, SYSTEM_CLOCK } from "../../kit/clock.ts";
 import type { Log } from "../../kit/log.ts";
+import { isPattern } from "../../kit/name-pattern.ts";
 import { createTurns } from "../../kit/turns.ts";
 import { Bookkeeping } from "./bookkeeping.ts";
-import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { BudgetEngine } from "./engine.ts";
 import { LeaseDesk } from "./lease-desk.ts";
-import { isPattern } from "./name-pattern.ts";
 import { type BudgetRule, RuleBook } from "./rule-book.ts";
 import type { BudgetStore } from "./store.ts";
 

@@ -1,9 +1,9 @@
 // What the tests of budgets share: a real database in a temporary directory, and clocks that go when they are told to.
 import type { Admission, BudgetNode } from "../../gateway-types.ts";
+import type { Clock } from "../../kit/clock.ts";
 import type { Database } from "../../kit/database.ts";
 import { type Engine, testDatabase } from "../../kit/engines.testing.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
-import type { Clock } from "./clock.ts";
 import { migrations } from "./migrations.ts";
 import { type BudgetService, createBudgetService } from "./service.ts";
 import { createBudgetStore } from "./store.ts";

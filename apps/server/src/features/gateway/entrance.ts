@@ -8,11 +8,11 @@ import type { Asker } from "./candidates.ts";
 import { type ClientHeaders, readClientHeaders, splitQuery } from "./client-headers.ts";
 import { Exchange } from "./exchange.ts";
 import type { GatewayParts } from "./parts.ts";
+import { canCount } from "./passage.ts";
 import { type Question, readQuestion } from "./question.ts";
 import { readBody } from "./read-body.ts";
 import { sendDialectProblem, sendJson } from "./reply.ts";
 import { isAmbiguousPath, type Target, type WireDialect } from "./target.ts";
-import { isNative } from "./upstream-request.ts";
 
 export type Entrance = {
   readonly parts: GatewayParts;
@@ -51,7 +51,8 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
   const { operation, upstream } = target;
   const understood = operation === "generate" || operation === "count_tokens";
   if (!understood) {
-    if (upstream !== undefined) new Exchange(parts, { call, target, headers, question: undefined }, asker).start();
+    if (upstream !== undefined)
+      new Exchange(parts, { call, target, headers, question: undefined, subject: asker.subject }, asker).start();
     else if (operation === "models" && target.dialect !== "loom") sendModels(entrance, call, target.dialect);
     else throw nothingHere();
     return;
@@ -73,8 +74,8 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
   const ask = (body: Buffer): void => {
     try {
       const question = readQuestion(target, body);
-      if (operation === "count_tokens" && estimated(entrance, call, target, question)) return;
-      new Exchange(parts, { call, target, headers, question }, asker).start();
+      if (operation === "count_tokens" && estimated(entrance, call, target, question, asker)) return;
+      new Exchange(parts, { call, target, headers, question, subject: asker.subject }, asker).start();
     } catch (error) {
       refuse(error);
     }
@@ -83,15 +84,17 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
 }
 
 /** Where the provider of the model cannot count in the client's dialect, the size of the prompt has to do. */
-function estimated({ parts }: Entrance, call: Call, target: Target, question: Question): boolean {
+function estimated({ parts }: Entrance, call: Call, target: Target, question: Question, { nodes }: Asker): boolean {
   const plan = parts.routing.plan({
     model: question.model,
+    nodes,
+    dialect: target.dialect,
     ...(target.upstream === undefined ? {} : { upstream: target.upstream }),
   });
   const [step] = plan.ok ? plan.steps : [];
   const upstream = step === undefined ? undefined : parts.upstreams.get(step.upstream);
   if (step === undefined || upstream === undefined) return false;
-  if (isNative(target, upstream, step.model) && target.upstream === upstream.name) return false;
+  if (canCount(target, question, upstream, step.model)) return false;
   const tokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
   const body = target.dialect === "gemini" ? { totalTokens: tokens } : { input_tokens: tokens };
   sendJson(call.outgoing, body, { "x-request-id": call.id, "x-loom-estimated": "true" });

@@ -1,7 +1,8 @@
 import type { CredentialLease, Credentials } from "../../gateway-types.ts";
 import type { ProviderConfig } from "../../provider-config.ts";
+import { credentialHeaders } from "./credential-headers.ts";
 
-/** The one key of each provider that came with the configuration. */
+/** One key of each provider that has come with the configuration: for a server of one turn it has to do. */
 export function environmentCredentials(providers: Readonly<Record<string, ProviderConfig>>): Credentials {
   const leases = new Map<string, CredentialLease>();
   for (const config of Object.values(providers)) leases.set(config.name, leaseOf(config));
@@ -15,13 +16,8 @@ export function environmentCredentials(providers: Readonly<Record<string, Provid
 }
 
 function leaseOf(config: ProviderConfig): CredentialLease {
-  const { kind, key } = config;
+  const { kind, key = config.keys?.[0] } = config;
   const credentialId = `${config.name}-environment`;
   if (key === undefined) return { credentialId, headers: () => ({}), report: () => {} };
-  // The key is taken out of its box here and nowhere else.
-  const headers = (): Readonly<Record<string, string>> => {
-    if (kind === "anthropic") return { "x-api-key": key.expose() };
-    return kind === "gemini" ? { "x-goog-api-key": key.expose() } : { authorization: `Bearer ${key.expose()}` };
-  };
-  return { credentialId, headers, report: () => {} };
+  return { credentialId, headers: () => credentialHeaders(kind, key), report: () => {} };
 }

@@ -1,4 +1,5 @@
 import { api } from "@loom/api";
+import { SealMemory } from "@loom/llm";
 import type { ServerConfig } from "../../config.ts";
 import type { Budgets, Credentials, Routing } from "../../gateway-types.ts";
 import type { Subject } from "../../kit/auth.ts";
@@ -17,7 +18,7 @@ import { listModels, modelsInDialect } from "./model-list.ts";
 import type { GatewayParts, HealthyLedger } from "./parts.ts";
 import { createPoolTransport } from "./pool-transport.ts";
 import { DIALECT_PREFIXES, targetOfDialect, targetOfProxy } from "./target.ts";
-import { createUpstream } from "./upstream.ts";
+import { upstreamsOf } from "./upstreams.ts";
 
 /** Silence in front of a client after which middle boxes begin to doubt; some give up after half a minute. */
 const KEEP_ALIVE_MS = 15_000;
@@ -46,9 +47,9 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
     const { deadlines } = config;
     const transport = needs.pooled ? createPoolTransport(deadlines) : createLightTransport(deadlines);
     const defaults = createDefaultModels({ transport, timeoutMs: deadlines.connectMs });
-    const models = () => listModels(config, defaults.known);
+    const models = () => listModels(config, routing, defaults.known);
     const parts: GatewayParts = {
-      upstreams: new Map(Object.values(config.providers).map((provider) => [provider.name, createUpstream(provider)])),
+      upstreams: upstreamsOf(config),
       transport,
       routing,
       credentials,
@@ -62,13 +63,14 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
       keepAliveMs,
       redact,
       withoutStreamUsage: new Set(),
+      seals: new SealMemory(),
       defaultModel: defaults.find,
     };
     return {
       parts,
       askerOf,
       models,
-      modelsFor: (dialect) => modelsInDialect(models(), dialect),
+      modelsFor: (dialect) => modelsInDialect(models(), routing.aliases(), dialect),
       close: () => transport.close(),
     };
   },

@@ -1,19 +1,28 @@
 import type { Models } from "@loom/api";
 import type { ServerConfig } from "../../config.ts";
+import type { Routing } from "../../gateway-types.ts";
 import { PROVIDER_NAMES } from "../../provider-config.ts";
+import { isAlias } from "./straight-routing.ts";
 import type { WireDialect } from "./target.ts";
 
 /** What the server can reach, for Loom's own clients. `discovered`: the default of a server that was asked for it. */
-export function listModels(config: ServerConfig, discovered: (provider: string) => string | undefined): Models {
+export function listModels(
+  config: ServerConfig,
+  routing: Pick<Routing, "plan">,
+  discovered: (provider: string) => string | undefined,
+): Models {
   const modelOf = (name: string) => config.providers[name]?.model ?? discovered(name) ?? null;
   const fastOf = (name: string) => config.providers[name]?.fastModel ?? modelOf(name);
-  const preferred = config.defaultProvider;
-  const choice = (model: string | null | undefined) =>
-    preferred === undefined || model == null ? null : { provider: preferred, model };
+  const choice = (alias: string) => {
+    const plan = routing.plan({ model: alias, affinity: "" });
+    const [step] = plan.ok ? plan.steps : [];
+    const model = step && (isAlias(step.model) ? discovered(step.upstream) : step.model);
+    return step === undefined || model === undefined ? null : { provider: step.upstream, model };
+  };
   const names = new Set<string>([...PROVIDER_NAMES, ...Object.keys(config.providers)]);
   return {
-    default: choice(preferred && modelOf(preferred)),
-    fast: choice(preferred && fastOf(preferred)),
+    default: choice("default"),
+    fast: choice("fast"),
     providers: [...names].map((name) => ({
       name,
       configured: config.providers[name] !== undefined,
@@ -24,10 +33,9 @@ export function listModels(config: ServerConfig, discovered: (provider: string) 
 }
 
 /** The same for a client of a dialect that belongs to no provider here: the aliases, and models as `provider/model`. */
-export function modelsInDialect(models: Models, dialect: WireDialect): unknown {
+export function modelsInDialect(models: Models, aliases: readonly string[], dialect: WireDialect): unknown {
   const ids = [
-    ...(models.default === null ? [] : ["default"]),
-    ...(models.fast === null ? [] : ["fast"]),
+    ...(models.default === null ? aliases.filter((alias) => !isAlias(alias)) : aliases),
     ...models.providers
       .filter((provider) => provider.configured)
       .flatMap(({ name, defaultModel, fastModel }) =>

@@ -32,6 +32,8 @@ export type Asked = {
   readonly headers: ClientHeaders;
   /** Absent: the body is passed on unread. */
   readonly question: Question | undefined;
+  /** Who asks, as the ledger names them. */
+  readonly subject: string;
   /** In Loom's words, made when first needed. */
   decoded?: DecodedQuestion;
 };
@@ -46,10 +48,20 @@ export function openPassage(
 ): Passage {
   const { target, question } = asked;
   if (question === undefined) return passedPassage(asked, upstream, credential);
+  if (target.operation === "count_tokens" && !canCount(target, question, upstream, step.model)) {
+    throw new ProblemError("invalid_request", `The provider ${upstream.name} cannot count tokens for this client.`);
+  }
   if (isNative(target, upstream, step.model) && !holdsForeignSeal(question)) {
     return nativePassage(asked, question, step, upstream, credential, parts);
   }
   return translatedPassage(asked, question, step, upstream, credential, parts);
+}
+
+/** Whether the upstream can be asked how many tokens the client's prompt has, in the client's own bytes. */
+export function canCount(target: Target, question: Question, upstream: Upstream, model: string): boolean {
+  const { dialect } = target;
+  if (dialect === "loom" || !isNative(target, upstream, model) || holdsForeignSeal(question)) return false;
+  return target.upstream === upstream.name || upstream.countPath(dialect, model) !== undefined;
 }
 
 function passedPassage({ call, target, headers }: Asked, upstream: Upstream, credential: RequestHeaders): Passage {
@@ -102,14 +114,17 @@ function translatedPassage(
     throw new ProblemError("not_configured", `The provider ${upstream.name} speaks no dialect.`);
   const codec = codecFor(upstream, dialect);
   asked.decoded ??= question.decode(codecOf);
-  const { request, wantsUsage } = asked.decoded;
+  const { target, call, subject } = asked;
+  const { wantsUsage } = asked.decoded;
+  // Loom's own dialect has a place for every seal.
+  const foreign = target.dialect !== "loom";
+  const request = foreign ? parts.seals.restore(subject, asked.decoded.request) : asked.decoded.request;
   const { stream } = question;
   const outgoing = withinDepth(() => {
     const encoded = codec.encodeRequest({ ...request, model: step.model }, { stream });
     if (!encoded.ok) throw new ProblemError("invalid_request", encoded.problem);
     return translatedRequest({ upstream, dialect, model: step.model, stream, body: encoded.body, credential });
   });
-  const { target, call } = asked;
   const eventStream = target.dialect !== "gemini" || /[?&]alt=sse(?:&|$)/.test(target.query);
   const voice = voiceOf(target.dialect, { eventStream });
   const identity = {
@@ -118,8 +133,11 @@ function translatedPassage(
     createdMs: Date.now(),
     wantsUsage,
   };
-  const priced: TranslatedPrice = (response) => {
-    if (target.dialect !== "loom") return response;
+  const noted: TakeNote = (response) => {
+    if (foreign) {
+      parts.seals.remember(subject, response.message);
+      return response;
+    }
     const { model: answered, usage } = response;
     const price = priceOf(parts.prices, { upstream: upstream.name, answered, asked: step.model, usage });
     return price === undefined ? response : { ...response, costMicroUsd: price.costMicroUsd };
@@ -131,8 +149,8 @@ function translatedPassage(
     request: outgoing,
     deliver: (host) =>
       stream
-        ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, priced })
-        : new TranslatedAnswer(host, { codec, voice, identity, priced }),
+        ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, noted })
+        : new TranslatedAnswer(host, { codec, voice, identity, noted }),
   };
 }
 
@@ -148,7 +166,7 @@ function withinDepth<Result>(work: () => Result): Result {
   }
 }
 
-type TranslatedPrice = ConstructorParameters<typeof TranslatedAnswer>[1]["priced"];
+type TakeNote = ConstructorParameters<typeof TranslatedAnswer>[1]["noted"];
 
 /** A seal of another dialect, wrapped for the way through this client, means nothing to the provider. */
 function holdsForeignSeal({ top }: Question): boolean {

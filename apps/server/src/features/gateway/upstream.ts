@@ -10,6 +10,8 @@ export type Upstream = {
   dialects(model: string): readonly WireDialect[];
   /** Path of a request for an answer. */
   generatePath(dialect: WireDialect, model: string, options: { readonly stream: boolean }): string;
+  /** Path of a request for a prompt's number of tokens; `undefined` where that cannot be asked in this dialect. */
+  countPath(dialect: WireDialect, model: string): string | undefined;
   /** Where a path of the provider's own is. */
   nativePath(path: string): string;
   readonly modelsPath: string;
@@ -30,6 +32,7 @@ export function createUpstream(config: ProviderConfig): Upstream {
         ...common,
         dialects: () => ANTHROPIC,
         generatePath: () => `${root}/v1/messages`,
+        countPath: () => `${root}/v1/messages/count_tokens`,
         nativePath: (native) => root + native,
         modelsPath: `${root}/v1/models`,
       };
@@ -39,6 +42,7 @@ export function createUpstream(config: ProviderConfig): Upstream {
         dialects: () => GEMINI,
         generatePath: (_dialect, model, { stream }) =>
           `${root}/v1beta/models/${modelPart(model)}:${method("gemini", stream)}`,
+        countPath: (_dialect, model) => `${root}/v1beta/models/${modelPart(model)}:countTokens`,
         nativePath: (native) => root + native,
         modelsPath: `${root}/v1beta/models`,
       };
@@ -50,6 +54,8 @@ export function createUpstream(config: ProviderConfig): Upstream {
         dialects: (model) => (model.startsWith("claude") ? ANTHROPIC : GEMINI),
         generatePath: (dialect, model, { stream }) =>
           `${publishers}/${dialect === "anthropic" ? "anthropic" : "google"}/models/${modelPart(model)}:${method(dialect, stream)}`,
+        countPath: (dialect, model) =>
+          dialect === "gemini" ? `${publishers}/google/models/${modelPart(model)}:countTokens` : undefined,
         nativePath: (native) => root + native,
         modelsPath: `${root}/v1beta1/publishers/google/models`,
       };
@@ -62,6 +68,7 @@ export function createUpstream(config: ProviderConfig): Upstream {
         ...common,
         dialects: () => ZAI,
         generatePath: (dialect) => (dialect === "anthropic" ? `${messages}/v1/messages` : `${chat}/chat/completions`),
+        countPath: () => undefined,
         nativePath: (native) => zaiPath(native, { root: version === undefined ? path : "", chat, messages }),
         modelsPath: `${chat}/models`,
       };
@@ -73,6 +80,7 @@ export function createUpstream(config: ProviderConfig): Upstream {
         ...common,
         dialects: () => dialects,
         generatePath: (dialect) => `${path}/${dialect === "responses" ? "responses" : "chat/completions"}`,
+        countPath: () => undefined,
         // The version stands in the address already, and clients bring their own.
         nativePath: (native) =>
           path + (version !== undefined && native.startsWith(`${version}/`) ? native.slice(version.length) : native),
@@ -94,7 +102,7 @@ function method(dialect: WireDialect, stream: boolean): string {
 }
 
 /** A model as one segment of a path. */
-function modelPart(model: string): string {
+export function modelPart(model: string): string {
   return encodeURIComponent(model).replaceAll("%40", "@");
 }
 
