@@ -28,6 +28,7 @@ export const HELP = `Usage: loom-server [flags]
        loom-server token create|list|show|revoke ...        (see loom-server token --help)
        loom-server credential add|list|enable|disable ...   (see loom-server credential --help)
        loom-server route list|set|delete|explain ...      (see loom-server route --help)
+       loom-server db status|migrate|backup|restore|copy   (see loom-server db --help)
 
 Keeps the keys of model providers and lets Loom's clients use the models.
 
@@ -43,6 +44,9 @@ Keeps the keys of model providers and lets Loom's clients use the models.
   --drain-timeout SECONDS   how long requests may go on after SIGTERM or Ctrl+C (default ${DEFAULT_DRAIN_SECONDS})
   --help, --version
 
+The database: a SQLite file in the data directory, or PostgreSQL 15 or later, each variable also as NAME_FILE:
+  LOOM_SERVER_DATABASE_URL, or DATABASE_URL               postgres://USER:PASSWORD@HOST/NAME
+  LOOM_SERVER_DATABASE_POOL, ..._STATEMENT_TIMEOUT        connections at most (10); seconds (30)
 Providers, each variable also as NAME_FILE for keys; LOOM_SERVER_..._API_KEYS_FILE has one key a line:
   LOOM_SERVER_ANTHROPIC_API_KEY, or ANTHROPIC_API_KEY     LOOM_SERVER_OPENAI_API_KEY, or OPENAI_API_KEY
   LOOM_SERVER_ANTHROPIC_BASE_URL                          LOOM_SERVER_OPENAI_BASE_URL, or LOOM_OPENAI_BASE_URL

@@ -1,7 +1,6 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { CredentialInfo, CredentialSecret } from "@loom/api";
-import { type Environment, readSecret, readSecretFile } from "@loom/config";
+import { readSecret, readSecretFile } from "@loom/config";
+import { commandDatabase } from "./command-database.ts";
 import { CREDENTIAL_HELP, type CredentialCommand, parseCredentialCommand } from "./credential-command-line.ts";
 import { type CredentialAdministration, createAdministration } from "./features/credentials/administration.ts";
 import { CredentialError } from "./features/credentials/credential-error.ts";
@@ -9,7 +8,6 @@ import { readKeyBytes } from "./features/credentials/master-keys.ts";
 import { MIGRATIONS } from "./features/migrations.ts";
 import { openDatabase } from "./kit/database.ts";
 import { isBuiltIn } from "./provider-config.ts";
-import { DATABASE_FILE } from "./server.ts";
 import { UsageError } from "./usage-error.ts";
 
 export type CredentialCommandStreams = {
@@ -30,7 +28,7 @@ const MAX_INPUT_BYTES = 64 * 1024;
  */
 export async function runCredentialCommand(
   args: readonly string[],
-  env: Environment,
+  env: NodeJS.ProcessEnv,
   streams: CredentialCommandStreams,
 ): Promise<void> {
   const command = parseCredentialCommand(args, env);
@@ -38,14 +36,11 @@ export async function runCredentialCommand(
     streams.print(CREDENTIAL_HELP);
     return;
   }
-  const file = join(command.dataDirectory, DATABASE_FILE);
-  if (command.type !== "add" && !existsSync(file)) {
-    throw new UsageError(`There is no database of a Loom server in ${command.dataDirectory}: say where with --data.`);
-  }
+  const place = commandDatabase(command.dataDirectory, env, { mayMake: command.type === "add", warn: streams.say });
   const masterKey = readSecret(env, "LOOM_SERVER_MASTER_KEY", { warn: streams.say });
   // Before the database: whoever is asked for a key may take a while.
   const secret = command.type === "add" ? await readCredential(command, streams) : undefined;
-  const database = await openDatabase({ file, migrations: MIGRATIONS });
+  const database = await openDatabase({ ...place, migrations: MIGRATIONS });
   try {
     const administration = createAdministration({
       database: async () => database,

@@ -1,13 +1,8 @@
 import { api } from "@loom/api";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { engines, type TestHome } from "./kit/engines.testing.ts";
 import { type PlainRequest, REQUEST, send, startOwnerServer } from "./testing.ts";
-
-let server: Awaited<ReturnType<typeof startOwnerServer>>;
-beforeAll(async () => {
-  server = await startOwnerServer({ script: () => ({ text: "Fine." }) });
-});
-afterAll(() => server[Symbol.asyncDispose]());
 
 const PATHS = Object.values(api).flatMap((group) => Object.values(group).map(({ path }) => path));
 
@@ -44,23 +39,37 @@ const request: fc.Arbitrary<PlainRequest> = fc.record({
   body,
 });
 
-test("no request whatever makes the server fail, and every refusal is a problem document", async () => {
-  await fc.assert(
-    fc.asyncProperty(request, async (each) => {
-      const authorization = { authorization: `Bearer ${server.token}` };
-      const { status, headers, text } = await send(server.server.url, {
-        ...each,
-        headers: { ...authorization, ...each.headers },
-      });
-      expect(status).toBeLessThan(500);
-      if (status < 400) return;
-      // Below the names of dialects, errors are in the words of their clients.
-      if (/^\/(?:anthropic|openai|gemini|chat|responses|proxy)\//.test(each.path) && isForeign(headers)) return;
-      expect(headers["content-type"]).toBe("application/problem+json");
-      if (each.method !== "HEAD") expect(JSON.parse(text)).toMatchObject({ status, instance: headers["x-request-id"] });
-    }),
-    { numRuns: 500 },
-  );
+describe.each(engines)("on $name", (engine) => {
+  let home: TestHome;
+  let server: Awaited<ReturnType<typeof startOwnerServer>>;
+  beforeAll(async () => {
+    home = await engine.create();
+    server = await startOwnerServer({ script: () => ({ text: "Fine." }), server: { postgres: home.postgres } });
+  });
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+    await home[Symbol.asyncDispose]();
+  });
+
+  test("no request whatever makes the server fail, and every refusal is a problem document", async () => {
+    await fc.assert(
+      fc.asyncProperty(request, async (each) => {
+        const authorization = { authorization: `Bearer ${server.token}` };
+        const { status, headers, text } = await send(server.server.url, {
+          ...each,
+          headers: { ...authorization, ...each.headers },
+        });
+        expect(status).toBeLessThan(500);
+        if (status < 400) return;
+        // Below the names of dialects, errors are in the words of their clients.
+        if (/^\/(?:anthropic|openai|gemini|chat|responses|proxy)\//.test(each.path) && isForeign(headers)) return;
+        expect(headers["content-type"]).toBe("application/problem+json");
+        if (each.method !== "HEAD")
+          expect(JSON.parse(text)).toMatchObject({ status, instance: headers["x-request-id"] });
+      }),
+      { numRuns: 500 },
+    );
+  });
 });
 
 function isForeign(headers: { readonly [name: string]: unknown }): boolean {

@@ -31,21 +31,27 @@ export type Admission =
   | { readonly ok: true; readonly reservation: Reservation; readonly headers: Readonly<Record<string, string>> }
   | {
       readonly ok: false;
-      /** `rate`: 429 with Retry-After; `money`: 402; `model`: 403, this token may not use the model. */
-      readonly reason: "rate" | "money" | "model";
+      /**
+       * `rate`: 429 with Retry-After; `money`: 402; `model`: 403, this token may not use the model; `unavailable`: 503,
+       * nobody knows now what is left.
+       */
+      readonly reason: "rate" | "money" | "model" | "unavailable";
       readonly message: string;
       readonly retryAfterMs?: number;
       readonly headers: Readonly<Record<string, string>>;
     };
 
 export type Budgets = {
-  /** Synchronous and in memory: no I/O on the request's path. */
+  /**
+   * At once and in memory, but where the money has to be fetched from the database first: at a node's first request, and
+   * when little is left. Never rejects.
+   */
   reserve(request: {
     readonly nodes: readonly BudgetNode[];
     readonly model: string;
     readonly session?: string;
     readonly worst: WorstCase;
-  }): Admission;
+  }): Admission | Promise<Admission>;
 };
 
 /** A provider's credential for one request. The secret is used for the headers of that request and nowhere else. */

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fail, fault, runProcess, startScriptedModel } from "@loom/testkit";
 import { describe, expect, test } from "vitest";
+import { engines } from "./kit/engines.testing.ts";
 import { environment, PROGRAM, runServer, startServerProcess, takePort } from "./process.testing.ts";
 import { REQUEST, send, temporaryDirectory } from "./testing.ts";
 
@@ -24,29 +25,35 @@ test("the server starts, says where it listens and where the token is, and ends 
   expect(lines.map((line) => JSON.parse(line).msg)).toEqual(["listening", "request", "closed"]);
 });
 
-test("killed at any moment and started again, the server knows the same token", async () => {
-  await using home = await temporaryDirectory();
-  const env = environment(home.path);
-  const first = await startServerProcess(`${home.path}/data`, { env });
-  first.process.signal("SIGKILL");
-  await first.process.exited;
-  const second = await startServerProcess(`${home.path}/data`, { env });
-  expect(second.token).toBe(first.token);
-  expect(await statusOf(second.url, first.token)).toBe(200);
-  second.process.signal("SIGTERM");
-  expect((await second.process.exited).stderr).not.toContain("owner's token is in");
-});
+test.each(engines)(
+  "killed at any moment and started again, the server knows the same token, on $name",
+  async (engine) => {
+    await using home = await engine.create();
+    const env = environment(home.path, home.env);
+    const first = await startServerProcess(`${home.path}/data`, { env });
+    first.process.signal("SIGKILL");
+    await first.process.exited;
+    const second = await startServerProcess(`${home.path}/data`, { env });
+    expect(second.token).toBe(first.token);
+    expect(await statusOf(second.url, first.token)).toBe(200);
+    second.process.signal("SIGTERM");
+    expect((await second.process.exited).stderr).not.toContain("owner's token is in");
+  },
+);
 
-test("two servers that start at once on one data directory both work, with one token", async () => {
-  await using home = await temporaryDirectory();
-  const start = () => startServerProcess(`${home.path}/data`, { env: environment(home.path) });
-  const servers = await Promise.all([start(), start(), start()]);
-  const token = await readFile(`${home.path}/data/owner-token`, "utf8");
-  expect(await Promise.all(servers.map(({ url }) => statusOf(url, token.trim())))).toEqual([200, 200, 200]);
-  for (const { process: running } of servers) running.signal("SIGINT");
-  const results = await Promise.all(servers.map(({ process: running }) => running.exited));
-  expect(results.map(({ code }) => code)).toEqual([0, 0, 0]);
-});
+test.each(engines)(
+  "servers that start at once on one new database all work, with one token, on $name",
+  async (engine) => {
+    await using home = await engine.create();
+    const start = () => startServerProcess(`${home.path}/data`, { env: environment(home.path, home.env) });
+    const servers = await Promise.all([start(), start(), start()]);
+    const token = await readFile(`${home.path}/data/owner-token`, "utf8");
+    expect(await Promise.all(servers.map(({ url }) => statusOf(url, token.trim())))).toEqual([200, 200, 200]);
+    for (const { process: running } of servers) running.signal("SIGINT");
+    const results = await Promise.all(servers.map(({ process: running }) => running.exited));
+    expect(results.map(({ code }) => code)).toEqual([0, 0, 0]);
+  },
+);
 
 test("a second signal does not wait for what still runs", async () => {
   await using home = await temporaryDirectory();

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { ConfigError } from "@loom/config";
 import { HELP, parseCommandLine, type ServerCommand } from "./command-line.ts";
 import { takeServerConfig } from "./config.ts";
+import { takeDatabaseAddress } from "./database-config.ts";
 import { describeStartError } from "./start-error.ts";
 import { UsageError } from "./usage-error.ts";
 import { VERSION } from "./version.ts";
@@ -17,6 +18,7 @@ function say(sentence: string): void {
 
 async function run(command: RunCommand): Promise<void> {
   const config = takeServerConfig(process.env, { warn: say });
+  const postgres = takeDatabaseAddress(process.env, { warn: say });
   const { startServer } = await import("./server.ts");
   const server = await startServer({
     config,
@@ -24,6 +26,7 @@ async function run(command: RunCommand): Promise<void> {
     listen: command.listen,
     tls: command.tls && { cert: pem(command.tls.certFile), key: pem(command.tls.keyFile) },
     dataDirectory: command.dataDirectory,
+    postgres,
     log: {
       level: command.logLevel,
       destination: command.logFile === undefined ? "stdout" : { file: command.logFile },
@@ -92,6 +95,11 @@ async function main(): Promise<void> {
     if (first === "token") {
       const { runTokenCommand } = await import("./token-command.ts");
       await runTokenCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
+      return;
+    }
+    if (first === "db") {
+      const { runDbCommand } = await import("./db-command.ts");
+      await runDbCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
       return;
     }
     if (first === "credential") {

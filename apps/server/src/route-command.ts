@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { api, type RouteDefinition, type RouteExplanation, type RouteInfo, type RouteList } from "@loom/api";
-import type { Environment } from "@loom/config";
 import { parseRouteCommand, ROUTE_HELP, type RouteCommand } from "./route-command-line.ts";
 import { openRouteDesk, type RouteDesk } from "./route-desk.ts";
 import { UsageError } from "./usage-error.ts";
@@ -18,7 +17,7 @@ export type RouteCommandOutput = {
  */
 export async function runRouteCommand(
   args: readonly string[],
-  env: Environment,
+  env: NodeJS.ProcessEnv,
   output: RouteCommandOutput,
 ): Promise<void> {
   const command = parseRouteCommand(args, env);

@@ -1,8 +1,6 @@
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { api, type RouteDefinition, type RouteExplanation, type RouteInfo, type RouteList } from "@loom/api";
-import type { Environment } from "@loom/config";
+import { commandDatabase } from "./command-database.ts";
 import { takeServerConfig } from "./config.ts";
 import { straightRouting } from "./features/gateway/straight-routing.ts";
 import { MIGRATIONS } from "./features/migrations.ts";
@@ -13,7 +11,6 @@ import { openDatabase } from "./kit/database.ts";
 import { SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
 import type { RoutePlace } from "./route-command-line.ts";
-import { DATABASE_FILE } from "./server.ts";
 import { UsageError } from "./usage-error.ts";
 
 type IfVersion = { readonly version?: number };
@@ -31,7 +28,7 @@ export type RouteDesk = {
 
 export function openRouteDesk(
   place: RoutePlace,
-  env: Environment,
+  env: NodeJS.ProcessEnv,
   options: { readonly mayMake: boolean },
 ): Promise<RouteDesk> {
   const { server } = place;
@@ -40,16 +37,13 @@ export function openRouteDesk(
 
 async function openDatabaseDesk(
   { dataDirectory }: RoutePlace,
-  env: Environment,
+  env: NodeJS.ProcessEnv,
   { mayMake }: { readonly mayMake: boolean },
 ): Promise<RouteDesk> {
-  const file = join(dataDirectory, DATABASE_FILE);
-  if (!mayMake && !existsSync(file)) {
-    throw new UsageError(`There is no database of a Loom server in ${dataDirectory}: say where with --data.`);
-  }
+  const place = commandDatabase(dataDirectory, env, { mayMake });
   // A copy: the keys of this process are not asked for, only the names of the providers.
   const config = takeServerConfig({ ...env });
-  const database = await openDatabase({ file, migrations: MIGRATIONS });
+  const database = await openDatabase({ ...place, migrations: MIGRATIONS });
   const kit = { log: SILENT_LOG, metrics: createMetrics(), redact: String, database: async () => database };
   const service = routing.build(kit, { config, straight: straightRouting(config) }).services;
   try {

@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import { api } from "@loom/api";
 import { fail, fault, say } from "@loom/testkit";
 import { describe, expect, test } from "vitest";
+import { engines } from "./kit/engines.testing.ts";
 import { collect, REQUEST, send, sendRaw, startOwnerServer, startTestServer, TOKEN } from "./testing.ts";
 
 const CONTRACTS = Object.values(api).flatMap((group) => Object.values(group));
@@ -241,8 +242,9 @@ describe("the health of a server", () => {
     expect(await send(test.server.url, { path: "/readyz" })).toMatchObject({ status: 200 });
   });
 
-  test("includes the database of its owner", async () => {
-    await using test = await startOwnerServer();
+  test.each(engines)("includes the database of its owner, on $name", async (engine) => {
+    await using home = await engine.create();
+    await using test = await startOwnerServer({ server: { postgres: home.postgres } });
     const headers = { authorization: `Bearer ${test.token}` };
     const answer = await send(test.server.url, { path: "/readyz", headers });
     const all = { health: "all", available: 1, coolingDown: 0, disabled: 0 };

@@ -3,15 +3,16 @@ import type { Secret } from "@loom/config";
 import type { ServerConfig } from "./config.ts";
 import { buildFeatures } from "./features/index.ts";
 import { authenticateOne, authorizeByScope } from "./kit/auth.ts";
-import { type Database, openDatabase } from "./kit/database.ts";
+import { type Database, type DatabasePlace, openDatabase } from "./kit/database.ts";
 import { DatabaseError } from "./kit/database-error.ts";
 import { createDispatcher } from "./kit/dispatcher.ts";
 import { createGrowingRedactor } from "./kit/growing-redactor.ts";
 import { isLoopbackName } from "./kit/host-check.ts";
-import { startJobs } from "./kit/jobs.ts";
+import { type Job, startJobs } from "./kit/jobs.ts";
 import { type Listener, listen } from "./kit/listener.ts";
 import { createLog, type LogLevel, SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
+import type { PostgresAddress } from "./kit/postgres-address.ts";
 import { defineProcessMetrics } from "./kit/process-metrics.ts";
 import { secretsOfProviders } from "./provider-config.ts";
 import { VERSION } from "./version.ts";
@@ -23,8 +24,10 @@ export type ServerOptions = {
   readonly listen?: { readonly host: string; readonly port: number };
   /** PEM. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
-  /** Holds `loom-server.sqlite`. Without it the server keeps nothing. */
+  /** Holds the ledger's journal and, unless there is a `postgres`, `loom-server.sqlite`. Without it the server keeps nothing. */
   readonly dataDirectory?: string | undefined;
+  /** The database, in place of a file. */
+  readonly postgres?: PostgresAddress | undefined;
   /** Default: no log. */
   readonly log?: { readonly level: LogLevel; readonly destination: { readonly file: string } | "stdout" } | undefined;
   /** Milliseconds of silence towards a client after which a keep-alive is sent. Default 15,000. */
@@ -56,8 +59,8 @@ export const DATABASE_FILE = "loom-server.sqlite";
 /** A command of one turn is over by then; a server that stays has its database ready before it is needed. */
 const WARM_UP_MS = 2_000;
 
-/** Between two attempts to open a database. */
-const REOPEN_MS = 30_000;
+/** Between two attempts to open a database: while a file is locked, each holds up this process for seconds. */
+const REOPEN_MS = { file: 30_000, postgres: 1_000 };
 
 /**
  * Starts a server in this process. Touches neither signals nor the environment nor the standard streams (but for a log
@@ -65,12 +68,12 @@ const REOPEN_MS = 30_000;
  * @throws DatabaseError, TokenFileError, or Node's own error where the port cannot be opened.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { config, access, dataDirectory } = options;
+  const { config, access, dataDirectory, postgres } = options;
   const { redact, conceal } = createGrowingRedactor(secretsOf(options));
   const log = options.log === undefined ? SILENT_LOG : await createLog({ ...options.log, redact });
   const metrics = createMetrics();
   defineProcessMetrics(metrics, VERSION);
-  const database = lazyDatabase(dataDirectory);
+  const database = lazyDatabase(placeOf(dataDirectory, postgres));
   const state = { stopping: false };
   const kit = { log, metrics, redact, database: database.open };
   const isStopping = (): boolean => state.stopping;
@@ -116,6 +119,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const jobs = startJobs(
     features.all.flatMap((each) => each.jobs),
     log,
+    { claim: access.type === "owner" ? claimWith(database.open) : undefined },
   );
   const warmUp = access.type === "owner" ? setTimeout(() => database.warmUp(log.warn), WARM_UP_MS).unref() : undefined;
   log.info("listening", { url: listener.url, version: VERSION });
@@ -142,30 +146,43 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function secretsOf({ config, access }: ServerOptions): Secret[] {
+function secretsOf({ config, access, postgres }: ServerOptions): Secret[] {
   const keys = secretsOfProviders(config.providers);
   const masterKey = config.masterKey === undefined ? [] : [config.masterKey];
-  return [...keys, ...masterKey, ...(access.type === "token" ? [access.token] : [])];
+  const password = postgres?.password === undefined ? [] : [postgres.password];
+  return [...keys, ...masterKey, ...password, ...(access.type === "token" ? [access.token] : [])];
 }
 
 function nobody(): undefined {}
 
-async function openWithTables(file: string): Promise<Database> {
-  const { MIGRATIONS } = await import("./features/migrations.ts");
-  return openDatabase({ file, migrations: MIGRATIONS });
+function claimWith(database: () => Promise<Database>) {
+  return async (job: Job): Promise<boolean> => {
+    const [{ claimJob }, opened] = await Promise.all([import("./kit/job-claims.ts"), database()]);
+    return claimJob(job, opened, Date.now());
+  };
 }
 
-function lazyDatabase(directory: string | undefined) {
+function placeOf(directory: string | undefined, postgres: PostgresAddress | undefined): DatabasePlace | undefined {
+  if (postgres !== undefined) return { postgres };
+  return directory === undefined ? undefined : { file: join(directory, DATABASE_FILE) };
+}
+
+async function openWithTables(place: DatabasePlace): Promise<Database> {
+  const { MIGRATIONS } = await import("./features/migrations.ts");
+  return openDatabase({ ...place, migrations: MIGRATIONS });
+}
+
+function lazyDatabase(place: DatabasePlace | undefined) {
   let opening: Promise<Database> | undefined;
   const open = (): Promise<Database> => {
-    if (directory === undefined) {
+    if (place === undefined) {
       return Promise.reject(new DatabaseError("This server was started without a data directory."));
     }
-    opening ??= openWithTables(join(directory, DATABASE_FILE)).catch((error: unknown) => {
-      // Not at once: while the file is locked, each attempt holds up this process for seconds.
+    opening ??= openWithTables(place).catch((error: unknown) => {
+      const pause = "file" in place ? REOPEN_MS.file : REOPEN_MS.postgres;
       setTimeout(() => {
         opening = undefined;
-      }, REOPEN_MS).unref();
+      }, pause).unref();
       throw error;
     });
     return opening;
@@ -173,7 +190,7 @@ function lazyDatabase(directory: string | undefined) {
   return {
     open,
     warmUp(warn: (message: string) => void): void {
-      if (directory !== undefined) open().catch((error: unknown) => warn(String(error)));
+      if (place !== undefined) open().catch((error: unknown) => warn(String(error)));
     },
     async close(): Promise<void> {
       const database = await opening?.catch(() => undefined);

@@ -60,7 +60,10 @@ export async function startOwnerServer(
   const directory = await temporaryDirectory();
   const tokenFile = join(directory.path, "token");
   const access = { type: "owner", tokenFile, replace: false } as const;
-  const test = await startTestServer({ ...options, server: { access, dataDirectory: directory.path } });
+  const test = await startTestServer({
+    ...options,
+    server: { ...options.server, access, dataDirectory: directory.path },
+  });
   return {
     ...test,
     token: (await readFile(tokenFile, "utf8")).trim(),

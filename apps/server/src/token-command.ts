@@ -1,7 +1,5 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { BudgetLimits, TokenInfo } from "@loom/api";
-import type { Environment } from "@loom/config";
+import { commandDatabase } from "./command-database.ts";
 import { budgets } from "./features/budgets/index.ts";
 import { MIGRATIONS } from "./features/migrations.ts";
 import { tokens } from "./features/tokens/index.ts";
@@ -9,7 +7,6 @@ import { TokenError, type TokenService } from "./features/tokens/service.ts";
 import { openDatabase } from "./kit/database.ts";
 import { SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
-import { DATABASE_FILE } from "./server.ts";
 import { parseTokenCommand, TOKEN_HELP, type TokenCommand } from "./token-command-line.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -26,7 +23,7 @@ export type TokenCommandOutput = {
  */
 export async function runTokenCommand(
   args: readonly string[],
-  env: Environment,
+  env: NodeJS.ProcessEnv,
   output: TokenCommandOutput,
 ): Promise<void> {
   const command = parseTokenCommand(args, env, Date.now());
@@ -34,11 +31,8 @@ export async function runTokenCommand(
     output.print(TOKEN_HELP);
     return;
   }
-  const file = join(command.dataDirectory, DATABASE_FILE);
-  if (command.type !== "create" && !existsSync(file)) {
-    throw new UsageError(`There is no database of a Loom server in ${command.dataDirectory}: say where with --data.`);
-  }
-  const database = await openDatabase({ file, migrations: MIGRATIONS });
+  const place = commandDatabase(command.dataDirectory, env, { mayMake: command.type === "create", warn: output.say });
+  const database = await openDatabase({ ...place, migrations: MIGRATIONS });
   try {
     const kit = {
       log: SILENT_LOG,

@@ -1,3 +1,4 @@
+import { KIT_MIGRATIONS } from "../kit/job-claims.ts";
 import type { MigrationSet } from "../kit/migrations.ts";
 import { budgets } from "./budgets/index.ts";
 import { migrations as credentialMigrations } from "./credentials/migrations.ts";
@@ -8,6 +9,7 @@ import { tokens } from "./tokens/index.ts";
 
 /** The tables of all features, also of those that a server does not use: one database fits every server. */
 export const MIGRATIONS: readonly MigrationSet[] = [
+  KIT_MIGRATIONS,
   ...[owner, budgets, tokens, ledger, routing].map(({ name, migrations }) => ({ feature: name, migrations })),
   // Without the feature itself: the server of one turn has the tables and nothing else of it.
   { feature: "credentials", migrations: credentialMigrations },

@@ -1,6 +1,15 @@
 /** The database cannot be used. `message` is the second half of a sentence; the first half names the database. */
 export class DatabaseError extends Error {
-  override readonly name = "DatabaseError";
+  override readonly name: string = "DatabaseError";
+}
+
+/** It cannot be reached, or has broken off: what was asked may work in a while. `message` is a whole sentence. */
+export class DatabaseUnavailable extends DatabaseError {
+  override readonly name = "DatabaseUnavailable";
+}
+
+export function isWholeSentence(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && error.message.startsWith("The database ");
 }
 
 /** Primary result codes of SQLite (sqlite.org/rescode.html). */

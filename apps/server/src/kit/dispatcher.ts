@@ -3,6 +3,7 @@ import type { Authenticate, Authorize, Subject } from "./auth.ts";
 import { bearerToken } from "./auth.ts";
 import type { Call } from "./call.ts";
 import { OpenCall } from "./call.ts";
+import { DatabaseUnavailable } from "./database-error.ts";
 import type { Admitted, Answerer } from "./hono-app.ts";
 import type { HostPolicy } from "./host-check.ts";
 import { checkHostAndOrigin } from "./host-check.ts";
@@ -147,11 +148,16 @@ function fail(call: Call, error: unknown): void {
     outgoing.destroy();
     return;
   }
-  const problem =
-    error instanceof ProblemError
-      ? error
-      : new ProblemError("internal", `The server made a mistake; its log has more under ${call.id}.`);
-  sendProblem(outgoing, problem, call.id);
+  sendProblem(outgoing, problemOf(call, error), call.id);
+}
+
+function problemOf(call: Call, error: unknown): ProblemError {
+  if (error instanceof ProblemError) return error;
+  if (error instanceof DatabaseUnavailable) {
+    const detail = "The Loom server cannot reach its database: try again.";
+    return new ProblemError("unavailable", detail, { retryable: true, retryAfterMs: 1_000 });
+  }
+  return new ProblemError("internal", `The server made a mistake; its log has more under ${call.id}.`);
 }
 
 function pathOf(incoming: IncomingMessage): string {

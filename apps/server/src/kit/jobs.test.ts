@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { DatabaseUnavailable } from "./database-error.ts";
 import { every, startJobs } from "./jobs.ts";
 import { type Log, SILENT_LOG } from "./log.ts";
 
@@ -58,4 +59,24 @@ test("stopping fires the signal of a run, waits for its end and starts no other"
   await jobs.stop();
   await vi.advanceTimersByTimeAsync(10_000);
   expect([runs, ended]).toEqual([1, true]);
+});
+
+test("a job for one server runs only where the run is claimed", async () => {
+  const runs: string[] = [];
+  const jobs = ["mine", "theirs"].map((name) => every("1 s", name, async () => void runs.push(name), { once: true }));
+  const each = every("1 s", "each", async () => void runs.push("each"));
+  const running = startJobs([...jobs, each], SILENT_LOG, { claim: async ({ name }) => name === "mine" });
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(runs.sort()).toEqual(["each", "mine"]);
+  await running.stop();
+});
+
+test("while the database is away a job says so once", async () => {
+  const errors: unknown[] = [];
+  const log: Log = { ...SILENT_LOG, error: (message) => errors.push(message) };
+  const away = every("1 s", "away", () => Promise.reject(new DatabaseUnavailable("The database x is away.")));
+  const jobs = startJobs([away], log);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(errors).toEqual(["job failed"]);
+  await jobs.stop();
 });

@@ -1,6 +1,7 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } from "kysely";
 import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from "kysely";
+import { sqlValue } from "./sql-value.ts";
 import { whileBusy } from "./sqlite-busy.ts";
 
 /**
@@ -99,16 +100,4 @@ class NodeSqliteConnection implements DatabaseConnection {
     const statement = this.#database.prepare(query.sql);
     for (const row of statement.iterate(...query.parameters.map(sqlValue))) yield { rows: [row as Row] };
   }
-}
-
-/** SQLite has no booleans and no dates; everything else that it cannot hold is a mistake of ours. */
-function sqlValue(value: unknown): SQLInputValue {
-  if (value === undefined) return null;
-  if (typeof value === "boolean") return value ? 1 : 0;
-  if (value instanceof Date) return value.toISOString();
-  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "bigint") {
-    return value;
-  }
-  if (value instanceof Uint8Array) return value;
-  throw new TypeError(`SQLite cannot hold a value of type ${typeof value}`);
 }

@@ -1,9 +1,11 @@
+export type Turns = <Result>(work: () => Promise<Result>) => Promise<Result>;
+
 /** One after the other, in the order of the calls; a failed one does not keep the next away. */
-export function createTurns(): <Result>(work: () => Promise<Result>) => Promise<Result> {
+export function createTurns(): Turns {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {
     const result = last.then(work, work);
-    last = result;
+    last = result.catch(() => undefined);
     return result;
   };
 }

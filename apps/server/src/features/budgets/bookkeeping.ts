@@ -2,8 +2,10 @@ import type { Clock } from "../../kit/clock.ts";
 import type { Log } from "../../kit/log.ts";
 import type { BudgetEngine } from "./engine.ts";
 import type { MoneyCounter } from "./money-counter.ts";
+import type { Lack } from "./refusal.ts";
 import type { RuleBook } from "./rule-book.ts";
-import type { BudgetStore, CounterAmount, HoldLease } from "./store.ts";
+import type { SliceNeed } from "./slice.ts";
+import type { BudgetStore, CounterAmount, CounterKey, HoldLease } from "./store.ts";
 
 /** Counters in one exchange with the store: a long one would hold up the other features. */
 const BATCH = 200;
@@ -11,6 +13,11 @@ const BATCH = 200;
 const WORRYING = 10;
 /** Counters that are read at the start; those used longer ago are known after their first exchange. */
 const MAX_LEARNED = 20_000;
+/** The free part of a slice that nobody has used for so long goes back. */
+const IDLE_MS = 5_000;
+const FRUGAL_MS = 10_000;
+/** How long an answer that there is not enough is believed: others settle for less than they held. */
+const LEFT_MS = 250;
 
 export type BookkeepingOptions = {
   readonly engine: BudgetEngine;
@@ -23,15 +30,20 @@ export type BookkeepingOptions = {
 };
 
 /**
- * Carries the engine's counters to the store and back. Its methods must not overlap: one exchange has to be over before
- * the next one reads what it wrote.
+ * Carries the engine's counters to the store and back, and slices of what is left from the store. Its methods must not
+ * overlap: one exchange has to be over before the next one reads what it wrote.
  */
 export class Bookkeeping {
   readonly #options: BookkeepingOptions;
   readonly #heldElsewhere = new Set<MoneyCounter>();
+  /** Those of which the store holds something for this process. */
+  readonly #holding = new Set<MoneyCounter>();
   /** The last exchange of any server that this one knows of. */
   #revision = 0;
   #failures = 0;
+  #sequence = 0;
+  /** An exchange that may have been committed although nothing was heard of it: told again under the same number. */
+  #unheard: readonly MoneyCounter[] = [];
 
   constructor(options: BookkeepingOptions) {
     this.#options = options;
@@ -39,20 +51,32 @@ export class Bookkeeping {
 
   /** Tells the store what has changed. What cannot be told stays, and is told the next time. */
   async save(options: { readonly waits: boolean }): Promise<void> {
-    const { engine, log } = this.#options;
+    const { engine } = this.#options;
+    await this.#tellAgain(options);
     const changed = engine.takeDirty().filter((counter) => this.#hasNews(counter));
     for (let start = 0; start < changed.length; start += BATCH) {
       try {
         await this.#exchange(changed.slice(start, start + BATCH), options);
-        this.#failures = 0;
       } catch (error) {
-        engine.putBack(changed.slice(start));
-        this.#failures += 1;
-        if (this.#failures === WORRYING) {
-          log.error("budgets cannot be saved; they hold in memory", { error: String(error) });
-        }
+        engine.putBack(changed.slice(start + BATCH));
         throw error;
       }
+    }
+  }
+
+  /** Asks the store for slices of these; what they are told then is in the counters. */
+  async lease(lacks: readonly Lack[]): Promise<void> {
+    const now = this.#options.clock.monotonic();
+    const needs = new Map<MoneyCounter, SliceNeed>();
+    for (const { counter, cost } of lacks) {
+      const { total = 0, least = Number.POSITIVE_INFINITY } = needs.get(counter) ?? {};
+      const frugal = now < counter.frugalUntil;
+      needs.set(counter, { total: total + cost, least: Math.min(least, cost), frugal });
+    }
+    await this.#tellAgain({ waits: true });
+    const counters = [...needs.keys()];
+    for (let start = 0; start < counters.length; start += BATCH) {
+      await this.#exchange(counters.slice(start, start + BATCH), { waits: true }, needs);
     }
   }
 
@@ -66,10 +90,13 @@ export class Bookkeeping {
     this.#revision = revision;
   }
 
-  /** Asks the store what other servers have spent and hold, and renews what this one holds. */
+  /**
+   * Asks the store what other servers have spent, hold and are short of; gives back what is not used, and renews what is
+   * held.
+   */
   async refresh(): Promise<void> {
-    const { engine, store, process } = this.#options;
-    const { revision, spent, held } = await store.news(process, this.#revision, this.#lease());
+    const { engine, store, process, clock } = this.#options;
+    const { revision, spent, held, wanted } = await store.news(process, this.#revision, this.#lease());
     this.#revision = revision;
     this.#takeSpent(spent);
     for (const counter of this.#heldElsewhere) counter.heldElsewhere = 0;
@@ -80,52 +107,108 @@ export class Bookkeeping {
       counter.heldElsewhere = amount.microUsd;
       this.#heldElsewhere.add(counter);
     }
-    engine.putBack(engine.heldCounters().filter((counter) => this.#hasNews(counter)));
+    const now = clock.monotonic();
+    for (const key of wanted) {
+      const counter = this.#counterOf(key);
+      if (counter === undefined) continue;
+      counter.frugalUntil = now + FRUGAL_MS;
+      counter.giveBackSlack();
+      // Told even where nothing can be given: the others have to know that it is in use.
+      counter.savedHold = Number.NaN;
+    }
+    for (const counter of this.#holding) if (now - counter.usedAt > IDLE_MS) counter.giveBackSlack();
+    engine.putBack([...this.#holding].filter((counter) => this.#hasNews(counter)));
+  }
+
+  /** Nothing more will be asked of this server. */
+  giveBackAll(): void {
+    for (const counter of this.#holding) counter.giveBackSlack();
+    this.#options.engine.putBack([...this.#holding]);
   }
 
   #takeSpent(amounts: readonly CounterAmount[]): void {
     for (const amount of amounts) {
       const counter = this.#counterOf(amount);
-      if (counter !== undefined) counter.spent = amount.microUsd;
+      // The store knows already what is on its way; how much of it, only the exchange itself says.
+      if (counter !== undefined && counter.saving === 0) counter.spent = amount.microUsd;
     }
   }
 
-  #counterOf({ kind, id, period }: CounterAmount): MoneyCounter | undefined {
+  #counterOf({ kind, id, period }: CounterKey): MoneyCounter | undefined {
     return this.#options.engine.nodes.get(kind, id, this.#options.clock.monotonic())?.counter(period);
   }
 
-  async #exchange(counters: readonly MoneyCounter[], options: { readonly waits: boolean }): Promise<void> {
-    const { store, process, clock } = this.#options;
+  async #tellAgain(options: { readonly waits: boolean }): Promise<void> {
+    if (this.#unheard.length > 0) await this.#exchange(this.#unheard, options);
+  }
+
+  async #exchange(
+    counters: readonly MoneyCounter[],
+    options: { readonly waits: boolean },
+    needs?: ReadonlyMap<MoneyCounter, SliceNeed>,
+  ): Promise<void> {
+    const { store, process, clock, engine } = this.#options;
+    const isRepeated = this.#unheard === counters;
+    if (!isRepeated) this.#sequence += 1;
+    const sentAt = clock.monotonic();
     const changes = counters.map((counter) => {
-      const { kind, id, period, unsaved, reserved } = counter;
-      counter.saving = unsaved;
-      counter.unsaved = 0;
-      return { kind, id, period, addSpent: unsaved, hold: reserved };
+      const { kind, id, period, reserved } = counter;
+      if (!isRepeated) {
+        counter.saving = counter.unsaved;
+        counter.unsaved = 0;
+      }
+      const need = needs?.get(counter);
+      const limit = engine.limitOf(counter);
+      return { kind, id, period, addSpent: counter.saving, inUse: reserved, hold: counter.hold, limit, need };
     });
     try {
-      const balances = await store.exchange(process, changes, this.#lease(), options);
+      const exchange = { process, sequence: this.#sequence, changes, lease: this.#lease() };
+      const balances = await store.exchange(exchange, options);
+      this.#unheard = [];
+      this.#failures = 0;
       counters.forEach((counter, index) => {
-        counter.saving = 0;
-        counter.savedHold = changes[index]?.hold ?? 0;
-        counter.savedAt = clock.monotonic();
         const balance = balances[index];
         if (balance === undefined) return;
-        counter.spent = balance.spent;
-        counter.heldElsewhere = balance.heldElsewhere;
-        if (balance.heldElsewhere > 0) this.#heldElsewhere.add(counter);
+        this.#take(counter, { ...balance, limit: changes[index]?.limit, sentAt, asked: needs?.has(counter) === true });
       });
+      if (isRepeated) engine.putBack(counters.filter((counter) => this.#hasNews(counter)));
     } catch (error) {
-      for (const counter of counters) {
-        counter.unsaved += counter.saving;
-        counter.saving = 0;
+      this.#unheard = counters;
+      engine.putBack(counters);
+      this.#failures += 1;
+      if (this.#failures === WORRYING) {
+        this.#options.log.error("budgets cannot be saved; they hold in memory", { error: String(error) });
       }
       throw error;
     }
   }
 
-  /** Reserved and released between two exchanges: nobody else has to know. */
+  #take(counter: MoneyCounter, told: Told): void {
+    const { spent, heldElsewhere, slackElsewhere, hold, limit, sentAt, asked } = told;
+    counter.saving = 0;
+    counter.spent = spent;
+    counter.heldElsewhere = heldElsewhere;
+    counter.slackElsewhere = slackElsewhere;
+    if (heldElsewhere > 0) this.#heldElsewhere.add(counter);
+    counter.leased = limit === undefined ? 0 : hold;
+    counter.leasedOf = limit;
+    counter.leasedUntil = sentAt + (this.#options.leaseMs * 2) / 3;
+    counter.savedHold = hold;
+    counter.savedAt = sentAt;
+    if (hold > 0) this.#holding.add(counter);
+    else this.#holding.delete(counter);
+    if (asked && limit !== undefined) {
+      const now = this.#options.clock.monotonic();
+      counter.left = limit - spent - heldElsewhere - hold;
+      counter.leftUntil = now + LEFT_MS;
+      counter.usedAt = now;
+      if (slackElsewhere > 0 && counter.left <= 0) counter.frugalUntil = now + FRUGAL_MS;
+    }
+  }
+
+  /** What stays within the slice nobody else has to know. */
   #hasNews(counter: MoneyCounter): boolean {
-    if (counter.unsaved !== 0 || counter.reserved !== counter.savedHold) return true;
+    if (counter.unsaved !== 0 || counter.saving !== 0 || counter.hold !== counter.savedHold) return true;
     const age = this.#options.clock.monotonic() - counter.savedAt;
     return counter.savedHold > 0 && age > this.#options.leaseMs / 3;
   }
@@ -135,3 +218,13 @@ export class Bookkeeping {
     return { now, until: now + this.#options.leaseMs };
   }
 }
+
+type Told = {
+  readonly spent: number;
+  readonly heldElsewhere: number;
+  readonly slackElsewhere: number;
+  readonly hold: number;
+  readonly limit: number | undefined;
+  readonly sentAt: number;
+  readonly asked: boolean;
+};

@@ -4,9 +4,9 @@ import type { BudgetedNode } from "./budgeted-node.ts";
 import { HeldRequest, type Keeper } from "./held-request.ts";
 import type { MoneyCounter } from "./money-counter.ts";
 import { NodeTable } from "./node-table.ts";
-import { createCalendar, type Periods } from "./periods.ts";
+import { createCalendar, moneyLimit, type Periods, spanOf } from "./periods.ts";
 import { rateHeaders } from "./rate-headers.ts";
-import { type Refusal, refusalOf } from "./refusal.ts";
+import { type Lack, type Refusal, verdictOf } from "./refusal.ts";
 import type { RuleBook } from "./rule-book.ts";
 
 /** Longest id of a session or model, which clients choose. */
@@ -22,10 +22,10 @@ export type EngineOptions = {
   readonly onDirty: () => void;
 };
 
-type Request = Parameters<Budgets["reserve"]>[0];
+export type BudgetRequest = Parameters<Budgets["reserve"]>[0];
 
 /** Admits requests: in memory, at once, on all nodes or on none. Knows nothing of where its counters are kept. */
-export class BudgetEngine implements Budgets {
+export class BudgetEngine {
   readonly #options: EngineOptions;
   readonly #calendar = createCalendar();
   readonly #open = new Set<HeldRequest>();
@@ -62,7 +62,8 @@ export class BudgetEngine implements Budgets {
     return this.#calendar(this.#options.clock.wall());
   }
 
-  reserve(request: Request): Admission {
+  /** Admits, refuses, or says what money has to be fetched first; nothing is held then. */
+  reserve(request: BudgetRequest): Admission | { readonly lacks: readonly Lack[] } {
     if (!this.#ready) return { ok: false, ...STARTING, headers: NO_HEADERS };
     const { worst, model } = request;
     const { clock, allowUnpriced } = this.#options;
@@ -72,10 +73,13 @@ export class BudgetEngine implements Budgets {
     const wall = clock.wall();
     const periods = this.#calendar(wall);
     const question = { model, worst, periods, now, wall, allowUnpriced };
+    let lacks: Lack[] | undefined;
     for (const node of nodes) {
-      const refusal = refusalOf(node, question);
-      if (refusal !== undefined) return refused(refusal, nodes, now, wall);
+      const verdict = verdictOf(node, question);
+      if (verdict.refusal !== undefined) return refused(verdict.refusal, nodes, now, wall);
+      if (verdict.lacks.length > 0) lacks = [...(lacks ?? []), ...verdict.lacks];
     }
+    if (lacks !== undefined) return { lacks };
     const tokens = worst.inputTokens + worst.outputTokens;
     const held = new HeldRequest(this.#keeper, nodes, { tokens, cost: Math.ceil(worst.costMicroUsd ?? 0) }, now);
     for (const node of nodes) held.holdMoney(node.counters(periods));
@@ -108,11 +112,10 @@ export class BudgetEngine implements Budgets {
     return dirty;
   }
 
-  /** Those of the requests that run. */
-  heldCounters(): readonly MoneyCounter[] {
-    const counters = new Set<MoneyCounter>();
-    for (const request of this.#open) for (const counter of request.counters) counters.add(counter);
-    return [...counters];
+  /** The money limit that holds for a counter now. */
+  limitOf({ kind, id, period }: MoneyCounter): number | undefined {
+    const rule = this.nodes.book.ruleFor(kind, id);
+    return rule && moneyLimit(rule.limits, spanOf(period));
   }
 
   /** These have to be saved still, or again. */
@@ -120,7 +123,7 @@ export class BudgetEngine implements Budgets {
     for (const counter of counters) this.#keeper.changed(counter);
   }
 
-  #nodesOf({ nodes, model, session }: Request, now: number): readonly BudgetedNode[] {
+  #nodesOf({ nodes, model, session }: BudgetRequest, now: number): readonly BudgetedNode[] {
     const found: BudgetedNode[] = [];
     const add = (kind: string, id: string): void => {
       const node = this.nodes.get(kind, id, now);

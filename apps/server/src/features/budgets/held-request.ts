@@ -48,6 +48,7 @@ export class HeldRequest implements Reservation {
       this.#counters.push(counter);
       if (this.#cost === 0) continue;
       counter.reserved += this.#cost;
+      counter.usedAt = this.touchedAt;
       this.#keeper.changed(counter);
     }
   }

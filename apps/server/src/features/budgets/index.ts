@@ -19,7 +19,7 @@ export const budgets = defineFeature<BudgetService, BudgetNeeds>({
   routes: budgetRoutes,
   jobs: (service) => [
     every("1 s", "refresh_budgets", () => service.refresh()),
-    every("1 h", "purge_budgets", () => service.purge()),
+    every("1 h", "purge_budgets", () => service.purge(), { once: true }),
   ],
   health: (service) => [{ name: "budgets", run: () => service.save() }],
 });

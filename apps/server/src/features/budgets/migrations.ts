@@ -13,7 +13,13 @@ export type BudgetTables = {
     period: string;
     micro_usd: number;
     expires_at: number;
+    /** Of `micro_usd`, what requests hold; the rest is a slice in advance. */
+    in_use: number;
+    /** 1: another process is short of what is held here in advance. */
+    wanted: number;
   };
+  /** The last exchange of each process that was committed: what is told twice counts once. */
+  budget_exchange: { process: string; sequence: number; at: number };
 };
 
 export const migrations: readonly Migration[] = [
@@ -51,6 +57,23 @@ export const migrations: readonly Migration[] = [
         .addColumn("micro_usd", "bigint", (column) => column.notNull())
         .addColumn("expires_at", "bigint", (column) => column.notNull())
         .addPrimaryKeyConstraint("budget_hold_key", ["kind", "id", "period", "process"])
+        .execute();
+    },
+  },
+  {
+    name: "0002_budget_slices",
+    async up(db) {
+      for (const column of ["in_use", "wanted"]) {
+        await db.schema
+          .alterTable("budget_hold")
+          .addColumn(column, "bigint", (definition) => definition.notNull().defaultTo(0))
+          .execute();
+      }
+      await db.schema
+        .createTable("budget_exchange")
+        .addColumn("process", "text", (column) => column.primaryKey())
+        .addColumn("sequence", "bigint", (column) => column.notNull())
+        .addColumn("at", "bigint", (column) => column.notNull())
         .execute();
     },
   },

@@ -33,6 +33,11 @@ export function renewalOf(span: Span, wall: number): number | undefined {
   return undefined;
 }
 
+export function spanOf(period: string): Span {
+  if (period === "total") return "total";
+  return period.length === "2026-11".length ? "month" : "day";
+}
+
 export function moneyLimit(limits: BudgetLimits, span: Span): number | undefined {
   if (span === "day") return limits.dayMicroUsd;
   return span === "month" ? limits.monthMicroUsd : limits.totalMicroUsd;

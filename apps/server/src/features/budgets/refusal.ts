@@ -1,9 +1,15 @@
 import type { Admission, WorstCase } from "../../gateway-types.ts";
 import { fitsPattern } from "../../kit/name-pattern.ts";
 import type { BudgetedNode } from "./budgeted-node.ts";
+import type { MoneyCounter } from "./money-counter.ts";
 import { moneyLimit, type Periods, renewalOf, type Span } from "./periods.ts";
 
 export type Refusal = Pick<Extract<Admission, { ok: false }>, "reason" | "message" | "retryAfterMs">;
+
+/** A limit whose money is not in this process: the store has to be asked for a slice. */
+export type Lack = { readonly counter: MoneyCounter; readonly cost: number };
+
+export type Verdict = { readonly refusal: Refusal | undefined; readonly lacks: readonly Lack[] };
 
 export type Question = {
   readonly model: string;
@@ -18,11 +24,21 @@ export type Question = {
 
 /** Nobody knows when a running request ends. */
 const CONCURRENCY_RETRY_MS = 1_000;
+/** Servers give back what others are short of at least as often. */
+const SLICE_RETRY_MS = 1_000;
 
-/** Why this node cannot bear the request, as one sentence for whoever asked; nothing where it can. */
-export function refusalOf(node: BudgetedNode, question: Question): Refusal | undefined {
-  return refusedModel(node, question.model) ?? refusedMoney(node, question) ?? refusedRate(node, question);
+/** Why this node cannot bear the request, as one sentence for whoever asked, or what has to be found out first. */
+export function verdictOf(node: BudgetedNode, question: Question): Verdict {
+  const forbidden = refusedModel(node, question.model);
+  if (forbidden !== undefined) return { refusal: forbidden, lacks: NONE };
+  const money = moneyVerdict(node, question);
+  if (money.refusal !== undefined) return money;
+  const refusal = refusedRate(node, question);
+  return refusal === undefined ? money : { refusal, lacks: NONE };
 }
+
+const NONE: readonly Lack[] = [];
+const FINE: Verdict = { refusal: undefined, lacks: NONE };
 
 function refusedModel(node: BudgetedNode, model: string): Refusal | undefined {
   const { models } = node.rule.limits;
@@ -31,31 +47,58 @@ function refusedModel(node: BudgetedNode, model: string): Refusal | undefined {
   return { reason: "model", message: `${who(node)} may not use ${asked}: allowed is ${models.join(", ")}.` };
 }
 
-function refusedMoney(
-  node: BudgetedNode,
-  { worst, periods, wall, model, allowUnpriced }: Question,
-): Refusal | undefined {
+function moneyVerdict(node: BudgetedNode, question: Question): Verdict {
   const { limits } = node.rule;
-  const cost = worst.costMicroUsd;
+  const { periods, model, now, allowUnpriced } = question;
+  const cost = question.worst.costMicroUsd;
   // What costs nothing passes, also when everything has been spent.
-  if (cost === 0) return undefined;
+  if (cost === 0) return FINE;
+  let lacks: Lack[] | undefined;
   const counters = node.counters(periods);
   for (let index = 0; index < counters.length; index += 1) {
     const span = node.spans[index];
     const counter = counters[index];
     const limit = span && moneyLimit(limits, span);
     if (limit === undefined || span === undefined || counter === undefined) continue;
-    if (cost === undefined && !allowUnpriced) {
-      const message = `The price of the model ${quoted(model)} is not known, so the budget of ${inside(node)} could not be kept: choose another model, or set LOOM_SERVER_UNPRICED_MODELS=allow on the Loom server.`;
-      return { reason: "money", message };
+    if (cost === undefined) {
+      if (!allowUnpriced) return { refusal: unpriced(node, model), lacks: NONE };
+      if (counter.committed < limit) continue;
+      return { refusal: exhausted(node, { span, counter, limit, question }), lacks: NONE };
     }
-    const { committed } = counter;
-    if (cost === undefined ? committed < limit : committed + Math.ceil(cost) <= limit) continue;
-    const price = cost === undefined ? "" : `, and this request may cost up to ${usd(cost)}`;
-    const message = `The budget of ${inside(node)} does not suffice: ${usd(committed)} of ${usd(limit)} ${PER[span]} are spent or reserved${price}; ${renewal(span, wall)}.`;
-    return { reason: "money", message };
+    const whole = Math.ceil(cost);
+    if (whole <= counter.free(limit, now)) continue;
+    if (whole > limit || counter.isExhausted(whole, limit, now)) {
+      return { refusal: exhausted(node, { span, counter, limit, question }), lacks: NONE };
+    }
+    lacks ??= [];
+    lacks.push({ counter, cost: whole });
   }
-  return undefined;
+  return lacks === undefined ? FINE : { refusal: undefined, lacks };
+}
+
+function unpriced(node: BudgetedNode, model: string): Refusal {
+  const message = `The price of the model ${quoted(model)} is not known, so the budget of ${inside(node)} could not be kept: choose another model, or set LOOM_SERVER_UNPRICED_MODELS=allow on the Loom server.`;
+  return { reason: "money", message };
+}
+
+type Limited = {
+  readonly span: Span;
+  readonly counter: MoneyCounter;
+  readonly limit: number;
+  readonly question: Question;
+};
+
+function exhausted(node: BudgetedNode, { span, counter, limit, question }: Limited): Refusal {
+  const { wall, worst } = question;
+  const { committed, slackElsewhere } = counter;
+  const cost = worst.costMicroUsd;
+  if (slackElsewhere > 0 && committed - slackElsewhere + Math.ceil(cost ?? 1) <= limit) {
+    const message = `The rest of the budget of ${inside(node)} is set aside at another server of this Loom, which gives it back: try again in a second.`;
+    return { reason: "rate", message, retryAfterMs: SLICE_RETRY_MS };
+  }
+  const price = cost === undefined ? "" : `, and this request may cost up to ${usd(cost)}`;
+  const message = `The budget of ${inside(node)} does not suffice: ${usd(committed)} of ${usd(limit)} ${PER[span]} are spent or reserved${price}; ${renewal(span, wall)}.`;
+  return { reason: "money", message };
 }
 
 function refusedRate(node: BudgetedNode, { worst, now }: Question): Refusal | undefined {

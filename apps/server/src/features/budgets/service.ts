@@ -7,6 +7,7 @@ import { isPattern } from "../../kit/name-pattern.ts";
 import { createTurns } from "../../kit/turns.ts";
 import { Bookkeeping } from "./bookkeeping.ts";
 import { BudgetEngine } from "./engine.ts";
+import { LeaseDesk } from "./lease-desk.ts";
 import { type BudgetRule, RuleBook } from "./rule-book.ts";
 import type { BudgetStore } from "./store.ts";
 
@@ -42,7 +43,7 @@ export type BudgetServiceOptions = {
 };
 
 const LEASE_MS = 900_000;
-/** Other servers learn of a request this late; until then they may let through as much as is left by what they know. */
+/** What was spent is known to other servers this late; what they may spend meanwhile was set aside for them before. */
 const SAVE_AFTER_MS = 200;
 /** Months are asked about for longer than days, but rarely after this. */
 const KEEP_MS = 400 * 86_400_000;
@@ -52,6 +53,7 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
   const engine = new BudgetEngine({ clock, leaseMs, allowUnpriced: options.allowUnpriced, onDirty: saveSoon });
   const books = new Bookkeeping({ engine, store, clock, leaseMs, process: randomUUID(), log });
   const inTurn = createTurns();
+  const desk = new LeaseDesk({ engine, lease: (lacks) => inTurn(() => books.lease(lacks)) });
   let revision = -1;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
@@ -92,7 +94,10 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
   };
 
   return {
-    reserve: (request) => engine.reserve(request),
+    reserve(request) {
+      const admission = engine.reserve(request);
+      return "lacks" in admission ? desk.wait(request, admission.lacks) : admission;
+    },
     load: () => inTurn(followRules),
     refreshRules: () => inTurn(followRules),
     async refresh() {
@@ -102,6 +107,7 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
       await inTurn(async () => {
         await followRules();
         await books.refresh();
+        await books.save({ waits: false });
       });
     },
     save: () => save(),
@@ -113,6 +119,7 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
     async close() {
       closed = true;
       engine.releaseAll();
+      books.giveBackAll();
       await save().catch((error: unknown) => log.error("what was spent last is lost", { error: String(error) }));
     },
     list: () => engine.nodes.book.rules.map(budgetOf),

@@ -1,8 +1,10 @@
 import type { BudgetLimits } from "@loom/api";
-import { type Kysely, sql } from "kysely";
+import type { Kysely } from "kysely";
 import type { Database } from "../../kit/database.ts";
+import { exchangeIn, heldElsewhere, horizon, latest } from "./exchange.ts";
 import type { BudgetTables } from "./migrations.ts";
 import type { BudgetRule } from "./rule-book.ts";
+import type { SliceNeed } from "./slice.ts";
 
 export type CounterKey = { readonly kind: string; readonly id: string; readonly period: string };
 
@@ -10,15 +12,31 @@ export type CounterKey = { readonly kind: string; readonly id: string; readonly 
 export type CounterChange = CounterKey & {
   /** Settled since it last said something. */
   readonly addSpent: number;
-  /** What it holds now, in place of what it held before. */
+  /** What its requests hold now. */
+  readonly inUse: number;
+  /** What should be set aside for it, what its requests hold included, in place of what was before. */
   readonly hold: number;
+  readonly limit: number | undefined;
+  /** What it has to have in addition. */
+  readonly need: SliceNeed | undefined;
 };
 
 export type CounterBalance = CounterKey & {
   /** Settled by all processes. */
   readonly spent: number;
-  /** Held by the other processes whose lease is not over. */
+  /** Set aside for the other processes whose lease is not over, and what of it their requests do not hold. */
   readonly heldElsewhere: number;
+  readonly slackElsewhere: number;
+  /** Set aside for this one from now on. */
+  readonly hold: number;
+};
+
+export type BudgetExchange = {
+  readonly process: string;
+  /** Of this process, growing. The same number again: the same `addSpent`, which counts once. */
+  readonly sequence: number;
+  readonly changes: readonly CounterChange[];
+  readonly lease: HoldLease;
 };
 
 export type CounterAmount = CounterKey & { readonly microUsd: number };
@@ -27,14 +45,16 @@ export type BudgetNews = {
   readonly revision: number;
   readonly spent: readonly CounterAmount[];
   readonly held: readonly CounterAmount[];
+  /** What is set aside for this process and other ones are short of. */
+  readonly wanted: readonly CounterKey[];
 };
 
 /** How long a hold counts if its process says nothing more, in Unix milliseconds. */
 export type HoldLease = { readonly now: number; readonly until: number };
 
 /**
- * The counters that several servers share. Each server tells what it has settled and what it holds, in batches, and is
- * told at once what all have settled and the others hold; between two exchanges it decides by what it knows.
+ * The counters that several servers share. Each server tells what it has settled, in batches, and is lent slices of what
+ * is left; between two exchanges it decides by what it was lent.
  */
 export type BudgetStore = {
   /** Nothing where no rule has changed since `revision`. */
@@ -42,24 +62,23 @@ export type BudgetStore = {
   putRule(rule: BudgetRule): Promise<void>;
   removeRule(kind: string, id: string): Promise<void>;
   /**
-   * All changes or none; the balances are those after all of them, in the same order. At most 500. `waits`: for other
-   * processes' writes and for the disk, and holds up this process meanwhile; else it fails where it would have to wait.
+   * All changes or none; the balances are those after all of them, in the same order. At most 500. What is settled and
+   * set aside stays within each limit, whoever asks at once. `waits`: for other processes' writes; else it fails where it
+   * would have to wait.
    */
-  exchange(
-    process: string,
-    changes: readonly CounterChange[],
-    lease: HoldLease,
-    options: { readonly waits: boolean },
-  ): Promise<readonly CounterBalance[]>;
+  exchange(exchange: BudgetExchange, options: { readonly waits: boolean }): Promise<readonly CounterBalance[]>;
   /** What has changed since the exchange `revision`, and what other processes hold now. */
   news(process: string, revision: number, lease: HoldLease): Promise<BudgetNews>;
   /** Of these periods, the latest `limit`; and the last exchange that they know of. */
-  spentIn(periods: readonly string[], limit: number): Promise<Omit<BudgetNews, "held">>;
+  spentIn(periods: readonly string[], limit: number): Promise<Pick<BudgetNews, "revision" | "spent">>;
   /** Forgets what ended before `before`, and holds whose lease is over. */
   purge(options: { readonly before: number; readonly lease: HoldLease }): Promise<void>;
 };
 
 const MAX_NEWS = 5_000;
+/** Who cuts slices from the same money does it one after the other. */
+const LOCK = "budgets";
+const PATIENCE_MS = 5_000;
 
 type Tables = Kysely<BudgetTables>;
 
@@ -92,17 +111,9 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
     },
     putRule: writeRule,
     removeRule: (kind, id) => writeRule({ kind, id, label: undefined, limits: undefined }),
-    async exchange(process, changes, lease, { waits }) {
-      const work = async (transaction: Tables): Promise<CounterBalance[]> => {
-        const revision = (await latest(transaction, "budget_spent")) + 1;
-        for (const change of changes) {
-          await addSpent(transaction, change, { now: lease.now, revision });
-          await hold(transaction, process, change, lease.until);
-        }
-        return balancesOf(transaction, process, changes, lease);
-      };
-      const db = await database();
-      return waits ? db.write(work) : db.writeBehind(work);
+    async exchange(exchange, { waits }) {
+      const work = (transaction: Tables) => exchangeIn(transaction, exchange);
+      return (await database()).writeBehind(work, { lock: LOCK, patienceMs: waits ? PATIENCE_MS : 0 });
     },
     async news(process, revision, lease) {
       const db = await tables();
@@ -114,12 +125,19 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
         .limit(MAX_NEWS)
         .execute();
       const held = await heldElsewhere(db, process, lease).execute();
-      const last = Number(rows.at(-1)?.revision ?? revision);
+      const wanted = await db
+        .selectFrom("budget_hold")
+        .select(["kind", "id", "period"])
+        .where("process", "=", process)
+        .where("wanted", "=", 1)
+        .execute();
+      const last = rows.at(-1)?.revision ?? revision;
       // An exchange may have been cut in two: its other half comes with the next news.
       return {
         revision: rows.length < MAX_NEWS ? last : last - 1,
         spent: rows.map(amountOf),
         held: held.map(amountOf),
+        wanted,
       };
     },
     async spentIn(periods, limit) {
@@ -135,110 +153,23 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
       return { revision, spent: rows.map(amountOf) };
     },
     async purge({ before, lease }) {
-      await (await database()).write<BudgetTables, void>(async (db) => {
-        await db.deleteFrom("budget_spent").where("period", "!=", "total").where("updated_at", "<", before).execute();
-        await db
-          .deleteFrom("budget_hold")
-          .where((where) => where.or([where("expires_at", "<=", lease.now), where("expires_at", ">", horizon(lease))]))
-          .execute();
-      });
+      await (await database()).write<BudgetTables, void>(
+        async (db) => {
+          await db.deleteFrom("budget_spent").where("period", "!=", "total").where("updated_at", "<", before).execute();
+          await db
+            .deleteFrom("budget_hold")
+            .where((where) =>
+              where.or([where("expires_at", "<=", lease.now), where("expires_at", ">", horizon(lease))]),
+            )
+            .execute();
+          await db.deleteFrom("budget_exchange").where("at", "<", before).execute();
+        },
+        { lock: null },
+      );
     },
   };
 }
 
-/** Revisions have to become visible in their order: whoever writes one holds the write lock. */
-async function latest(db: Tables, table: "budget_rule" | "budget_spent"): Promise<number> {
-  const row = await db
-    .selectFrom(table)
-    .select((select) => select.fn.max("revision").as("latest"))
-    .executeTakeFirst();
-  return Number(row?.latest ?? 0);
-}
-
-async function addSpent(
-  db: Tables,
-  { kind, id, period, addSpent: amount }: CounterChange,
-  { now, revision }: { readonly now: number; readonly revision: number },
-): Promise<void> {
-  if (amount === 0) return;
-  await db
-    .insertInto("budget_spent")
-    .values({ kind, id, period, micro_usd: amount, updated_at: now, revision })
-    .onConflict((conflict) =>
-      conflict.columns(["kind", "id", "period"]).doUpdateSet({
-        micro_usd: sql<number>`budget_spent.micro_usd + ${amount}`,
-        updated_at: now,
-        revision,
-      }),
-    )
-    .execute();
-}
-
-async function hold(db: Tables, process: string, change: CounterChange, expiresAt: number): Promise<void> {
-  const { kind, id, period, hold: micro_usd } = change;
-  if (micro_usd === 0) {
-    await db
-      .deleteFrom("budget_hold")
-      .where("kind", "=", kind)
-      .where("id", "=", id)
-      .where("period", "=", period)
-      .where("process", "=", process)
-      .execute();
-    return;
-  }
-  await db
-    .insertInto("budget_hold")
-    .values({ process, kind, id, period, micro_usd, expires_at: expiresAt })
-    .onConflict((conflict) =>
-      conflict.columns(["kind", "id", "period", "process"]).doUpdateSet({ micro_usd, expires_at: expiresAt }),
-    )
-    .execute();
-}
-
-/** Two questions, however many keys. */
-async function balancesOf(
-  db: Tables,
-  process: string,
-  keys: readonly CounterKey[],
-  lease: HoldLease,
-): Promise<CounterBalance[]> {
-  if (keys.length === 0) return [];
-  const ids = [...new Set(keys.map((key) => key.id))];
-  const periods = [...new Set(keys.map((key) => key.period))];
-  const spent = await db
-    .selectFrom("budget_spent")
-    .select(["kind", "id", "period", "micro_usd"])
-    .where("id", "in", ids)
-    .where("period", "in", periods)
-    .execute();
-  const held = await heldElsewhere(db, process, lease).where("id", "in", ids).where("period", "in", periods).execute();
-  const spentBy = new Map(spent.map((row) => [nameOf(row), Number(row.micro_usd)]));
-  const heldBy = new Map(held.map((row) => [nameOf(row), Number(row.micro_usd)]));
-  return keys.map(({ kind, id, period }) => {
-    const name = nameOf({ kind, id, period });
-    return { kind, id, period, spent: spentBy.get(name) ?? 0, heldElsewhere: heldBy.get(name) ?? 0 };
-  });
-}
-
-function heldElsewhere(db: Tables, process: string, lease: HoldLease) {
-  return db
-    .selectFrom("budget_hold")
-    .select((select) => ["kind", "id", "period", select.fn.sum<number>("micro_usd").as("micro_usd")])
-    .where("process", "!=", process)
-    .where("expires_at", ">", lease.now)
-    .where("expires_at", "<=", horizon(lease))
-    .groupBy(["kind", "id", "period"]);
-}
-
 function amountOf({ kind, id, period, micro_usd }: CounterKey & { readonly micro_usd: number }): CounterAmount {
-  return { kind, id, period, microUsd: Number(micro_usd) };
-}
-
-function nameOf({ kind, id, period }: CounterKey): string {
-  return JSON.stringify([kind, id, period]);
-}
-
-/** A lease that ends later was made by a clock that has been set back since; servers' clocks may differ a little. */
-function horizon({ now, until }: HoldLease): number {
-  return until + (until - now);
+  return { kind, id, period, microUsd: micro_usd };
 }

@@ -1,10 +1,8 @@
 // What the tests of budgets share: a real database in a temporary directory, and clocks that go when they are told to.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Admission, BudgetNode } from "../../gateway-types.ts";
 import type { Clock } from "../../kit/clock.ts";
-import { type Database, openDatabase } from "../../kit/database.ts";
+import type { Database } from "../../kit/database.ts";
+import { type Engine, testDatabase } from "../../kit/engines.testing.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
 import { migrations } from "./migrations.ts";
 import { type BudgetService, createBudgetService } from "./service.ts";
@@ -47,27 +45,39 @@ export function boundClock(clock: TestClock): Clock {
   return { wall: () => clock.wallMs, monotonic: () => clock.monotonicMs };
 }
 
+type ServerOptions = {
+  readonly allowUnpriced?: boolean;
+  readonly leaseMs?: number;
+  /** Told what of the period `total` this server has written down. */
+  readonly onSaved?: (microUsd: number) => void;
+};
+
 export type TestBudgets = {
   readonly clock: TestClock;
   readonly database: Database;
   /** One more server on the same database; it has read its limits. */
-  server(options?: { readonly allowUnpriced?: boolean; readonly leaseMs?: number }): Promise<BudgetService>;
+  server(options?: ServerOptions): Promise<BudgetService>;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-export async function testBudgets(): Promise<TestBudgets> {
-  const directory = await mkdtemp(join(tmpdir(), "loom-"));
-  const database = await openDatabase({
-    file: join(directory, "budgets.sqlite"),
-    migrations: [{ feature: "budgets", migrations }],
-  });
+export async function testBudgets(engine: Engine): Promise<TestBudgets> {
+  const home = await testDatabase(engine, [{ feature: "budgets", migrations }]);
+  const database = await home.open();
   const clock = testClock();
   return {
     clock,
     database,
-    async server({ allowUnpriced = false, leaseMs } = {}) {
+    async server({ allowUnpriced = false, leaseMs, onSaved = () => {} } = {}) {
+      const store = createBudgetStore(async () => database);
       const service = createBudgetService({
-        store: createBudgetStore(async () => database),
+        store: {
+          ...store,
+          async exchange(exchange, options) {
+            const balances = await store.exchange(exchange, options);
+            for (const { period, addSpent } of exchange.changes) if (period === "total") onSaved(addSpent);
+            return balances;
+          },
+        },
         log: SILENT_LOG,
         allowUnpriced,
         clock: boundClock(clock),
@@ -78,8 +88,7 @@ export async function testBudgets(): Promise<TestBudgets> {
       return service;
     },
     async [Symbol.asyncDispose]() {
-      await database.close();
-      await rm(directory, { recursive: true, force: true });
+      await home[Symbol.asyncDispose]();
     },
   };
 }
@@ -93,7 +102,7 @@ export type Wish = {
   readonly cost?: number | null;
 };
 
-export function ask(budgets: Pick<BudgetService, "reserve">, wish: Wish = {}): Admission {
+export function ask(budgets: Pick<BudgetService, "reserve">, wish: Wish = {}): Admission | Promise<Admission> {
   const { nodes = OWNER_NODES, model = "claude-opus-5", session, tokens = 0, cost = 0 } = wish;
   return budgets.reserve({
     nodes,

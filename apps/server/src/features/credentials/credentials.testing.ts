@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import type { CredentialInfo, CredentialList } from "@loom/api";
 import { runCredentialCommand } from "../../credential-command.ts";
 import { type RunningServer, startServer, takeServerConfig } from "../../index.ts";
-import { temporaryDirectory } from "../../testing.ts";
+import { type Engine, sqlite, type TestHome } from "../../kit/engines.testing.ts";
 
 export const ANSWER = JSON.stringify({
   id: "msg_1",
@@ -22,6 +22,7 @@ export type Reply = { readonly status: number; readonly headers: Headers; readon
 
 export type TestHouse = {
   readonly directory: string;
+  readonly home: TestHome;
   readonly server: RunningServer;
   readonly token: string;
   /** A request with the owner's token. */
@@ -43,14 +44,15 @@ export type TestHouse = {
 export type Told = { readonly printed: string; readonly said: string };
 
 /** A server that stays. */
-export async function startHouse(firstEnv: NodeJS.ProcessEnv = {}): Promise<TestHouse> {
-  const directory = await temporaryDirectory();
+export async function startHouse(firstEnv: NodeJS.ProcessEnv = {}, engine: Engine = sqlite): Promise<TestHouse> {
+  const directory = await engine.create();
   const tokenFile = join(directory.path, "owner-token");
   const start = (env: NodeJS.ProcessEnv): Promise<RunningServer> =>
     startServer({
       config: takeServerConfig({ ...env }),
       access: { type: "owner", tokenFile, replace: false },
       dataDirectory: directory.path,
+      postgres: directory.postgres,
       log: { level: "debug", destination: { file: join(directory.path, "server.log") } },
     });
   let env = firstEnv;
@@ -71,6 +73,7 @@ export async function startHouse(firstEnv: NodeJS.ProcessEnv = {}): Promise<Test
   const list = async (): Promise<CredentialList> => JSON.parse((await call("GET", "/api/admin/credentials")).text);
   return {
     directory: directory.path,
+    home: directory,
     get server() {
       return server;
     },
@@ -95,11 +98,15 @@ export async function startHouse(firstEnv: NodeJS.ProcessEnv = {}): Promise<Test
     },
     async command(args, { input = "", env: more = {} } = {}) {
       const [printed, said]: [string[], string[]] = [[], []];
-      await runCredentialCommand([...args, "--data", directory.path], more, {
-        print: (text) => printed.push(text),
-        say: (sentence) => said.push(sentence),
-        input: Readable.from(input === "" ? [] : [Buffer.from(input)]),
-      });
+      await runCredentialCommand(
+        [...args, "--data", directory.path],
+        { ...directory.env, ...more },
+        {
+          print: (text) => printed.push(text),
+          say: (sentence) => said.push(sentence),
+          input: Readable.from(input === "" ? [] : [Buffer.from(input)]),
+        },
+      );
       return { printed: printed.join(""), said: said.join("\n") };
     },
     async restart(next) {

@@ -1,5 +1,6 @@
 import { Secret } from "@loom/config";
 import { openDatabase } from "../../kit/database.ts";
+import type { TestHome } from "../../kit/engines.testing.ts";
 import { MIGRATIONS } from "../migrations.ts";
 import { createMasterKeys } from "./master-keys.ts";
 import { createCredentialStore } from "./store.ts";
@@ -7,10 +8,10 @@ import { createVault } from "./vault.ts";
 
 /** What another server on the same database does with the first OAuth credential. */
 export async function refreshElsewhere(
-  directory: string,
+  { path: directory, place }: TestHome,
   tokens: { readonly accessToken: string; readonly refreshToken: string },
 ): Promise<void> {
-  const database = await openDatabase({ file: `${directory}/loom-server.sqlite`, migrations: MIGRATIONS });
+  const database = await openDatabase({ ...place, migrations: MIGRATIONS });
   const store = createCredentialStore(async () => database);
   const vault = createVault({ store, keys: () => createMasterKeys({ given: undefined, directory }), wall: Date.now });
   const row = (await store.load()).credentials.find(({ kind }) => kind === "oauth");

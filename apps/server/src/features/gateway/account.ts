@@ -35,7 +35,9 @@ export class Account {
   }
 
   hold(reservation: Reservation): void {
-    this.#reservation = reservation;
+    // The client has gone while it was waited for.
+    if (this.#closed) reservation.settle();
+    else this.#reservation = reservation;
   }
 
   /** What was held for an attempt that came to nothing. */

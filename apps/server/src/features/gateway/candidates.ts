@@ -1,5 +1,12 @@
 import type { LlmFailure } from "@loom/core";
-import type { BudgetNode, CredentialLease, CredentialOutcome, RouteStep, StepOutcome } from "../../gateway-types.ts";
+import type {
+  Admission,
+  BudgetNode,
+  CredentialLease,
+  CredentialOutcome,
+  RouteStep,
+  StepOutcome,
+} from "../../gateway-types.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { Account } from "./account.ts";
 import { affinityOf } from "./affinity.ts";
@@ -161,7 +168,16 @@ export class Candidates {
       this.#skip(notSetUp(step.upstream), found);
       return;
     }
-    const problem = this.#hold(step);
+    const held = this.#hold(step);
+    if (!(held instanceof Promise)) this.#go(held, { step, upstream, lease }, found);
+    else
+      held
+        .then((problem) => this.#go(problem, { step, upstream, lease }, found))
+        .catch((error: unknown) => this.#lost(error));
+  }
+
+  #go(problem: ProblemError | undefined, prepared: Omit<Candidate, "credential">, found: (found: Found) => void): void {
+    const { step, upstream, lease } = prepared;
     if (problem !== undefined) {
       if (problem.problem.code === "forbidden") this.#withdraw(problem, found, { byLimit: true });
       else {
@@ -220,8 +236,13 @@ export class Candidates {
     else found({ type: "refused", problem, byLimit });
   }
 
+  #lost(error: unknown): void {
+    const { id, log } = this.#asked.call;
+    log.error("request failed", { requestId: id, error: error instanceof Error ? error.stack : String(error) });
+  }
+
   /** Holds the worst case; the model may cost more on another step. */
-  #hold(step: RouteStep): ProblemError | undefined {
+  #hold(step: RouteStep): ProblemError | undefined | Promise<ProblemError | undefined> {
     const { budgets, prices } = this.#parts;
     if (budgets === undefined || this.#heldModel === step.model) return undefined;
     const { session } = this.#asked.headers;
@@ -234,6 +255,11 @@ export class Candidates {
       worst: worstCase(this.#asked, step, prices),
       ...(session === undefined ? {} : { session }),
     });
+    if (!(admission instanceof Promise)) return this.#take(admission, step);
+    return admission.then((known) => this.#take(known, step));
+  }
+
+  #take(admission: Admission, step: RouteStep): ProblemError | undefined {
     this.limits = admission.headers;
     if (admission.ok) {
       this.#heldModel = step.model;
@@ -241,11 +267,17 @@ export class Candidates {
       return undefined;
     }
     const { reason, message, retryAfterMs, headers } = admission;
-    return new ProblemError(REFUSALS[reason], message, { retryable: reason === "rate", retryAfterMs, headers });
+    return new ProblemError(REFUSALS[reason], message, { retryable: RETRYABLE.has(reason), retryAfterMs, headers });
   }
 }
 
-const REFUSALS = { rate: "rate_limited", money: "budget_exceeded", model: "forbidden" } as const;
+const REFUSALS = {
+  rate: "rate_limited",
+  money: "budget_exceeded",
+  model: "forbidden",
+  unavailable: "unavailable",
+} as const;
+const RETRYABLE: ReadonlySet<string> = new Set(["rate", "unavailable"]);
 
 /** An alias that nobody has given a meaning: the upstream's own first model. */
 function isOpen(model: string): boolean {

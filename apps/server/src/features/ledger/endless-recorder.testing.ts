@@ -1,9 +1,14 @@
 // A process that records until it is killed, and says on standard output how many rows are acknowledged.
 import { writeSync } from "node:fs";
+import { join } from "node:path";
+import { Secret } from "@loom/config";
+import { parsePostgresUrl } from "../../kit/postgres-address.ts";
 import { entry, openTestLedger } from "./ledger.testing.ts";
 
-const [directory = "", prefix = ""] = process.argv.slice(2);
-const { ledger } = openTestLedger(directory);
+const [path = "", prefix = "", url = ""] = process.argv.slice(2);
+const place =
+  url === "" ? { file: join(path, "loom-server.sqlite") } : { postgres: parsePostgresUrl(new Secret(url), "it") };
+const { ledger } = openTestLedger({ path, place });
 let recorded = 0;
 let told = 0;
 

@@ -28,7 +28,10 @@ describe("a full disk", () => {
   it("stops requests at the bound and loses nothing: all rows are stored when there is room", async ({ skip }) => {
     if (!isMounted) skip("mounting a tmpfs is not permitted here");
     await using opened = new AsyncDisposableStack();
-    const { ledger, database, close } = openTestLedger(disk, { bounds: { unwrittenRows: 500 } });
+    const { ledger, database, close } = openTestLedger(
+      { path: disk, place: { file: join(disk, "loom-server.sqlite") } },
+      { bounds: { unwrittenRows: 500 } },
+    );
     opened.defer(close);
     for (const id of ids(0, 100)) ledger.record(entry(id));
     await ledger.settle();

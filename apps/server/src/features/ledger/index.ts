@@ -47,7 +47,7 @@ export const ledger = defineFeature<LedgerRoutesOptions & { readonly prices: Pri
   jobs: ({ ledger, prices }) => [
     every("10 s", "reload_prices", () => prices.reload()),
     every("30 s", "recover_ledger_journals", () => ledger.recover()),
-    every("1 h", "purge_ledger", (signal) => ledger.purge(signal)),
+    every("1 h", "purge_ledger", (signal) => ledger.purge(signal), { once: true }),
   ],
   health: ({ ledger }) => [
     {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NO_USAGE } from "@loom/core";
 import type { LedgerEntry } from "../../gateway-types.ts";
-import { type Database, openDatabase } from "../../kit/database.ts";
+import { type Database, type DatabasePlace, openDatabase } from "../../kit/database.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
 import { createMetrics } from "../../kit/metrics.ts";
 import { createLedgerMetrics } from "./ledger-metrics.ts";
@@ -39,30 +39,31 @@ export function entry(id: string, fields: Partial<LedgerEntry> = {}): LedgerEntr
 }
 
 export type TestLedger = {
-  readonly directory: string;
   readonly ledger: DurableLedger;
   readonly database: () => Promise<Database>;
   close(): Promise<void>;
 };
 
-/** A ledger that opens its database when it first needs it, in `directory`. */
-export function openTestLedger(directory: string, options: Partial<LedgerOptions> = {}): TestLedger {
+/** Where a ledger has its journal and its database. */
+export type LedgerHome = { readonly path: string; readonly place: DatabasePlace };
+
+/** A ledger that opens its database when it first needs it. */
+export function openTestLedger(home: LedgerHome, options: Partial<LedgerOptions> = {}): TestLedger {
   let opening: Promise<Database> | undefined;
   const database = (): Promise<Database> => {
-    opening ??= openTestDatabase(directory);
+    opening ??= openTestDatabase(home);
     return opening;
   };
   const ledger = new DurableLedger({
     overflow: "stop",
     retentionDays: 400,
-    directory: join(directory, "ledger"),
+    directory: join(home.path, "ledger"),
     database,
     metrics: createLedgerMetrics(createMetrics()),
     log: SILENT_LOG,
     ...options,
   });
   return {
-    directory,
     ledger,
     database,
     async close() {
@@ -72,11 +73,8 @@ export function openTestLedger(directory: string, options: Partial<LedgerOptions
   };
 }
 
-export function openTestDatabase(directory: string): Promise<Database> {
-  return openDatabase({
-    file: join(directory, "loom-server.sqlite"),
-    migrations: [{ feature: "ledger", migrations }],
-  });
+export function openTestDatabase({ place }: LedgerHome): Promise<Database> {
+  return openDatabase({ ...place, migrations: [{ feature: "ledger", migrations }] });
 }
 
 /** Ids in the database, sorted; one that is there twice is there twice. */

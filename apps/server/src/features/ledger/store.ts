@@ -19,6 +19,9 @@ const ROWS_PER_STATEMENT = 25;
 const PATH_KNOWN_MS = 3_600_000;
 const MAX_KNOWN_PATHS = 10_000;
 
+/** Rows are known by their ids: servers need not wait for each other. */
+const FREE = { lock: null } as const;
+
 export function createLedgerStore(database: Database): LedgerStore {
   const insertion = createInsertion();
   /** Paths that are in the database, with the time of a row that is. */
@@ -34,11 +37,11 @@ export function createLedgerStore(database: Database): LedgerStore {
         if (row.path !== "" && row.at_ms > knownUntil) paths.set(row.path, entry);
       }
       await database.writeBehind<LedgerTables, void>(async (transaction) => {
-        for (const entry of paths.values()) await insertNodes(transaction, nodeRowsOf(entry));
+        for (const entry of inOrder(paths)) await insertNodes(transaction, nodeRowsOf(entry));
         for (let start = 0; start < rows.length; start += ROWS_PER_STATEMENT) {
           await transaction.executeQuery(insertion(transaction, rows.slice(start, start + ROWS_PER_STATEMENT)));
         }
-      });
+      }, FREE);
       if (known.size > MAX_KNOWN_PATHS) known.clear();
       for (const [path, entry] of paths) known.set(path, entry.at);
     },
@@ -51,8 +54,12 @@ export function createLedgerStore(database: Database): LedgerStore {
           .where("last_at_ms", "<", beforeMs - PATH_KNOWN_MS)
           .execute();
         return Number(result?.numDeletedRows ?? 0);
-      }),
+      }, FREE),
   };
+}
+
+function inOrder(paths: ReadonlyMap<string, LedgerEntry>): LedgerEntry[] {
+  return [...paths.keys()].sort().flatMap((path) => paths.get(path) ?? []);
 }
 
 async function insertNodes(db: Kysely<LedgerTables>, nodes: readonly UsageNodeRow[]): Promise<void> {
@@ -68,9 +75,15 @@ async function insertNodes(db: Kysely<LedgerTables>, nodes: readonly UsageNodeRo
     .execute();
 }
 
+/** In one order everywhere: two servers that lock the same rows in different ones would lock each other out. */
+function byNode(a: UsageNodeRow, b: UsageNodeRow): number {
+  const [one, other] = [`${a.kind}\n${a.node}`, `${b.kind}\n${b.node}`];
+  return one < other ? -1 : Number(one > other);
+}
+
 /** PostgreSQL refuses a statement that would change a row twice. */
 function distinct(nodes: readonly UsageNodeRow[]): UsageNodeRow[] {
-  return [...new Map(nodes.map((node) => [JSON.stringify([node.kind, node.node]), node])).values()];
+  return [...new Map(nodes.map((node) => [JSON.stringify([node.kind, node.node]), node])).values()].sort(byNode);
 }
 
 /** Makes the statement for each number of rows once: making it costs more than running it. */

@@ -9,6 +9,6 @@ export const owner = defineFeature<OwnerService>({
   name: "owner",
   migrations,
   services: ({ database }) => createOwnerService(createOwnerStore(database, () => new Date())),
-  jobs: (service) => [every("10 s", "reload_owner_tokens", () => service.reload())],
+  jobs: (service) => [every("1 s", "reload_owner_tokens", () => service.reload())],
   health: (service) => [{ name: "owner", run: () => service.reload() }],
 });

@@ -2,6 +2,7 @@ import type { RouteDefinition, RouteExplanation, RouteInfo, RouteList } from "@l
 import { takeServerConfig } from "../../config.ts";
 import { startServer } from "../../index.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
+import type { PostgresAddress } from "../../kit/postgres-address.ts";
 import type { RunningServer } from "../../server.ts";
 import { ask, UPSTREAM_KEY } from "../gateway/gateway.testing.ts";
 import { straightRouting } from "../gateway/straight-routing.ts";
@@ -9,6 +10,8 @@ import type { TestUpstream } from "../gateway/upstream.testing.ts";
 import { BreakerBoard } from "./breaker-board.ts";
 import type { NamedRoute } from "./route-table.ts";
 import { createRoutingService, type RoutingService } from "./service.ts";
+
+export type ServerHome = { readonly path: string; readonly postgres?: PostgresAddress | undefined };
 
 export type Upstreams = {
   readonly anthropic: TestUpstream;
@@ -54,12 +57,16 @@ export async function routingOf(
   return service;
 }
 
-/** A server that stays, on the database of `directory`. */
-export function startRoutingServer(directory: string, env: Readonly<Record<string, string>>): Promise<RunningServer> {
+/** A server that stays, on the database of `home`. */
+export function startRoutingServer(
+  { path: directory, postgres }: ServerHome,
+  env: Readonly<Record<string, string>>,
+): Promise<RunningServer> {
   return startServer({
     config: takeServerConfig({ ...env }),
     access: { type: "owner", tokenFile: `${directory}/owner-token`, replace: false },
     dataDirectory: directory,
+    postgres,
   });
 }
 

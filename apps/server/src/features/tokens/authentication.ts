@@ -1,11 +1,19 @@
 import { timingSafeEqual } from "node:crypto";
 import { type Authenticate, hashToken, looksLikeToken } from "../../kit/auth.ts";
+import { DatabaseUnavailable } from "../../kit/database-error.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { StoredToken, TokenStore } from "./store.ts";
 import { type KnownToken, TokenCache } from "./token-cache.ts";
 
-/** A token revoked by another process is void after at most 5 s; one revoked here, at once. */
+/**
+ * A token revoked by another process is void within some two seconds, by `followRevocations`; should that fail, after at
+ * most 5 s; one revoked here, at once.
+ */
 const RECHECK_MS = 4_000;
+/** While the database cannot be reached, who was known so short a time ago is let in: a restart of it stops nobody. */
+const GRACE_MS = 60_000;
+/** Then it is asked so often, and not by every request. */
+const AWAY_MS = 1_000;
 
 export type TokenAuthentication = {
   readonly authenticate: Authenticate;
@@ -28,6 +36,7 @@ export function createAuthentication(options: AuthenticationOptions): TokenAuthe
   const cache = new TokenCache();
   /** Changes with every token that is revoked here: an answer that was asked for earlier says nothing any more. */
   let generation = 0;
+  let awayUntil = Number.NEGATIVE_INFINITY;
 
   function admit(known: KnownToken, hash: Buffer): KnownToken["subject"] | undefined {
     const at = wall();
@@ -36,10 +45,20 @@ export function createAuthentication(options: AuthenticationOptions): TokenAuthe
     return known.subject;
   }
 
+  function isWithinGrace(known: KnownToken | undefined, asked: number): known is KnownToken {
+    return known !== undefined && asked === generation && monotonic() - known.checkedAt < GRACE_MS;
+  }
+
   async function ask(hash: Buffer, key: string): Promise<KnownToken["subject"] | undefined> {
     const asked = generation;
     const checkedAt = monotonic();
-    const stored = await store.byHash(hash).catch((error: unknown) => unavailable(error));
+    const stored = await store.byHash(hash).catch((error: unknown) => {
+      const known = cache.get(key);
+      if (!(error instanceof DatabaseUnavailable) || !isWithinGrace(known, asked)) return unavailable(error);
+      awayUntil = monotonic() + AWAY_MS;
+      return known;
+    });
+    if (stored !== undefined && "subject" in stored) return admit(stored, hash);
     if (stored === undefined || stored.revokedAt !== null || asked !== generation) {
       cache.delete(key);
       return asked === generation ? undefined : ask(hash, key);
@@ -58,6 +77,7 @@ export function createAuthentication(options: AuthenticationOptions): TokenAuthe
       const key = hash.toString("base64");
       const known = cache.get(key);
       if (known !== undefined && monotonic() - known.checkedAt < RECHECK_MS) return admit(known, hash);
+      if (monotonic() < awayUntil && isWithinGrace(known, generation)) return admit(known, hash);
       return ask(hash, key);
     },
     forget(hash) {

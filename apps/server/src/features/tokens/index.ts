@@ -11,5 +11,8 @@ export const tokens = defineFeature<TokenService, { readonly limits: TokenLimits
   migrations,
   services: ({ database, log }, { limits }) => createTokenService({ store: createTokenStore(database), limits, log }),
   routes: tokenRoutes,
-  jobs: (service) => [every("10 s", "save_token_uses", () => service.saveUses())],
+  jobs: (service) => [
+    every("1 s", "follow_revocations", () => service.followRevocations()),
+    every("10 s", "save_token_uses", () => service.saveUses()),
+  ],
 });

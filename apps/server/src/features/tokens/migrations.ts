@@ -11,6 +11,8 @@ export type TokenTables = {
     expires_at: string | null;
     last_used_at: string | null;
     revoked_at: string | null;
+    /** Grows with every revocation; 0 for tokens that are not revoked, or were before there were revisions. */
+    revision: number;
   };
 };
 
@@ -37,6 +39,16 @@ export const migrations: readonly Migration[] = [
         .unique()
         .where(sql.ref("revoked_at"), "is", null)
         .execute();
+    },
+  },
+  {
+    name: "0002_revocations",
+    async up(db) {
+      await db.schema
+        .alterTable("access_token")
+        .addColumn("revision", "bigint", (column) => column.notNull().defaultTo(0))
+        .execute();
+      await db.schema.createIndex("access_token_revision").on("access_token").column("revision").execute();
     },
   },
 ];

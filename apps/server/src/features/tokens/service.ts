@@ -26,6 +26,8 @@ export type TokenService = {
   create(wish: NewToken): Promise<MintedToken>;
   /** Gives the token as it was; one that is revoked already stays so. @throws TokenError */
   revoke(idOrName: string): Promise<TokenInfo>;
+  /** Forgets the tokens that other processes have revoked. */
+  followRevocations(): Promise<void>;
   /** Writes down when tokens were used last. */
   saveUses(): Promise<void>;
 };
@@ -52,6 +54,7 @@ const RESERVED = "owner";
 export function createTokenService(options: TokenServiceOptions): TokenService {
   const { store, limits, log, wall = Date.now, monotonic = () => performance.now() } = options;
   const uses = new Map<string, number>();
+  let revision = 0;
   const authentication = createAuthentication({
     store,
     wall,
@@ -122,6 +125,11 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
       await limits.remove("token", stored.id);
       log.info("token revoked", { id: stored.id, name: stored.name });
       return info;
+    },
+    async followRevocations() {
+      const { revision: newest, hashes } = await store.revokedSince(revision);
+      revision = newest;
+      for (const hash of hashes) authentication.forget(hash);
     },
     async saveUses() {
       if (uses.size === 0) return;

@@ -23,6 +23,8 @@ export type TokenStore = {
   /** False where the name is taken. */
   add(token: StoredToken): Promise<boolean>;
   revoke(id: string, at: string): Promise<void>;
+  /** Hashes of the tokens that were revoked after `revision`, by whatever process, and the revision now. */
+  revokedSince(revision: number): Promise<{ readonly revision: number; readonly hashes: readonly Uint8Array[] }>;
   /** Id and time. */
   used(times: ReadonlyMap<string, string>): Promise<void>;
 };
@@ -65,19 +67,33 @@ export function createTokenStore(database: () => Promise<Database>): TokenStore 
             expires_at: expiresAt,
             last_used_at: lastUsedAt,
             revoked_at: revokedAt,
+            revision: 0,
           })
           .execute();
         return true;
       }),
     async revoke(id, at) {
-      await write((transaction) =>
-        transaction
+      await write(async (transaction) => {
+        const newest = await newestRevision(transaction);
+        await transaction
           .updateTable("access_token")
-          .set({ revoked_at: at })
+          .set({ revoked_at: at, revision: newest + 1 })
           .where("id", "=", id)
           .where("revoked_at", "is", null)
-          .execute(),
-      );
+          .execute();
+      });
+    },
+    async revokedSince(revision) {
+      const rows = await (await database())
+        .tables<TokenTables>()
+        .selectFrom("access_token")
+        .select(["token_hash", "revision"])
+        .where("revision", ">", revision)
+        .execute();
+      return {
+        revision: rows.reduce((newest, row) => Math.max(newest, row.revision), revision),
+        hashes: rows.map((row) => row.token_hash),
+      };
     },
     async used(times) {
       await write(async (transaction) => {
@@ -87,6 +103,14 @@ export function createTokenStore(database: () => Promise<Database>): TokenStore 
       });
     },
   };
+}
+
+async function newestRevision(db: Kysely<TokenTables>): Promise<number> {
+  const row = await db
+    .selectFrom("access_token")
+    .select(({ fn }) => fn.max("revision").as("newest"))
+    .executeTakeFirst();
+  return row?.newest ?? 0;
 }
 
 function tokenOf(row: Selectable<TokenTables["access_token"]>): StoredToken {

@@ -1,0 +1,160 @@
+import { type Kysely, sql } from "kysely";
+import type { BudgetTables } from "./migrations.ts";
+import { sliceOf } from "./slice.ts";
+import type { BudgetExchange, CounterBalance, CounterKey, HoldLease } from "./store.ts";
+
+type Tables = Kysely<BudgetTables>;
+
+/**
+ * One process tells what it has spent and is lent what it needs, in a transaction that no other exchange overlaps. A few
+ * statements, however many counters.
+ */
+export async function exchangeIn(db: Tables, exchange: BudgetExchange): Promise<CounterBalance[]> {
+  const { process, sequence, changes, lease } = exchange;
+  if (changes.length === 0) return [];
+  const known = await db
+    .selectFrom("budget_exchange")
+    .select("sequence")
+    .where("process", "=", process)
+    .executeTakeFirst();
+  if (known === undefined || known.sequence < sequence) await addSpent(db, exchange);
+  const totals = await totalsOf(db, process, changes, lease);
+  const balances = changes.map((change): CounterBalance => {
+    const { kind, id, period, limit, inUse, hold, need } = change;
+    const { spent = 0, heldElsewhere = 0, slackElsewhere = 0 } = totals.get(nameOf(change)) ?? {};
+    const own = sliceOf({ limit, gone: spent + heldElsewhere, inUse, hold, need });
+    return { kind, id, period, spent, heldElsewhere, slackElsewhere, hold: own };
+  });
+  await hold(db, exchange, balances);
+  const short = changes.filter(({ need, inUse }, index) => {
+    const { hold: own = 0, slackElsewhere = 0 } = balances[index] ?? {};
+    return need !== undefined && slackElsewhere > 0 && own - inUse < need.least;
+  });
+  for (const key of short) await want(db, process, key);
+  return balances;
+}
+
+async function addSpent(db: Tables, { process, sequence, changes, lease }: BudgetExchange): Promise<void> {
+  const spending = changes.filter((change) => change.addSpent > 0);
+  if (spending.length > 0) {
+    const revision = (await latest(db, "budget_spent")) + 1;
+    const rows = spending.map(({ kind, id, period, addSpent: micro_usd }) => {
+      return { kind, id, period, micro_usd, updated_at: lease.now, revision };
+    });
+    await db
+      .insertInto("budget_spent")
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict.columns(["kind", "id", "period"]).doUpdateSet(({ ref }) => ({
+          micro_usd: sql<number>`${ref("budget_spent.micro_usd")} + ${ref("excluded.micro_usd")}`,
+          updated_at: ref("excluded.updated_at"),
+          revision: ref("excluded.revision"),
+        })),
+      )
+      .execute();
+  }
+  await db
+    .insertInto("budget_exchange")
+    .values({ process, sequence, at: lease.now })
+    .onConflict((conflict) => conflict.column("process").doUpdateSet({ sequence, at: lease.now }))
+    .execute();
+}
+
+async function hold(db: Tables, { process, changes, lease }: BudgetExchange, balances: readonly CounterBalance[]) {
+  const rows = balances.map(({ kind, id, period, hold: micro_usd }, index) => {
+    const { inUse = 0, need } = changes[index] ?? {};
+    // Those who wait for it will take it at once.
+    const in_use = Math.min(micro_usd, inUse + (need?.total ?? 0));
+    return { process, kind, id, period, micro_usd, in_use, wanted: 0, expires_at: lease.until };
+  });
+  await db
+    .insertInto("budget_hold")
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.columns(["kind", "id", "period", "process"]).doUpdateSet(({ ref }) => ({
+        micro_usd: ref("excluded.micro_usd"),
+        in_use: ref("excluded.in_use"),
+        wanted: 0,
+        expires_at: ref("excluded.expires_at"),
+      })),
+    )
+    .execute();
+  if (rows.some((row) => row.micro_usd === 0)) {
+    await db.deleteFrom("budget_hold").where("process", "=", process).where("micro_usd", "=", 0).execute();
+  }
+}
+
+/** Those who have some of it in advance see this within a second. */
+async function want(db: Tables, process: string, { kind, id, period }: CounterKey): Promise<void> {
+  await db
+    .updateTable("budget_hold")
+    .set({ wanted: 1 })
+    .where("kind", "=", kind)
+    .where("id", "=", id)
+    .where("period", "=", period)
+    .where("process", "!=", process)
+    .whereRef("micro_usd", ">", "in_use")
+    .execute();
+}
+
+type Totals = { spent?: number; heldElsewhere?: number; slackElsewhere?: number };
+
+/** Two questions, however many keys. */
+async function totalsOf(
+  db: Tables,
+  process: string,
+  keys: readonly CounterKey[],
+  lease: HoldLease,
+): Promise<Map<string, Totals>> {
+  const ids = [...new Set(keys.map((key) => key.id))];
+  const periods = [...new Set(keys.map((key) => key.period))];
+  const spent = await db
+    .selectFrom("budget_spent")
+    .select(["kind", "id", "period", "micro_usd"])
+    .where("id", "in", ids)
+    .where("period", "in", periods)
+    .execute();
+  const held = await heldElsewhere(db, process, lease).where("id", "in", ids).where("period", "in", periods).execute();
+  const totals = new Map<string, Totals>(spent.map((row) => [nameOf(row), { spent: row.micro_usd }]));
+  for (const row of held) {
+    const name = nameOf(row);
+    const slackElsewhere = Math.max(0, row.micro_usd - row.in_use);
+    totals.set(name, { ...totals.get(name), heldElsewhere: row.micro_usd, slackElsewhere });
+  }
+  return totals;
+}
+
+/** What other processes hold whose lease is not over. */
+export function heldElsewhere(db: Tables, process: string, lease: HoldLease) {
+  return db
+    .selectFrom("budget_hold")
+    .select(({ fn }) => [
+      "kind",
+      "id",
+      "period",
+      fn.sum<number>("micro_usd").as("micro_usd"),
+      fn.sum<number>("in_use").as("in_use"),
+    ])
+    .where("process", "!=", process)
+    .where("expires_at", ">", lease.now)
+    .where("expires_at", "<=", horizon(lease))
+    .groupBy(["kind", "id", "period"]);
+}
+
+/** A lease that ends later was made by a clock that has been set back since; servers' clocks may differ a little. */
+export function horizon({ now, until }: HoldLease): number {
+  return until + (until - now);
+}
+
+/** Revisions have to become visible in their order: whoever writes one holds the lock. */
+export async function latest(db: Tables, table: "budget_rule" | "budget_spent"): Promise<number> {
+  const row = await db
+    .selectFrom(table)
+    .select((select) => select.fn.max("revision").as("latest"))
+    .executeTakeFirst();
+  return row?.latest ?? 0;
+}
+
+function nameOf({ kind, id, period }: CounterKey): string {
+  return JSON.stringify([kind, id, period]);
+}

@@ -1,0 +1,119 @@
+import { chmodSync, closeSync, openSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { makePrivateDirectory } from "@loom/config/private-directory";
+import { Kysely, sql } from "kysely";
+import type { Database } from "./database.ts";
+import { DatabaseError, databaseError } from "./database-error.ts";
+import { whileBusy } from "./sqlite-busy.ts";
+import { type Pace, sqliteDialect } from "./sqlite-dialect.ts";
+
+/** Opens, or makes, the file. @throws DatabaseError with a whole sentence that names it. */
+export async function connectSqlite(file: string): Promise<Database> {
+  try {
+    makePrivateFile(file);
+    const connection = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: true });
+    try {
+      await configure(connection);
+      return sqliteDatabase(file, connection);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  } catch (error) {
+    throw named(file, error);
+  }
+}
+
+/** `place` is for sentences. */
+export function sqliteDatabase(place: string, connection: DatabaseSync): Database {
+  const pace: Pace = {};
+  const db = new Kysely<unknown>({ dialect: sqliteDialect(connection, pace) });
+  return {
+    engine: "sqlite",
+    place,
+    tables: () => typed(db),
+    // Between two attempts the connection is free: nobody who only reads waits for another process's write.
+    write: (work) =>
+      whileBusy(() =>
+        db.connection().execute(async (held) => {
+          pace.patienceMs = 0;
+          try {
+            return await held.transaction().execute((transaction) => work(typed(transaction)));
+          } finally {
+            pace.patienceMs = undefined;
+          }
+        }),
+      ),
+    writeBehind: (work, { patienceMs = 0 } = {}) =>
+      db.connection().execute(async (held) => {
+        pace.patienceMs = patienceMs;
+        connection.exec("PRAGMA synchronous = NORMAL");
+        try {
+          return await held.transaction().execute((transaction) => work(typed(transaction)));
+        } finally {
+          pace.patienceMs = undefined;
+          connection.exec("PRAGMA synchronous = FULL");
+        }
+      }),
+    snapshot: (work) =>
+      db.connection().execute(async (held) => {
+        await sql`begin deferred`.execute(held);
+        try {
+          return await work(typed(held));
+        } finally {
+          await sql`rollback`.execute(held);
+        }
+      }),
+    sync: () => syncWriteAheadLog(place),
+    async check() {
+      try {
+        connection.prepare("SELECT count(*) FROM loom_migration").get();
+      } catch (error) {
+        throw named(place, error);
+      }
+    },
+    close: () => db.destroy(),
+  };
+}
+
+/** The feature that asks knows which tables it has made; the kit does not. */
+function typed<Tables>(db: Kysely<unknown>): Kysely<Tables> {
+  return db as unknown as Kysely<Tables>;
+}
+
+async function configure(connection: DatabaseSync): Promise<void> {
+  // Readers and the writer do not wait for each other.
+  await whileBusy(() => connection.exec("PRAGMA journal_mode = WAL"));
+  // What has been answered with "done" survives a power cut.
+  connection.exec("PRAGMA synchronous = FULL");
+  connection.exec("PRAGMA trusted_schema = OFF");
+}
+
+/** Any descriptor of the file will do. SQLite has no lock on this one that closing ours could take away. */
+async function syncWriteAheadLog(file: string): Promise<void> {
+  const log = await open(`${file}-wal`, "r").catch(() => undefined);
+  try {
+    await log?.datasync();
+  } finally {
+    await log?.close();
+  }
+}
+
+/** SQLite would make the file readable for everybody; its side files take over the mode that it has. */
+function makePrivateFile(file: string): void {
+  makePrivateDirectory(dirname(file));
+  closeSync(openSync(file, "a", 0o600));
+  chmodSync(file, 0o600);
+}
+
+function named(file: string, error: unknown): DatabaseError {
+  if (error instanceof Error && "syscall" in error) {
+    const code = "code" in error ? error.code : "unknown error";
+    const hint =
+      code === "ENOSPC" ? "the disk is full: make room" : "make its directory writable, or choose another one";
+    return new DatabaseError(`The database ${file} cannot be made (${code}): ${hint}.`, { cause: error });
+  }
+  return new DatabaseError(`The database ${file} ${databaseError(error).message}.`, { cause: error });
+}
