@@ -26,7 +26,6 @@ export function codex(): CliClient {
 function configuration(baseUrl: string, model: string): string {
   return `model = "${model}"
 model_provider = "loom"
-web_search = "disabled"
 approval_policy = "never"
 sandbox_mode = "danger-full-access"
 check_for_update_on_startup = false
