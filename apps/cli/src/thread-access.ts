@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { LoomDirectories } from "@loom/config";
-import { createThreadStore, type LoadedThread, type ThreadStore, type ThreadWriter } from "@loom/threads";
+import { createThreadStore, type ResumedThread, type ThreadStore, type ThreadWriter } from "@loom/threads";
 import { CliError } from "./exit-codes.ts";
 
 /** Which thread a conversation is in: a new one, the newest of the workspace, or the one a person named. */
@@ -12,7 +12,7 @@ export type ThreadChoice =
 export type OpenedThread = {
   readonly writer: ThreadWriter;
   /** Absent for a new one. */
-  readonly thread?: LoadedThread;
+  readonly thread?: ResumedThread;
   readonly notices: readonly string[];
 };
 

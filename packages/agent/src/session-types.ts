@@ -126,7 +126,12 @@ export type SessionOptions = {
   /** Where the thread is written, and what it already holds; without it nothing is kept. The session closes the writer. */
   readonly thread?: {
     readonly writer: ThreadWriter;
-    readonly thread?: { readonly messages: readonly Message[]; readonly totals: UsageTotals };
+    readonly thread?: {
+      readonly messages: readonly Message[];
+      /** Messages of the thread in front of them, left out because there are too many. */
+      readonly skipped?: number;
+      readonly totals: UsageTotals;
+    };
   };
   /** Called for everything that happens, in order. Must not throw; what it throws is reported as uncaught. */
   readonly onUpdate?: (update: SessionUpdate) => void;

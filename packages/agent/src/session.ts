@@ -70,12 +70,13 @@ class AgentSession implements Session {
     this.#clock = options.clock ?? systemClock;
     const seed = options.seed ?? randomInt(2 ** 32);
     const messages = thread?.thread?.messages ?? [];
+    const skipped = thread?.thread?.skipped ?? 0;
     this.#state = startAgent({ messages, seed }).state;
     this.#totals = thread?.thread?.totals ?? NO_TOTALS;
     this.#log = new ThreadLog({
       writer: thread?.writer,
       clock: this.#clock,
-      start: { settings, seed, messages: messages.length },
+      start: { settings, seed, messages: messages.length, ...(skipped > 0 ? { skipped } : {}) },
       notify: (text) => this.#update({ type: "notice", text }),
     });
     this.#rounds = new ToolRounds({

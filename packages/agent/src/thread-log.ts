@@ -2,7 +2,13 @@ import { type AgentEvent, type AgentSettings, type AgentState, type Step, traceS
 import type { ThreadError, ThreadRecord, ThreadWriter, UsageTotals } from "@loom/threads";
 import type { Clock } from "./clock.ts";
 
-type RunStart = { readonly settings: AgentSettings; readonly seed: number; readonly messages: number };
+type RunStart = {
+  readonly settings: AgentSettings;
+  readonly seed: number;
+  readonly messages: number;
+  /** Messages of the thread in front of them. */
+  readonly skipped?: number;
+};
 
 /**
  * Writes a session down. A disk that takes no more does not stop the turn: the person is told once, the records wait

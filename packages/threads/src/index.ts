@@ -5,14 +5,23 @@ export { ThreadError } from "./errors.ts";
 export type {
   CommitRecord,
   EventRecord,
+  GitFacts,
+  GitRecord,
+  MetadataRecord,
   RunRecord,
   ThreadHeader,
+  ThreadMetadata,
   ThreadRecord,
   TitleRecord,
   UsageRecord,
   UsageTotals,
+  Visibility,
 } from "./record.ts";
-export type { OpenedThread, ThreadStore, ThreadStoreOptions } from "./thread-store.ts";
+export { VISIBILITIES } from "./record.ts";
+export type { ResumedThread } from "./resume.ts";
+export type { ThreadCommit, ThreadFacts, ThreadGit } from "./thread-facts.ts";
+export { titleFrom } from "./thread-facts.ts";
+export type { OpenedThread, ThreadChange, ThreadStore, ThreadStoreOptions } from "./thread-store.ts";
 export { createThreadStore } from "./thread-store.ts";
 export type { ThreadSummary } from "./thread-summary.ts";
 export type { ThreadWriter } from "./thread-writer.ts";

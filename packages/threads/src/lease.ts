@@ -101,6 +101,6 @@ function remove(path: string): void {
 function inUse(id: ThreadId, holder: ProcessIdentity, self: ProcessIdentity): ThreadError {
   const where = holder.host === self.host || holder.host === "" ? "" : ` on ${holder.host}`;
   const who = holder.pid === self.pid && where === "" ? "this process" : `process ${holder.pid}${where}`;
-  const message = `Thread ${id} is open in ${who}. End that session first, or start a new thread.`;
+  const message = `Thread ${id} is open in ${who}. End that session first, or go on in a copy: loom resume ${id} --fork.`;
   return new ThreadError("thread_in_use", message, { retryable: true });
 }

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { systemCode, ThreadError } from "./errors.ts";
+import type { OutputStore } from "./output-store.ts";
 import { decodeRecord, THREAD_FORMAT, type ThreadHeader, type ThreadRecord } from "./record.ts";
+import { restoreOutputs } from "./stored-outputs.ts";
 
 export type NumberedRecord = { readonly line: number; readonly record: Exclude<ThreadRecord, ThreadHeader> };
 
@@ -18,7 +20,7 @@ const NEWLINE = 0x0a;
  * All records of a thread's file. A last record that was not written to its end is left out.
  * @throws ThreadError `thread_not_found`, `thread_damaged` (names file and line), `thread_too_new`.
  */
-export function readThreadFile(file: string): ThreadFile {
+export function readThreadFile(file: string, outputs: OutputStore): ThreadFile {
   const bytes = readBytes(file);
   const records: NumberedRecord[] = [];
   let header: ThreadHeader | undefined;
@@ -34,7 +36,7 @@ export function readThreadFile(file: string): ThreadFile {
     if (header === undefined) header = checkHeader(file, record);
     else if (record !== "unknown") {
       if (record.type === "thread") throw damaged(file, line, "is a second header");
-      records.push({ line, record });
+      records.push({ line, record: restoreOutputs(record, outputs) });
     }
     goodBytes = end;
   }
@@ -57,8 +59,8 @@ export function checkHeader(file: string, record: ThreadRecord | "unknown" | und
   if (record === undefined || record === "unknown" || record.type !== "thread") {
     throw damaged(file, 1, "is not the header of a thread");
   }
-  if (record.v !== THREAD_FORMAT) {
-    const message = `${file} was written by a newer Loom (format ${record.v}); this one reads format ${THREAD_FORMAT}.`;
+  if (record.v > THREAD_FORMAT) {
+    const message = `${file} was written by a newer Loom (format ${record.v}); this one reads up to ${THREAD_FORMAT}.`;
     throw new ThreadError("thread_too_new", `${message} Update Loom to open it.`);
   }
   return record;

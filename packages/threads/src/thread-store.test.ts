@@ -102,7 +102,7 @@ describe("a saved thread", () => {
     expect(thread.totals).toMatchObject({ requests: 1, costMicroUsd: 42, unpricedRequests: 0 });
     expect(thread.totals.usage).toMatchObject({ inputTokens: 10, outputTokens: 2 });
     expect(thread.commits).toMatchObject([{ sha: "abc" }]);
-    expect(thread.title).toBe("Greetings");
+    expect(thread.facts.title).toBe("Greetings");
     expect(thread.interrupted).toBe(false);
   });
 
@@ -192,8 +192,8 @@ describe("a damaged file", () => {
     const text = readFileSync(file, "utf8");
     appendFileSync(file, '{"type":"hologram","at":"?"}\n');
     expect(store().load(id)).toMatchObject({ torn: false });
-    writeFileSync(file, text.replace('"v":1', '"v":2'));
-    expect(() => store().load(id)).toThrow("newer Loom (format 2)");
+    writeFileSync(file, text.replace('"v":2', '"v":3'));
+    expect(() => store().load(id)).toThrow("newer Loom (format 3)");
   });
 });
 
