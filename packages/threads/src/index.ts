@@ -17,7 +17,7 @@ export type {
   UsageTotals,
   Visibility,
 } from "./record.ts";
-export { VISIBILITIES } from "./record.ts";
+export { isVisibility, VISIBILITIES } from "./record.ts";
 export type { ResumedThread } from "./resume.ts";
 export type { ThreadCommit, ThreadFacts, ThreadGit } from "./thread-facts.ts";
 export { titleFrom } from "./thread-facts.ts";

@@ -58,6 +58,10 @@ export type Visibility = "private" | "team" | "organization" | "public";
 
 export const VISIBILITIES = ["private", "team", "organization", "public"] as const satisfies readonly Visibility[];
 
+export function isVisibility(text: string): text is Visibility {
+  return VISIBILITIES.some((level) => level === text);
+}
+
 /** What a person says of a thread; only what changes. The newest word on each counts. */
 export type ThreadMetadata = {
   readonly tags?: readonly string[];

@@ -25,7 +25,11 @@ export function storeLongOutputs(
     try {
       const { file, ...reference } = store.put(block.text);
       if (file !== undefined) files.push(file);
-      const text: StoredText = { type: "stored_text", ...reference, head: block.text.slice(0, HEAD_UNITS).toWellFormed() };
+      const text: StoredText = {
+        type: "stored_text",
+        ...reference,
+        head: block.text.slice(0, HEAD_UNITS).toWellFormed(),
+      };
       return { ...block, ...text, text: undefined };
     } catch {
       return block;
@@ -35,7 +39,11 @@ export function storeLongOutputs(
 }
 
 /** The record as it was, up to `maxBytes` of each long text. A text that is gone is replaced by a sentence that says so. */
-export function restoreOutputs<Record extends ThreadRecord>(record: Record, store: OutputStore, maxBytes?: number): Record {
+export function restoreOutputs<Record extends ThreadRecord>(
+  record: Record,
+  store: OutputStore,
+  maxBytes?: number,
+): Record {
   const content: readonly (ToolResultContent | StoredText)[] | undefined = toolContent(record);
   if (content === undefined || !content.some(isStored)) return record;
   const restored = content.map((block) => {

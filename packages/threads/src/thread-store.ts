@@ -3,11 +3,11 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isThreadId, type ThreadId } from "@loom/core";
 import { type LoadedThread, loadThread } from "./conversation.ts";
-import { systemCode, ThreadError } from "./errors.ts";
+import { inTrash, systemCode, ThreadError } from "./errors.ts";
 import { forkThread } from "./fork.ts";
 import { takeLease } from "./lease.ts";
 import { OutputStore } from "./output-store.ts";
-import { THREAD_FORMAT, type ThreadMetadata } from "./record.ts";
+import { THREAD_FORMAT, type ThreadHeader, type ThreadMetadata } from "./record.ts";
 import { CHECKPOINT_BYTES, type ResumedThread, renewCheckpoint, resumeThread } from "./resume.ts";
 import { endOfLastLine } from "./thread-lines.ts";
 import { headerOf, summarise, type ThreadSummary } from "./thread-summary.ts";
@@ -32,9 +32,12 @@ export type ThreadStore = {
   create(thread: { readonly workspace: string; readonly loomVersion: string }): ThreadWriter;
   /**
    * An existing thread, to go on with. Only one process at a time may.
-   * @throws ThreadError `thread_not_found`, `thread_in_use`, `thread_damaged`, `thread_too_new`, `thread_not_saved`.
+   * @throws ThreadError `thread_not_found`, `thread_in_use`, `thread_deleted`, `thread_damaged`, `thread_too_new`,
+   *   `thread_not_saved`.
    */
   open(id: ThreadId): OpenedThread;
+  /** How the thread began: the first line of its file. @throws ThreadError as `load`. */
+  header(id: ThreadId): ThreadHeader;
   /** An existing thread, to read; also while another process writes it. @throws ThreadError as `open`, bar the lease. */
   load(id: ThreadId): LoadedThread;
   /**
@@ -90,7 +93,8 @@ export function createThreadStore({ directory, now = Date.now }: ThreadStoreOpti
       const lease = leaseOf(id)();
       try {
         const thread = resumeThread(file, id);
-        const { goodBytes, header } = thread;
+        const { goodBytes, header, facts } = thread;
+        if (facts.deletedAt !== undefined) throw inTrash(id);
         const onGrowth = growthOf(id, file);
         const target = { id, file, goodBytes, takeLease: () => lease, now, onGrowth };
         return { thread, writer: new ThreadWriter(header.v < THREAD_FORMAT ? target : { ...target, outputs }) };
@@ -98,6 +102,11 @@ export function createThreadStore({ directory, now = Date.now }: ThreadStoreOpti
         lease.release();
         throw error;
       }
+    },
+    header(id) {
+      const file = fileOf(id);
+      if (!exists(file)) throw notFound(id, directory);
+      return headerOf(file);
     },
     load: (id) => loadThread(fileOf(id)),
     async change(id, { title, ...metadata }) {
@@ -121,6 +130,7 @@ export function createThreadStore({ directory, now = Date.now }: ThreadStoreOpti
     fork(id) {
       const file = fileOf(id);
       if (!exists(file)) throw notFound(id, directory);
+      if (summarise(file).deleted) throw inTrash(id);
       return forkThread(file, { fileOf, now: now() });
     },
     list({ limit = DEFAULT_LIST_LIMIT, workspace } = {}) {

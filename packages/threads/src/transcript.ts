@@ -1,10 +1,12 @@
-import type { AssistantContent, UserInput } from "@loom/core";
-import type { OutputStore } from "./output-store.ts";
+import { join } from "node:path";
+import type { AssistantContent, ThreadId, UserInput } from "@loom/core";
+import { OutputStore } from "./output-store.ts";
 import { decodeRecord, type ThreadHeader, type ThreadRecord, type UsageTotals } from "./record.ts";
 import { restoreOutputs } from "./stored-outputs.ts";
 import { addToFacts, factsOf, type ThreadFacts } from "./thread-facts.ts";
 import { readLines } from "./thread-lines.ts";
 import { checkHeader, damaged } from "./thread-reader.ts";
+import { threadFile } from "./thread-store.ts";
 
 /** One thing that was said or done, for people. `turn` counts the inputs of the person. */
 export type TranscriptItem = { readonly turn: number; readonly at: string } & (
@@ -25,11 +27,16 @@ export type Transcript = {
   readonly records: readonly Exclude<ThreadRecord, ThreadHeader>[];
 };
 
+/** The thread of a directory. @throws ThreadError as `readTranscript`. */
+export function transcriptOf(directory: string, id: ThreadId): Transcript {
+  return readTranscript(threadFile(directory, id), new OutputStore(join(directory, "outputs")));
+}
+
 /**
  * A thread to be read by a person. Nothing is replayed, so that damage takes away the lines that it is in and no more.
  * @throws ThreadError where the first line is not a thread's header; Node's own error where there is no file.
  */
-export function readTranscript(file: string, outputs: OutputStore): Transcript {
+function readTranscript(file: string, outputs: OutputStore): Transcript {
   let header: ThreadHeader | undefined;
   let facts: ThreadFacts | undefined;
   const items: TranscriptItem[] = [];

@@ -1,8 +1,10 @@
 import type { SQLInputValue } from "node:sqlite";
+import type { ThreadId } from "@loom/core";
 import type { Visibility } from "../record.ts";
 
 /** Which threads are meant; all of the conditions that are given have to hold. */
 export type ThreadFilters = {
+  readonly id?: ThreadId;
   /** Absolute path. */
   readonly workspace?: string;
   /** `host/path` of a remote, or its end: `acme/app`, `app`. */
@@ -22,9 +24,13 @@ export type ThreadFilters = {
 };
 
 /** The conditions in SQL over `thread`; `time` is the column that `since` and `until` are about. */
-export function filterSql(filters: ThreadFilters, time: string): { readonly sql: string; readonly values: SQLInputValue[] } {
-  const { workspace, repository, model, tags = [], visibility, pinned, since, until, deleted = false } = filters;
+export function filterSql(
+  filters: ThreadFilters,
+  time: string,
+): { readonly sql: string; readonly values: SQLInputValue[] } {
+  const { id, workspace, repository, model, tags = [], visibility, pinned, since, until, deleted = false } = filters;
   const conditions: [string, ...SQLInputValue[]][] = [["thread.deleted = ?", Number(deleted)]];
+  if (id !== undefined) conditions.push(["thread.id = ?", id]);
   if (workspace !== undefined) conditions.push(["thread.workspace = ?", workspace]);
   if (repository !== undefined) {
     conditions.push(["('/' || thread.remote) LIKE ? ESCAPE '\\'", `%/${literal(repository.replace(/^\/+/, ""))}`]);

@@ -140,7 +140,9 @@ function writeFactsEntry(
 export function factsText({ title, named, tags, git, commits }: ThreadFacts): string {
   const place = [git.remote, git.branch].filter((text) => text !== undefined);
   const made = commits.map(({ subject }) => subject);
-  return [named ? title : "", tags.map((tag) => `#${tag}`).join(" "), ...place, ...made].filter((text) => text !== "").join("\n");
+  return [named ? title : "", tags.map((tag) => `#${tag}`).join(" "), ...place, ...made]
+    .filter((text) => text !== "")
+    .join("\n");
 }
 
 type FileState = { readonly file: string; readonly size: number; readonly mtimeMs: number; readonly ino: number };

@@ -109,9 +109,7 @@ function hitOf(
   const facts = factsIn(row);
   const role = String(row.role);
   const text =
-    role === "title"
-      ? factsText(facts)
-      : textAt(fileOf(facts.id), Number(row.position), Number(row.length), outputs);
+    role === "title" ? factsText(facts) : textAt(fileOf(facts.id), Number(row.position), Number(row.length), outputs);
   // The file is not what the index knew a moment ago.
   if (text === undefined) return undefined;
   return {

@@ -159,7 +159,8 @@ describe("a search", () => {
     const { id } = await talk(["hello"], { more });
     await store().change(id, { title: "Launch pad", tags: ["space"] });
     const mention = await talk(["look at 0123456"]);
-    for (const query of ["launch", "space", "booster", "acme/rocket", "thrust"]) expect(await found(query)).toEqual([id]);
+    for (const query of ["launch", "space", "booster", "acme/rocket", "thrust"])
+      expect(await found(query)).toEqual([id]);
     expect(await found("0123456")).toEqual([id, mention.id]);
     expect(await found(sha.toUpperCase())).toEqual([id]);
     expect(await found("fffffff")).toEqual([id]);
@@ -213,7 +214,10 @@ describe("the index", () => {
   test("reads the rest of a thread that is damaged in the middle, and says where", async () => {
     const { id, file } = await talk(["apple", "pear", "plum", "fig"]);
     const lines = readFileSync(file, "utf8").split("\n");
-    writeFileSync(file, lines.with(3, '{"type":"event","ev').with(4, '{"type":"event","event":{"type":"llm_event"}}').join("\n"));
+    writeFileSync(
+      file,
+      lines.with(3, '{"type":"event","ev').with(4, '{"type":"event","event":{"type":"llm_event"}}').join("\n"),
+    );
     appendFileSync(file, '{"type":"event","torn');
     const [thread] = await withIndex((index) => index.list());
     expect(thread).toMatchObject({ id, damagedLines: [4, 5] });

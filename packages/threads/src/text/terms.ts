@@ -68,7 +68,7 @@ function identifier(word: string, at: number): Word {
     const start = at + part.index;
     for (const term of foldedTerms(part[0])) parts.push({ start, end: start + part[0].length, term });
   }
-    if (parts.length < 2) return { parts, paired: false };
+  if (parts.length < 2) return { parts, paired: false };
   const whole = parts.map(({ term }) => term).join("");
   return { parts, whole: whole.slice(0, MAX_TERM_UNITS), paired: false };
 }
@@ -84,7 +84,17 @@ function pairsOf(run: string, at: number): Term[] {
 }
 
 /** Letters whose plain form Unicode does not know. */
-const PLAIN: Readonly<Record<string, string>> = { ß: "ss", ø: "o", æ: "ae", œ: "oe", ł: "l", đ: "d", ð: "d", þ: "th", ı: "i" };
+const PLAIN: Readonly<Record<string, string>> = {
+  ß: "ss",
+  ø: "o",
+  æ: "ae",
+  œ: "oe",
+  ł: "l",
+  đ: "d",
+  ð: "d",
+  þ: "th",
+  ı: "i",
+};
 const HAS_PLAIN = /[ßøæœłđðþı]/g;
 /** Accents of Latin, Greek and Cyrillic, vowel points of Hebrew and Arabic; what a mark means elsewhere stays. */
 const ACCENTS = /[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]/g;

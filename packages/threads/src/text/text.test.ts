@@ -48,7 +48,11 @@ describe("the terms of a text", () => {
   });
 
   test("are short, whatever the text is", () => {
-    const longest = Math.max(...body(`${"x".repeat(10_000)} ${"語".repeat(1_000)}`).split(" ").map((term) => term.length));
+    const longest = Math.max(
+      ...body(`${"x".repeat(10_000)} ${"語".repeat(1_000)}`)
+        .split(" ")
+        .map((term) => term.length),
+    );
     expect(longest).toBeLessThanOrEqual(64);
   });
 });
