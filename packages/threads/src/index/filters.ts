@@ -5,6 +5,8 @@ import type { Visibility } from "../record.ts";
 /** Which threads are meant; all of the conditions that are given have to hold. */
 export type ThreadFilters = {
   readonly id?: ThreadId;
+  /** All but this one. */
+  readonly exceptId?: ThreadId;
   /** Absolute path. */
   readonly workspace?: string;
   /** `host/path` of a remote, or its end: `acme/app`, `app`. */
@@ -28,9 +30,10 @@ export function filterSql(
   filters: ThreadFilters,
   time: string,
 ): { readonly sql: string; readonly values: SQLInputValue[] } {
-  const { id, workspace, repository, model, tags = [], visibility, pinned, since, until, deleted = false } = filters;
+  const { id, exceptId, workspace, repository, model, tags = [], visibility, pinned, since, until, deleted = false } = filters;
   const conditions: [string, ...SQLInputValue[]][] = [["thread.deleted = ?", Number(deleted)]];
   if (id !== undefined) conditions.push(["thread.id = ?", id]);
+  if (exceptId !== undefined) conditions.push(["thread.id <> ?", exceptId]);
   if (workspace !== undefined) conditions.push(["thread.workspace = ?", workspace]);
   if (repository !== undefined) {
     conditions.push(["('/' || thread.remote) LIKE ? ESCAPE '\\'", `%/${literal(repository.replace(/^\/+/, ""))}`]);

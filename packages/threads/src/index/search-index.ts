@@ -31,6 +31,8 @@ export type SearchOptions = ThreadFilters & {
   readonly limit?: number;
   /** Hits of one thread at most, so that a long one does not hide the others; 3 unless given. */
   readonly perThread?: number;
+  /** Length of the snippets; 160 unless given. */
+  readonly snippetUnits?: number;
 };
 
 const DEFAULT_LIMIT = 20;
@@ -66,7 +68,7 @@ export function searchIndex(
   }
   for (const row of found.values()) {
     if (hits.length >= limit) break;
-    const hit = hitOf(row, withBeginnings(plan), sources);
+    const hit = hitOf(row, withBeginnings(plan), sources, options.snippetUnits);
     if (hit !== undefined) hits.push(hit);
   }
   return hits;
@@ -105,6 +107,7 @@ function hitOf(
   { row }: Found,
   plan: QueryPlan,
   { fileOf, outputs }: { readonly fileOf: (id: ThreadId) => string; readonly outputs: OutputStore },
+  snippetUnits: number | undefined,
 ): SearchHit | undefined {
   const facts = factsIn(row);
   const role = String(row.role);
@@ -118,7 +121,7 @@ function hitOf(
     turn: Number(row.turn),
     at: String(row.at),
     score: Number(row.score),
-    snippet: snippetOf(text, plan),
+    snippet: snippetOf(text, plan, snippetUnits),
   };
 }
 

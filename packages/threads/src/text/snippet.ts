@@ -11,13 +11,13 @@ const LEAD_UNITS = 40;
 const MAX_SCANNED_UNITS = 256 * 1024;
 
 /**
- * The part of `text` with the most of what was searched for, on one line: every white space is a single space. Control
+ * The part of `text`, of about `units` UTF-16 units, with the most of what was searched for, on one line: every white space is a single space. Control
  * and bidirectional characters are left in; whoever shows it makes them harmless.
  */
-export function snippetOf(text: string, plan: QueryPlan): Snippet {
+export function snippetOf(text: string, plan: QueryPlan, units = SNIPPET_UNITS): Snippet {
   const found = matchesIn(text.slice(0, MAX_SCANNED_UNITS), plan);
-  const from = startFor(text, bestMatch(found));
-  const to = Math.min(text.length, from + SNIPPET_UNITS);
+  const from = startFor(text, bestMatch(found, units));
+  const to = Math.min(text.length, from + units);
   const piece = onOneLine(text, from, to);
   const highlights = merged(found.filter(({ start, end }) => start >= from && end <= to));
   return {
@@ -52,14 +52,14 @@ function termsIn({ phrases, names }: Wanted): readonly string[] {
 }
 
 /** The match after which, within a snippet's length, the most different terms follow. */
-function bestMatch(found: readonly Term[]): Term | undefined {
+function bestMatch(found: readonly Term[], units: number): Term | undefined {
   let best: Term | undefined;
   let most = 0;
   for (const [index, match] of found.entries()) {
     const near = new Set<string>();
     for (let next = index; next < found.length; next++) {
       const other = found[next];
-      if (other === undefined || other.end > match.start + SNIPPET_UNITS - LEAD_UNITS) break;
+      if (other === undefined || other.end > match.start + units - LEAD_UNITS) break;
       near.add(other.term);
     }
     if (near.size > most) {
