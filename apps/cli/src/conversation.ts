@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import {
   createAutoCommit,
+  createGitProbe,
   createSession,
   type ModelClient,
   prepareAgent,
@@ -84,6 +85,7 @@ export function openConversation(options: ConversationOptions): Conversation {
       ? { hook: createAutoCommit({ workspace, model, modelName: config.get("auto_commit.model"), environment }) }
       : {}),
     thread: { writer: opened.writer, ...(opened.thread === undefined ? {} : { thread: opened.thread }) },
+    git: createGitProbe({ workspace, environment }),
     signal,
     onUpdate(update) {
       if (update.type === "turn_started") begun = true;

@@ -1,5 +1,5 @@
 import { type AgentEvent, type AgentSettings, type AgentState, type Step, traceStep } from "@loom/core";
-import type { ThreadError, ThreadRecord, ThreadWriter, UsageTotals } from "@loom/threads";
+import type { GitFacts, ThreadError, ThreadRecord, ThreadWriter, UsageTotals } from "@loom/threads";
 import type { Clock } from "./clock.ts";
 
 type RunStart = {
@@ -20,6 +20,7 @@ export class ThreadLog {
   readonly #notify: (text: string) => void;
   /** Written with the first event, so that a session in which nobody speaks leaves no trace. */
   #start: RunStart | undefined;
+  #git: GitFacts = {};
   #failing = false;
   #at = { ms: Number.NaN, text: "" };
 
@@ -48,6 +49,14 @@ export class ThreadLog {
     }
     if (isFrequent(event)) this.#append({ type: "event", at, event });
     else this.#append({ type: "event", at, event, trace: traceStep(before, after) });
+  }
+
+  /** Only what differs from what was last written, and nothing before the first event. */
+  git(facts: GitFacts): void {
+    const changed = Object.entries(facts).filter(([name, value]) => this.#git[name as keyof GitFacts] !== value);
+    if (this.#start !== undefined || changed.length === 0) return;
+    this.#git = { ...this.#git, ...facts };
+    this.#append({ type: "git", at: this.#now(), ...Object.fromEntries(changed) });
   }
 
   commit(sha: string, message: string): void {

@@ -2,6 +2,7 @@ export type { LoadedThread } from "./conversation.ts";
 export { loadThread } from "./conversation.ts";
 export type { ThreadErrorCode } from "./errors.ts";
 export { ThreadError } from "./errors.ts";
+export { normaliseRemote } from "./git-remote.ts";
 export type {
   CommitRecord,
   EventRecord,

@@ -35,6 +35,7 @@ describe("loom threads", PATIENT, () => {
     expect(stdout).toContain(id);
     expect(stdout).toContain("turn 1, assistant  The parser drops the fooBar‹U+202E› case.");
     expect(stdout).not.toMatch(/[\u202e\u001b]/);
+    expect(await loom("search", "zzz", "--repository", "none")).toMatchObject({ code: 0 });
     const [hit] = JSON.parse((await loom("search", "parseInput", "--json")).stdout);
     expect(hit).toMatchObject({ threadId: id, turn: 1, role: "user" });
     expect(await loom("search", '"unclosed (AND', "--here")).toMatchObject({ code: 0, stderr: "Nothing was found.\n" });
