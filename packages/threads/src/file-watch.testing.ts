@@ -9,25 +9,33 @@ export function countTraffic(work: () => void): FileTraffic {
   let readBytes = 0;
   let writtenBytes = 0;
   const restore = replace({
-    readSync: (original) => (...args) => {
-      const read = original(...args);
-      readBytes += Number(read);
-      return read;
-    },
-    readFileSync: (original) => (...args) => {
-      const content = original(...args);
-      readBytes += typeof content === "string" ? Buffer.byteLength(content) : (content as Uint8Array).length;
-      return content;
-    },
-    writeSync: (original) => (...args) => {
-      const written = original(...args);
-      writtenBytes += Number(written);
-      return written;
-    },
-    writeFileSync: (original) => (...args) => {
-      writtenBytes += Buffer.byteLength(args[1] as string | Uint8Array);
-      return original(...args);
-    },
+    readSync:
+      (original) =>
+      (...args) => {
+        const read = original(...args);
+        readBytes += Number(read);
+        return read;
+      },
+    readFileSync:
+      (original) =>
+      (...args) => {
+        const content = original(...args);
+        readBytes += typeof content === "string" ? Buffer.byteLength(content) : (content as Uint8Array).length;
+        return content;
+      },
+    writeSync:
+      (original) =>
+      (...args) => {
+        const written = original(...args);
+        writtenBytes += Number(written);
+        return written;
+      },
+    writeFileSync:
+      (original) =>
+      (...args) => {
+        writtenBytes += Buffer.byteLength(args[1] as string | Uint8Array);
+        return original(...args);
+      },
   });
   try {
     work();

@@ -148,7 +148,8 @@ function removeUnused(
     if (path.startsWith(outputs)) return named !== undefined && !named.has(name);
     return name.endsWith(".checkpoint") && !ids.has(name.slice(0, -".checkpoint".length));
   };
-  const places = [directory, join(directory, "derived"), ...names(outputs).map((name) => join(outputs, name))];
+  const own = [directory, leasesIn(directory), join(directory, "derived"), join(directory, "deleted")];
+  const places = [...own, ...names(outputs).map((name) => join(outputs, name))];
   let count = 0;
   let bytes = 0;
   for (const place of places) {

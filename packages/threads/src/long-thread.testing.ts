@@ -1,7 +1,7 @@
 import { type AgentEvent, type AgentState, startAgent, step, traceStep } from "@loom/core";
+import { call, completed, llm, SETTINGS, says } from "./events.testing.ts";
 import type { ThreadWriter } from "./thread-writer.ts";
 import { NO_TOTALS } from "./usage-totals.ts";
-import { call, completed, llm, SETTINGS, says } from "./walk.testing.ts";
 
 const AT = "2026-11-20T10:00:00.000Z";
 
@@ -25,7 +25,11 @@ export class TurnWriter {
   }
 
   /** One turn; a list of outputs is as many blocks of one result. `callId` unless each call is to have an id of its own. */
-  turn(words: string, output: string | readonly string[], callId = `${this.#writer.id.slice(-6)}-${++this.#calls}`): void {
+  turn(
+    words: string,
+    output: string | readonly string[],
+    callId = `${this.#writer.id.slice(-6)}-${++this.#calls}`,
+  ): void {
     this.event(says(words));
     const { requestId } = this.#state.context;
     this.event(llm(requestId, completed([call(callId)], 3)));

@@ -13,9 +13,9 @@ import { join } from "node:path";
 import { type AgentEvent, isThreadId, startAgent, step, traceStep } from "@loom/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { loadThread } from "./conversation.ts";
+import { call, completed, llm, SETTINGS, says } from "./events.testing.ts";
 import { createThreadStore } from "./thread-store.ts";
 import type { ThreadWriter } from "./thread-writer.ts";
-import { call, completed, llm, SETTINGS, says } from "./walk.testing.ts";
 
 const AT = "2026-11-20T10:00:00.000Z";
 let home: string;

@@ -9,8 +9,9 @@ import { type AgentState, conversationProblem, isThreadId, replay, startAgent, s
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CRASH_RUN_EVENTS } from "./crash-run.testing.ts";
+import { SETTINGS, says } from "./events.testing.ts";
 import { createThreadStore } from "./thread-store.ts";
-import { eventFor, SETTINGS, says } from "./walk.testing.ts";
+import { eventFor } from "./walk.testing.ts";
 
 const AT = "2026-11-20T10:00:00.000Z";
 const CRASH_RUN = join(import.meta.dirname, "crash-run.testing.ts");

@@ -30,7 +30,19 @@ export function filterSql(
   filters: ThreadFilters,
   time: string,
 ): { readonly sql: string; readonly values: SQLInputValue[] } {
-  const { id, exceptId, workspace, repository, model, tags = [], visibility, pinned, since, until, deleted = false } = filters;
+  const {
+    id,
+    exceptId,
+    workspace,
+    repository,
+    model,
+    tags = [],
+    visibility,
+    pinned,
+    since,
+    until,
+    deleted = false,
+  } = filters;
   const conditions: [string, ...SQLInputValue[]][] = [["thread.deleted = ?", Number(deleted)]];
   if (id !== undefined) conditions.push(["thread.id = ?", id]);
   if (exceptId !== undefined) conditions.push(["thread.id <> ?", exceptId]);

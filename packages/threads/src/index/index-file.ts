@@ -9,24 +9,16 @@ const PATIENCE_MS = 5_000;
 
 /**
  * Opens the index, or makes it: where there is none, where it is of another version, and where it is no database or a
- * damaged one. Where the disk refuses it altogether, an index in memory does, for this once.
+ * damaged one; then has `fill` bring it up to date. Where the disk refuses it altogether (it is full, or may only be
+ * read) an index in memory does, for this once. @throws what `fill` throws that is not the database's.
  */
-export async function openIndexFile(file: string): Promise<DatabaseSync> {
+export async function openIndexFile(file: string, fill: (database: DatabaseSync) => void): Promise<DatabaseSync> {
   const { DatabaseSync } = await import("node:sqlite");
   const open = (path: string) => {
     const database = new DatabaseSync(path, { timeout: PATIENCE_MS });
     try {
-      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF;");
-      const { user_version: version } = database.prepare("PRAGMA user_version").get() ?? {};
-      if (version === INDEX_VERSION) {
-        database.prepare("SELECT count(*) FROM thread").get();
-        return database;
-      }
-      if (version !== 0) throw new Error("The index is of another version.");
-      inTransaction(database, () => {
-        // Another process may have made them in the meantime.
-        if (database.prepare("PRAGMA user_version").get()?.user_version === 0) createTables(database);
-      });
+      makeReady(database);
+      fill(database);
       return database;
     } catch (error) {
       database.close();
@@ -38,14 +30,31 @@ export async function openIndexFile(file: string): Promise<DatabaseSync> {
     try {
       return open(file);
     } catch (error) {
-      if (isBusy(error)) throw error;
-      removeIndexFile(file);
+      if (!isDamage(error)) throw error;
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
       return open(file);
     }
   } catch {
     return open(":memory:");
   }
 }
+
+function makeReady(database: DatabaseSync): void {
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF;");
+  const version = versionOf(database);
+  if (version === INDEX_VERSION) return;
+  if (version !== 0) throw new OtherVersion("The index is of another version.");
+  inTransaction(database, () => {
+    // Another process may have made them in the meantime.
+    if (versionOf(database) === 0) createTables(database);
+  });
+}
+
+function versionOf(database: DatabaseSync): unknown {
+  return database.prepare("PRAGMA user_version").get()?.user_version;
+}
+
+class OtherVersion extends Error {}
 
 /** All of `work` or nothing. */
 export function inTransaction<Result>(database: DatabaseSync, work: () => Result): Result {
@@ -55,27 +64,14 @@ export function inTransaction<Result>(database: DatabaseSync, work: () => Result
     database.exec("COMMIT");
     return result;
   } catch (error) {
-    database.exec("ROLLBACK");
+    if (database.isTransaction) database.exec("ROLLBACK");
     throw error;
   }
 }
 
-export function removeIndexFile(file: string): void {
-  for (const suffix of ["", "-wal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
-}
-
 /** SQLITE_CORRUPT, SQLITE_NOTADB, and SQLITE_ERROR for tables that are not what they should be. */
-export function isDamage(error: unknown): boolean {
-  const code = resultCode(error);
-  return code !== undefined && [1, 11, 26].includes(code & 0xff);
-}
-
-/** SQLITE_BUSY, SQLITE_LOCKED. */
-function isBusy(error: unknown): boolean {
-  const code = resultCode(error);
-  return code !== undefined && [5, 6].includes(code & 0xff);
-}
-
-function resultCode(error: unknown): number | undefined {
-  return error instanceof Error && "errcode" in error && typeof error.errcode === "number" ? error.errcode : undefined;
+function isDamage(error: unknown): boolean {
+  if (error instanceof OtherVersion) return true;
+  const code = error instanceof Error && "errcode" in error ? error.errcode : undefined;
+  return typeof code === "number" && [1, 11, 26].includes(code & 0xff);
 }

@@ -1,11 +1,12 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { completed, llm, SETTINGS, says } from "../events.testing.ts";
 import type { ThreadRecord } from "../record.ts";
 import { createThreadStore } from "../thread-store.ts";
 import type { ThreadWriter } from "../thread-writer.ts";
-import { completed, llm, SETTINGS, says } from "../walk.testing.ts";
 import { indexFileOf, openThreadIndex, type SearchOptions } from "./thread-index.ts";
 
 const NOW = Date.parse("2026-11-20T10:00:00.000Z");
@@ -208,6 +209,21 @@ describe("the index", () => {
     if (how === "deleted") rmSync(file);
     if (how === "garbage") writeFileSync(file, "x".repeat(10_000));
     if (how === "cut") writeFileSync(file, readFileSync(file).subarray(0, 5_000));
+    expect(await found("apple")).toEqual([id]);
+  });
+
+  test("is kept in memory where there is no place for it", async () => {
+    const { id } = await talk(["apple"]);
+    writeFileSync(join(directory, "derived"), "in the way");
+    expect(await found("apple")).toEqual([id]);
+  });
+
+  test("of another version is made anew", async () => {
+    const { id } = await talk(["apple"]);
+    expect(await found("apple")).toEqual([id]);
+    const database = new DatabaseSync(indexFileOf(directory));
+    database.exec("DROP TABLE entry; PRAGMA user_version = 99");
+    database.close();
     expect(await found("apple")).toEqual([id]);
   });
 

@@ -7,7 +7,7 @@ import { OutputStore } from "../output-store.ts";
 import type { ThreadFacts } from "../thread-facts.ts";
 import { threadFile, threadIds } from "../thread-store.ts";
 import { filterSql, type ThreadFilters } from "./filters.ts";
-import { inTransaction, isDamage, openIndexFile, removeIndexFile } from "./index-file.ts";
+import { inTransaction, openIndexFile } from "./index-file.ts";
 import { forgetThread, readIntoIndex } from "./read-into-index.ts";
 import { type SearchHit, type SearchOptions, searchIndex } from "./search-index.ts";
 
@@ -50,19 +50,7 @@ export async function openThreadIndex({ directory, now = Date.now }: ThreadIndex
   const file = indexFileOf(directory);
   const outputs = new OutputStore(join(directory, "outputs"));
   const fileOf = (id: ThreadId) => threadFile(directory, id);
-  let database = await openIndexFile(file);
-  const reopen = async () => {
-    database.close();
-    removeIndexFile(file);
-    database = await openIndexFile(file);
-  };
-  try {
-    bringUpToDate(database, directory, outputs);
-  } catch (error) {
-    if (!isDamage(error)) throw error;
-    await reopen();
-    bringUpToDate(database, directory, outputs);
-  }
+  const database = await openIndexFile(file, (opened) => bringUpToDate(opened, directory, outputs));
   return {
     list({ limit = DEFAULT_LIMIT, ...filters } = {}) {
       bringUpToDate(database, directory, outputs);
