@@ -95,7 +95,7 @@ const PLAIN: Readonly<Record<string, string>> = {
   þ: "th",
   ı: "i",
 };
-const HAS_PLAIN = /[ßøæœłđðþı]/g;
+const HAS_PLAIN = new RegExp(`[${Object.keys(PLAIN).join("")}]`, "g");
 /** Accents of Latin, Greek and Cyrillic, vowel points of Hebrew and Arabic; what a mark means elsewhere stays. */
 const ACCENTS = /[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]/g;
 const ASCII = /^[\x20-\x7e]*$/;
