@@ -46,7 +46,10 @@ export function openThread(
   const chosen = choice.type === "named" ? store.resolve(choice.text) : newest(store, place);
   const { workspace } = store.header(chosen);
   if (workspace !== place.workspace) {
-    throw new CliError("thread", `Thread ${chosen} belongs to ${workspace}: go there, or give --workspace ${workspace}.`);
+    throw new CliError(
+      "thread",
+      `Thread ${chosen} belongs to ${workspace}: go there, or give --workspace ${workspace}.`,
+    );
   }
   const { thread, writer } = store.open(choice.fork ? store.fork(chosen) : chosen);
   const notices = [

@@ -65,7 +65,12 @@ function commitOf(ref: string, directories: readonly string[]): string {
     if (loose !== "") return loose;
   }
   const packed = read(join(directories.at(-1) ?? "", "packed-refs"));
-  return packed.split("\n").find((line) => line.endsWith(` ${ref}`))?.split(" ", 1)[0] ?? "";
+  return (
+    packed
+      .split("\n")
+      .find((line) => line.endsWith(` ${ref}`))
+      ?.split(" ", 1)[0] ?? ""
+  );
 }
 
 /** The address of `origin`, else of the first remote, as the configuration states it (git-config(1)). */

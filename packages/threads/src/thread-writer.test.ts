@@ -84,7 +84,13 @@ describe("a process that is killed", () => {
     const [summary] = store().list();
     if (summary === undefined) throw new Error("nothing was listed");
     expect(() => store().open(summary.id)).toThrow(/^Thread T-.* is open in process \d+\. End that session first/);
-    expect(store().load(summary.id).messages.length).toBeGreaterThan(0);
+    const { messages } = store().load(summary.id);
+    expect(messages.length).toBeGreaterThan(0);
+    // A second process reads it, or goes on in a copy.
+    const copy = store().open(store().fork(summary.id));
+    expect(copy.thread.messages).toEqual(messages);
+    expect(copy.thread.header.forkedFrom).toMatchObject({ id: summary.id });
+    await copy.writer.close();
     const { id } = await run.kill();
     await store().open(id).writer.close();
     expect(readdirSync(join(directory, "leases"))).toEqual([]);

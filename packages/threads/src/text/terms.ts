@@ -54,20 +54,44 @@ export function indexTerms(text: string): IndexTerms {
   return { body: body.join(" "), names: names.join(" ") };
 }
 
+/** What cannot be part of two words at once: most texts are mostly plain, and Unicode's properties are slow to ask for. */
+const STRETCHES = /[A-Za-z0-9\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*/g;
+const ASCII_WORD = /^\w+$/;
+const ONE_PART = /^[a-z0-9]+$/;
+const ASCII_PARTS = /[^_]+?(?=_|$|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]))/g;
+
 export function* wordsOf(text: string): Generator<Word, void> {
-  for (const match of text.matchAll(WORDS)) {
-    const word = match[0].slice(0, MAX_WORD_UNITS);
-    if (UNSPACED_RUN.test(word)) yield { parts: pairsOf(word, match.index), paired: true };
-    else yield identifier(word, match.index);
+  for (const { 0: stretch, index } of text.matchAll(STRETCHES)) {
+    if (ASCII_WORD.test(stretch)) yield asciiWord(stretch.slice(0, MAX_WORD_UNITS), index);
+    else yield* wordsOfStretch(stretch, index);
   }
 }
 
-function identifier(word: string, at: number): Word {
-  const parts: Term[] = [];
-  for (const part of word.matchAll(PARTS)) {
-    const start = at + part.index;
-    for (const term of foldedTerms(part[0])) parts.push({ start, end: start + part[0].length, term });
+function* wordsOfStretch(stretch: string, at: number): Generator<Word, void> {
+  for (const match of stretch.matchAll(WORDS)) {
+    const word = match[0].slice(0, MAX_WORD_UNITS);
+    const start = at + match.index;
+    if (UNSPACED_RUN.test(word)) yield { parts: pairsOf(word, start), paired: true };
+    else yield wordOf(partsOf(word, start, PARTS, foldedTerms));
   }
+}
+
+function asciiWord(word: string, start: number): Word {
+  if (ONE_PART.test(word)) {
+    return { parts: [{ start, end: start + word.length, term: word.slice(0, MAX_TERM_UNITS) }], paired: false };
+  }
+  return wordOf(partsOf(word, start, ASCII_PARTS, (part) => [part.toLowerCase().slice(0, MAX_TERM_UNITS)]));
+}
+
+function partsOf(word: string, at: number, pattern: RegExp, fold: (part: string) => readonly string[]): Term[] {
+  const parts: Term[] = [];
+  for (const { 0: part, index } of word.matchAll(pattern)) {
+    for (const term of fold(part)) parts.push({ start: at + index, end: at + index + part.length, term });
+  }
+  return parts;
+}
+
+function wordOf(parts: readonly Term[]): Word {
   if (parts.length < 2) return { parts, paired: false };
   const whole = parts.map(({ term }) => term).join("");
   return { parts, whole: whole.slice(0, MAX_TERM_UNITS), paired: false };

@@ -19,7 +19,8 @@ export const searchThreads = defineTool({
   effects: "none",
   describe: ({ query }) => `Search threads for ${displayPath(query)}`,
   async run({ query, allWorkspaces, maxResults }, { threads, signal }) {
-    if (threads === undefined) throw new ToolFailure("not_allowed", "There are no earlier conversations to search here.");
+    if (threads === undefined)
+      throw new ToolFailure("not_allowed", "There are no earlier conversations to search here.");
     const matches = await threads.search({ query, maxResults, allWorkspaces, signal });
     return {
       model: matches.length === 0 ? "(nothing found)" : matches.map(lines).join("\n"),
