@@ -7,7 +7,7 @@ const SNIPPET_UNITS = 600;
 
 /**
  * The person's threads on this machine, for the agent to look things up in. The conversation that it is in is left out:
- * it knows that already, unless the beginning was too long for it.
+ * it knows that already, unless the beginning was too long for it. So are threads that are to stay on this machine.
  */
 export function threadSearch(options: {
   readonly directories: LoomDirectories;
@@ -23,6 +23,8 @@ export function threadSearch(options: {
         const hits = index.search(query, {
           limit: maxResults,
           snippetUnits: SNIPPET_UNITS,
+          // What the agent reads goes to the model, and into a thread that may be shared.
+          private: false,
           ...(allWorkspaces ? {} : { workspace }),
           ...(knowsAll ? { exceptId: current.writer.id } : {}),
         });

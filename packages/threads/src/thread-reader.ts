@@ -67,6 +67,6 @@ export function checkHeader(file: string, record: ThreadRecord | "unknown" | und
 }
 
 export function damaged(file: string, line: number, what: string, cause?: unknown): ThreadError {
-  const message = `The thread is damaged: line ${line} of ${file} ${what}. Repair or remove that line to open it.`;
+  const message = `The thread is damaged: line ${line} of ${file} ${what}. Repair that line to go on with it; loom threads show reads the rest.`;
   return new ThreadError("thread_damaged", message, { cause });
 }

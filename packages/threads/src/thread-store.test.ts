@@ -168,7 +168,7 @@ describe("a damaged file", () => {
     const lines = readFileSync(file, "utf8").split("\n");
     writeFileSync(file, lines.with(2, '{"type":"event","ev').join("\n"));
     expect(() => store().load(id)).toThrow(
-      `The thread is damaged: line 3 of ${file} is not a record of a thread. Repair or remove that line to open it.`,
+      `The thread is damaged: line 3 of ${file} is not a record of a thread. Repair that line to go on with it; loom threads show reads the rest.`,
     );
     expect(() => store().open(id)).toThrow("line 3");
     writeFileSync(file, lines.with(2, '{"type":"event","event":{"type":"llm_event","requestId":1}}').join("\n"));
