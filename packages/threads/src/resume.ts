@@ -3,10 +3,10 @@ import { type Checkpoint, readCheckpoint, saveCheckpoint } from "./checkpoint.ts
 import { outputsBeside } from "./conversation.ts";
 import { ConversationFold, isAtRest } from "./conversation-fold.ts";
 import { systemCode, ThreadError } from "./errors.ts";
-import { decodeRecord, type ThreadHeader, type UsageTotals } from "./record.ts";
+import type { ThreadHeader, UsageTotals } from "./record.ts";
 import { restoreOutputs } from "./stored-outputs.ts";
 import { addToFacts, factsOf, type ThreadFacts } from "./thread-facts.ts";
-import { readLines } from "./thread-lines.ts";
+import { readLines, recordIn } from "./thread-lines.ts";
 import { checkHeader, damaged } from "./thread-reader.ts";
 import { asWindow, messagesToSkip } from "./window.ts";
 
@@ -87,7 +87,7 @@ function readOn(file: string, checkpoint: Checkpoint | undefined): Reading | und
   for (const { position: start, bytes } of linesOf(file, position)) {
     if (broken !== undefined) throw broken;
     const line = (facts?.version ?? 0) + 1;
-    const record = decodeRecord(bytes.toString("utf8"));
+    const record = recordIn(bytes);
     if (header === undefined || facts === undefined) {
       header = checkHeader(file, record);
       facts = factsOf(header);

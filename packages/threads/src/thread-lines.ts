@@ -1,4 +1,6 @@
+import { isUtf8 } from "node:buffer";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { decodeRecord, type ThreadRecord } from "./record.ts";
 
 /** One whole line of a thread's file; `bytes` is without its newline and only good until the next line is asked for. */
 export type ThreadLine = { readonly position: number; readonly bytes: Buffer };
@@ -36,6 +38,11 @@ export function* readLines(file: string, position = 0): Generator<ThreadLine, vo
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** The record of one line, as `decodeRecord`. Bytes that are no UTF-8 are damage, however well the rest reads. */
+export function recordIn(bytes: Buffer): ThreadRecord | "unknown" | undefined {
+  return isUtf8(bytes) ? decodeRecord(bytes.toString("utf8")) : undefined;
 }
 
 const TAIL_BYTES = 64 * 1024;

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { systemCode, ThreadError } from "./errors.ts";
 import type { OutputStore } from "./output-store.ts";
-import { decodeRecord, THREAD_FORMAT, type ThreadHeader, type ThreadRecord } from "./record.ts";
+import { THREAD_FORMAT, type ThreadHeader, type ThreadRecord } from "./record.ts";
 import { restoreOutputs } from "./stored-outputs.ts";
+import { recordIn } from "./thread-lines.ts";
 
 export type NumberedRecord = { readonly line: number; readonly record: Exclude<ThreadRecord, ThreadHeader> };
 
@@ -28,7 +29,7 @@ export function readThreadFile(file: string, outputs: OutputStore): ThreadFile {
   for (let line = 1; goodBytes < bytes.length; line++) {
     const newline = bytes.indexOf(NEWLINE, goodBytes);
     const end = newline === -1 ? bytes.length : newline + 1;
-    const record = newline === -1 ? undefined : decodeRecord(bytes.toString("utf8", goodBytes, newline));
+    const record = newline === -1 ? undefined : recordIn(bytes.subarray(goodBytes, newline));
     if (record === undefined) {
       if (end === bytes.length && header !== undefined) break;
       throw damaged(file, line, "is not a record of a thread");

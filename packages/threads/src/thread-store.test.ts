@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AgentEvent, isThreadId, startAgent, step, traceStep } from "@loom/core";
+import { type AgentEvent, isThreadId, replay, startAgent, step, traceStep } from "@loom/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { loadThread } from "./conversation.ts";
 import { call, completed, llm, SETTINGS, says } from "./events.testing.ts";
@@ -175,6 +175,21 @@ describe("a damaged file", () => {
     expect(() => store().load(id)).toThrow("line 3");
     writeFileSync(file, lines.toSpliced(1, 1).join("\n"));
     expect(() => store().load(id)).toThrow("line 2");
+  });
+
+  test("is refused with its line where a bit of its text is another", async () => {
+    const { id, file } = await saved([says("hello wörld"), llm(1, completed([{ type: "text", text: "hi" }]))]);
+    const bytes = readFileSync(file);
+    const at = bytes.indexOf("ö");
+    writeFileSync(file, bytes.with(at, (bytes[at] ?? 0) ^ 0x40));
+    expect(() => store().load(id)).toThrow("line 3");
+    expect(() => store().open(id)).toThrow("line 3");
+    // Where it still reads well, the digests of the replay tell.
+    writeFileSync(file, bytes.with(bytes.indexOf("hello"), "j".charCodeAt(0)));
+    const [run] = store().load(id).runs;
+    if (run === undefined) throw new Error("no run was recorded");
+    const { mismatch } = replay(run);
+    expect(run.lines[mismatch?.index ?? -1]).toBe(3);
   });
 
   test("is refused when messages are missing from its middle", async () => {

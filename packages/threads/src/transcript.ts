@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { AssistantContent, ThreadId, UserInput } from "@loom/core";
 import { OutputStore } from "./output-store.ts";
-import { decodeRecord, type ThreadHeader, type ThreadRecord, type UsageTotals } from "./record.ts";
+import type { ThreadHeader, ThreadRecord, UsageTotals } from "./record.ts";
 import { restoreOutputs } from "./stored-outputs.ts";
 import { addToFacts, factsOf, type ThreadFacts } from "./thread-facts.ts";
-import { readLines } from "./thread-lines.ts";
+import { readLines, recordIn } from "./thread-lines.ts";
 import { checkHeader, damaged } from "./thread-reader.ts";
 import { threadFile } from "./thread-store.ts";
 
@@ -42,7 +42,7 @@ function readTranscript(file: string, outputs: OutputStore): Transcript {
   const items: TranscriptItem[] = [];
   const records: Exclude<ThreadRecord, ThreadHeader>[] = [];
   for (const { bytes } of readLines(file)) {
-    const decoded = decodeRecord(bytes.toString("utf8"));
+    const decoded = recordIn(bytes);
     if (header === undefined || facts === undefined) {
       header = checkHeader(file, decoded);
       facts = factsOf(header);

@@ -2,12 +2,12 @@ import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import type { ThreadId } from "@loom/core";
 import type { OutputStore } from "../output-store.ts";
-import { decodeRecord, type ThreadRecord } from "../record.ts";
+import type { ThreadRecord } from "../record.ts";
 import { MAX_TOOL_UNITS, searchableText } from "../searchable-text.ts";
 import { restoreOutputs } from "../stored-outputs.ts";
 import { indexTerms } from "../text/terms.ts";
 import { addToFacts, factsOf, type ThreadFacts } from "../thread-facts.ts";
-import { readLines } from "../thread-lines.ts";
+import { readLines, recordIn } from "../thread-lines.ts";
 import { checkHeader } from "../thread-reader.ts";
 import { anchorAt } from "./anchor.ts";
 
@@ -39,7 +39,7 @@ export function readIntoIndex(database: DatabaseSync, id: ThreadId, file: string
   const addCommit = database.prepare("INSERT OR IGNORE INTO commit_of (sha, thread, at) VALUES (?, ?, ?)");
   const before = facts;
   for (const { position: start, bytes } of readLines(file, position)) {
-    const record = decodeRecord(bytes.toString("utf8"));
+    const record = recordIn(bytes);
     position = start + bytes.length + 1;
     if (facts === undefined) {
       facts = factsOf(checkHeader(file, record));
