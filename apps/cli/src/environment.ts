@@ -1,7 +1,7 @@
 import { eraseVariable } from "@loom/config";
 
-/** Variables that hold a model provider's key, or name the file that does. */
-const KEY_VARIABLE = /^(LOOM_SERVER_\w+|ANTHROPIC|OPENAI)_API_KEY(_FILE)?$/;
+/** Variables that hold a model provider's key, or what such keys are encrypted with, or name the file that does. */
+const KEY_VARIABLE = /^(?:(?:LOOM_SERVER_\w+|ANTHROPIC|OPENAI|GEMINI|ZAI)_API_KEYS?|LOOM_SERVER_MASTER_KEY)(?:_FILE)?$/;
 
 /** What the process was started with, told apart by who may see it. */
 export type SplitEnvironment = {

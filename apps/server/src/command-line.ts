@@ -25,7 +25,9 @@ const DEFAULT_DRAIN_SECONDS = 10;
 const MAX_DRAIN_SECONDS = 3_600;
 
 export const HELP = `Usage: loom-server [flags]
-       loom-server token create|list|show|revoke ...   (see loom-server token --help)
+       loom-server token create|list|show|revoke ...        (see loom-server token --help)
+       loom-server credential add|list|enable|disable ...   (see loom-server credential --help)
+       loom-server route list|set|delete|explain ...      (see loom-server route --help)
 
 Keeps the keys of model providers and lets Loom's clients use the models.
 
@@ -41,15 +43,21 @@ Keeps the keys of model providers and lets Loom's clients use the models.
   --drain-timeout SECONDS   how long requests may go on after SIGTERM or Ctrl+C (default ${DEFAULT_DRAIN_SECONDS})
   --help, --version
 
-Providers, each variable also as NAME_FILE for keys:
+Providers, each variable also as NAME_FILE for keys; LOOM_SERVER_..._API_KEYS_FILE has one key a line:
   LOOM_SERVER_ANTHROPIC_API_KEY, or ANTHROPIC_API_KEY     LOOM_SERVER_OPENAI_API_KEY, or OPENAI_API_KEY
   LOOM_SERVER_ANTHROPIC_BASE_URL                          LOOM_SERVER_OPENAI_BASE_URL, or LOOM_OPENAI_BASE_URL
   LOOM_SERVER_ANTHROPIC_MODEL, ..._FAST_MODEL             LOOM_SERVER_OPENAI_MODEL, ..._FAST_MODEL
   LOOM_SERVER_DEFAULT_PROVIDER                            anthropic or openai
+Routes, a TOML file that is read again whenever it changes:
+  LOOM_SERVER_ROUTES_FILE
 Seconds to wait for a provider:
   LOOM_SERVER_CONNECT_TIMEOUT, _HEADERS_TIMEOUT, _FIRST_EVENT_TIMEOUT, _GAP_TIMEOUT, _COMPLETE_TIMEOUT
 Names and web origins besides those of this machine, comma-separated:
   LOOM_SERVER_ALLOWED_HOSTS, LOOM_SERVER_ALLOWED_ORIGINS
+How requests are spread over several keys of a provider: round-robin (default) or least-loaded:
+  LOOM_SERVER_ANTHROPIC_CREDENTIAL_SELECTION, ...
+What stored keys are encrypted with (default: a file in the data directory):
+  LOOM_SERVER_MASTER_KEY, LOOM_SERVER_MASTER_KEY_FILE
 Models without a known price, for those with a budget in money: refuse (default) or allow:
   LOOM_SERVER_UNPRICED_MODELS
 `;

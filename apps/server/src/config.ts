@@ -1,7 +1,14 @@
+import { resolve } from "node:path";
 import type { Environment } from "@loom/config";
-import { ConfigError } from "@loom/config";
+import { ConfigError, readSecret, type Secret } from "@loom/config";
 import { type LedgerConfig, readLedgerConfig } from "./features/ledger/ledger-config.ts";
-import { isBuiltIn, PROVIDER_NAMES, type ProviderConfig, readProviders } from "./provider-config.ts";
+import {
+  isBuiltIn,
+  PROVIDER_NAMES,
+  type ProviderConfig,
+  readDormantProviders,
+  readProviders,
+} from "./provider-config.ts";
 
 /** Milliseconds; see the variables below. */
 export type UpstreamDeadlines = {
@@ -15,9 +22,15 @@ export type UpstreamDeadlines = {
 export type ServerConfig = {
   /** Those that are set up, by name. */
   readonly providers: Readonly<Record<string, ProviderConfig>>;
+  /** What other providers are as soon as a credential is stored for them, by name. */
+  readonly dormantProviders: Readonly<Record<string, ProviderConfig>>;
   readonly defaultProvider: string | undefined;
+  /** What stored credentials are encrypted with; without it, a file in the data directory has the key. */
+  readonly masterKey: Secret | undefined;
   readonly deadlines: UpstreamDeadlines;
   readonly ledger: LedgerConfig;
+  /** TOML; read again whenever it changes. */
+  readonly routesFile: string | undefined;
   /** Names under which the server may be called besides those of the loopback interface. */
   readonly allowedHosts: readonly string[];
   /** Origins of web pages that may use the server. */
@@ -50,13 +63,25 @@ export function takeServerConfig(
   const providers = readProviders(env, options);
   return {
     providers,
+    dormantProviders: readDormantProviders(env, providers),
+    masterKey: takeMasterKey(env, options),
     defaultProvider: readDefaultProvider(env, providers),
     deadlines: readDeadlines(env),
     ledger: readLedgerConfig(env),
+    routesFile: env.LOOM_SERVER_ROUTES_FILE ? resolve(env.LOOM_SERVER_ROUTES_FILE) : undefined,
     allowedHosts: readList(env, "LOOM_SERVER_ALLOWED_HOSTS").map((name) => name.toLowerCase()),
     allowedOrigins: readList(env, "LOOM_SERVER_ALLOWED_ORIGINS"),
     allowUnpricedModels: readUnpricedModels(env),
   };
+}
+
+function takeMasterKey(
+  env: NodeJS.ProcessEnv,
+  options: { readonly warn?: (sentence: string) => void },
+): Secret | undefined {
+  const secret = readSecret(env, "LOOM_SERVER_MASTER_KEY", options);
+  delete env.LOOM_SERVER_MASTER_KEY;
+  return secret;
 }
 
 function readDefaultProvider(env: Environment, providers: ServerConfig["providers"]): string | undefined {

@@ -1,4 +1,5 @@
 import type { JsonObject, LlmFailure, Usage } from "@loom/core";
+import type { UpstreamDeadlines } from "./config.ts";
 
 /** A wire format that clients and providers speak. `loom` is Loom's own. */
 export type Dialect = "anthropic" | "chat" | "responses" | "gemini" | "loom";
@@ -69,7 +70,13 @@ export type Credentials = {
     options: { readonly affinity?: string; readonly exclude?: readonly string[] },
   ): CredentialLease | undefined;
   /** Whether any credential of the upstream could be leased now, and how many are in which state. */
-  health(upstream: string): { readonly available: number; readonly coolingDown: number; readonly disabled: number };
+  health(upstream: string): {
+    readonly available: number;
+    readonly coolingDown: number;
+    readonly disabled: number;
+    /** Until the first of them has cooled down, in milliseconds. */
+    readonly retryAfterMs?: number;
+  };
 };
 
 /** One way to try: which upstream, which model there. */
@@ -77,19 +84,50 @@ export type RouteStep = {
   readonly upstream: string;
   /** The model as the upstream names it. */
   readonly model: string;
-  /** For the response header and the ledger: `alias fast`, `fallback after overloaded`, `weight 30 of 100`... */
+  /** For the response header and the ledger: `alias fast`, `route claude-*, weight 30 of 100`... */
   readonly reason: string;
+  /** In place of the server's own; milliseconds. */
+  readonly deadlines?: Partial<UpstreamDeadlines>;
+  /** Tokens of input and output together, where it is known. */
+  readonly contextWindow?: number;
 };
 
 export type RoutePlan =
   | { readonly ok: true; readonly steps: readonly RouteStep[] }
   | { readonly ok: false; readonly failure: LlmFailure };
 
+export type RouteRequest = {
+  /** Where the path names one (`/proxy/anthropic/...`): nobody else is asked. */
+  readonly upstream?: string;
+  /** An alias, a provider's model, or `upstream/model`. */
+  readonly model: string;
+  /** What should stay on one target, because its prompt cache is there. */
+  readonly affinity?: string;
+  readonly nodes?: readonly BudgetNode[];
+  readonly dialect?: Dialect;
+};
+
+/** How a step went, as far as it says something of the upstream's health. */
+export type StepOutcome =
+  /** The first byte of an answer has come; `ok` or `failed` follows. */
+  | { readonly type: "alive" }
+  | { readonly type: "ok" }
+  /** `reached`: the upstream may have seen the request. */
+  | { readonly type: "failed"; readonly failure: LlmFailure; readonly reached: boolean }
+  /** The client has gone, or a limit of ours stood in the way. */
+  | { readonly type: "cancelled" };
+
 export type Routing = {
-  /** `upstream` is given where the path names one (`/proxy/anthropic/...`); `model` may be an alias or `upstream/model`. */
-  plan(request: { readonly upstream?: string; readonly model: string; readonly affinity?: string }): RoutePlan;
+  plan(request: RouteRequest): RoutePlan;
+  /**
+   * Whether the step may be tried now; `lastChance`: there is nobody else, so it may. An outcome has to follow where it
+   * may: it could be the one request that an open breaker lets through.
+   */
+  enter(step: RouteStep, options: { readonly lastChance: boolean }): boolean;
   /** Feeds the circuit breakers. */
-  report(step: RouteStep, outcome: { readonly ok: boolean; readonly failure?: LlmFailure }): void;
+  report(step: RouteStep, outcome: StepOutcome): void;
+  /** Names besides those of models that clients may ask for. */
+  aliases(): readonly string[];
 };
 
 /** One row per request, however it ended. Times in Unix milliseconds. */

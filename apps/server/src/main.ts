@@ -30,9 +30,9 @@ async function run(command: RunCommand): Promise<void> {
     },
   });
   if (server.mintedOwnerToken) say(`The owner's token is in ${command.ownerTokenFile}; only this account can read it.`);
-  if (config.defaultProvider === undefined) {
+  if (!server.hasProvider) {
     say(
-      "No model provider is set up: set ANTHROPIC_API_KEY, OPENAI_API_KEY, or LOOM_OPENAI_BASE_URL for local models.",
+      "No model provider is set up: set ANTHROPIC_API_KEY, OPENAI_API_KEY, or LOOM_OPENAI_BASE_URL for local models, or store a key with loom-server credential add.",
     );
   }
   say(`Listening on ${server.url}.`);
@@ -92,6 +92,20 @@ async function main(): Promise<void> {
     if (first === "token") {
       const { runTokenCommand } = await import("./token-command.ts");
       await runTokenCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
+      return;
+    }
+    if (first === "credential") {
+      const { runCredentialCommand } = await import("./credential-command.ts");
+      await runCredentialCommand(rest, process.env, {
+        print: (text) => void process.stdout.write(text),
+        say,
+        input: process.stdin,
+      });
+      return;
+    }
+    if (first === "route") {
+      const { runRouteCommand } = await import("./route-command.ts");
+      await runRouteCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
       return;
     }
     const command = parseCommandLine(process.argv.slice(2), process.env);

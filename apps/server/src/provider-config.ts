@@ -1,5 +1,9 @@
 import type { Environment } from "@loom/config";
 import { ConfigError, readSecret, type Secret } from "@loom/config";
+import { vertexOrigin } from "@loom/llm";
+import { secretsOfGoogleCredential } from "./google-credential.ts";
+import { readKeyFile } from "./key-file.ts";
+import { readVertexConfig, type VertexConfig } from "./vertex-config.ts";
 
 /** The providers that Loom knows by itself, in the order in which one becomes the default. */
 export const PROVIDER_NAMES = ["anthropic", "openai", "gemini", "vertex", "zai"] as const;
@@ -18,6 +22,12 @@ export type ProviderConfig = {
   /** The provider's own address, and not that of a server which speaks its protocol. */
   readonly isOfficial: boolean;
   readonly key: Secret | undefined;
+  /** Further keys, from a file with one a line. */
+  readonly keys?: readonly Secret[];
+  /** Where keys came from that may change while the server runs. */
+  readonly keyFiles?: readonly KeyFile[];
+  /** How requests are spread over several credentials; default: in turn. */
+  readonly selection?: CredentialSelection;
   /** What `default` means; `undefined`: ask the server which models it has. */
   readonly model: string | undefined;
   /** What `fast` means; `undefined`: the same as `default`. */
@@ -26,11 +36,11 @@ export type ProviderConfig = {
   readonly vertex?: VertexConfig;
 };
 
-export type VertexConfig = {
-  readonly project: string;
-  /** A region, or `global`. */
-  readonly location: string;
-};
+/** `many`: one key a line, instead of one in the whole file. */
+export type KeyFile = { readonly path: string; readonly variable: string; readonly many: boolean };
+
+export const CREDENTIAL_SELECTIONS = ["round-robin", "least-loaded"] as const;
+export type CredentialSelection = (typeof CREDENTIAL_SELECTIONS)[number];
 
 type Options = { readonly warn?: (sentence: string) => void };
 type Defaults = { readonly baseUrl: string; readonly model: string; readonly fastModel: string };
@@ -53,6 +63,15 @@ const COMPATIBLE = /^LOOM_SERVER_COMPATIBLE_([A-Z][A-Z0-9_]{0,30})_BASE_URL$/;
 /** Names that mean something else in a path or before a model. */
 const RESERVED: ReadonlySet<string> = new Set(["default", "fast", "oracle", "compatible"]);
 
+/** Everything that must not be seen of how providers are reached. */
+export function secretsOfProviders(providers: Readonly<Record<string, ProviderConfig>>): Secret[] {
+  return Object.values(providers).flatMap(({ key, keys = [], vertex }) => [
+    ...(key === undefined ? [] : [key]),
+    ...keys,
+    ...(vertex?.credential === undefined ? [] : secretsOfGoogleCredential(vertex.credential)),
+  ]);
+}
+
 export function isBuiltIn(name: string): name is ProviderName {
   return PROVIDER_NAMES.some((known) => known === name);
 }
@@ -66,11 +85,29 @@ export function readProviders(env: NodeJS.ProcessEnv, options: Options): Readonl
     readProvider(env, "anthropic", options),
     readProvider(env, "openai", options),
     readProvider(env, "gemini", options),
-    readVertex(env),
+    readVertex(env, options),
     readProvider(env, "zai", options),
     ...readCompatible(env, options),
   ];
   return Object.fromEntries(found.flatMap((provider) => (provider === undefined ? [] : [[provider.name, provider]])));
+}
+
+/**
+ * Providers at their own addresses that nobody has given a key for: what they are as soon as one is stored. To be read
+ * after `readProviders`.
+ */
+export function readDormantProviders(
+  env: Environment,
+  providers: Readonly<Record<string, ProviderConfig>>,
+): Readonly<Record<string, ProviderConfig>> {
+  const dormant = PROVIDER_NAMES.flatMap((name): ProviderConfig[] => {
+    if (name === "vertex" || providers[name] !== undefined) return [];
+    const { baseUrl } = DEFAULTS[name];
+    const upper = name.toUpperCase();
+    const rest = { ...readSelection(env, upper), ...readModels(env, upper, DEFAULTS[name]) };
+    return [{ name, kind: name, baseUrl, isOfficial: true, key: undefined, ...rest }];
+  });
+  return Object.fromEntries(dormant.map((provider) => [provider.name, provider]));
 }
 
 function readProvider(
@@ -82,43 +119,54 @@ function readProvider(
   const defaults = DEFAULTS[name];
   const ownKey = takeSecret(env, `LOOM_SERVER_${upper}_API_KEY`, options);
   const sharedKey = takeSecret(env, `${upper}_API_KEY`, options);
+  const one = ownKey === undefined ? sharedKey && `${upper}_API_KEY` : `LOOM_SERVER_${upper}_API_KEY`;
   const key = ownKey ?? sharedKey;
+  const files = readKeyFiles(env, { one, upper }, options);
   const baseUrl = readBaseUrl(
     env,
     baseUrlVariables(name, { sharedKeyUsed: ownKey === undefined && key !== undefined }),
   );
-  if (key === undefined && baseUrl === undefined) return undefined;
+  if (key === undefined && files.keys === undefined && baseUrl === undefined) return undefined;
   const isOfficial = baseUrl === undefined || baseUrl === defaults.baseUrl;
   // A server that only speaks OpenAI's protocol has models of its own; one that speaks another's is a proxy for it.
   const known = isOfficial || name !== "openai" ? defaults : undefined;
-  return { name, kind: name, baseUrl: baseUrl ?? defaults.baseUrl, isOfficial, key, ...readModels(env, upper, known) };
+  const rest = { ...files, ...readSelection(env, upper), ...readModels(env, upper, known) };
+  return { name, kind: name, baseUrl: baseUrl ?? defaults.baseUrl, isOfficial, key, ...rest };
 }
 
-/** Vertex AI has no key; whoever stands at its address here adds the credentials that Google wants. */
-function readVertex(env: NodeJS.ProcessEnv): ProviderConfig | undefined {
-  const project = env.LOOM_SERVER_VERTEX_PROJECT ?? "";
-  if (project === "") return undefined;
-  const location = env.LOOM_SERVER_VERTEX_LOCATION || "us-central1";
-  for (const [variable, value] of [
-    ["LOOM_SERVER_VERTEX_PROJECT", project],
-    ["LOOM_SERVER_VERTEX_LOCATION", location],
-  ]) {
-    // Both become part of an address.
-    if (!/^[a-z][a-z0-9:.-]{0,98}$/.test(value ?? ""))
-      throw new ConfigError(`${variable} is not a name that Google gives.`);
-  }
+function readKeyFiles(
+  env: Environment,
+  { one, upper }: { readonly one: string | undefined; readonly upper: string },
+  options: Options,
+): Pick<ProviderConfig, "keys" | "keyFiles"> {
+  const manyVariable = `LOOM_SERVER_${upper}_API_KEYS_FILE`;
+  const [onePath, manyPath] = [one === undefined ? "" : (env[`${one}_FILE`] ?? ""), env[manyVariable] ?? ""];
+  const single = onePath === "" ? [] : [{ path: onePath, variable: `${one}_FILE`, many: false }];
+  const several = manyPath === "" ? [] : [{ path: manyPath, variable: manyVariable, many: true }];
+  const keyFiles: KeyFile[] = [...single, ...several];
+  if (keyFiles.length === 0) return {};
+  return { keys: several.flatMap((file) => readKeyFile(file, options)), keyFiles };
+}
+
+function readSelection(env: Environment, upper: string): Pick<ProviderConfig, "selection"> {
+  const variable = `LOOM_SERVER_${upper}_CREDENTIAL_SELECTION`;
+  const wish = env[variable] ?? "";
+  if (wish === "") return {};
+  const selection = CREDENTIAL_SELECTIONS.find((each) => each === wish);
+  if (selection !== undefined) return { selection };
+  throw new ConfigError(`${variable} has to be ${CREDENTIAL_SELECTIONS.join(" or ")}.`);
+}
+
+/** Vertex AI has no key: Loom signs in to Google, or whoever stands at its address here does. */
+function readVertex(env: NodeJS.ProcessEnv, options: Options): ProviderConfig | undefined {
   const baseUrl = readBaseUrl(env, ["LOOM_SERVER_VERTEX_BASE_URL"]);
-  if (baseUrl === undefined) {
-    throw new ConfigError(
-      "LOOM_SERVER_VERTEX_PROJECT needs LOOM_SERVER_VERTEX_BASE_URL: Loom cannot sign in to Google Cloud, so it reaches Vertex AI only through a server that does.",
-    );
-  }
-  const vertex: VertexConfig = { project, location };
+  const vertex = readVertexConfig(env, { ...options, elsewhere: baseUrl !== undefined });
+  if (vertex === undefined) return undefined;
   return {
     name: "vertex",
     kind: "vertex",
-    baseUrl,
-    isOfficial: false,
+    baseUrl: baseUrl ?? vertexOrigin(vertex.location),
+    isOfficial: baseUrl === undefined,
     key: undefined,
     vertex,
     ...readModels(env, "VERTEX", VERTEX_MODELS),
@@ -139,9 +187,12 @@ function readCompatible(env: NodeJS.ProcessEnv, options: Options): ProviderConfi
           `${variable} gives a server the name ${name}, which means something else: choose another.`,
         );
       }
-      const key = takeSecret(env, `LOOM_SERVER_COMPATIBLE_${upper}_API_KEY`, options);
-      const models = readModels(env, `COMPATIBLE_${upper}`, undefined);
-      return [{ name, kind: "compatible" as const, baseUrl, isOfficial: false, key, ...models }];
+      const infix = `COMPATIBLE_${upper}`;
+      const key = takeSecret(env, `LOOM_SERVER_${infix}_API_KEY`, options);
+      const one = key && `LOOM_SERVER_${infix}_API_KEY`;
+      const files = readKeyFiles(env, { one, upper: infix }, options);
+      const rest = { ...files, ...readSelection(env, infix), ...readModels(env, infix, undefined) };
+      return [{ name, kind: "compatible" as const, baseUrl, isOfficial: false, key, ...rest }];
     });
 }
 

@@ -245,6 +245,11 @@ describe("the health of a server", () => {
     await using test = await startOwnerServer();
     const headers = { authorization: `Bearer ${test.token}` };
     const answer = await send(test.server.url, { path: "/readyz", headers });
-    expect(JSON.parse(answer.text)).toEqual({ status: "ready", checks: { ledger: "ok", owner: "ok", budgets: "ok" } });
+    const all = { health: "all", available: 1, coolingDown: 0, disabled: 0 };
+    expect(JSON.parse(answer.text)).toEqual({
+      status: "ready",
+      checks: { ledger: "ok", owner: "ok", budgets: "ok", credentials: "ok" },
+      details: { credentials: { anthropic: all, openai: all } },
+    });
   });
 });

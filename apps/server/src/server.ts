@@ -1,17 +1,19 @@
 import { join } from "node:path";
-import { createRedactor, type Secret } from "@loom/config";
+import type { Secret } from "@loom/config";
 import type { ServerConfig } from "./config.ts";
 import { buildFeatures } from "./features/index.ts";
 import { authenticateOne, authorizeByScope } from "./kit/auth.ts";
 import { type Database, openDatabase } from "./kit/database.ts";
 import { DatabaseError } from "./kit/database-error.ts";
 import { createDispatcher } from "./kit/dispatcher.ts";
+import { createGrowingRedactor } from "./kit/growing-redactor.ts";
 import { isLoopbackName } from "./kit/host-check.ts";
 import { startJobs } from "./kit/jobs.ts";
 import { type Listener, listen } from "./kit/listener.ts";
 import { createLog, type LogLevel, SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
 import { defineProcessMetrics } from "./kit/process-metrics.ts";
+import { secretsOfProviders } from "./provider-config.ts";
 import { VERSION } from "./version.ts";
 
 export type ServerOptions = {
@@ -40,6 +42,8 @@ export type RunningServer = {
   readonly url: string;
   /** Whether this start made the owner's token. */
   readonly mintedOwnerToken: boolean;
+  /** Whether there was a provider to ask at the start. */
+  readonly hasProvider: boolean;
   /**
    * Takes no more requests, waits up to `drainMs` (default 0) for those that are being answered, ends the rest with an
    * error in their streams, and closes everything. Can be called twice.
@@ -62,7 +66,7 @@ const REOPEN_MS = 30_000;
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, access, dataDirectory } = options;
-  const redact = createRedactor(secretsOf(options));
+  const { redact, conceal } = createGrowingRedactor(secretsOf(options));
   const log = options.log === undefined ? SILENT_LOG : await createLog({ ...options.log, redact });
   const metrics = createMetrics();
   defineProcessMetrics(metrics, VERSION);
@@ -77,6 +81,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     dataDirectory,
     keepAliveMs: options.keepAliveMs,
     isStopping,
+    conceal,
   });
 
   const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
@@ -119,6 +124,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     url: listener.url,
     mintedOwnerToken,
+    hasProvider: features.config.defaultProvider !== undefined,
     close({ drainMs = 0 } = {}) {
       closing ??= (async () => {
         state.stopping = true;
@@ -137,8 +143,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 function secretsOf({ config, access }: ServerOptions): Secret[] {
-  const keys = Object.values(config.providers).flatMap((provider) => provider.key ?? []);
-  return access.type === "token" ? [...keys, access.token] : keys;
+  const keys = secretsOfProviders(config.providers);
+  const masterKey = config.masterKey === undefined ? [] : [config.masterKey];
+  return [...keys, ...masterKey, ...(access.type === "token" ? [access.token] : [])];
 }
 
 function nobody(): undefined {}

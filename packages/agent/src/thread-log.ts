@@ -1,5 +1,12 @@
 import { type AgentEvent, type AgentSettings, type AgentState, type Step, traceStep } from "@loom/core";
-import type { GitFacts, ThreadError, ThreadRecord, ThreadWriter, UsageTotals } from "@loom/threads";
+import {
+  type GitFacts,
+  stepDigest,
+  type ThreadError,
+  type ThreadRecord,
+  type ThreadWriter,
+  type UsageTotals,
+} from "@loom/threads";
 import type { Clock } from "./clock.ts";
 
 type RunStart = {
@@ -48,7 +55,7 @@ export class ThreadLog {
       this.#start = undefined;
     }
     if (isFrequent(event)) this.#append({ type: "event", at, event });
-    else this.#append({ type: "event", at, event, trace: traceStep(before, after) });
+    else this.#append({ type: "event", at, event, trace: traceStep(before, after, stepDigest) });
   }
 
   /** Only what differs from what was last written, and nothing before the first event. */

@@ -1,11 +1,38 @@
 export type { Budget, BudgetLimits, BudgetSpent, Budgets } from "./budgets.ts";
 export type { BodyOf, Contract, PathParams, QueryOf, ReplyKind, ResponseOf, RouteSchemas } from "./contract.ts";
 export { api, loadProblemSchema } from "./contract.ts";
+export type {
+  ApiKeySecret,
+  CredentialChange,
+  CredentialHealth,
+  CredentialInfo,
+  CredentialList,
+  CredentialSecret,
+  CredentialState,
+  NewCredential,
+  OAuthSecret,
+  ProviderCredentials,
+} from "./credentials.ts";
+export { CREDENTIAL_LABEL, MAX_CREDENTIAL_WEIGHT } from "./credentials.ts";
 export { parseLlmRequest } from "./llm-request.ts";
 export type { Models, ProviderModels } from "./models.ts";
 export type { PriceOverride, PriceOverrideInput, TokenPrices } from "./prices.ts";
 export type { FieldError, Problem, ProblemCode } from "./problem.ts";
 export { PROBLEM_MEDIA_TYPE, problemOf } from "./problem.ts";
+export type {
+  BreakerState,
+  ExplainedStep,
+  RouteAudience,
+  RouteDefinition,
+  RouteDialect,
+  RouteExplanation,
+  RouteInfo,
+  RouteList,
+  RouteTarget,
+  RouteTiers,
+  RouteTimeouts,
+} from "./routes.ts";
+export { ROUTE_DIALECTS } from "./routes.ts";
 export type { MintedToken, NewToken, TokenInfo, TokenList, TokenScope } from "./tokens.ts";
 export { TOKEN_NAME, TOKEN_SCOPES } from "./tokens.ts";
 export type { UsageDimension, UsageGroup, UsagePercentiles, UsageQuery, UsageReport, UsageSums } from "./usage.ts";

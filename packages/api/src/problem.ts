@@ -16,6 +16,8 @@ export type ProblemCode =
   | "unsupported_media_type"
   /** A field of the path, the query or the body is wrong; `errors` says which. */
   | "invalid_input"
+  /** If-Match names another version than the one that is there. */
+  | "version_mismatch"
   | "host_not_allowed"
   | "origin_not_allowed"
   /** The server is starting, shutting down, or cannot reach its database. */
@@ -63,6 +65,7 @@ const KINDS: Readonly<Record<ProblemCode, { status: number; title: string }>> = 
   payload_too_large: { status: 413, title: "The body is too large" },
   unsupported_media_type: { status: 415, title: "Unsupported media type" },
   invalid_input: { status: 400, title: "A field is wrong" },
+  version_mismatch: { status: 412, title: "Somebody else changed it" },
   host_not_allowed: { status: 421, title: "Unknown host name" },
   origin_not_allowed: { status: 403, title: "Origin not allowed" },
   unavailable: { status: 503, title: "The server is not available" },

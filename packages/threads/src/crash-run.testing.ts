@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { type AgentAction, type AgentEvent, startAgent, step, traceStep } from "@loom/core";
 import { call, completed, llm, SETTINGS, says } from "./events.testing.ts";
+import { stepDigest } from "./step-digest.ts";
 import { createThreadStore } from "./thread-store.ts";
 
 /** A thread long enough that a test can kill its process anywhere in it. */
@@ -18,7 +19,7 @@ function main(directory: string): void {
     const event = queue.shift() ?? says("go on");
     const next = step(state, event, SETTINGS);
     if (event.type === "llm_event" && event.event.type !== "completed") writer.append({ type: "event", at, event });
-    else writer.append({ type: "event", at, event, trace: traceStep(state, next) });
+    else writer.append({ type: "event", at, event, trace: traceStep(state, next, stepDigest) });
     ({ state, actions } = next);
     writeSync(1, `${writer.id} ${n}\n`);
   }

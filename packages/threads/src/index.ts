@@ -20,6 +20,7 @@ export type {
 } from "./record.ts";
 export { isVisibility, VISIBILITIES } from "./record.ts";
 export type { ResumedThread } from "./resume.ts";
+export { stepDigest } from "./step-digest.ts";
 export type { ThreadCommit, ThreadFacts, ThreadGit } from "./thread-facts.ts";
 export { titleFrom } from "./thread-facts.ts";
 export type { OpenedThread, ThreadChange, ThreadStore, ThreadStoreOptions } from "./thread-store.ts";

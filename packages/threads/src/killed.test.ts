@@ -9,6 +9,7 @@ import { collectGarbage } from "./garbage.ts";
 import { openThreadIndex } from "./index/thread-index.ts";
 import { LONG_OUTPUT } from "./killed-scenario.testing.ts";
 import { TurnWriter } from "./long-thread.testing.ts";
+import { stepDigest } from "./step-digest.ts";
 import { createThreadStore } from "./thread-store.ts";
 import { readTombstones } from "./tombstones.ts";
 
@@ -42,7 +43,7 @@ async function check({ directory, done }: Awaited<ReturnType<typeof run>>) {
 
   const thread = store.load(id);
   expect(conversationProblem(thread.messages)).toBeUndefined();
-  for (const recorded of thread.runs) expect(replay(recorded).mismatch).toBeUndefined();
+  for (const recorded of thread.runs) expect(replay(recorded, stepDigest).mismatch).toBeUndefined();
   const text = JSON.stringify(thread.messages);
   for (const words of said) expect(text).toContain(`done with ${words}`);
   if (said.includes("beta")) expect(text).toContain(JSON.stringify(LONG_OUTPUT));

@@ -1,5 +1,6 @@
 import { type AgentEvent, type AgentState, startAgent, step, traceStep } from "@loom/core";
 import { call, completed, llm, SETTINGS, says } from "./events.testing.ts";
+import { stepDigest } from "./step-digest.ts";
 import type { ThreadWriter } from "./thread-writer.ts";
 import { NO_TOTALS } from "./usage-totals.ts";
 
@@ -44,7 +45,7 @@ export class TurnWriter {
 
   event(event: AgentEvent): void {
     const next = step(this.#state, event, SETTINGS);
-    this.#writer.append({ type: "event", at: AT, event, trace: traceStep(this.#state, next) });
+    this.#writer.append({ type: "event", at: AT, event, trace: traceStep(this.#state, next, stepDigest) });
     this.#state = next.state;
   }
 

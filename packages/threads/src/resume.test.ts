@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { countTraffic } from "./file-watch.testing.ts";
 import { TurnWriter } from "./long-thread.testing.ts";
 import { CHECKPOINT_BYTES } from "./resume.ts";
+import { stepDigest } from "./step-digest.ts";
 import { createThreadStore, type OpenedThread } from "./thread-store.ts";
 import { WINDOW_UNITS } from "./window.ts";
 
@@ -67,7 +68,7 @@ describe("a thread of many megabytes", () => {
     await goOn(id, "third session");
     const whole = store().load(id);
     expect(whole.runs).toHaveLength(3);
-    for (const run of whole.runs) expect(replay(run).mismatch).toBeUndefined();
+    for (const run of whole.runs) expect(replay(run, stepDigest).mismatch).toBeUndefined();
     expect(JSON.stringify(whole.messages)).not.toContain("the first thing");
     const resumed = store().open(id);
     await resumed.writer.close();
@@ -168,7 +169,7 @@ describe("a long output", () => {
       expect(statSync(writer.file).size).toBeLessThan(output.length / 4);
       const thread = store().load(writer.id);
       expect(thread.messages).toEqual(live[index]);
-      for (const run of thread.runs) expect(replay(run).mismatch).toBeUndefined();
+      for (const run of thread.runs) expect(replay(run, stepDigest).mismatch).toBeUndefined();
       expect(readFileSync(writer.file, "utf8")).toContain('"head":"line of output');
     }
     const [place = ""] = readdirSync(join(directory, "outputs"));

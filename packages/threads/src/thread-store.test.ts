@@ -14,6 +14,7 @@ import { type AgentEvent, isThreadId, replay, startAgent, step, traceStep } from
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { loadThread } from "./conversation.ts";
 import { call, completed, llm, SETTINGS, says } from "./events.testing.ts";
+import { stepDigest } from "./step-digest.ts";
 import { createThreadStore } from "./thread-store.ts";
 import type { ThreadWriter } from "./thread-writer.ts";
 
@@ -36,7 +37,7 @@ function record(writer: ThreadWriter, events: readonly AgentEvent[], messages = 
   writer.append({ type: "run", at: AT, settings: SETTINGS, seed: 7, messages: state.context.messages.length });
   for (const event of events) {
     const next = step(state, event, SETTINGS);
-    writer.append({ type: "event", at: AT, event, trace: traceStep(state, next) });
+    writer.append({ type: "event", at: AT, event, trace: traceStep(state, next, stepDigest) });
     state = next.state;
   }
   return state;
@@ -188,7 +189,7 @@ describe("a damaged file", () => {
     writeFileSync(file, bytes.with(bytes.indexOf("hello"), "j".charCodeAt(0)));
     const [run] = store().load(id).runs;
     if (run === undefined) throw new Error("no run was recorded");
-    const { mismatch } = replay(run);
+    const { mismatch } = replay(run, stepDigest);
     expect(run.lines[mismatch?.index ?? -1]).toBe(3);
   });
 

@@ -1,4 +1,5 @@
 import type { Contract } from "@loom/api";
+import type { Secret } from "@loom/config";
 import type { ServerConfig } from "../config.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
@@ -19,21 +20,24 @@ export type FeatureNeeds = {
   readonly dataDirectory: string | undefined;
   /** Silence towards a client after which a keep-alive is sent, in milliseconds. */
   readonly keepAliveMs?: number | undefined;
+  /** Tells the redactor of secrets that turn up while the server runs. */
+  readonly conceal: (owner: string, secrets: readonly Secret[]) => void;
 };
 
 /** Every capability of the server, one line each; `all` are those in use. */
 export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
-  const { config, dataDirectory, keepAliveMs, hasOwner, isStopping, version } = needs;
+  const { dataDirectory, keepAliveMs, hasOwner, isStopping, version } = needs;
   // Who has one token in memory has nobody to tell apart and to limit, and does not wait for what does.
-  const shared = hasOwner ? (await import("./shared.ts")).buildShared(kit, config) : undefined;
+  const shared = hasOwner ? (await import("./shared.ts")).buildShared(kit, needs) : undefined;
+  const config = shared?.config ?? needs.config;
   const books = ledger.build(kit, { config, dataDirectory, stays: hasOwner });
   const common = {
     gateway: gateway.build(kit, {
       config,
       keepAliveMs,
       pooled: hasOwner,
-      routing: straightRouting(config),
-      credentials: environmentCredentials(config.providers),
+      routing: shared?.routing ?? straightRouting(config),
+      credentials: shared?.credentials ?? environmentCredentials(config.providers),
       budgets: shared?.budgets,
       ledger: books.services.ledger,
       prices: books.services.prices,
@@ -44,7 +48,7 @@ export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
     openApi: openApi.build(kit, { version, contracts: () => all.flatMap(contractsOf) }),
   };
   const all: readonly Feature[] = [...Object.values(common), ...(shared?.all ?? [])];
-  return { ...common, shared, all };
+  return { ...common, config, shared, all };
 }
 
 function contractsOf({ routes, rawRoutes }: Feature): readonly Contract[] {

@@ -1,37 +1,53 @@
 import type { ServerConfig } from "../config.ts";
-import type { Budgets } from "../gateway-types.ts";
+import type { Budgets, Credentials, Routing } from "../gateway-types.ts";
 import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import { budgets } from "./budgets/index.ts";
+import { type CredentialNeeds, credentials } from "./credentials/index.ts";
+import { straightRouting } from "./gateway/straight-routing.ts";
 import { owner } from "./owner/index.ts";
+import { routing } from "./routing/index.ts";
 import { tokens } from "./tokens/index.ts";
 
 /** What only a server needs that stays and is used by several. */
 export type SharedFeatures = {
   readonly all: readonly Feature[];
   readonly budgets: Budgets;
+  readonly credentials: Credentials;
+  /** With the providers that are set up at the moment, which come and go with their credentials. */
+  readonly config: ServerConfig;
+  readonly routing: Routing;
   readonly authenticate: Authenticate;
-  /** Says whether this start made the owner's token. @throws TokenFileError, DatabaseError */
+  /** Says whether this start made the owner's token. @throws TokenFileError, DatabaseError, ConfigError */
   start(owner: { readonly file: string; readonly replace: boolean }): Promise<boolean>;
   stop(): Promise<void>;
 };
 
-export function buildShared(kit: Kit, config: ServerConfig): SharedFeatures {
+export function buildShared(kit: Kit, needs: CredentialNeeds): SharedFeatures {
   const ofOwner = owner.build(kit, undefined);
-  const limits = budgets.build(kit, { allowUnpriced: config.allowUnpricedModels });
+  const limits = budgets.build(kit, { allowUnpriced: needs.config.allowUnpricedModels });
   const ofTokens = tokens.build(kit, { limits: limits.services });
+  const ofCredentials = credentials.build(kit, needs);
+  const { config } = ofCredentials.services;
+  const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [ofOwner, limits, ofTokens],
+    all: [ofOwner, limits, ofTokens, ofCredentials, routes],
     budgets: limits.services,
+    credentials: ofCredentials.services.credentials,
+    config,
+    routing: routes.services,
     authenticate: authenticateByAny(ofOwner.services.authenticate, ofTokens.services.authenticate),
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
       await limits.services.load();
+      await ofCredentials.services.follow();
+      await routes.services.load();
       return minted;
     },
     async stop() {
       await limits.services.close();
+      await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));
       await ofTokens.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
     },
   };

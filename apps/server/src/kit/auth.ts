@@ -17,7 +17,7 @@ export type Action = "read" | "use" | "administer";
 
 /** What a route is about, e.g. `{ type: "model", id: "anthropic" }`. */
 export type Resource = {
-  readonly type: "model" | "usage" | "token" | "budget" | "system";
+  readonly type: "model" | "usage" | "token" | "budget" | "credential" | "system";
   readonly id?: string;
 };
 

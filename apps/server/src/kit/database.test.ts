@@ -82,6 +82,27 @@ test("writes that overlap run one after the other", async () => {
   await database.close();
 });
 
+test("a write that waits for another process's write holds up nobody who reads", async () => {
+  await using directory = await temporaryDirectory();
+  const file = `${directory.path}/loom.sqlite`;
+  const database = await openDatabase({ file, migrations: [NOTES] });
+  const other = new DatabaseSync(file);
+  other.exec("BEGIN IMMEDIATE");
+  let isWritten = false;
+  const written = database
+    .write<Tables, unknown>((transaction) => transaction.insertInto("note").values({ id: 1, text: "late" }).execute())
+    .then(() => {
+      isWritten = true;
+    });
+  expect(await database.tables<Tables>().selectFrom("note").selectAll().execute()).toEqual([]);
+  expect(isWritten).toBe(false);
+  other.exec("ROLLBACK");
+  other.close();
+  await written;
+  expect(await database.tables<Tables>().selectFrom("note").selectAll().execute()).toEqual([{ id: 1, text: "late" }]);
+  await database.close();
+});
+
 test("a database that a newer program has changed is refused with a sentence that says what to do", async () => {
   await using directory = await temporaryDirectory();
   const file = `${directory.path}/loom.sqlite`;

@@ -12,7 +12,10 @@ import type { Pace } from "./sqlite-dialect.ts";
 export type Database = {
   readonly file: string;
   tables<Tables>(): Kysely<Tables>;
-  /** All of `work` or nothing. Holds the write lock from its beginning; keep it short, and nothing but SQL in it. */
+  /**
+   * All of `work` or nothing. Holds the write lock from its beginning; keep it short, and nothing but SQL in it. Waits up
+   * to five seconds for another process's write, and holds up nobody who reads meanwhile.
+   */
   write<Tables, Result>(work: (transaction: Kysely<Tables>) => Promise<Result>): Promise<Result>;
   /**
    * Like `write`, for work that can be done again from elsewhere until `sync` has resolved. Waits neither for another
@@ -59,7 +62,18 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     return {
       file,
       tables: () => typed(db),
-      write: (work) => db.transaction().execute((transaction) => work(typed(transaction))),
+      // Between two attempts the connection is free: nobody who only reads waits for another process's write.
+      write: (work) =>
+        whileBusy(() =>
+          db.connection().execute(async (held) => {
+            pace.patienceMs = 0;
+            try {
+              return await held.transaction().execute((transaction) => work(typed(transaction)));
+            } finally {
+              pace.patienceMs = undefined;
+            }
+          }),
+        ),
       writeBehind: (work) =>
         db.connection().execute(async (held) => {
           pace.patienceMs = 0;

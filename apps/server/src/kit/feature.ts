@@ -4,8 +4,12 @@ import type { Migration } from "./migrations.ts";
 import type { RawRoute } from "./raw-route.ts";
 import type { Route } from "./route.ts";
 
-/** Gives nothing if all is well, or throws. Has 5 s. */
-export type HealthCheck = { readonly name: string; run(): Promise<void> };
+/** `run` gives nothing if all is well, or throws. Has 5 s. `detail`: what else there is to say about it, as JSON. */
+export type HealthCheck = {
+  readonly name: string;
+  run(): Promise<void>;
+  detail?(): { readonly [name: string]: unknown };
+};
 
 /**
  * One capability of the server. `services` builds what the feature does from what every feature stands on, and from

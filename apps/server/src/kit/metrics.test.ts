@@ -33,3 +33,14 @@ test("an observed value is read when it is asked for", async () => {
   expect(later).toContain('level{place="here"} 5');
   expect(later).toContain("work_seconds_total 5");
 });
+
+test("a table of observed values has the rows that there are at the moment", async () => {
+  const metrics = createMetrics();
+  let rows = [{ labels: { place: "here", kind: "a" }, value: 1 }];
+  metrics.observedAll({ name: "levels", help: "Levels.", labels: ["place", "kind"], read: () => rows });
+  expect(await metrics.render()).toContain('levels{place="here",kind="a"} 1');
+  rows = [{ labels: { place: "there", kind: "a" }, value: 2 }];
+  const later = await metrics.render();
+  expect(later).toContain('levels{place="there",kind="a"} 2');
+  expect(later).not.toContain('place="here"');
+});

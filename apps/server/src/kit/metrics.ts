@@ -27,6 +27,12 @@ export type Metrics = {
   ): (labels: Labels, value: number) => void;
   /** Read when somebody asks for the metrics. Labels are fixed. */
   observed(definition: ObservedDefinition): void;
+  /** A gauge with as many values as there are combinations of labels when somebody asks. */
+  observedAll(
+    definition: MetricDefinition & {
+      readonly read: () => Iterable<{ readonly labels: Labels; readonly value: number }>;
+    },
+  ): void;
   /** The Prometheus text format, version 0.0.4. */
   render(): Promise<string>;
 };
@@ -104,6 +110,15 @@ export function createMetrics(): Metrics {
           counter.inc(labels, read());
         };
         const counter: Counter = new prom.Counter({ ...options, collect });
+      });
+    },
+    observedAll({ name, help, labels = [], read }) {
+      definitions.push((prom, { registry }) => {
+        const collect = (): void => {
+          gauge.reset();
+          for (const { labels: each, value } of read()) gauge.set({ ...each }, value);
+        };
+        const gauge: Gauge = new prom.Gauge({ name, help, labelNames: [...labels], registers: [registry], collect });
       });
     },
     render: async () => (await handOver()).registry.metrics(),

@@ -136,6 +136,7 @@ function llmErrorCode(code: ProblemCode): LlmErrorCode {
     case "method_not_allowed":
     case "payload_too_large":
     case "unsupported_media_type":
+    case "version_mismatch":
     case "invalid_input":
       return "invalid_request";
     default:

@@ -6,6 +6,9 @@ const readiness = z
   .strictObject({
     status: z.enum(["ready", "not_ready"]),
     checks: z.record(z.string(), z.enum(["ok", "failed"])),
+    details: z.record(z.string(), z.record(z.string(), z.unknown())).openapi({
+      description: "What there is to say about a check, e.g. how many credentials of each provider can be used",
+    }),
   })
   .openapi("Readiness");
 

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { JsonObject } from "@loom/core";
-import { anthropic } from "../wire/anthropic.ts";
+import { anthropic, anthropicOnVertex } from "../wire/anthropic.ts";
 import type { Dialect } from "../wire/dialect.ts";
 import { gemini } from "../wire/gemini.ts";
 import { openAiChat } from "../wire/openai-chat.ts";
@@ -16,6 +16,9 @@ const DIALECTS: Readonly<Record<string, Dialect>> = {
 
 /** `/v1beta/models/{model}:{method}`, and the same for Vertex AI's longer paths. */
 const GEMINI = /\/models\/([^:]+):(generateContent|streamGenerateContent|countTokens)$/;
+
+/** Claude on Vertex AI: the path says what the body says elsewhere. */
+const VERTEX_CLAUDE = /\/publishers\/anthropic\/models\/([^:]+):(rawPredict|streamRawPredict)$/;
 
 /** What is asked for at a path, whatever its query. */
 export type ModelRoute = {
@@ -33,6 +36,12 @@ export function routeAt(path: string): ModelRoute | undefined {
   if (model !== undefined) {
     const fields = { model: decodeURIComponent(model), stream: method === "streamGenerateContent" };
     return { dialect: gemini, countsTokens: method === "countTokens", fields };
+  }
+  const [, claude, predict] = VERTEX_CLAUDE.exec(plain) ?? [];
+  if (claude === "count-tokens") return { dialect: anthropicOnVertex, countsTokens: true, fields: {} };
+  if (claude !== undefined) {
+    const fields = { model: decodeURIComponent(claude), stream: predict === "streamRawPredict" };
+    return { dialect: anthropicOnVertex, countsTokens: false, fields };
   }
   if (plain === "/v1/messages/count_tokens") return { dialect: anthropic, countsTokens: true, fields: {} };
   const dialect = DIALECTS[plain];

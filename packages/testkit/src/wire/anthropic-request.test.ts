@@ -49,6 +49,17 @@ test("a conversation is read with its tools, results and prompt", () => {
   ]);
 });
 
+test("instructions may stand between the messages, right after one of the user's", () => {
+  const request = read({
+    system: "Be brief.",
+    messages: [user(text("Hi")), { role: "system", content: [text("It is late.")] }],
+  });
+  expect(request).toMatchObject({ system: "Be brief.\nIt is late.", prompt: "Hi" });
+  expect(request.messages).toHaveLength(1);
+  const misplaced = [user(text("Hi")), assistant(text("Hello")), { role: "system", content: "x" }, user(text("So?"))];
+  expect(() => read({ messages: misplaced })).toThrow("messages.2.role");
+});
+
 test("only results since the person last spoke belong to the turn", () => {
   const request = read({
     messages: [

@@ -21,7 +21,8 @@ export function readAnthropicRequest(body: JsonObject): NormalizedRequest {
   const maxTokens = body.max_tokens;
   if (typeof maxTokens !== "number") refuse("max_tokens: Field required");
   if (!Number.isInteger(maxTokens) || maxTokens < 1) refuse("max_tokens: Input should be greater than or equal to 1");
-  const messages = mergeTurns((asList(body.messages) ?? refuse("messages: Field required")).map(readMessage));
+  const { said, instructions } = takeInstructions(asList(body.messages) ?? refuse("messages: Field required"));
+  const messages = mergeTurns(said.map(readMessage));
   checkTurns(messages);
   if (countCacheMarks(body) > MAX_CACHE_MARKS) {
     refuse(`A maximum of ${MAX_CACHE_MARKS} blocks with cache_control may be provided.`);
@@ -30,7 +31,7 @@ export function readAnthropicRequest(body: JsonObject): NormalizedRequest {
     dialect: "anthropic",
     model,
     stream: body.stream === true,
-    system: readSystem(body.system),
+    system: [readSystem(body.system), ...instructions].filter((text) => text !== "").join("\n"),
     messages,
     tools: readTools(body.tools),
     maxTokens,
@@ -47,6 +48,22 @@ function readSystem(value: JsonValue | undefined): string {
   if (text !== undefined) return text;
   const blocks = asList(value) ?? refuse("system: Input should be a valid string or a list of text blocks");
   return blocks.map((block) => readText(asObject(block) ?? {}, "system")).join("\n");
+}
+
+/** Instructions may stand between the messages too, each right after one of the user's. */
+function takeInstructions(entries: readonly JsonValue[]): {
+  readonly said: readonly JsonValue[];
+  readonly instructions: readonly string[];
+} {
+  const isInstruction = (entry: JsonValue | undefined): boolean => asObject(entry)?.role === "system";
+  const instructions = entries.flatMap((entry, index) => {
+    if (!isInstruction(entry)) return [];
+    if (asObject(entries[index - 1])?.role !== "user") {
+      refuse(`messages.${index}.role: Input should be 'user' or 'assistant'`);
+    }
+    return [readSystem(asObject(entry)?.content)];
+  });
+  return { said: entries.filter((entry) => !isInstruction(entry)), instructions };
 }
 
 function readTools(value: JsonValue | undefined): readonly ToolDefinition[] {

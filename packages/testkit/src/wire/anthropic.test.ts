@@ -188,3 +188,19 @@ test("the models are listed in Anthropic's shape for a client that sends its ver
     last_id: "claude-b",
   });
 });
+
+test("on Vertex AI the path names the model, and the body the version", async () => {
+  model = await startScriptedModel({ script: [say("Hi."), say("Hi.")] });
+  const at = `${model.url}/v1/projects/p/locations/global/publishers/anthropic/models/claude-test`;
+  const headers = { authorization: "Bearer ya29.test" };
+  const body = { max_tokens: 9, messages: [{ role: "user", content: "Hello" }] };
+  expect((await exchange(`${at}:rawPredict`, { headers, body })).status).toBe(400);
+  const versioned = { ...body, anthropic_version: "vertex-2023-10-16" };
+  const whole = await exchange(`${at}:rawPredict`, { headers, body: versioned });
+  expect(JSON.parse(whole.text)).toMatchObject({ model: "claude-test", content: [{ text: "Hi." }] });
+  const streamed = await exchange(`${at}:streamRawPredict`, { headers, body: versioned });
+  expect(streamed.text).toContain("event: message_stop");
+  const counting = at.replace("claude-test", "count-tokens:rawPredict");
+  const counted = await exchange(counting, { headers, body: { ...versioned, model: "claude-test" } });
+  expect(JSON.parse(counted.text).input_tokens).toBeGreaterThan(0);
+});

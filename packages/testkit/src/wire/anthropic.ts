@@ -94,6 +94,20 @@ export const anthropic: Dialect = {
   noiseEvents: [PING, typedEvent("message_weather", { forecast: "an event of a later version" })],
 };
 
+/** Its own one, and those of Anthropic, which Anthropic's client for Vertex AI sends. */
+const VERTEX_VERSIONS: readonly unknown[] = ["vertex-2023-10-16", "2023-06-01", "2026-10-21"];
+
+/** Vertex AI wants the version in the body, and takes the model from the path alone. */
+export const anthropicOnVertex: Dialect = {
+  ...anthropic,
+  checkHeaders() {},
+  readRequest(body) {
+    if (!VERTEX_VERSIONS.includes(body.anthropic_version))
+      throw new RefusedRequest("anthropic_version: Field required");
+    return readAnthropicRequest(body);
+  },
+};
+
 type Block = { readonly start: JsonObject; readonly deltas: readonly JsonObject[]; readonly whole: JsonObject };
 
 function contentBlocks(reply: PreparedReply): readonly Block[] {

@@ -1,5 +1,5 @@
+import type { Clock } from "../../kit/clock.ts";
 import type { Log } from "../../kit/log.ts";
-import type { Clock } from "./clock.ts";
 import type { BudgetEngine } from "./engine.ts";
 import type { MoneyCounter } from "./money-counter.ts";
 import type { RuleBook } from "./rule-book.ts";

@@ -1,5 +1,5 @@
+import { isPattern } from "../../kit/name-pattern.ts";
 import { MoneyCounter } from "./money-counter.ts";
-import { isPattern } from "./name-pattern.ts";
 import { moneyLimit, type Periods, SPANS, type Span } from "./periods.ts";
 import type { BudgetRule } from "./rule-book.ts";
 import { TokenBucket } from "./token-bucket.ts";

@@ -1,6 +1,6 @@
 import type { Admission, BudgetNode, Budgets, Reservation } from "../../gateway-types.ts";
+import type { Clock } from "../../kit/clock.ts";
 import type { BudgetedNode } from "./budgeted-node.ts";
-import type { Clock } from "./clock.ts";
 import { HeldRequest, type Keeper } from "./held-request.ts";
 import type { MoneyCounter } from "./money-counter.ts";
 import { NodeTable } from "./node-table.ts";

@@ -1,6 +1,6 @@
 import type { Admission, WorstCase } from "../../gateway-types.ts";
+import { fitsPattern } from "../../kit/name-pattern.ts";
 import type { BudgetedNode } from "./budgeted-node.ts";
-import { fitsPattern } from "./name-pattern.ts";
 import { moneyLimit, type Periods, renewalOf, type Span } from "./periods.ts";
 
 export type Refusal = Pick<Extract<Admission, { ok: false }>, "reason" | "message" | "retryAfterMs">;

@@ -1,5 +1,5 @@
 import type { BudgetLimits } from "@loom/api";
-import { fitsPattern, isPattern } from "./name-pattern.ts";
+import { fitsPattern, isPattern } from "../../kit/name-pattern.ts";
 
 /** Limits of one node, or of every node whose id fits. */
 export type BudgetRule = {

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { Budget, BudgetLimits, BudgetSpent } from "@loom/api";
 import type { Budgets } from "../../gateway-types.ts";
+import { type Clock, SYSTEM_CLOCK } from "../../kit/clock.ts";
 import type { Log } from "../../kit/log.ts";
+import { isPattern } from "../../kit/name-pattern.ts";
+import { createTurns } from "../../kit/turns.ts";
 import { Bookkeeping } from "./bookkeeping.ts";
-import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { BudgetEngine } from "./engine.ts";
-import { isPattern } from "./name-pattern.ts";
 import { type BudgetRule, RuleBook } from "./rule-book.ts";
 import type { BudgetStore } from "./store.ts";
 
@@ -129,15 +130,5 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
       await inTurn(followRules);
       return existing;
     },
-  };
-}
-
-/** One after the other, in the order of the calls; a failed one does not keep the next away. */
-function createTurns(): <Result>(work: () => Promise<Result>) => Promise<Result> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const result = last.then(work, work);
-    last = result;
-    return result;
   };
 }

@@ -12,7 +12,8 @@ export type AttemptListener = {
   onEnd(trailers: UpstreamHeaders): void;
   /** A status of 400 and more, with as much of its body as is kept. */
   onRefused(refusal: Refusal): void;
-  onFailed(failure: LlmFailure): void;
+  /** `byClient`: it took nothing for too long, and the upstream is not to blame. */
+  onFailed(failure: LlmFailure, options?: { readonly byClient: boolean }): void;
 };
 
 export type Refusal = { readonly status: number; readonly headers: UpstreamHeaders; readonly body: Buffer };
@@ -56,7 +57,7 @@ export class Attempt implements UpstreamHandler, Waiter {
   }
 
   start(transport: Transport, request: UpstreamRequest): void {
-    transport.dispatch(this.#upstream.origin, request, this);
+    transport.dispatch(this.#upstream.origin, request, this, this.#deadlines.connectMs);
   }
 
   /** Whether the upstream may have seen the request. */
@@ -156,7 +157,10 @@ export class Attempt implements UpstreamHandler, Waiter {
       return;
     }
     if (codeOf(error) === "UND_ERR_CONNECT_TIMEOUT") {
-      this.#fail("timeout", `did not accept a connection within ${this.#deadlines.connectMs / 1000} s`);
+      this.#fail(
+        "timeout",
+        `did not accept a connection within ${this.#deadlines.connectMs / 1000} s (connect time-out)`,
+      );
       return;
     }
     this.#fail("network", clauseOf(error));
@@ -179,12 +183,12 @@ export class Attempt implements UpstreamHandler, Waiter {
     this.#listener.onRefused({ status, headers, body: Buffer.concat(parts) });
   }
 
-  #fail(code: LlmFailure["code"], clause: string): void {
+  #fail(code: LlmFailure["code"], clause: string, { byClient } = { byClient: false }): void {
     this.#end();
     this.#control?.abort(ABORTED);
     const { name, origin } = this.#upstream;
     const message = `The provider ${name} at ${origin} ${clause}: try again, or check its address on the server.`;
-    this.#listener.onFailed({ code, message, retryable: code !== "invalid_response" });
+    this.#listener.onFailed({ code, message, retryable: code !== "invalid_response" }, { byClient });
   }
 
   #end(): void {
@@ -215,16 +219,17 @@ export class Attempt implements UpstreamHandler, Waiter {
     const { headersMs, completeMs, firstEventMs, gapMs } = this.#deadlines;
     switch (this.#reason) {
       case "headers":
-        this.#fail("timeout", `did not answer within ${(this.#stream ? headersMs : completeMs) / 1000} s`);
+        if (this.#stream) this.#fail("timeout", `did not answer within ${headersMs / 1000} s (headers time-out)`);
+        else this.#fail("timeout", `did not answer within ${completeMs / 1000} s (complete time-out)`);
         break;
       case "first_event":
-        this.#fail("timeout", `did not begin its answer within ${firstEventMs / 1000} s`);
+        this.#fail("timeout", `did not begin its answer within ${firstEventMs / 1000} s (first event time-out)`);
         break;
       case "gap":
-        this.#fail("timeout", `stopped in the middle of its answer for ${gapMs / 1000} s`);
+        this.#fail("timeout", `stopped in the middle of its answer for ${gapMs / 1000} s (gap time-out)`);
         break;
       case "client":
-        this.#fail("timeout", "had an answer that nobody took");
+        this.#fail("timeout", "had an answer that nobody took", { byClient: true });
         break;
       case "refusal":
         this.#refuse();

@@ -1,11 +1,13 @@
 import type { LlmFailure } from "@loom/core";
-import type { BudgetNode, CredentialLease, CredentialOutcome, RouteStep } from "../../gateway-types.ts";
+import type { BudgetNode, CredentialLease, CredentialOutcome, RouteStep, StepOutcome } from "../../gateway-types.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { Account } from "./account.ts";
-import { Attempts } from "./attempts.ts";
+import { affinityOf } from "./affinity.ts";
+import { Attempts, type FailedAttempt } from "./attempts.ts";
 import { noDefaultModel, noHeaders, notSetUp } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import type { Asked } from "./passage.ts";
+import { isAlias } from "./straight-routing.ts";
 import type { Upstream } from "./upstream.ts";
 import type { RequestHeaders } from "./upstream-request.ts";
 import { worstCase } from "./worst-case.ts";
@@ -27,8 +29,13 @@ export type Candidate = {
 export type Found =
   | { readonly type: "candidate"; readonly candidate: Candidate }
   | { readonly type: "nobody"; readonly failure: LlmFailure }
-  /** Those who ask have reached a limit. */
-  | { readonly type: "refused"; readonly problem: ProblemError };
+  /** Those who ask have reached a limit, or what they ask cannot be said. */
+  | { readonly type: "refused"; readonly problem: ProblemError; readonly byLimit: boolean };
+
+export type FailedCandidate = FailedAttempt & {
+  /** It was the client's doing, and says nothing of the upstream. */
+  readonly byClient?: boolean;
+};
 
 /**
  * Finds the upstreams for one request, one after the other: routed, within the limits, with a credential. Tells routing
@@ -42,6 +49,8 @@ export class Candidates {
   #attempts: Attempts | undefined;
   #heldModel: string | undefined;
   #reported = true;
+  /** The one before. */
+  #before: { readonly step: RouteStep | undefined; readonly lease: CredentialLease | undefined } = EMPTY;
   /** What is being prepared, asked or was asked last. */
   step: RouteStep | undefined;
   lease: CredentialLease | undefined;
@@ -73,6 +82,7 @@ export class Candidates {
       return;
     }
     const { step, lease, delayMs } = next;
+    this.#before = { step: this.step, lease: this.lease };
     this.step = step;
     this.lease = lease;
     this.#reported = false;
@@ -81,10 +91,8 @@ export class Candidates {
   }
 
   /** The one that was asked failed. Says whether `next` may find another. */
-  failed(
-    failure: LlmFailure,
-    { reached, quotaExhausted = false }: { readonly reached: boolean; readonly quotaExhausted?: boolean },
-  ): boolean {
+  failed(failure: LlmFailure, how: FailedCandidate): boolean {
+    const { reached, quotaExhausted = false, byClient = false } = how;
     const { lease, step } = this;
     const { call } = this.#asked;
     call.log.warn("model failed", {
@@ -94,31 +102,41 @@ export class Candidates {
       code: failure.code,
       message: this.#parts.redact(failure.message),
     });
-    this.#report({ type: "failed", failure, quotaExhausted });
-    if (this.step !== undefined) this.#parts.routing.report(this.step, { ok: false, failure });
-    return lease !== undefined && this.#attempts?.failed(lease, failure, { reached }) === true;
+    if (byClient) this.cancelled();
+    else this.#report({ type: "failed", failure, quotaExhausted }, { type: "failed", failure, reached });
+    return lease !== undefined && this.#attempts?.failed(lease, failure, how) === true;
+  }
+
+  /** The first byte of an answer has come. */
+  alive(): void {
+    if (!this.#reported && this.step !== undefined) this.#parts.routing.report(this.step, ALIVE);
   }
 
   succeeded(): void {
-    this.#report({ type: "ok" });
-    if (this.step !== undefined) this.#parts.routing.report(this.step, { ok: true });
+    this.#report(OK, OK);
   }
 
   cancelled(): void {
-    this.#report({ type: "cancelled" });
+    this.#report(CANCELLED, CANCELLED);
   }
 
-  /** Once for each lease, whatever happens after. */
-  #report(outcome: CredentialOutcome): void {
+  /** Once for each attempt, whatever happens after. */
+  #report(ofCredential: CredentialOutcome, ofStep: StepOutcome): void {
     if (this.#reported) return;
     this.#reported = true;
-    this.lease?.report(outcome);
+    this.lease?.report(this.#isAboutThePath(ofCredential) ? CANCELLED : ofCredential);
+    if (this.step !== undefined) this.#parts.routing.report(this.step, ofStep);
+  }
+
+  /** A path that is passed on as it is may be closed to a key that is good for everything else. */
+  #isAboutThePath(outcome: CredentialOutcome): boolean {
+    return this.#asked.question === undefined && outcome.type === "failed" && outcome.failure.code === "unauthorized";
   }
 
   #plan(): Attempts | LlmFailure {
-    const { target, question, headers } = this.#asked;
+    const { call, target, question, headers } = this.#asked;
     const session = headers.session ?? question?.cacheKey;
-    const affinity = session === undefined ? undefined : `${this.#asker.subject}:${session}`;
+    const affinity = session === undefined ? undefined : affinityOf(this.#asker.nodes, session);
     const upstream = target.upstream === "default" ? undefined : target.upstream;
     const plan =
       question === undefined
@@ -127,9 +145,13 @@ export class Candidates {
             model: question.model,
             ...(upstream === undefined ? {} : { upstream }),
             ...(affinity === undefined ? {} : { affinity }),
+            nodes: this.#asker.nodes,
+            dialect: target.dialect,
           });
     if (!plan.ok) return plan.failure;
-    this.#attempts = new Attempts(plan, this.#parts.credentials, affinity);
+    const { credentials, routing } = this.#parts;
+    const idempotent = target.operation === "count_tokens" || SAFE_METHODS.has(call.incoming.method ?? "");
+    this.#attempts = new Attempts(plan, { credentials, routing, affinity, idempotent });
     return this.#attempts;
   }
 
@@ -141,9 +163,12 @@ export class Candidates {
     }
     const problem = this.#hold(step);
     if (problem !== undefined) {
-      this.cancelled();
-      this.lease = undefined;
-      found({ type: "refused", problem });
+      if (problem.problem.code === "forbidden") this.#withdraw(problem, found, { byLimit: true });
+      else {
+        this.cancelled();
+        this.lease = undefined;
+        found({ type: "refused", problem, byLimit: true });
+      }
       return;
     }
     const credential = lease.headers();
@@ -151,18 +176,17 @@ export class Candidates {
       found({ type: "candidate", candidate: { step, upstream, lease, credential } });
       return;
     }
-    this.#complete(step, upstream, lease, found).catch((error: unknown) =>
-      this.#skip(noHeaders(step.upstream, this.#parts.redact(String(error))), found),
+    this.#complete({ step, upstream, lease }, credential, found).catch((error: unknown) =>
+      this.#skip(noHeaders(step.upstream, error, this.#parts.redact), found),
     );
   }
 
   async #complete(
-    step: RouteStep,
-    upstream: Upstream,
-    lease: CredentialLease,
+    { step, upstream, lease }: Omit<Candidate, "credential">,
+    waiting: RequestHeaders | Promise<RequestHeaders>,
     found: (found: Found) => void,
   ): Promise<void> {
-    const credential = await lease.headers();
+    const credential = await waiting;
     const model = isOpen(step.model) ? await this.#parts.defaultModel(upstream, credential) : step.model;
     if (model === undefined) {
       this.#skip(noDefaultModel(upstream), found);
@@ -176,6 +200,24 @@ export class Candidates {
   #skip(failure: LlmFailure, found: (found: Found) => void): void {
     if (this.failed(failure, { reached: false })) this.next(found);
     else found({ type: "nobody", failure });
+  }
+
+  /** What is asked cannot be said to the one that was found; perhaps to the next. Calls back once. */
+  unusable(problem: ProblemError, found: (found: Found) => void): void {
+    this.#withdraw(problem, found, { byLimit: false });
+  }
+
+  /** The step is nothing for this request. Where nobody else is left, what was wrong before says more. */
+  #withdraw(problem: ProblemError, found: (found: Found) => void, { byLimit }: { readonly byLimit: boolean }): void {
+    this.cancelled();
+    const attempts = this.#attempts;
+    const isAnother = attempts?.withdrawn() === true;
+    const failure = attempts?.failure;
+    if (failure === undefined) this.lease = undefined;
+    else ({ step: this.step, lease: this.lease } = this.#before);
+    if (isAnother) this.next(found);
+    else if (failure !== undefined) found({ type: "nobody", failure });
+    else found({ type: "refused", problem, byLimit });
   }
 
   /** Holds the worst case; the model may cost more on another step. */
@@ -207,5 +249,11 @@ const REFUSALS = { rate: "rate_limited", money: "budget_exceeded", model: "forbi
 
 /** An alias that nobody has given a meaning: the upstream's own first model. */
 function isOpen(model: string): boolean {
-  return model === "default" || model === "fast";
+  return isAlias(model);
 }
+
+const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+const EMPTY = { step: undefined, lease: undefined };
+const ALIVE = { type: "alive" } as const;
+const OK = { type: "ok" } as const;
+const CANCELLED = { type: "cancelled" } as const;

@@ -47,6 +47,7 @@ const TOKEN_HEADERS: ReadonlySet<string> = new Set([
 const SESSION_HEADERS: ReadonlySet<string> = new Set([
   "x-loom-session",
   "x-claude-code-session-id",
+  "x-session-id",
   "session_id",
   "session-id",
 ]);
@@ -139,9 +140,8 @@ function connectionOptions(value: string): ReadonlySet<string> | undefined {
     : new Set(options.split(",").map((name) => name.trim()));
 }
 
-/** `claude-cli/2.1.5 (external, cli)` is `claude-cli/2.1.5`. */
+/** `claude-cli/2.1.5 (external, cli)` is `claude-cli/2.1.5`; Gemini CLI puts the model into its product, after the version. */
 function productOf(userAgent: string): string {
-  const end = userAgent.indexOf(" ");
-  const product = end === -1 ? userAgent : userAgent.slice(0, end);
+  const [product = ""] = /^[^ /]*(?:\/[^ /]*)?/.exec(userAgent) ?? [];
   return product.slice(0, MAX_CLIENT).replaceAll(/[^\x21-\x7e]/g, "?");
 }

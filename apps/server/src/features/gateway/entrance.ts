@@ -1,3 +1,4 @@
+import { geminiTokenCount, responsesTokenCount } from "@loom/llm";
 import type { Dialect } from "../../gateway-types.ts";
 import type { Subject } from "../../kit/auth.ts";
 import type { Call } from "../../kit/call.ts";
@@ -7,18 +8,19 @@ import { BYTES_PER_TOKEN } from "./account.ts";
 import type { Asker } from "./candidates.ts";
 import { type ClientHeaders, readClientHeaders, splitQuery } from "./client-headers.ts";
 import { Exchange } from "./exchange.ts";
+import { listInDialect, modelInDialect } from "./model-list.ts";
 import type { GatewayParts } from "./parts.ts";
+import { canCount } from "./passage.ts";
 import { type Question, readQuestion } from "./question.ts";
 import { readBody } from "./read-body.ts";
 import { sendDialectProblem, sendJson } from "./reply.ts";
 import { isAmbiguousPath, type Target, type WireDialect } from "./target.ts";
-import { isNative } from "./upstream-request.ts";
 
 export type Entrance = {
   readonly parts: GatewayParts;
   readonly askerOf: (subject: Subject) => Asker;
   /** For clients of a dialect that belongs to no provider here. */
-  readonly modelsFor: (dialect: WireDialect) => unknown;
+  readonly modelNames: () => Promise<readonly string[]>;
 };
 
 /** A request at the gateway's door. `targetOf` reads its path; `undefined`: there is nothing there. */
@@ -51,8 +53,10 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
   const { operation, upstream } = target;
   const understood = operation === "generate" || operation === "count_tokens";
   if (!understood) {
-    if (upstream !== undefined) new Exchange(parts, { call, target, headers, question: undefined }, asker).start();
-    else if (operation === "models" && target.dialect !== "loom") sendModels(entrance, call, target.dialect);
+    if (upstream !== undefined)
+      new Exchange(parts, { call, target, headers, question: undefined, subject: asker.subject }, asker).start();
+    else if (operation === "models" && target.dialect !== "loom")
+      sendModels(entrance, call, { ...target, dialect: target.dialect });
     else throw nothingHere();
     return;
   }
@@ -73,8 +77,8 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
   const ask = (body: Buffer): void => {
     try {
       const question = readQuestion(target, body);
-      if (operation === "count_tokens" && estimated(entrance, call, target, question)) return;
-      new Exchange(parts, { call, target, headers, question }, asker).start();
+      if (operation === "count_tokens" && estimated(entrance, call, target, question, asker)) return;
+      new Exchange(parts, { call, target, headers, question, subject: asker.subject }, asker).start();
     } catch (error) {
       refuse(error);
     }
@@ -83,24 +87,48 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
 }
 
 /** Where the provider of the model cannot count in the client's dialect, the size of the prompt has to do. */
-function estimated({ parts }: Entrance, call: Call, target: Target, question: Question): boolean {
+function estimated({ parts }: Entrance, call: Call, target: Target, question: Question, { nodes }: Asker): boolean {
   const plan = parts.routing.plan({
     model: question.model,
+    nodes,
+    dialect: target.dialect,
     ...(target.upstream === undefined ? {} : { upstream: target.upstream }),
   });
   const [step] = plan.ok ? plan.steps : [];
   const upstream = step === undefined ? undefined : parts.upstreams.get(step.upstream);
   if (step === undefined || upstream === undefined) return false;
-  if (isNative(target, upstream, step.model) && target.upstream === upstream.name) return false;
+  if (canCount(target, question, upstream, step.model)) return false;
   const tokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
-  const body = target.dialect === "gemini" ? { totalTokens: tokens } : { input_tokens: tokens };
-  sendJson(call.outgoing, body, { "x-request-id": call.id, "x-loom-estimated": "true" });
+  sendJson(call.outgoing, countInDialect(tokens, target.dialect), {
+    "x-request-id": call.id,
+    "x-loom-estimated": "true",
+  });
   return true;
 }
 
-function sendModels({ modelsFor }: Entrance, call: Call, dialect: WireDialect): void {
+function countInDialect(tokens: number, dialect: Dialect): unknown {
+  if (dialect === "gemini") return geminiTokenCount.encodeResponse(tokens);
+  return dialect === "responses" ? responsesTokenCount.encodeResponse(tokens) : { input_tokens: tokens };
+}
+
+/** All models, or the one that the path names. */
+function sendModels({ modelNames }: Entrance, call: Call, { model, dialect }: Target & { dialect: WireDialect }): void {
   if (call.incoming.method !== "GET") throw nothingHere();
-  sendJson(call.outgoing, modelsFor(dialect), { "x-request-id": call.id });
+  const headers = { "x-request-id": call.id };
+  modelNames()
+    .then((names) => {
+      if (model === undefined) sendJson(call.outgoing, listInDialect(names, dialect), headers);
+      else if (names.some((name) => name === model || name.endsWith(`/${model}`)))
+        sendJson(call.outgoing, modelInDialect(model, dialect), headers);
+      else {
+        const problem = new ProblemError("unknown_model", `There is no model ${JSON.stringify(model)} here.`);
+        sendDialectProblem(call.outgoing, dialect, problem, call.id);
+      }
+    })
+    .catch((error: unknown) => {
+      call.log.error("request failed", { requestId: call.id, error: String(error) });
+      call.outgoing.destroy();
+    });
 }
 
 /** Node's parser refuses most of what two servers could read as different requests; this is the rest. */

@@ -9,7 +9,7 @@ import { codecFor } from "./codecs.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { DecodedDelivery } from "./decoded-delivery.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
-import { readRefusal } from "./failure-of-refusal.ts";
+import { type ReadRefusal, readRefusal } from "./failure-of-refusal.ts";
 import { CUT_OFF, SHUTTING_DOWN, UNREADABLE, UNWRITABLE } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import { type Asked, openPassage, type Passage } from "./passage.ts";
@@ -35,6 +35,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
   #attempt: Attempt | undefined;
   #delivery: Delivery | undefined;
   #refusal: Refusal | undefined;
+  /** What the refusal was understood as. */
+  #refused: LlmFailure | undefined;
   #over = false;
 
   constructor(parts: GatewayParts, asked: Asked, { subject, nodes }: Asker) {
@@ -45,10 +47,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.keepAliveMs = parts.keepAliveMs;
     this.#asked = asked;
     const { session, client } = headers;
-    const { model: requestedModel = "", promptBytes = 0 } = question ?? {};
+    const { model: requestedModel = "", promptBytes = 0, maxOutputTokens } = question ?? {};
     const { dialect } = target;
-    const holder = { requestId: call.id, subject, nodes, session, client, dialect, requestedModel, promptBytes };
-    this.#account = new Account(holder, parts);
+    const asker = { requestId: call.id, subject, nodes, session, client, dialect };
+    this.#account = new Account({ ...asker, requestedModel, promptBytes, maxOutputTokens }, parts);
     this.#candidates = new Candidates(parts, asked, { subject, nodes }, this.#account);
   }
 
@@ -112,22 +114,28 @@ export class Exchange implements AttemptListener, DeliveryHost {
       this.#ask(candidate);
       return;
     }
-    const { failure, quotaExhausted } = readRefusal(refusal, codecFor(upstream, passage.dialect), this.#parts.redact);
+    const { failure, ...more } = readRefusal(refusal, codecFor(upstream, passage.dialect), this.#parts.redact);
     this.#refusal = passage.native ? refusal : undefined;
-    this.#tryElsewhere(failure, quotaExhausted);
+    this.#refused = failure;
+    this.#tryElsewhere(failure, more);
   }
 
-  onFailed(failure: LlmFailure): void {
-    this.failed(failure);
+  onFailed(failure: LlmFailure, options?: { readonly byClient: boolean }): void {
+    this.failed(failure, options);
   }
 
   // What the delivery asks for.
 
   headers(): { readonly [name: string]: string } {
-    const { limits, step } = this.#candidates;
+    const { limits, step, count } = this.#candidates;
     const { upstream = "", model = "", reason = "" } = step ?? {};
     const route = `${upstream}/${model}${reason === "" ? "" : `; ${reason}`}`;
-    return { ...limits, "x-request-id": this.#call.id, "x-loom-route": headerText(route) };
+    return {
+      ...limits,
+      "x-request-id": this.#call.id,
+      "x-loom-route": headerText(route),
+      "x-loom-attempts": String(count),
+    };
   }
 
   pause(): void {
@@ -141,6 +149,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
 
   firstByte(): void {
     this.#account.firstByte();
+    this.#candidates.alive();
   }
 
   explained(failure: LlmFailure): LlmFailure {
@@ -151,7 +160,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.#attempt?.leave(LINGER_MS);
   }
 
-  failed(failure: LlmFailure): void {
+  failed(failure: LlmFailure, { byClient }: { readonly byClient: boolean } = { byClient: false }): void {
     if (this.#over) return;
     this.#attempt?.abort();
     const delivery = this.#delivery;
@@ -161,7 +170,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     }
     if (delivery?.sent === true) {
       this.#over = true;
-      this.#candidates.failed(failure, { reached: true });
+      this.#candidates.failed(failure, { reached: true, byClient });
       delivery.broken(this.explained(failure));
       delivery.read((answered) => this.#close("cut_off", this.outgoing.statusCode, answered, failure.code));
       return;
@@ -208,34 +217,41 @@ export class Exchange implements AttemptListener, DeliveryHost {
     }
     switch (found.type) {
       case "candidate":
-        this.#candidate = found.candidate;
         this.#ask(found.candidate);
         break;
       case "nobody":
+        // Where nobody is left, there may be more to say than what the last one said.
+        if (found.failure !== this.#refused) this.#refusal = undefined;
         this.#giveUp(found.failure);
         break;
       case "refused":
-        this.#refuse(found.problem, "refused");
+        this.#refuse(found.problem, found.byLimit ? "refused" : "failed");
     }
   }
 
-  #ask({ step, upstream, credential }: Candidate): void {
+  #ask(candidate: Candidate): void {
+    const { step, upstream, credential } = candidate;
     try {
       const passage = openPassage(this.#asked, step, upstream, credential, this.#parts);
       this.#passage = passage;
+      this.#candidate = candidate;
       const stream = this.#asked.question?.stream === true;
-      const { deadlines, clock, transport } = this.#parts;
+      const { clock, transport } = this.#parts;
+      const deadlines =
+        step.deadlines === undefined ? this.#parts.deadlines : { ...this.#parts.deadlines, ...step.deadlines };
       this.#attempt = new Attempt(upstream, { deadlines, clock, stream }, this);
       this.#attempt.start(transport, passage.request);
     } catch (error) {
-      this.#crash(error);
+      // What one dialect cannot say, that of the next step may.
+      if (error instanceof ProblemError) this.#candidates.unusable(error, (found) => this.#go(found));
+      else this.#crash(error);
     }
   }
 
-  #tryElsewhere(failure: LlmFailure, quotaExhausted = false): void {
+  #tryElsewhere(failure: LlmFailure, more: Omit<ReadRefusal, "failure"> = {}): void {
     if (this.#over) return;
     const reached = this.#attempt?.reached === true;
-    const another = this.#candidates.failed(failure, { reached, quotaExhausted });
+    const another = this.#candidates.failed(failure, { reached, ...more });
     // A body that is passed on as it comes cannot be sent twice.
     const body = this.#passage?.request.body ?? null;
     if (another && (body === null || Buffer.isBuffer(body))) this.#seek();

@@ -197,16 +197,18 @@ function stepsRouting(...upstreams: readonly string[]): Routing {
       ok: true,
       steps: upstreams.map((upstream, index) => ({ upstream, model, reason: index === 0 ? "first" : "fallback" })),
     }),
+    enter: () => true,
     report: () => {},
+    aliases: () => [],
   };
 }
 
 describe("another upstream", () => {
   test.each([
-    ["is overloaded", 529, "{}"],
-    ["does not know the model", 404, "{}"],
-    ["is in trouble", 500, "<html>"],
-  ])("is asked where the first %s", async (_what, status, text) => {
+    ["is overloaded", 529, "{}", "overloaded"],
+    ["does not know the model", 404, "{}", "unknown_model"],
+    ["is in trouble", 500, "<html>", "overloaded"],
+  ])("is asked where the first %s", async (_what, status, text, code) => {
     const upstream = await upstreamWith((response, { path }) => {
       if (path.startsWith("/other")) response.writeHead(200, JSON_TYPE).end('{"choices":[]}');
       else response.writeHead(status, JSON_TYPE).end(text);
@@ -214,10 +216,12 @@ describe("another upstream", () => {
     const gateway = await gatewayFor(upstream, { routing: stepsRouting("openai", "other") });
     const answer = await post(gateway, "/openai/v1/chat/completions", { model: "m", messages: [] });
     expect(answer).toMatchObject({ status: 200, text: '{"choices":[]}' });
-    expect(answer.headers["x-loom-route"]).toBe("other/m; fallback");
-    expect(gateway.entries).toMatchObject([
-      { upstream: "other", route: "fallback", attempts: 2, outcome: "completed" },
-    ]);
+    expect(answer.headers).toMatchObject({
+      "x-loom-route": `other/m; fallback; fallback after ${code} of openai/m`,
+      "x-loom-attempts": "2",
+    });
+    const route = `fallback; fallback after ${code} of openai/m`;
+    expect(gateway.entries).toMatchObject([{ upstream: "other", route, attempts: 2, outcome: "completed" }]);
   });
 
   test("is asked where a stream begins with an error", async () => {
@@ -256,7 +260,9 @@ describe("another upstream", () => {
         ok: true,
         steps: ["openai", "other"].map((name) => ({ upstream: name, model: `m-of-${name}`, reason: "step" })),
       }),
+      enter: () => true,
       report: () => {},
+      aliases: () => [],
     };
     const gateway = await gatewayFor(upstream, { routing, budgets });
     await post(gateway, "/openai/v1/chat/completions", { model: "m", messages: [] });

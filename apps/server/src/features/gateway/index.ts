@@ -1,4 +1,5 @@
 import { api } from "@loom/api";
+import { SealMemory } from "@loom/llm";
 import type { ServerConfig } from "../../config.ts";
 import type { Budgets, Credentials, Routing } from "../../gateway-types.ts";
 import type { Subject } from "../../kit/auth.ts";
@@ -13,11 +14,11 @@ import { createDefaultModels } from "./default-models.ts";
 import { type Entrance, openRequest } from "./entrance.ts";
 import { createGatewayMetrics } from "./gateway-metrics.ts";
 import { createLightTransport } from "./light-transport.ts";
-import { listModels, modelsInDialect } from "./model-list.ts";
+import { listModels, modelNames } from "./model-list.ts";
 import type { GatewayParts, HealthyLedger } from "./parts.ts";
 import { createPoolTransport } from "./pool-transport.ts";
 import { DIALECT_PREFIXES, targetOfDialect, targetOfProxy } from "./target.ts";
-import { createUpstream } from "./upstream.ts";
+import { upstreamsOf } from "./upstreams.ts";
 
 /** Silence in front of a client after which middle boxes begin to doubt; some give up after half a minute. */
 const KEEP_ALIVE_MS = 15_000;
@@ -46,9 +47,14 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
     const { deadlines } = config;
     const transport = needs.pooled ? createPoolTransport(deadlines) : createLightTransport(deadlines);
     const defaults = createDefaultModels({ transport, timeoutMs: deadlines.connectMs });
-    const models = () => listModels(config, defaults.known);
+    const models = () => listModels(config, routing, defaults.known);
+    const headersFor = async (upstream: string) => {
+      const lease = credentials.lease(upstream, {});
+      lease?.report({ type: "cancelled" });
+      return (await lease?.headers()) ?? {};
+    };
     const parts: GatewayParts = {
-      upstreams: new Map(Object.values(config.providers).map((provider) => [provider.name, createUpstream(provider)])),
+      upstreams: upstreamsOf(config),
       transport,
       routing,
       credentials,
@@ -62,13 +68,20 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
       keepAliveMs,
       redact,
       withoutStreamUsage: new Set(),
+      seals: new SealMemory(),
       defaultModel: defaults.find,
     };
     return {
       parts,
       askerOf,
       models,
-      modelsFor: (dialect) => modelsInDialect(models(), dialect),
+      modelNames: async () => {
+        const lists = Object.keys(config.providers).map(async (name) => {
+          const upstream = parts.upstreams.get(name);
+          return [name, upstream === undefined ? [] : await defaults.list(upstream, () => headersFor(name))] as const;
+        });
+        return modelNames(models(), routing.aliases(), new Map(await Promise.all(lists)));
+      },
       close: () => transport.close(),
     };
   },

@@ -6,10 +6,10 @@ import type { Transport, UpstreamControl, UpstreamHandler, UpstreamRequest } fro
 export function createLightTransport({ connectMs }: { readonly connectMs: number }): Transport {
   const connections = createConnections();
   return {
-    dispatch(origin, request, handler) {
+    dispatch(origin, request, handler, patienceMs = connectMs) {
       const url = new URL(request.path, origin);
       const outgoing = open(url, request, connections.agentFor(url));
-      new LightExchange(outgoing, handler, connectMs).start(request.body);
+      new LightExchange(outgoing, handler, patienceMs).start(request.body);
     },
     close: () => connections.close(),
   };

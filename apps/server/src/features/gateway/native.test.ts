@@ -1,4 +1,4 @@
-import { gzipSync, zstdCompressSync } from "node:zlib";
+import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import {
   type Answer,
@@ -147,6 +147,7 @@ describe.each([{ pooled: true }, { pooled: false }])("a provider's own path ($po
 
   test.each([
     ["gzip", gzipSync],
+    ["br", brotliCompressSync],
     ["zstd", zstdCompressSync],
   ] as const)(
     "passes an answer that is compressed unasked (%s) and still reads its counts",
@@ -162,6 +163,27 @@ describe.each([{ pooled: true }, { pooled: false }])("a provider's own path ($po
       expect(entry).toMatchObject({ usage: { inputTokens: 10, outputTokens: 2 }, estimated: false });
     },
   );
+});
+
+test.each(["x-claude-code-session-id", "session_id", "x-session-id", "x-loom-session"])(
+  "a client says with %s which of its sessions a request belongs to",
+  async (header) => {
+    const upstream = await upstreamWith(answerJson(ANSWER));
+    const gateway = await gatewayFor(upstream);
+    await post(gateway, MESSAGES, { model: "claude-x", messages: [] }, { [header]: "ses_1" });
+    expect(await gateway.waitForEntries(1)).toMatchObject([{ session: "ses_1" }]);
+  },
+);
+
+test.each([
+  ["claude-cli/2.1.5 (external, cli)", "claude-cli/2.1.5"],
+  ["GeminiCLI-tui/0.61.0/gemini-3.5-flash (linux; x64; terminal)", "GeminiCLI-tui/0.61.0"],
+  ["curl", "curl"],
+])("a client is its product and version, whatever else %j says", async (userAgent, client) => {
+  const upstream = await upstreamWith(answerJson(ANSWER));
+  const gateway = await gatewayFor(upstream);
+  await post(gateway, MESSAGES, { model: "claude-x", messages: [] }, { "user-agent": userAgent });
+  expect(await gateway.waitForEntries(1)).toMatchObject([{ client }]);
 });
 
 describe("what goes to a provider", () => {
@@ -230,6 +252,12 @@ describe("what goes to a provider", () => {
       "/v1beta/models/gemini-x:generateContent",
       { contents: [] },
     ],
+    ["/proxy/gemini/v1/models/fast:countTokens", "/v1/models/gemini-3.5-flash:countTokens", { contents: [] }],
+    [
+      "/proxy/vertex/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict",
+      "/v1/projects/my-project/locations/global/publishers/anthropic/models/count-tokens:rawPredict",
+      { model: "claude-x", messages: [] },
+    ],
     [
       "/proxy/gemini/v1beta/models/fast:generateContent",
       "/v1beta/models/gemini-3.5-flash:generateContent",
@@ -237,12 +265,12 @@ describe("what goes to a provider", () => {
     ],
     [
       "/proxy/vertex/v1/projects/p/locations/l/publishers/google/models/gemini-x:generateContent",
-      "/v1/projects/p/locations/l/publishers/google/models/gemini-x:generateContent",
+      "/v1/projects/my-project/locations/global/publishers/google/models/gemini-x:generateContent",
       { contents: [] },
     ],
     [
       "/anthropic/v1/messages",
-      "/v1/projects/my-project/locations/us-central1/publishers/anthropic/models/claude-x:rawPredict",
+      "/v1/projects/my-project/locations/global/publishers/anthropic/models/claude-x:rawPredict",
       { model: "vertex/claude-x", messages: [] },
     ],
   ])("from %s goes to %s", async (path, expected, body) => {
@@ -266,6 +294,15 @@ describe("what goes to a provider", () => {
     const gateway = await gatewayFor(upstream);
     const native = await post(gateway, `${MESSAGES}/count_tokens`, { model: "claude-x", messages: [] });
     expect(native.text).toBe('{"input_tokens":42}');
+    const anywhere = await post(gateway, "/anthropic/v1/messages/count_tokens", { model: "claude-x", messages: [] });
+    expect(anywhere.text).toBe('{"input_tokens":42}');
+    const googles = await post(gateway, "/gemini/v1beta/models/gemini/fast:countTokens", { contents: [] });
+    expect(googles.text).toBe('{"input_tokens":42}');
+    expect(upstream.seen.map(({ path }) => path)).toEqual([
+      "/v1/messages/count_tokens",
+      "/v1/messages/count_tokens",
+      "/v1beta/models/gemini-3.5-flash:countTokens",
+    ]);
     const foreign = await post(gateway, `${MESSAGES}/count_tokens`, { model: "openai/gpt-x", messages: [] });
     expect(JSON.parse(foreign.text).input_tokens).toBeGreaterThan(0);
     expect(foreign.headers["x-loom-estimated"]).toBe("true");

@@ -1,3 +1,4 @@
+import type { SealMemory } from "@loom/llm";
 import type { UpstreamDeadlines } from "../../config.ts";
 import type { Budgets, Credentials, Ledger, Routing } from "../../gateway-types.ts";
 import type { Prices } from "../ledger/prices.ts";
@@ -5,13 +6,14 @@ import type { Deadlines } from "./deadlines.ts";
 import type { GatewayMetrics } from "./gateway-metrics.ts";
 import type { Transport } from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 /** `healthy`: whether what is used can still be written down. */
 export type HealthyLedger = Ledger & { healthy(): boolean };
 
 /** What every exchange works with. */
 export type GatewayParts = {
-  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly upstreams: Upstreams;
   readonly transport: Transport;
   readonly routing: Routing;
   readonly credentials: Credentials;
@@ -31,6 +33,8 @@ export type GatewayParts = {
   readonly redact: (text: string) => string;
   /** Upstreams that refuse to be asked for the token counts of a stream; found out by asking. */
   readonly withoutStreamUsage: Set<string>;
+  /** What clients of other dialects cannot carry from one answer to the next request. */
+  readonly seals: SealMemory;
   /** The model that an upstream without a configured one has first. */
   defaultModel(upstream: Upstream, credential: Readonly<Record<string, string>>): Promise<string | undefined>;
 };

@@ -1,3 +1,4 @@
+import type { LlmRequest } from "@loom/core";
 import { FOREIGN_SEAL } from "@loom/llm";
 import type { RouteStep } from "../../gateway-types.ts";
 import type { Call } from "../../kit/call.ts";
@@ -32,6 +33,8 @@ export type Asked = {
   readonly headers: ClientHeaders;
   /** Absent: the body is passed on unread. */
   readonly question: Question | undefined;
+  /** Who asks, as the ledger names them. */
+  readonly subject: string;
   /** In Loom's words, made when first needed. */
   decoded?: DecodedQuestion;
 };
@@ -46,10 +49,20 @@ export function openPassage(
 ): Passage {
   const { target, question } = asked;
   if (question === undefined) return passedPassage(asked, upstream, credential);
+  if (target.operation === "count_tokens" && !canCount(target, question, upstream, step.model)) {
+    throw new ProblemError("invalid_request", `The provider ${upstream.name} cannot count tokens for this client.`);
+  }
   if (isNative(target, upstream, step.model) && !holdsForeignSeal(question)) {
     return nativePassage(asked, question, step, upstream, credential, parts);
   }
   return translatedPassage(asked, question, step, upstream, credential, parts);
+}
+
+/** Whether the upstream can be asked how many tokens the client's prompt has, in the client's own bytes. */
+export function canCount(target: Target, question: Question, upstream: Upstream, model: string): boolean {
+  const { dialect } = target;
+  if (dialect === "loom" || !isNative(target, upstream, model) || holdsForeignSeal(question)) return false;
+  return target.upstream === upstream.name || upstream.countPath(dialect, model) !== undefined;
 }
 
 function passedPassage({ call, target, headers }: Asked, upstream: Upstream, credential: RequestHeaders): Passage {
@@ -97,19 +110,17 @@ function translatedPassage(
   credential: RequestHeaders,
   parts: GatewayParts,
 ): Passage {
-  const [dialect] = upstream.dialects(step.model);
-  if (dialect === undefined)
-    throw new ProblemError("not_configured", `The provider ${upstream.name} speaks no dialect.`);
-  const codec = codecFor(upstream, dialect);
   asked.decoded ??= question.decode(codecOf);
-  const { request, wantsUsage } = asked.decoded;
+  const { target, call, subject } = asked;
+  const { wantsUsage } = asked.decoded;
+  // Loom's own dialect has a place for every seal.
+  const foreign = target.dialect !== "loom";
+  const request = foreign ? parts.seals.restore(subject, asked.decoded.request) : asked.decoded.request;
   const { stream } = question;
-  const outgoing = withinDepth(() => {
-    const encoded = codec.encodeRequest({ ...request, model: step.model }, { stream });
-    if (!encoded.ok) throw new ProblemError("invalid_request", encoded.problem);
-    return translatedRequest({ upstream, dialect, model: step.model, stream, body: encoded.body, credential });
+  const { dialect, codec, outgoing } = withinDepth(() => {
+    const said = saidIn(upstream, { ...request, model: step.model }, { stream });
+    return { ...said, outgoing: translatedRequest({ upstream, ...said, model: step.model, stream, credential }) };
   });
-  const { target, call } = asked;
   const eventStream = target.dialect !== "gemini" || /[?&]alt=sse(?:&|$)/.test(target.query);
   const voice = voiceOf(target.dialect, { eventStream });
   const identity = {
@@ -118,8 +129,11 @@ function translatedPassage(
     createdMs: Date.now(),
     wantsUsage,
   };
-  const priced: TranslatedPrice = (response) => {
-    if (target.dialect !== "loom") return response;
+  const noted: TakeNote = (response) => {
+    if (foreign) {
+      parts.seals.remember(subject, response.message);
+      return response;
+    }
     const { model: answered, usage } = response;
     const price = priceOf(parts.prices, { upstream: upstream.name, answered, asked: step.model, usage });
     return price === undefined ? response : { ...response, costMicroUsd: price.costMicroUsd };
@@ -131,9 +145,25 @@ function translatedPassage(
     request: outgoing,
     deliver: (host) =>
       stream
-        ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, priced })
-        : new TranslatedAnswer(host, { codec, voice, identity, priced }),
+        ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, noted })
+        : new TranslatedAnswer(host, { codec, voice, identity, noted }),
   };
+}
+
+/**
+ * The request in the upstream's dialect: of OpenAI's two in the first that can say it. With others, the second one is an
+ * imitation, which may know less than it takes without complaint.
+ */
+function saidIn(upstream: Upstream, request: LlmRequest, options: { readonly stream: boolean }) {
+  const dialects = upstream.dialects(request.model);
+  let problem: string | undefined;
+  for (const dialect of upstream.config.kind === "openai" ? dialects : dialects.slice(0, 1)) {
+    const codec = codecFor(upstream, dialect);
+    const encoded = codec.encodeRequest(request, options);
+    if (encoded.ok) return { dialect, codec, body: encoded.body };
+    problem ??= encoded.problem;
+  }
+  throw new ProblemError("invalid_request", problem ?? `The provider ${upstream.name} speaks no dialect.`);
 }
 
 /** What a client nests deeper than the stack is no mistake of the server's. */
@@ -148,7 +178,7 @@ function withinDepth<Result>(work: () => Result): Result {
   }
 }
 
-type TranslatedPrice = ConstructorParameters<typeof TranslatedAnswer>[1]["priced"];
+type TakeNote = ConstructorParameters<typeof TranslatedAnswer>[1]["noted"];
 
 /** A seal of another dialect, wrapped for the way through this client, means nothing to the provider. */
 function holdsForeignSeal({ top }: Question): boolean {

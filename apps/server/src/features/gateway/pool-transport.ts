@@ -6,15 +6,16 @@ const IDLE_MS = 30_000;
 
 type PoolClass = typeof Pool;
 
-/** undici's pools, one for each origin. For a server that stays: loading them costs more than a short run. */
+/** undici's pools, one for each origin, and one more for each other time to connect. For a server that stays: loading them costs more than a short run. */
 export function createPoolTransport({ connectMs }: { readonly connectMs: number }): Transport {
   const pools = new Map<string, Pool>();
   let loaded: PoolClass | undefined;
   let loading: Promise<PoolClass> | undefined;
   let closed = false;
 
-  function poolFor(origin: string, PoolOf: PoolClass): Pool {
-    const known = pools.get(origin);
+  function poolFor(origin: string, patienceMs: number, PoolOf: PoolClass): Pool {
+    const key = patienceMs === connectMs ? origin : `${origin} ${patienceMs}`;
+    const known = pools.get(key);
     if (known !== undefined) return known;
     const pool = new PoolOf(origin, {
       pipelining: 1,
@@ -23,28 +24,34 @@ export function createPoolTransport({ connectMs }: { readonly connectMs: number 
       headersTimeout: 0,
       bodyTimeout: 0,
       keepAliveTimeout: IDLE_MS,
-      connect: { timeout: connectMs, noDelay: true },
+      connect: { timeout: patienceMs, noDelay: true },
     });
-    pools.set(origin, pool);
+    pools.set(key, pool);
     return pool;
   }
 
-  function send(PoolOf: PoolClass, origin: string, request: UpstreamRequest, handler: UpstreamHandler): void {
+  function send(
+    PoolOf: PoolClass,
+    origin: string,
+    request: UpstreamRequest,
+    handler: UpstreamHandler,
+    patienceMs = connectMs,
+  ): void {
     if (closed) handler.onResponseError(NO_CONTROL, new Error("The server is closing."));
-    else poolFor(origin, PoolOf).dispatch(request as Parameters<Pool["dispatch"]>[0], handler);
+    else poolFor(origin, patienceMs, PoolOf).dispatch(request as Parameters<Pool["dispatch"]>[0], handler);
   }
 
   return {
-    dispatch(origin, request, handler) {
+    dispatch(origin, request, handler, patienceMs) {
       if (loaded !== undefined) {
-        send(loaded, origin, request, handler);
+        send(loaded, origin, request, handler, patienceMs);
         return;
       }
       loading ??= import("undici/lib/dispatcher/pool.js").then((module) => module.default);
       loading
         .then((PoolOf) => {
           loaded = PoolOf;
-          send(PoolOf, origin, request, handler);
+          send(PoolOf, origin, request, handler, patienceMs);
         })
         .catch((error: unknown) =>
           handler.onResponseError(NO_CONTROL, error instanceof Error ? error : new Error(String(error))),

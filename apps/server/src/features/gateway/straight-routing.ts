@@ -22,12 +22,24 @@ export function straightRouting(config: ServerConfig): Routing {
       if (name === undefined) return failed(NOTHING_IS_SET_UP);
       const provider = providers[name];
       if (provider === undefined) return failed(isKnown(name) ? notSetUp(name) : unknownProvider(name));
-      const alias = { default: provider.model, fast: provider.fastModel ?? provider.model }[bare];
-      const reason = alias === undefined ? (named === undefined ? "model" : "upstream in the model") : `alias ${bare}`;
-      return { ok: true, steps: [{ upstream: name, model: alias ?? bare, reason }] };
+      if (!isAlias(bare)) {
+        const reason = named === undefined ? "model" : "upstream in the model";
+        return { ok: true, steps: [{ upstream: name, model: bare, reason }] };
+      }
+      const meant = (bare === "fast" ? provider.fastModel : undefined) ?? provider.model ?? bare;
+      return { ok: true, steps: [{ upstream: name, model: meant, reason: `alias ${bare}` }] };
     },
+    enter: () => true,
     report: () => {},
+    aliases: () => ALIASES,
   };
+}
+
+/** What there always is. Without a route, `oracle` means what `default` means. */
+const ALIASES: readonly string[] = ["default", "fast", "oracle"];
+
+export function isAlias(model: string): boolean {
+  return ALIASES.includes(model);
 }
 
 const OWNERS: readonly (readonly [RegExp, string])[] = [
@@ -58,7 +70,7 @@ function notSetUp(name: string): LlmFailure {
   const variable = `${name.toUpperCase()}_API_KEY`;
   const how =
     name === "vertex"
-      ? "set LOOM_SERVER_VERTEX_PROJECT and LOOM_SERVER_VERTEX_BASE_URL in the environment of the Loom server"
+      ? "set LOOM_SERVER_VERTEX_PROJECT in the environment of the Loom server, and LOOM_SERVER_VERTEX_CREDENTIALS_FILE where the machine itself has no account"
       : `set ${variable} (or LOOM_SERVER_${variable}_FILE) in the environment of the Loom server; ${LOCAL_MODELS}`;
   return { code: "not_configured", message: `The provider ${name} is not set up: ${how}.`, retryable: false };
 }

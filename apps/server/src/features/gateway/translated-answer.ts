@@ -8,8 +8,8 @@ export type TranslatedAnswerOptions = {
   readonly codec: LlmCodec;
   readonly voice: ClientVoice;
   readonly identity: AnswerIdentity;
-  /** With its cost, where that is known. */
-  priced(response: LlmResponse): LlmResponse;
+  /** Called once with the whole answer, before its end goes to the client: as that is to get it. */
+  noted(response: LlmResponse): LlmResponse;
 };
 
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
@@ -36,13 +36,13 @@ export class TranslatedAnswer implements Delivery {
   }
 
   onEnd(): void {
-    const { codec, voice, identity, priced } = this.#options;
+    const { codec, voice, identity, noted } = this.#options;
     const decoded = codec.decodeResponse(Buffer.concat(this.#parts).toString("utf8"));
     if (!decoded.ok) {
       this.#host.failed(decoded.failure);
       return;
     }
-    const response = priced(decoded.response);
+    const response = noted(decoded.response);
     this.sent = true;
     this.#host.firstByte();
     sendJson(this.#host.outgoing, voice.whole(response, identity), this.#host.headers());

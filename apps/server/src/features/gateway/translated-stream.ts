@@ -11,8 +11,8 @@ export type TranslatedOptions = {
   readonly decoder: LlmStreamDecoder;
   readonly voice: ClientVoice;
   readonly identity: AnswerIdentity;
-  /** With its cost, where that is known. */
-  priced(response: LlmResponse): LlmResponse;
+  /** Called once with the whole answer, before its end goes to the client: as that is to get it. */
+  noted(response: LlmResponse): LlmResponse;
 };
 
 /**
@@ -79,7 +79,7 @@ export class TranslatedStream implements Delivery {
     for (const event of events) this.#textBytes += lengthOf(event);
     switch (last.type) {
       case "completed": {
-        const response = this.#options.priced(last.response);
+        const response = this.#options.noted(last.response);
         this.#finish([...events.slice(0, -1), { type: "completed", response }]);
         const { usage, model } = response;
         this.#host.finished("completed", { usage, final: true, model, textBytes: this.#textBytes });

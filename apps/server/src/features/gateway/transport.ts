@@ -28,7 +28,10 @@ export type UpstreamHandler = {
 
 /** How bytes get to an upstream and back. Follows no redirect, asks no proxy, waits for nothing longer than to connect. */
 export type Transport = {
-  /** `origin`: from the configuration, and from nowhere else. */
-  dispatch(origin: string, request: UpstreamRequest, handler: UpstreamHandler): void;
+  /**
+   * `origin`: from the configuration, and from nowhere else. `connectMs`: how long a connection may take; default: as
+   * long as the transport was told.
+   */
+  dispatch(origin: string, request: UpstreamRequest, handler: UpstreamHandler, connectMs?: number): void;
   close(): void;
 };

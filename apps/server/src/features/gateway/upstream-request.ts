@@ -5,7 +5,7 @@ import { asksForUsage, type BodyChanges, editedBody } from "./edited-body.ts";
 import type { Question } from "./question.ts";
 import type { Target, WireDialect } from "./target.ts";
 import type { UpstreamRequest } from "./transport.ts";
-import type { Upstream } from "./upstream.ts";
+import { modelPart, type Upstream } from "./upstream.ts";
 
 export type RequestHeaders = Readonly<Record<string, string>>;
 
@@ -42,11 +42,15 @@ export function nativeRequest(options: {
   const { top } = question;
   const dialect = target.dialect as WireDialect;
   const own = target.upstream === upstream.name;
-  const inPath = dialect === "gemini" || upstream.config.kind === "vertex";
-  const path =
-    own && (!inPath || step.model === target.model)
-      ? upstream.nativePath(target.path)
-      : upstream.generatePath(dialect, step.model, { stream: question.stream });
+  const counting = target.operation === "count_tokens";
+  // Where Vertex AI counts the tokens of Claude's models, the body names the model.
+  const inPath = own
+    ? target.model !== undefined
+    : dialect === "gemini" || (upstream.config.kind === "vertex" && !counting);
+  const path = own
+    ? upstream.nativePath(inPath && step.model !== target.model ? pathWithModel(target.path, step.model) : target.path)
+    : ((counting ? upstream.countPath(dialect, step.model) : undefined) ??
+      upstream.generatePath(dialect, step.model, { stream: question.stream }));
   const hideUsage =
     dialect === "chat" && question.stream && options.mayAskForUsage && top !== undefined && !asksForUsage(top);
   const changes: BodyChanges = {
@@ -66,6 +70,11 @@ export function nativeRequest(options: {
     body: top === undefined ? null : editedBody(top, changes),
     hideUsage,
   };
+}
+
+/** Gemini's path with another model; what is asked of it stays. */
+function pathWithModel(path: string, model: string): string {
+  return path.replace(/\/models\/.+(?=:\w+$)/, () => `/models/${modelPart(model)}`);
 }
 
 /** Anything else of a provider's own: as it came, with the upstream's credential. */

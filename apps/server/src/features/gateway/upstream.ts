@@ -10,8 +10,11 @@ export type Upstream = {
   dialects(model: string): readonly WireDialect[];
   /** Path of a request for an answer. */
   generatePath(dialect: WireDialect, model: string, options: { readonly stream: boolean }): string;
+  /** Path of a request for a prompt's number of tokens; `undefined` where that cannot be asked in this dialect. */
+  countPath(dialect: WireDialect, model: string): string | undefined;
   /** Where a path of the provider's own is. */
   nativePath(path: string): string;
+  /** With the query that asks for all of them at once. */
   readonly modelsPath: string;
 };
 
@@ -30,8 +33,9 @@ export function createUpstream(config: ProviderConfig): Upstream {
         ...common,
         dialects: () => ANTHROPIC,
         generatePath: () => `${root}/v1/messages`,
+        countPath: () => `${root}/v1/messages/count_tokens`,
         nativePath: (native) => root + native,
-        modelsPath: `${root}/v1/models`,
+        modelsPath: `${root}/v1/models?limit=1000`,
       };
     case "gemini":
       return {
@@ -39,18 +43,25 @@ export function createUpstream(config: ProviderConfig): Upstream {
         dialects: () => GEMINI,
         generatePath: (_dialect, model, { stream }) =>
           `${root}/v1beta/models/${modelPart(model)}:${method("gemini", stream)}`,
+        countPath: (_dialect, model) => `${root}/v1beta/models/${modelPart(model)}:countTokens`,
         nativePath: (native) => root + native,
-        modelsPath: `${root}/v1beta/models`,
+        modelsPath: `${root}/v1beta/models?pageSize=1000`,
       };
     case "vertex": {
       const { project = "", location = "" } = config.vertex ?? {};
-      const publishers = `${root}/v1/projects/${project}/locations/${location}/publishers`;
+      const place = `/projects/${project}/locations/${location}`;
+      const publishers = `${root}/v1${place}/publishers`;
       return {
         ...common,
         dialects: (model) => (model.startsWith("claude") ? ANTHROPIC : GEMINI),
         generatePath: (dialect, model, { stream }) =>
-          `${publishers}/${dialect === "anthropic" ? "anthropic" : "google"}/models/${modelPart(model)}:${method(dialect, stream)}`,
-        nativePath: (native) => root + native,
+          `${publishers}/${dialect === "anthropic" ? "anthropic" : "google"}/models/${modelPart(vertexName(model))}:${method(dialect, stream)}`,
+        countPath: (dialect, model) =>
+          dialect === "anthropic"
+            ? `${publishers}/anthropic/models/count-tokens:rawPredict`
+            : `${publishers}/google/models/${modelPart(model)}:countTokens`,
+        // Whose account a request runs on is decided here, and the address is that of one location.
+        nativePath: (native) => root + native.replace(PLACE, place),
         modelsPath: `${root}/v1beta1/publishers/google/models`,
       };
     }
@@ -62,6 +73,7 @@ export function createUpstream(config: ProviderConfig): Upstream {
         ...common,
         dialects: () => ZAI,
         generatePath: (dialect) => (dialect === "anthropic" ? `${messages}/v1/messages` : `${chat}/chat/completions`),
+        countPath: () => undefined,
         nativePath: (native) => zaiPath(native, { root: version === undefined ? path : "", chat, messages }),
         modelsPath: `${chat}/models`,
       };
@@ -73,6 +85,8 @@ export function createUpstream(config: ProviderConfig): Upstream {
         ...common,
         dialects: () => dialects,
         generatePath: (dialect) => `${path}/${dialect === "responses" ? "responses" : "chat/completions"}`,
+        countPath: (dialect) =>
+          dialect === "responses" && config.isOfficial ? `${path}/responses/input_tokens` : undefined,
         // The version stands in the address already, and clients bring their own.
         nativePath: (native) =>
           path + (version !== undefined && native.startsWith(`${version}/`) ? native.slice(version.length) : native),
@@ -88,13 +102,20 @@ const CHAT: readonly WireDialect[] = ["chat"];
 const OPENAI: readonly WireDialect[] = ["chat", "responses"];
 const ZAI: readonly WireDialect[] = ["chat", "anthropic"];
 
+const PLACE = /\/projects\/[^/]+\/locations\/[^/]+(?=\/|$)/;
+
+/** Versions of Claude are behind an @ there: `claude-haiku-4-5-20251001` is `claude-haiku-4-5@20251001`. */
+function vertexName(model: string): string {
+  return model.startsWith("claude-") ? model.replace(/-(?=\d{8}$)/, "@") : model;
+}
+
 function method(dialect: WireDialect, stream: boolean): string {
   if (dialect === "anthropic") return stream ? "streamRawPredict" : "rawPredict";
   return stream ? "streamGenerateContent" : "generateContent";
 }
 
 /** A model as one segment of a path. */
-function modelPart(model: string): string {
+export function modelPart(model: string): string {
   return encodeURIComponent(model).replaceAll("%40", "@");
 }
 

@@ -4,6 +4,8 @@ import type { Log } from "../../kit/log.ts";
 export type ReadinessState = {
   readonly status: "ready" | "not_ready";
   readonly checks: Readonly<Record<string, "ok" | "failed">>;
+  /** By the names of checks. */
+  readonly details: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 };
 
 export type Readiness = { check(): Promise<ReadinessState> };
@@ -18,13 +20,17 @@ export function createReadiness(options: {
 }): Readiness {
   return {
     async check() {
+      const checks = options.checks();
       const results = await Promise.all(
-        options.checks().map(async (check) => [check.name, await outcome(check, options.log)] as const),
+        checks.map(async (check) => [check.name, await outcome(check, options.log)] as const),
       );
       const allOk = results.every(([, result]) => result === "ok");
       return {
         status: allOk && !options.isStopping() ? "ready" : "not_ready",
         checks: Object.fromEntries(results),
+        details: Object.fromEntries(
+          checks.flatMap((check) => (check.detail === undefined ? [] : [[check.name, check.detail()]])),
+        ),
       };
     },
   };

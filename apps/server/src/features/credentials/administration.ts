@@ -1,0 +1,59 @@
+import type { CredentialChange, CredentialInfo, NewCredential } from "@loom/api";
+import type { Secret } from "@loom/config";
+import type { Database } from "../../kit/database.ts";
+import { CredentialError } from "./credential-error.ts";
+import { standingAt, storedInfo } from "./credential-info.ts";
+import { createMasterKeys } from "./master-keys.ts";
+import { decided } from "./pool-member.ts";
+import { createCredentialStore, type StoredCredential } from "./store.ts";
+import { createVault, labelTaken, type Rotation } from "./vault.ts";
+
+/** What can be done with the stored credentials from outside of a server. All @throws CredentialError, DatabaseError */
+export type CredentialAdministration = {
+  list(): Promise<readonly CredentialInfo[]>;
+  show(idOrLabel: string): Promise<CredentialInfo>;
+  add(wish: NewCredential): Promise<CredentialInfo>;
+  change(idOrLabel: string, change: Pick<CredentialChange, "enabled">): Promise<CredentialInfo>;
+  remove(idOrLabel: string): Promise<CredentialInfo>;
+  /** See `CredentialVault.rotate`. */
+  rotate(bytes: Uint8Array | undefined): Promise<Rotation>;
+};
+
+export function createAdministration(options: {
+  readonly database: () => Promise<Database>;
+  readonly masterKey: Secret | undefined;
+  readonly directory: string;
+  readonly wall: () => number;
+}): CredentialAdministration {
+  const { database, masterKey, directory, wall } = options;
+  const store = createCredentialStore(database);
+  const vault = createVault({ store, keys: () => createMasterKeys({ given: masterKey, directory }), wall });
+  const infoOf = (row: StoredCredential): CredentialInfo => storedInfo(row, standingAt(row.standing, wall()));
+  const find = async (idOrLabel: string): Promise<StoredCredential> => {
+    const row = await store.find(idOrLabel);
+    if (row !== undefined) return row;
+    const shown = JSON.stringify(idOrLabel.slice(0, 80));
+    throw new CredentialError(
+      "unknown",
+      `There is no stored credential ${shown}: give the label or the id of one. Those of the environment are seen in the server's API only.`,
+    );
+  };
+  return {
+    list: async () => (await store.load()).credentials.map(infoOf),
+    show: async (idOrLabel) => infoOf(await find(idOrLabel)),
+    add: async (wish) => infoOf(await vault.add(wish)),
+    async change(idOrLabel, { enabled }) {
+      const { id } = await find(idOrLabel);
+      if (enabled !== undefined && !(await store.change(id, { standing: decided(enabled, wall()) }))) {
+        throw labelTaken(id);
+      }
+      return infoOf(await find(id));
+    },
+    async remove(idOrLabel) {
+      const row = await find(idOrLabel);
+      await store.remove(row.id);
+      return infoOf(row);
+    },
+    rotate: (bytes) => vault.rotate(bytes),
+  };
+}

@@ -1,0 +1,103 @@
+import type { Clock } from "../../kit/clock.ts";
+import type { HeaderSource, RequestHeaders } from "./pool-member.ts";
+import { TokenRefused } from "./token-refused.ts";
+import type { AccessToken, TokenSource } from "./token-source.ts";
+
+export type CachedTokenOptions = {
+  readonly source: TokenSource;
+  /** One from before a restart. */
+  readonly known: AccessToken | undefined;
+  readonly clock: Clock;
+  readonly headersOf: (token: AccessToken) => RequestHeaders;
+  /** There is another token than before. */
+  readonly onFresh: () => void;
+  /** There will not be another one. */
+  readonly onRefused: (reason: string) => void;
+};
+
+/** On its way to the provider, a token must not end. */
+const MARGIN_MS = 30_000;
+const AHEAD_MS = 15 * 60_000;
+
+/** After a failed attempt: 1 s, 2 s, 4 s... */
+const FIRST_PAUSE_MS = 1_000;
+const MAX_PAUSE_MS = 60_000;
+
+/** A token that is refused so soon after it was made will not get better by being made again. */
+const NEW_MS = 60_000;
+
+/** Keeps a token, fetches the next one in time, and asks for it only once at a time. */
+export class CachedToken implements HeaderSource {
+  readonly #options: CachedTokenOptions;
+  #token: AccessToken | undefined;
+  /** Monotonic milliseconds. */
+  #fetchedAt = Number.NEGATIVE_INFINITY;
+  #lifetimeMs = Number.POSITIVE_INFINITY;
+  #fetching: Promise<AccessToken> | undefined;
+  #failures = 0;
+  #pauseUntil = 0;
+  #lastError: unknown;
+
+  constructor(options: CachedTokenOptions) {
+    this.#options = options;
+    this.#token = options.known;
+  }
+
+  headers(): RequestHeaders | Promise<RequestHeaders> {
+    const { clock, headersOf } = this.#options;
+    const token = this.#token;
+    const leftMs = token === undefined ? 0 : token.expiresAtMs - clock.wall();
+    if (token !== undefined && leftMs > MARGIN_MS) return headersOf(token);
+    return this.#fetch()
+      .catch((error: unknown) => {
+        if (token !== undefined && leftMs > 0 && this.#token === token) return token;
+        throw error;
+      })
+      .then(headersOf);
+  }
+
+  refused(): boolean {
+    if (this.#token === undefined) return true;
+    if (this.#options.clock.monotonic() - this.#fetchedAt < NEW_MS) return false;
+    this.#token = undefined;
+    return true;
+  }
+
+  /** Fetches the next token if this one ends soon. Never rejects. */
+  async refreshAhead(): Promise<void> {
+    const aheadMs = Math.min(AHEAD_MS, this.#lifetimeMs / 2);
+    const token = this.#token;
+    if (token !== undefined && token.expiresAtMs - this.#options.clock.wall() > aheadMs) return;
+    await this.#fetch().catch(() => undefined);
+  }
+
+  #fetch(): Promise<AccessToken> {
+    if (this.#fetching === undefined && this.#options.clock.monotonic() < this.#pauseUntil) {
+      return Promise.reject(this.#lastError);
+    }
+    this.#fetching ??= this.#fetchOnce().finally(() => {
+      this.#fetching = undefined;
+    });
+    return this.#fetching;
+  }
+
+  async #fetchOnce(): Promise<AccessToken> {
+    const { source, clock, onFresh, onRefused } = this.#options;
+    try {
+      const token = await source.token();
+      this.#token = token;
+      this.#fetchedAt = clock.monotonic();
+      this.#lifetimeMs = Math.max(0, token.expiresAtMs - clock.wall());
+      this.#failures = 0;
+      this.#pauseUntil = 0;
+      onFresh();
+      return token;
+    } catch (error) {
+      if (error instanceof TokenRefused) onRefused(error.message);
+      this.#lastError = error;
+      this.#pauseUntil = clock.monotonic() + Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#failures, 16));
+      this.#failures += 1;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import type { RouteDefinition, RouteTiers } from "@loom/api";
+import { fitsPattern, isPattern } from "../../kit/name-pattern.ts";
+import { isAlias } from "../gateway/straight-routing.ts";
+
+export type NamedRoute = { readonly name: string; readonly definition: RouteDefinition };
+
+export type Target =
+  | { readonly type: "model"; readonly upstream: string; readonly model: string }
+  | { readonly type: "alias"; readonly name: string };
+
+/** Aliases within aliases. */
+const MAX_DEPTH = 4;
+
+/** The routes in force, found by what a client asks for. */
+export class RouteTable {
+  readonly routes: readonly NamedRoute[];
+  readonly #exact: ReadonlyMap<string, NamedRoute>;
+  readonly #patterns: readonly NamedRoute[];
+
+  constructor(routes: readonly NamedRoute[]) {
+    this.routes = routes;
+    this.#exact = new Map(routes.filter(({ name }) => !isPattern(name)).map((route) => [route.name, route]));
+    this.#patterns = routes.filter(({ name }) => isPattern(name)).sort((a, b) => b.name.length - a.name.length);
+  }
+
+  get isEmpty(): boolean {
+    return this.routes.length === 0;
+  }
+
+  /** By its own name, else by the longest pattern that fits; patterns are for models and not for aliases. */
+  find(model: string): NamedRoute | undefined {
+    const named = this.named(model);
+    if (named !== undefined || isAlias(model)) return named;
+    return this.#patterns.find(({ name }) => fitsPattern(name, model));
+  }
+
+  named(name: string): NamedRoute | undefined {
+    return this.#exact.get(name) ?? (name === "oracle" ? this.#exact.get("default") : undefined);
+  }
+}
+
+/** What a target means; a provider's name before the first slash comes before any alias. */
+export function targetOf(text: string, isProvider: (name: string) => boolean): Target {
+  const slash = text.indexOf("/");
+  const upstream = text.slice(0, Math.max(0, slash));
+  if (slash > 0 && slash + 1 < text.length && isProvider(upstream)) {
+    return { type: "model", upstream, model: text.slice(slash + 1) };
+  }
+  return { type: "alias", name: text };
+}
+
+export type RouteFault = { readonly name: string; readonly message: string };
+
+const NAME = /^[\w.:@/+~*-]{1,200}$/;
+const MAX_ROUTES = 500;
+
+/** What is wrong with the routes as a whole: a target that is nothing, or aliases in a circle or too deep. */
+export function faultOf(routes: readonly NamedRoute[], providers: ReadonlySet<string>): RouteFault | undefined {
+  if (routes.length > MAX_ROUTES) {
+    return { name: routes.at(-1)?.name ?? "", message: `there are more than ${MAX_ROUTES} routes` };
+  }
+  const table = new RouteTable(routes);
+  const isProvider = (name: string): boolean => providers.has(name);
+  for (const { name, definition } of routes) {
+    if (!NAME.test(name)) return { name, message: "is no name of an alias, a model or a pattern of models" };
+    for (const text of targetsOf(definition)) {
+      const target = targetOf(text, isProvider);
+      if (target.type === "model" || table.named(target.name) !== undefined || isAlias(target.name)) continue;
+      return { name, message: nothing(text, providers) };
+    }
+  }
+  return circleIn(table, isProvider);
+}
+
+function nothing(text: string, providers: ReadonlySet<string>): string {
+  const slash = text.indexOf("/");
+  if (slash <= 0) return `has the target ${text}, which is no alias: give provider/model, or set a route ${text} first`;
+  const provider = text.slice(0, slash);
+  return `has the target ${text}, but there is no provider ${provider}: use one of ${[...providers].join(", ")}`;
+}
+
+/** Each alias is looked into once, however many lead to it. */
+function circleIn(table: RouteTable, isProvider: (name: string) => boolean): RouteFault | undefined {
+  const depths = new Map<string, number>();
+  const depthOf = ({ name, definition }: NamedRoute, path: readonly string[]): number => {
+    const known = depths.get(name);
+    if (known !== undefined) return known;
+    const way = [...path, name];
+    if (path.includes(name)) throw new RouteLoop(way);
+    let below = 0;
+    for (const text of targetsOf(definition)) {
+      const target = targetOf(text, isProvider);
+      const next = target.type === "alias" ? table.named(target.name) : undefined;
+      if (next !== undefined) below = Math.max(below, depthOf(next, way));
+    }
+    depths.set(name, below + 1);
+    return below + 1;
+  };
+  for (const route of table.routes) {
+    try {
+      if (depthOf(route, []) > MAX_DEPTH) {
+        return { name: route.name, message: `has aliases within aliases, more than ${MAX_DEPTH} deep` };
+      }
+    } catch (error) {
+      if (!(error instanceof RouteLoop)) throw error;
+      return { name: route.name, message: `goes in a circle: ${error.way.join(" > ")}` };
+    }
+  }
+  return undefined;
+}
+
+class RouteLoop extends Error {
+  readonly way: readonly string[];
+
+  constructor(way: readonly string[]) {
+    super("The routes go in a circle.");
+    this.way = way;
+  }
+}
+
+function targetsOf({ tiers, variants = [] }: RouteDefinition): string[] {
+  return [tiers, ...variants.map((variant) => variant.tiers)].flatMap((each: RouteTiers) =>
+    each.flatMap((tier) => tier.map(({ target }) => target)),
+  );
+}

@@ -1,0 +1,1 @@
+export { credentialSecret } from "./schemas/credentials.ts";

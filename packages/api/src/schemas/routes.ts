@@ -1,0 +1,132 @@
+import { z } from "@hono/zod-openapi";
+import {
+  ROUTE_DIALECTS,
+  type RouteDefinition,
+  type RouteExplanation,
+  type RouteInfo,
+  type RouteList,
+  type RouteTimeouts,
+} from "../routes.ts";
+
+const MAX_SECONDS = 86_400;
+const MAX_TIERS = 8;
+const MAX_TARGETS = 16;
+const MAX_VARIANTS = 16;
+
+const target = z
+  .strictObject({
+    target: z
+      .string()
+      .min(1)
+      .max(200)
+      .regex(/^[\w.:@/+~-]+$/, { message: "must be provider/model or an alias" })
+      .openapi({ description: "provider/model, or an alias" }),
+    weight: z.int().min(1).max(1_000).exactOptional(),
+  })
+  .openapi("RouteTarget");
+
+const tiers = z.array(z.array(target).min(1).max(MAX_TARGETS)).max(MAX_TIERS);
+
+const seconds = z.number().min(0.001).max(MAX_SECONDS);
+
+const timeouts: z.ZodType<RouteTimeouts> = z
+  .strictObject({
+    connect: seconds.exactOptional(),
+    headers: seconds.exactOptional(),
+    firstEvent: seconds.exactOptional(),
+    gap: seconds.exactOptional(),
+    complete: seconds.exactOptional(),
+  })
+  .openapi("RouteTimeouts", { description: "In seconds, in place of the server's own" });
+
+const audience = z
+  .strictObject({
+    subjects: z
+      .array(
+        z
+          .string()
+          .max(300)
+          .regex(/^[a-z][a-z_]{0,31}\/[^\p{Cc}]+$/u, { message: "must be kind/id, e.g. token/owner" }),
+      )
+      .min(1)
+      .max(100)
+      .exactOptional(),
+    dialects: z.array(z.enum(ROUTE_DIALECTS)).min(1).exactOptional(),
+  })
+  .refine((value) => value.subjects !== undefined || value.dialects !== undefined, {
+    message: "must name subjects or dialects",
+  })
+  .openapi("RouteAudience");
+
+const variant = z
+  .strictObject({ for: audience, tiers: tiers.min(1), timeouts: timeouts.exactOptional() })
+  .openapi("RouteVariant");
+
+const fields = {
+  tiers,
+  timeouts: timeouts.exactOptional(),
+  variants: z.array(variant).max(MAX_VARIANTS).exactOptional(),
+};
+
+const definition: z.ZodType<RouteDefinition> = z
+  .strictObject(fields)
+  .refine((value) => value.tiers.length > 0 || (value.variants?.length ?? 0) > 0, {
+    message: "must hold a tier, or a variant that has one",
+    path: ["tiers"],
+  })
+  .openapi("RouteDefinition");
+
+const info: z.ZodType<RouteInfo> = z
+  .strictObject({
+    ...fields,
+    name: z.string(),
+    source: z.enum(["api", "file"]),
+    version: z.int().nullable(),
+    active: z.boolean(),
+  })
+  .openapi("Route");
+
+const list: z.ZodType<RouteList> = z
+  .strictObject({ routes: z.array(info), fileProblem: z.string().nullable() })
+  .openapi("RouteList");
+
+const explanation: z.ZodType<RouteExplanation> = z
+  .strictObject({
+    model: z.string(),
+    route: z.string().nullable(),
+    steps: z.array(
+      z.strictObject({
+        upstream: z.string(),
+        model: z.string(),
+        reason: z.string(),
+        used: z.boolean(),
+        note: z.string().nullable(),
+        breaker: z.enum(["closed", "half_open", "open"]),
+        opensInMs: z.number().nullable(),
+      }),
+    ),
+    problem: z.string().nullable(),
+  })
+  .openapi("RouteExplanation");
+
+const params = z.object({
+  name: z.string().openapi({ description: "An alias, a model or a pattern with *, percent-encoded" }),
+});
+
+const question = z.strictObject({
+  model: z.string().min(1).max(200).default("default"),
+  provider: z.string().max(64).optional(),
+  dialect: z.enum(ROUTE_DIALECTS).optional(),
+  subject: z
+    .string()
+    .max(300)
+    .regex(/^[^/]+\/./, { message: "must be kind/id, e.g. token/owner" })
+    .optional()
+    .openapi({ description: "kind/id; default token/owner" }),
+  session: z.string().max(128).optional(),
+});
+
+export const listRoutes = { response: list };
+export const putRoute = { params, body: definition, response: info };
+export const deleteRoute = { params, response: info };
+export const explainRoute = { query: question, response: explanation };
