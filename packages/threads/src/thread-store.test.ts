@@ -240,6 +240,21 @@ describe("finding threads", () => {
     ).toEqual([newest.id, old.id]);
   });
 
+  test("a new title or tag does not make an old thread the newest", async () => {
+    const old = await saved([says("old")]);
+    const newest = await saved([says("new")]);
+    utimesSync(old.file, 1_000, 1_000);
+    await store().change(old.id, { title: "Another", tags: ["x"] });
+    expect(
+      store()
+        .list()
+        .map(({ id, title }) => [id, title]),
+    ).toEqual([
+      [newest.id, "new"],
+      [old.id, "Another"],
+    ]);
+  });
+
   test("finds the newest title and the totals of a thread far larger than what is read of it", async () => {
     const writer = create();
     writer.append({ type: "title", at: AT, title: "first" });

@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from "node:crypto";
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { isThreadId, type ThreadId } from "@loom/core";
 import { type LoadedThread, loadThread } from "./conversation.ts";
@@ -111,7 +111,8 @@ export function createThreadStore({ directory, now = Date.now }: ThreadStoreOpti
     load: (id) => loadThread(fileOf(id)),
     async change(id, { title, ...metadata }) {
       const file = fileOf(id);
-      if (!exists(file)) throw notFound(id, directory);
+      const before = statSync(file, { throwIfNoEntry: false });
+      if (before === undefined) throw notFound(id, directory);
       const lease = leaseOf(id)();
       let writer: ThreadWriter;
       try {
@@ -126,6 +127,8 @@ export function createThreadStore({ directory, now = Date.now }: ThreadStoreOpti
       if (Object.keys(metadata).length > 0) writer.append({ type: "metadata", at, ...metadata });
       const problem = await writer.close();
       if (problem !== undefined) throw problem;
+      // A file's time says when the thread was last used: naming an old one does not make it the newest.
+      utimesSync(file, before.atime, before.mtime);
     },
     fork(id) {
       const file = fileOf(id);
