@@ -12,12 +12,7 @@ const BUNDLE = join(CHECKOUT, "dist", "loom.mjs");
 /** Loom as it is delivered: the bundle that `npm run build` makes (or the one given), on this Node. */
 export function loom(bundle = BUNDLE): Subject | undefined {
   if (!existsSync(bundle)) return undefined;
-  const run = (place: Place, args: readonly string[]): Command => ({
-    file: process.execPath,
-    args: [bundle, ...args],
-    env: environment(place, { LOOM_OPENAI_BASE_URL: `${place.modelUrl}/v1`, OPENAI_API_KEY: "none" }),
-    cwd: place.workspace,
-  });
+  const run = (place: Place, args: readonly string[]) => loomRun(place, args, { bundle });
   const manifest = JSON.parse(readFileSync(join(CHECKOUT, "apps", "cli", "package.json"), "utf8")) as {
     version: string;
   };
@@ -28,6 +23,16 @@ export function loom(bundle = BUNDLE): Subject | undefined {
     turn: (place, prompt) => run(place, ["--model", "scripted", "-p", prompt]),
     flag: (place, flag) => run(place, [flag]),
   };
+}
+
+/** A run of the bundle that `npm run build` makes (or the one given), on this Node. */
+export function loomRun(
+  place: Place,
+  args: readonly string[],
+  { bundle = BUNDLE }: { readonly bundle?: string | undefined } = {},
+): Command {
+  const env = environment(place, { LOOM_OPENAI_BASE_URL: `${place.modelUrl}/v1`, OPENAI_API_KEY: "none" });
+  return { file: process.execPath, args: [bundle, ...args], env, cwd: place.workspace };
 }
 
 /** The same through the command of the checkout (`npx loom`): it looks for the right Node first and runs from source. */

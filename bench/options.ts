@@ -11,6 +11,8 @@ export type Options = {
   readonly bundle: string | undefined;
   /** The codecs alone instead of whole agents. */
   readonly codecs: boolean;
+  /** Threads alone: resuming, saving, searching. */
+  readonly threads: boolean;
 };
 
 const NAMES: readonly SubjectName[] = ["loom", "codex", "pi", "opencode"];
@@ -20,6 +22,7 @@ export const HELP = `npm run bench -- [options]
   --quick        two rounds of everything: a look, not a measurement
   --bundle FILE  another loom.mjs than dist/loom.mjs, e.g. one of an older commit
   --codecs       the stream codecs alone
+  --threads      threads alone: to go on with long ones, to save, to search
   --write-docs   put the tables into docs/benchmarks.md`;
 
 /** Throws an `Error` with a sentence for the person on an unknown flag or name. */
@@ -31,6 +34,7 @@ export function readOptions(args: readonly string[]): Options | "help" {
       quick: { type: "boolean", default: false },
       bundle: { type: "string" },
       codecs: { type: "boolean", default: false },
+      threads: { type: "boolean", default: false },
       "write-docs": { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -45,5 +49,6 @@ export function readOptions(args: readonly string[]): Options | "help" {
     writeDocs: values["write-docs"],
     bundle: values.bundle,
     codecs: values.codecs,
+    threads: values.threads,
   };
 }

@@ -14,6 +14,11 @@ async function main(): Promise<number> {
       await benchCodecs();
       return 0;
     }
+    if (options.threads) {
+      const { benchThreads } = await import("./threads.ts");
+      await benchThreads(options.bundle);
+      return 0;
+    }
     const { benchAgents } = await import("./agents.ts");
     return await benchAgents(options);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import {
   createAutoCommit,
+  createGitProbe,
   createSession,
   type ModelClient,
   prepareAgent,
@@ -15,6 +16,7 @@ import type { Connection } from "./connection.ts";
 import { CliError } from "./exit-codes.ts";
 import type { Settings } from "./settings.ts";
 import { openThread, type ThreadChoice } from "./thread-access.ts";
+import { threadSearch } from "./thread-search.ts";
 import { withDeadline } from "./tool-runner.ts";
 import { versionFacts } from "./version.ts";
 
@@ -49,14 +51,17 @@ export type Conversation = {
 export function openConversation(options: ConversationOptions): Conversation {
   const { settings, connection, choice, environment, onUpdate, signal } = options;
   const { config, directories, workspace } = settings;
+  const allowed = allowedTools(settings);
   const files = new LocalFiles(workspace);
   const processes = new LocalProcesses({ root: workspace, environment });
+  const opened = openThread(directories, choice, { workspace, loomVersion: versionFacts().version });
   const tools = createToolSet({
     tools: builtinTools,
     files,
     processes,
+    threads: threadSearch({ directories, workspace, current: opened }),
     outputDirectory: join(directories.cache, "output"),
-    ...allowedTools(settings),
+    ...allowed,
   });
   const autoCommit = config.get("auto_commit.enabled");
   const prepared = prepareAgent({
@@ -71,7 +76,6 @@ export function openConversation(options: ConversationOptions): Conversation {
   });
   const provider = config.get("provider") === "" ? "default" : config.get("provider");
   const model: ModelClient = { stream: (request, how) => connection.client.stream(provider, request, how) };
-  const opened = openThread(directories, choice, { workspace, loomVersion: versionFacts().version });
   let begun = opened.thread !== undefined;
   const session = createSession({
     settings: prepared.settings,
@@ -81,6 +85,7 @@ export function openConversation(options: ConversationOptions): Conversation {
       ? { hook: createAutoCommit({ workspace, model, modelName: config.get("auto_commit.model"), environment }) }
       : {}),
     thread: { writer: opened.writer, ...(opened.thread === undefined ? {} : { thread: opened.thread }) },
+    git: createGitProbe({ workspace, environment }),
     signal,
     onUpdate(update) {
       if (update.type === "turn_started") begun = true;

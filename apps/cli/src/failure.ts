@@ -6,6 +6,7 @@ const EXIT_BY_CODE = new Map<string, ExitName>([
   ["thread_not_found", "thread"],
   ["thread_ambiguous", "thread"],
   ["thread_in_use", "thread"],
+  ["thread_deleted", "thread"],
   ["thread_damaged", "thread"],
   ["thread_too_new", "thread"],
   ["thread_not_saved", "not_saved"],

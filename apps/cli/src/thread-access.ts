@@ -1,24 +1,35 @@
 import { join } from "node:path";
 import type { LoomDirectories } from "@loom/config";
-import { createThreadStore, type LoadedThread, type ThreadStore, type ThreadWriter } from "@loom/threads";
+import { createThreadStore, type ResumedThread, type ThreadStore, type ThreadWriter } from "@loom/threads";
+import type { ThreadIndex } from "@loom/threads/thread-index";
 import { CliError } from "./exit-codes.ts";
 
 /** Which thread a conversation is in: a new one, the newest of the workspace, or the one a person named. */
 export type ThreadChoice =
   | { readonly type: "new" }
-  | { readonly type: "newest" }
-  | { readonly type: "named"; readonly text: string };
+  | { readonly type: "newest"; readonly fork: boolean }
+  | { readonly type: "named"; readonly text: string; readonly fork: boolean };
 
 export type OpenedThread = {
   readonly writer: ThreadWriter;
   /** Absent for a new one. */
-  readonly thread?: LoadedThread;
+  readonly thread?: ResumedThread;
   readonly notices: readonly string[];
 };
 
 /** The person's threads: `$XDG_DATA_HOME/loom/threads`. */
 export function openThreadStore(directories: LoomDirectories): ThreadStore {
-  return createThreadStore({ directory: join(directories.data, "threads") });
+  return createThreadStore({ directory: threadsIn(directories) });
+}
+
+/** The index over them, brought up to date. */
+export async function openIndex(directories: LoomDirectories): Promise<ThreadIndex> {
+  const { openThreadIndex } = await import("@loom/threads/thread-index");
+  return openThreadIndex({ directory: threadsIn(directories) });
+}
+
+function threadsIn({ data }: LoomDirectories): string {
+  return join(data, "threads");
 }
 
 /**
@@ -32,14 +43,25 @@ export function openThread(
 ): OpenedThread {
   const store = openThreadStore(directories);
   if (choice.type === "new") return { writer: store.create(place), notices: [] };
-  const { thread, writer } = store.open(choice.type === "named" ? store.resolve(choice.text) : newest(store, place));
-  const { id, workspace } = thread.header;
+  const chosen = choice.type === "named" ? store.resolve(choice.text) : newest(store, place);
+  const { workspace } = store.header(chosen);
   if (workspace !== place.workspace) {
-    void writer.close();
-    throw new CliError("thread", `Thread ${id} belongs to ${workspace}: go there, or give --workspace ${workspace}.`);
+    throw new CliError(
+      "thread",
+      `Thread ${chosen} belongs to ${workspace}: go there, or give --workspace ${workspace}.`,
+    );
   }
-  const notice = "The last run of this thread was cut off; what was open then counts as interrupted.";
-  return { thread, writer, notices: thread.interrupted ? [notice] : [] };
+  const { thread, writer } = store.open(choice.fork ? store.fork(chosen) : chosen);
+  const notices = [
+    ...(choice.fork ? [`This is a copy of ${chosen}: ${writer.id}.`] : []),
+    ...(thread.interrupted
+      ? ["The last run of this thread was cut off; what was open then counts as interrupted."]
+      : []),
+    ...(thread.skipped > 0
+      ? [`The thread is long: its first ${thread.skipped} messages are not sent to the model any more.`]
+      : []),
+  ];
+  return { thread, writer, notices };
 }
 
 function newest(store: ThreadStore, { workspace }: { readonly workspace: string }) {

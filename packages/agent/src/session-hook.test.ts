@@ -104,7 +104,7 @@ describe("the thread", () => {
     const live = first.session.state.context.messages;
     await first.session.shutdown();
     const loaded = store().load(writer.id);
-    expect(loaded.title).toBe("Fix the bug");
+    expect(loaded.facts.title).toBe("Fix the bug");
     expect(loaded.messages).toEqual(live);
     for (const run of loaded.runs) expect(replay(run, stepDigest).mismatch).toBeUndefined();
 

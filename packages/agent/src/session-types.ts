@@ -19,6 +19,7 @@ import type {
 import type { ThreadError, ThreadWriter, UsageTotals } from "@loom/threads";
 import type { ChangedFiles, FileEdit, ToolDisplay, ToolSet } from "@loom/tools";
 import type { Clock } from "./clock.ts";
+import type { GitProbe } from "./git-facts.ts";
 
 /**
  * A way to a model: a stream of batches, one per network chunk, that ends with `completed` or `error`. A client that
@@ -126,8 +127,15 @@ export type SessionOptions = {
   /** Where the thread is written, and what it already holds; without it nothing is kept. The session closes the writer. */
   readonly thread?: {
     readonly writer: ThreadWriter;
-    readonly thread?: { readonly messages: readonly Message[]; readonly totals: UsageTotals };
+    readonly thread?: {
+      readonly messages: readonly Message[];
+      /** Messages of the thread in front of them, left out because there are too many. */
+      readonly skipped?: number;
+      readonly totals: UsageTotals;
+    };
   };
+  /** Tells the thread where its repository stands, when the session begins and when it ends. */
+  readonly git?: GitProbe;
   /** Called for everything that happens, in order. Must not throw; what it throws is reported as uncaught. */
   readonly onUpdate?: (update: SessionUpdate) => void;
   /** The whole session ends after so many milliseconds, whatever it is doing. */

@@ -32,6 +32,9 @@ import { TurnLedger } from "./turn-ledger.ts";
 /** How long the end of a session waits for a client or a tool that does not heed its signal. */
 const GRACE_MS = 5_000;
 
+/** How long the end of a session waits for git to say whether there are changes. */
+const LAST_LOOK_MS = 500;
+
 /** Starts a session at rest; nothing happens, and nothing is written, before the first `send`. */
 export function createSession(options: SessionOptions): Session {
   return new AgentSession(options);
@@ -60,6 +63,9 @@ class AgentSession implements Session {
   #retryTimer: number | undefined;
   #deadlineTimer: number | undefined;
   #stopCause: StopCause | undefined;
+  /** Tools may have changed the workspace since git was last asked about it. */
+  #mayBeDirty = false;
+  #askedGit = false;
   #end: PromiseWithResolvers<SessionEnd> | undefined;
 
   constructor(options: SessionOptions) {
@@ -70,12 +76,13 @@ class AgentSession implements Session {
     this.#clock = options.clock ?? systemClock;
     const seed = options.seed ?? randomInt(2 ** 32);
     const messages = thread?.thread?.messages ?? [];
+    const skipped = thread?.thread?.skipped ?? 0;
     this.#state = startAgent({ messages, seed }).state;
     this.#totals = thread?.thread?.totals ?? NO_TOTALS;
     this.#log = new ThreadLog({
       writer: thread?.writer,
       clock: this.#clock,
-      start: { settings, seed, messages: messages.length },
+      start: { settings, seed, messages: messages.length, ...(skipped > 0 ? { skipped } : {}) },
       notify: (text) => this.#update({ type: "notice", text }),
     });
     this.#rounds = new ToolRounds({
@@ -143,6 +150,7 @@ class AgentSession implements Session {
   async #leave(cause: StopCause): Promise<SessionEnd> {
     await this.#tasks.ended(this.#clock, GRACE_MS);
     this.#finishTurn?.();
+    await this.#noteGit({ deadlineMs: LAST_LOOK_MS });
     const unsaved = await this.#log.close();
     return { cause, ...(unsaved === undefined ? {} : { unsaved }) };
   }
@@ -199,6 +207,7 @@ class AgentSession implements Session {
     if (event.type === "interrupt" || event.type === "shutdown_requested") this.#stopWork();
     this.#log.event(before, event, after);
     if (before.type === "waiting_for_user_input" && event.type === "user_input") this.#turnStarted();
+    if (event.type === "tool_completed") this.#mayBeDirty = true;
     for (const action of after.actions) this.#perform(action);
   }
 
@@ -243,6 +252,22 @@ class AgentSession implements Session {
     this.#stopCause = undefined;
     this.#ledger = new TurnLedger(this.#clock.now());
     this.#update({ type: "turn_started" });
+    if (this.#askedGit) return;
+    this.#askedGit = true;
+    this.#mayBeDirty = true;
+    // When the first request is on its way, and the model thinks.
+    this.#tasks.run(() => Promise.resolve().then(() => this.#noteGit()));
+  }
+
+  /** Writes down where the repository stands; whether it is dirty only where that may have changed. */
+  async #noteGit(patience?: { readonly deadlineMs: number }): Promise<void> {
+    const { git } = this.#options;
+    if (git === undefined || !this.#askedGit) return;
+    this.#log.git(git.facts());
+    if (!this.#mayBeDirty) return;
+    this.#mayBeDirty = false;
+    const dirty = await git.isDirty(patience);
+    if (dirty !== undefined) this.#log.git({ dirty });
   }
 
   #turnEnded(outcome: TurnOutcome): void {

@@ -1,8 +1,21 @@
 import { type AgentEvent, type AgentSettings, type AgentState, type Step, traceStep } from "@loom/core";
-import { stepDigest, type ThreadError, type ThreadRecord, type ThreadWriter, type UsageTotals } from "@loom/threads";
+import {
+  type GitFacts,
+  stepDigest,
+  type ThreadError,
+  type ThreadRecord,
+  type ThreadWriter,
+  type UsageTotals,
+} from "@loom/threads";
 import type { Clock } from "./clock.ts";
 
-type RunStart = { readonly settings: AgentSettings; readonly seed: number; readonly messages: number };
+type RunStart = {
+  readonly settings: AgentSettings;
+  readonly seed: number;
+  readonly messages: number;
+  /** Messages of the thread in front of them. */
+  readonly skipped?: number;
+};
 
 /**
  * Writes a session down. A disk that takes no more does not stop the turn: the person is told once, the records wait
@@ -14,6 +27,7 @@ export class ThreadLog {
   readonly #notify: (text: string) => void;
   /** Written with the first event, so that a session in which nobody speaks leaves no trace. */
   #start: RunStart | undefined;
+  #git: GitFacts = {};
   #failing = false;
   #at = { ms: Number.NaN, text: "" };
 
@@ -42,6 +56,14 @@ export class ThreadLog {
     }
     if (isFrequent(event)) this.#append({ type: "event", at, event });
     else this.#append({ type: "event", at, event, trace: traceStep(before, after, stepDigest) });
+  }
+
+  /** Only what differs from what was last written, and nothing before the first event. */
+  git(facts: GitFacts): void {
+    const changed = Object.entries(facts).filter(([name, value]) => this.#git[name as keyof GitFacts] !== value);
+    if (this.#start !== undefined || changed.length === 0) return;
+    this.#git = { ...this.#git, ...facts };
+    this.#append({ type: "git", at: this.#now(), ...Object.fromEntries(changed) });
   }
 
   commit(sha: string, message: string): void {

@@ -80,12 +80,12 @@ test("an agent makes a failing test pass, and its change is a commit with a mess
   for (const run of thread.runs) expect(replay(run, stepDigest).mismatch).toBeUndefined();
 });
 
-test("the first request is no larger than 10 KB with all five tools", async () => {
+test("the first request is no larger than 10 KB with all six tools", async () => {
   await using model = await startScriptedModel({ script: [say("Hello.")] });
   await using opened = open(model);
   await opened.session.send(text("hello"));
   const [request] = model.requests;
-  expect(request?.conversation?.tools).toHaveLength(5);
+  expect(request?.conversation?.tools).toHaveLength(6);
   expect(request?.bodyBytes).toBeLessThanOrEqual(10_000);
 });
 

@@ -37,13 +37,19 @@ export type WorkspaceSessionSetup = {
   readonly options?: Partial<SessionOptions>;
 };
 
-/** A session as the command line makes it: the five tools, auto-commit, a thread on disk. */
+/** A session as the command line makes it: the six tools, auto-commit, a thread on disk. */
 export function openWorkspaceSession(setup: WorkspaceSessionSetup) {
   const { workspace, modelUrl, dataDir, environment, onUpdate, options } = setup;
   const model = wireModel(modelUrl);
   const files = new LocalFiles(workspace);
   const processes = new LocalProcesses({ root: workspace, environment });
-  const tools = createToolSet({ tools: builtinTools, files, processes, outputDirectory: join(dataDir, "outputs") });
+  const tools = createToolSet({
+    tools: builtinTools,
+    files,
+    processes,
+    threads: { search: async () => [] },
+    outputDirectory: join(dataDir, "outputs"),
+  });
   const store = createThreadStore({ directory: join(dataDir, "threads") });
   const create = () => ({ writer: store.create({ workspace, loomVersion: "0.0.0" }) });
   const { settings } = prepareAgent({

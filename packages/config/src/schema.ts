@@ -153,6 +153,21 @@ export const SETTINGS = [
     description: "Tools the model may use; `*` stands for all of them.",
   },
   {
+    key: "threads.retention_days",
+    kind: { type: "integer", min: 0, max: 36_500 },
+    default: 0,
+    // A repository has no say in what is kept of the person's work.
+    workspace: "refused",
+    description: "`loom threads gc` removes threads that were not used for so many days; 0 keeps them.",
+  },
+  {
+    key: "threads.trash_days",
+    kind: { type: "integer", min: 0, max: 36_500 },
+    default: 30,
+    workspace: "refused",
+    description: "`loom threads gc` removes threads that were in the trash for so many days.",
+  },
+  {
     key: "log.level",
     kind: { type: "choice", values: LOG_LEVELS },
     default: "warn",

@@ -1,8 +1,8 @@
 import { writeSync } from "node:fs";
 import { type AgentAction, type AgentEvent, startAgent, step, traceStep } from "@loom/core";
+import { call, completed, llm, SETTINGS, says } from "./events.testing.ts";
 import { stepDigest } from "./step-digest.ts";
 import { createThreadStore } from "./thread-store.ts";
-import { call, completed, llm, SETTINGS, says } from "./walk.testing.ts";
 
 /** A thread long enough that a test can kill its process anywhere in it. */
 export const CRASH_RUN_EVENTS = 3_000;

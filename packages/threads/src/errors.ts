@@ -2,6 +2,7 @@ export type ThreadErrorCode =
   | "thread_not_found"
   | "thread_ambiguous"
   | "thread_in_use"
+  | "thread_deleted"
   | "thread_damaged"
   | "thread_too_new"
   | "thread_not_saved";
@@ -33,4 +34,9 @@ export function notSaved(file: string, cause: unknown): ThreadError {
 /** `ENOENT`, `EEXIST` and the like, where the error comes from the system. */
 export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** The thread is in the trash. */
+export function inTrash(id: string): ThreadError {
+  return new ThreadError("thread_deleted", `Thread ${id} is in the trash: loom threads restore ${id} brings it back.`);
 }

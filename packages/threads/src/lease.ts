@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { readdirSync, readFileSync, statSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makePrivateDirectory } from "@loom/config/private-directory";
 import type { ThreadId } from "@loom/core";
@@ -9,6 +9,8 @@ import { isRunning, type ProcessIdentity, thisProcess } from "./process-identity
 /** A process on another machine (a shared home) cannot be asked; its lease is good while it is renewed. */
 const RENEW_MS = 60_000;
 const FOREIGN_LEASE_MS = 5 * RENEW_MS;
+
+const UNFINISHED = ".new";
 
 export type Lease = { release(): void };
 
@@ -23,11 +25,12 @@ export function takeLease(directory: string, id: ThreadId): Lease {
   const own = `${id}.${randomUUID()}.lease`;
   const path = join(directory, own);
   const identity = thisProcess();
-  // The content is there from the first moment: a lease that cannot be read counts as alive while it is fresh.
-  writeFileSync(path, JSON.stringify(identity), { mode: 0o600, flag: "wx" });
+  // Its name comes when it is whole: a lease that cannot be read counts as alive while it is fresh.
+  writeFileSync(`${path}${UNFINISHED}`, JSON.stringify(identity), { mode: 0o600, flag: "wx" });
+  renameSync(`${path}${UNFINISHED}`, path);
   try {
     for (const name of readdirSync(directory)) {
-      if (name === own || !name.startsWith(`${id}.`)) continue;
+      if (name === own || !name.startsWith(`${id}.`) || name.endsWith(UNFINISHED)) continue;
       const holder = livingHolder(join(directory, name), identity);
       if (holder !== undefined) throw inUse(id, holder, identity);
     }
@@ -68,7 +71,7 @@ function readHolder(path: string): ProcessIdentity | undefined {
       return { host, pid, started };
     }
   } catch {
-    // Half-written, just now or before a crash: its age decides.
+    // Damaged: its age decides.
   }
   return { host: "", pid: 0, started: "" };
 }
@@ -101,6 +104,6 @@ function remove(path: string): void {
 function inUse(id: ThreadId, holder: ProcessIdentity, self: ProcessIdentity): ThreadError {
   const where = holder.host === self.host || holder.host === "" ? "" : ` on ${holder.host}`;
   const who = holder.pid === self.pid && where === "" ? "this process" : `process ${holder.pid}${where}`;
-  const message = `Thread ${id} is open in ${who}. End that session first, or start a new thread.`;
+  const message = `Thread ${id} is open in ${who}. End that session first, or go on in a copy: loom resume ${id} --fork.`;
   return new ThreadError("thread_in_use", message, { retryable: true });
 }

@@ -10,13 +10,13 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AgentEvent, isThreadId, startAgent, step, traceStep } from "@loom/core";
+import { type AgentEvent, isThreadId, replay, startAgent, step, traceStep } from "@loom/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { loadThread } from "./conversation.ts";
+import { call, completed, llm, SETTINGS, says } from "./events.testing.ts";
 import { stepDigest } from "./step-digest.ts";
 import { createThreadStore } from "./thread-store.ts";
 import type { ThreadWriter } from "./thread-writer.ts";
-import { call, completed, llm, SETTINGS, says } from "./walk.testing.ts";
 
 const AT = "2026-11-20T10:00:00.000Z";
 let home: string;
@@ -103,7 +103,7 @@ describe("a saved thread", () => {
     expect(thread.totals).toMatchObject({ requests: 1, costMicroUsd: 42, unpricedRequests: 0 });
     expect(thread.totals.usage).toMatchObject({ inputTokens: 10, outputTokens: 2 });
     expect(thread.commits).toMatchObject([{ sha: "abc" }]);
-    expect(thread.title).toBe("Greetings");
+    expect(thread.facts.title).toBe("Greetings");
     expect(thread.interrupted).toBe(false);
   });
 
@@ -169,13 +169,28 @@ describe("a damaged file", () => {
     const lines = readFileSync(file, "utf8").split("\n");
     writeFileSync(file, lines.with(2, '{"type":"event","ev').join("\n"));
     expect(() => store().load(id)).toThrow(
-      `The thread is damaged: line 3 of ${file} is not a record of a thread. Repair or remove that line to open it.`,
+      `The thread is damaged: line 3 of ${file} is not a record of a thread. Repair that line to go on with it; loom threads show reads the rest.`,
     );
     expect(() => store().open(id)).toThrow("line 3");
     writeFileSync(file, lines.with(2, '{"type":"event","event":{"type":"llm_event","requestId":1}}').join("\n"));
     expect(() => store().load(id)).toThrow("line 3");
     writeFileSync(file, lines.toSpliced(1, 1).join("\n"));
     expect(() => store().load(id)).toThrow("line 2");
+  });
+
+  test("is refused with its line where a bit of its text is another", async () => {
+    const { id, file } = await saved([says("hello wörld"), llm(1, completed([{ type: "text", text: "hi" }]))]);
+    const bytes = readFileSync(file);
+    const at = bytes.indexOf("ö");
+    writeFileSync(file, bytes.with(at, (bytes[at] ?? 0) ^ 0x40));
+    expect(() => store().load(id)).toThrow("line 3");
+    expect(() => store().open(id)).toThrow("line 3");
+    // Where it still reads well, the digests of the replay tell.
+    writeFileSync(file, bytes.with(bytes.indexOf("hello"), "j".charCodeAt(0)));
+    const [run] = store().load(id).runs;
+    if (run === undefined) throw new Error("no run was recorded");
+    const { mismatch } = replay(run, stepDigest);
+    expect(run.lines[mismatch?.index ?? -1]).toBe(3);
   });
 
   test("is refused when messages are missing from its middle", async () => {
@@ -193,8 +208,8 @@ describe("a damaged file", () => {
     const text = readFileSync(file, "utf8");
     appendFileSync(file, '{"type":"hologram","at":"?"}\n');
     expect(store().load(id)).toMatchObject({ torn: false });
-    writeFileSync(file, text.replace('"v":1', '"v":2'));
-    expect(() => store().load(id)).toThrow("newer Loom (format 2)");
+    writeFileSync(file, text.replace('"v":2', '"v":3'));
+    expect(() => store().load(id)).toThrow("newer Loom (format 3)");
   });
 });
 
@@ -223,6 +238,21 @@ describe("finding threads", () => {
         .list({ workspace: "/a" })
         .map(({ id }) => id),
     ).toEqual([newest.id, old.id]);
+  });
+
+  test("a new title or tag does not make an old thread the newest", async () => {
+    const old = await saved([says("old")]);
+    const newest = await saved([says("new")]);
+    utimesSync(old.file, 1_000, 1_000);
+    await store().change(old.id, { title: "Another", tags: ["x"] });
+    expect(
+      store()
+        .list()
+        .map(({ id, title }) => [id, title]),
+    ).toEqual([
+      [newest.id, "new"],
+      [old.id, "Another"],
+    ]);
   });
 
   test("finds the newest title and the totals of a thread far larger than what is read of it", async () => {

@@ -15,6 +15,8 @@ export type ThreadSummary = {
   readonly bytes: number;
   /** As of the last finished turn. */
   readonly totals: UsageTotals | undefined;
+  /** It is in the trash. */
+  readonly deleted: boolean;
 };
 
 /** Read of each file, whatever its size: the settings of the first run and the first input fit in well. */
@@ -39,7 +41,20 @@ export function summarise(file: string): ThreadSummary {
       title: oneLine(lastOf(tail, "title")?.title ?? firstOf(head, "title")?.title ?? firstInput(head)),
       bytes: size,
       totals: lastOf(tail, "usage")?.totals,
+      // Nothing follows a deletion but its undoing.
+      deleted: lastOf(tail, "metadata", ({ deleted }) => deleted !== undefined)?.deleted ?? false,
     };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The header alone. @throws ThreadError, or a system error. */
+export function headerOf(file: string): ThreadHeader {
+  const descriptor = openSync(file, "r");
+  try {
+    const [line] = readLines(descriptor, 0, HEAD_BYTES);
+    return checkHeader(file, line === undefined ? undefined : decodeRecord(line));
   } finally {
     closeSync(descriptor);
   }
@@ -67,8 +82,12 @@ function firstOf<Type extends ThreadRecord["type"]>(
   return undefined;
 }
 
-function lastOf<Type extends ThreadRecord["type"]>(lines: readonly string[], type: Type): RecordOf<Type> | undefined {
-  return firstOf(lines.toReversed(), type);
+function lastOf<Type extends ThreadRecord["type"]>(
+  lines: readonly string[],
+  type: Type,
+  accept?: (record: RecordOf<Type>) => boolean,
+): RecordOf<Type> | undefined {
+  return firstOf(lines.toReversed(), type, accept);
 }
 
 function isOf<Type extends ThreadRecord["type"]>(record: ThreadRecord, type: Type): record is RecordOf<Type> {

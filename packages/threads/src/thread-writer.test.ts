@@ -9,9 +9,10 @@ import { type AgentState, conversationProblem, isThreadId, replay, startAgent, s
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CRASH_RUN_EVENTS } from "./crash-run.testing.ts";
+import { SETTINGS, says } from "./events.testing.ts";
 import { stepDigest } from "./step-digest.ts";
 import { createThreadStore } from "./thread-store.ts";
-import { eventFor, SETTINGS, says } from "./walk.testing.ts";
+import { eventFor } from "./walk.testing.ts";
 
 const AT = "2026-11-20T10:00:00.000Z";
 const CRASH_RUN = join(import.meta.dirname, "crash-run.testing.ts");
@@ -84,7 +85,13 @@ describe("a process that is killed", () => {
     const [summary] = store().list();
     if (summary === undefined) throw new Error("nothing was listed");
     expect(() => store().open(summary.id)).toThrow(/^Thread T-.* is open in process \d+\. End that session first/);
-    expect(store().load(summary.id).messages.length).toBeGreaterThan(0);
+    const { messages } = store().load(summary.id);
+    expect(messages.length).toBeGreaterThan(0);
+    // A second process reads it, or goes on in a copy.
+    const copy = store().open(store().fork(summary.id));
+    expect(copy.thread.messages).toEqual(messages);
+    expect(copy.thread.header.forkedFrom).toMatchObject({ id: summary.id });
+    await copy.writer.close();
     const { id } = await run.kill();
     await store().open(id).writer.close();
     expect(readdirSync(join(directory, "leases"))).toEqual([]);

@@ -14,8 +14,10 @@ import { dirname } from "node:path";
 import type { ThreadId } from "@loom/core";
 import { notSaved, type ThreadError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
+import type { OutputStore } from "./output-store.ts";
 import { type EventRecord, encodeRecord, type ThreadRecord } from "./record.ts";
 import { RecordMerger } from "./record-merger.ts";
+import { storeLongOutputs } from "./stored-outputs.ts";
 
 const BATCH_UNITS = 256 * 1024;
 
@@ -27,6 +29,10 @@ export type WriterTarget = {
   readonly goodBytes: number | undefined;
   readonly takeLease: () => Lease;
   readonly now: () => number;
+  /** Where long outputs of tools go; without it they stay in the thread's own file. */
+  readonly outputs?: OutputStore;
+  /** Called between turns when the file has grown by so many bytes. */
+  readonly onGrowth?: { readonly everyBytes: number; readonly call: () => void };
 };
 
 /**
@@ -39,6 +45,9 @@ export class ThreadWriter {
   readonly file: string;
   readonly #takeLease: () => Lease;
   readonly #now: () => number;
+  readonly #outputs: OutputStore | undefined;
+  readonly #onGrowth: WriterTarget["onGrowth"];
+  #grownFrom: number;
   readonly #merger = new RecordMerger();
   #pending: string[] = [];
   #goodBytes: number;
@@ -51,14 +60,19 @@ export class ThreadWriter {
   #syncing: Promise<void> | undefined;
   #unsynced = false;
   #directoryUnsynced = false;
+  /** Files that the newest records refer to. */
+  #unsyncedFiles: string[] = [];
 
   constructor(target: WriterTarget) {
     this.id = target.id;
     this.file = target.file;
     this.#takeLease = target.takeLease;
     this.#now = target.now;
+    this.#outputs = target.outputs;
     this.#isNew = target.goodBytes === undefined;
     this.#goodBytes = target.goodBytes ?? 0;
+    this.#onGrowth = target.onGrowth;
+    this.#grownFrom = this.#goodBytes;
     if (!this.#isNew) this.#lease = target.takeLease();
   }
 
@@ -75,8 +89,11 @@ export class ThreadWriter {
       this.#enqueue(due);
       if (taken) return due.length > 0 && !this.#isNew ? this.#write() : this.problem;
     } else this.#enqueue(this.#merger.drain());
-    this.#pending.push(encodeRecord(record));
-    return matters(record) ? this.#write({ andSync: true }) : this.problem;
+    this.#pending.push(encodeRecord(this.#withStoredOutputs(record)));
+    const problem = matters(record) ? this.#write({ andSync: true }) : this.problem;
+    // The totals come at the end of a turn.
+    if (record.type === "usage") this.#noteGrowth();
+    return problem;
   }
 
   /** Resolves when all that was appended is on disk, or gives the reason why it is not. */
@@ -105,6 +122,20 @@ export class ThreadWriter {
 
   #enqueue(records: readonly EventRecord[]): void {
     for (const record of records) this.#pending.push(encodeRecord(record));
+  }
+
+  #noteGrowth(): void {
+    if (this.#onGrowth === undefined || this.#goodBytes - this.#grownFrom < this.#onGrowth.everyBytes) return;
+    this.#grownFrom = this.#goodBytes;
+    // Whoever waits for the turn comes first.
+    setImmediate(this.#onGrowth.call);
+  }
+
+  #withStoredOutputs(record: ThreadRecord): ThreadRecord {
+    if (this.#outputs === undefined) return record;
+    const stored = storeLongOutputs(record, this.#outputs);
+    this.#unsyncedFiles.push(...stored.files);
+    return stored.record;
   }
 
   #write({ andSync = false } = {}): ThreadError | undefined {
@@ -167,6 +198,7 @@ export class ThreadWriter {
   async #syncUntilDone(): Promise<void> {
     while (this.#unsynced && this.#descriptor !== undefined) {
       this.#unsynced = false;
+      for (const file of this.#unsyncedFiles.splice(0)) await syncFile(file);
       const error = await syncData(this.#descriptor);
       this.#syncProblem = error === null ? undefined : notSaved(this.file, error);
       if (!this.#directoryUnsynced) continue;
@@ -178,7 +210,7 @@ export class ThreadWriter {
 
 /** Whether the record must not be lost if the process dies in the next moment. */
 function matters(record: ThreadRecord): boolean {
-  return record.type === "event" || record.type === "title" || record.type === "commit" || record.type === "usage";
+  return record.type !== "thread" && record.type !== "run";
 }
 
 function temporary(file: string): string {
@@ -187,6 +219,16 @@ function temporary(file: string): string {
 
 function syncData(descriptor: number): Promise<Error | null> {
   return new Promise((resolve) => fdatasync(descriptor, resolve));
+}
+
+/** Makes a file of its own and its name durable. Where that fails, a reader says that the output is lost. */
+function syncFile(path: string): Promise<void> {
+  return new Promise((resolve) => {
+    open(path, "r", (openError, descriptor) => {
+      if (openError !== null) return resolve();
+      fdatasync(descriptor, () => close(descriptor, () => resolve(syncDirectory(dirname(path)))));
+    });
+  });
 }
 
 /** Makes the name of a new file durable. Not every system can (Windows); then the file system's own order decides. */

@@ -7,6 +7,7 @@ export type { FileOperations } from "./files/operations.ts";
 export type { LocalProcessesOptions } from "./processes/local-processes.ts";
 export { LocalProcesses } from "./processes/local-processes.ts";
 export type { ProcessOperations } from "./processes/operations.ts";
+export type { ThreadMatch, ThreadSearch } from "./threads/operations.ts";
 export type { ChangedFiles, FileEdit, Tool, ToolContext, ToolDisplay, ToolResult, ToolSource } from "./tool.ts";
 export type { ExecutedCall, ExecuteOptions, ToolSet, ToolSetOptions } from "./tool-set.ts";
 export { createToolSet } from "./tool-set.ts";

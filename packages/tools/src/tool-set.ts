@@ -3,12 +3,15 @@ import { ToolFailure } from "./failure.ts";
 import { FileMemory } from "./file-memory.ts";
 import type { FileOperations } from "./files/operations.ts";
 import type { ProcessOperations } from "./processes/operations.ts";
+import type { ThreadSearch } from "./threads/operations.ts";
 import type { ChangedFiles, FileEdit, PreparedCall, Tool, ToolContext, ToolDisplay, ToolSource } from "./tool.ts";
 
 export type ToolSetOptions = {
   readonly tools: ToolSource;
   readonly files: FileOperations;
   readonly processes: ProcessOperations;
+  /** Without it, the tools that search threads are left out. */
+  readonly threads?: ThreadSearch;
   /** Absolute path of a directory outside the workspace for outputs that are too long for the model. */
   readonly outputDirectory: string;
   /** Names of the tools that the model gets; all if absent. */
@@ -56,7 +59,8 @@ export function createToolSet(options: ToolSetOptions): ToolSet {
     loading ??= options.tools.load().then((tools) => new Map(tools.map((tool) => [tool.name, tool])));
     return loading;
   };
-  const isAllowed = (name: string) => allowed === undefined || allowed.includes(name);
+  const isMissing = (name: string) => options.threads === undefined && options.tools.searchingThreads?.includes(name);
+  const isAllowed = (name: string) => !isMissing(name) && (allowed === undefined || allowed.includes(name));
   const definitions = options.tools.definitions.filter(({ name }) => isAllowed(name));
 
   const prepare = async (call: ToolCall): Promise<{ tool: Tool; prepared: PreparedCall }> => {
@@ -84,7 +88,7 @@ export function createToolSet(options: ToolSetOptions): ToolSet {
     async execute(call, { signal, onProgress = ignore }) {
       try {
         const { tool, prepared } = await prepare(call);
-        const { files, processes, outputDirectory, patienceMs = PATIENCE_MS } = options;
+        const { files, processes, threads, outputDirectory, patienceMs = PATIENCE_MS } = options;
         const result = await withDeadline(
           call.name,
           prepared,
@@ -95,6 +99,7 @@ export function createToolSet(options: ToolSetOptions): ToolSet {
             memory,
             outputDirectory,
             onProgress,
+            ...(threads === undefined ? {} : { threads }),
           },
         );
         const changedFiles = tool.effects === "workspace" ? (result.changed ?? []) : [];

@@ -2,6 +2,7 @@ import type { JsonObject, ToolDefinition, ToolProgress, ToolResultContent } from
 import type { FileMemory } from "./file-memory.ts";
 import type { FileOperations } from "./files/operations.ts";
 import type { ProcessOperations } from "./processes/operations.ts";
+import type { ThreadSearch } from "./threads/operations.ts";
 
 /** Paths relative to the workspace, `/` between the parts; `"unknown"` where only a look at the workspace can tell. */
 export type ChangedFiles = readonly string[] | "unknown";
@@ -60,6 +61,8 @@ export type ToolContext = {
   readonly files: FileOperations;
   readonly processes: ProcessOperations;
   readonly memory: FileMemory;
+  /** Absent where there are no earlier conversations to search. */
+  readonly threads?: ThreadSearch;
   /** Absolute path of a directory outside the workspace for outputs that are too long for the model. */
   readonly outputDirectory: string;
   readonly signal: AbortSignal;
@@ -93,5 +96,7 @@ export type ToolSource = {
   readonly definitions: readonly ToolDefinition[];
   /** Names of those without effects. */
   readonly reading: readonly string[];
+  /** Names of those that are of use only where earlier conversations can be searched. */
+  readonly searchingThreads?: readonly string[];
   load(): Promise<readonly Tool[]>;
 };

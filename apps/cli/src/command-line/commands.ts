@@ -47,6 +47,31 @@ const HEADLESS_FLAGS: readonly FlagSpec[] = [
 
 const JSON_FLAG: FlagSpec = { name: "--json", description: "Print JSON." };
 
+const LIMIT_FLAG: FlagSpec = {
+  name: "--limit",
+  value: "N",
+  description: "At most N; default: 1000, or 20 of a search.",
+};
+
+/** Which threads are meant. */
+const FILTER_FLAGS: readonly FlagSpec[] = [
+  { name: "--repository", value: "NAME", description: "Of this remote: host/owner/name, or the end of it." },
+  { name: "--model", value: "NAME", description: "Answered by a model with this in its name." },
+  { name: "--tag", value: "A,B", description: "With all of these tags." },
+  {
+    name: "--visibility",
+    value: "LEVEL",
+    choices: ["private", "team", "organization", "public"],
+    description: "Of this visibility.",
+  },
+  { name: "--pinned", description: "Pinned ones only." },
+  { name: "--since", value: "TIME", description: "Used (in a search: said) since then: 12h, 7d, 2w or a date." },
+  { name: "--until", value: "TIME", description: "Used (in a search: said) before then." },
+];
+
+const THREAD_ID = { name: "ID", required: true, description: "Thread id, the start of one, or its last characters." };
+const UNDO_FLAG: FlagSpec = { name: "--undo", description: "Take it back." };
+
 const STDIN_DETAILS = [
   "With -p, what is piped in is added to the prompt as context: at most 1 MiB, if it begins within half a second and as",
   "far as it comes within 5 seconds. So an input that never closes does not matter. `-p -` reads the prompt to its end.",
@@ -73,15 +98,127 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: [
       { name: "ID", required: false, description: "Thread id or the start of one; default: the workspace's newest." },
     ],
-    flags: [...HEADLESS_FLAGS, ...MODEL_FLAGS, ...COMMON_FLAGS],
+    flags: [
+      { name: "--fork", description: "Go on in a copy; the thread itself stays as it is, and may be open elsewhere." },
+      ...HEADLESS_FLAGS,
+      ...MODEL_FLAGS,
+      ...COMMON_FLAGS,
+    ],
     load: () => import("../commands/resume.ts"),
   },
   {
     name: "list",
     summary: "List the threads of this workspace, newest first.",
     arguments: [],
-    flags: [{ name: "--all", description: "Threads of every workspace." }, JSON_FLAG, ...COMMON_FLAGS],
+    flags: [
+      { name: "--all", description: "Threads of every workspace." },
+      ...FILTER_FLAGS,
+      { name: "--deleted", description: "Those in the trash." },
+      LIMIT_FLAG,
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
     load: () => import("../commands/list.ts"),
+  },
+  {
+    name: "search",
+    summary: "Find what was said and done in all threads, best first.",
+    details: [
+      'Words all have to be there; "several words" in this order; -word must not be; one OR other. Anything that breaks',
+      "these rules is searched literally. fooBar, foo_bar and foobar find each other; accents do not matter. 7 to 40",
+      "hexadecimal digits find commits first. Titles, tags, branches, remotes and tool outputs (their first 32 KB) count.",
+    ],
+    arguments: [{ name: "QUERY", required: true, description: "What to look for." }],
+    flags: [
+      { name: "--here", description: "Threads of this workspace only." },
+      ...FILTER_FLAGS,
+      LIMIT_FLAG,
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
+    load: () => import("../commands/search.ts"),
+  },
+  {
+    name: "threads show",
+    summary: "Show a thread: what is known of it, then what was said and done.",
+    arguments: [THREAD_ID],
+    flags: [
+      { name: "--full", description: "Tool outputs to their end, not only their first lines." },
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/threads-show.ts")).show }),
+  },
+  {
+    name: "threads export",
+    summary: "Write a thread as Markdown, or as JSON with everything that is in it.",
+    arguments: [THREAD_ID],
+    flags: [
+      { name: "--format", value: "FORMAT", choices: ["markdown", "json"], description: "markdown (default) or json." },
+      { name: "--output", short: "-o", value: "FILE", description: "Write to FILE, which must not exist yet." },
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/threads-export.ts")).run }),
+  },
+  {
+    name: "threads title",
+    summary: "Give a thread another title.",
+    arguments: [THREAD_ID, { name: "TITLE", required: true, description: "One line, at most 200 characters." }],
+    flags: COMMON_FLAGS,
+    load: async () => ({ run: (await import("../commands/threads-change.ts")).title }),
+  },
+  {
+    name: "threads tag",
+    summary: "Add tags to a thread, or take them away.",
+    arguments: [THREAD_ID, { name: "TAGS", required: true, description: "Separated by commas." }],
+    flags: [{ name: "--undo", description: "Take these tags away." }, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/threads-change.ts")).tag }),
+  },
+  {
+    name: "threads pin",
+    summary: "Pin a thread: no clean-up removes it.",
+    arguments: [THREAD_ID],
+    flags: [UNDO_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/threads-change.ts")).pin }),
+  },
+  {
+    name: "threads visibility",
+    summary: "Say who may see a thread once it is on a server.",
+    arguments: [THREAD_ID, { name: "LEVEL", required: true, description: "private, team, organization or public." }],
+    flags: COMMON_FLAGS,
+    load: async () => ({ run: (await import("../commands/threads-change.ts")).visibility }),
+  },
+  {
+    name: "threads private",
+    summary: "Keep a thread on this machine, whatever its visibility is.",
+    arguments: [THREAD_ID],
+    flags: [UNDO_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/threads-change.ts")).keepPrivate }),
+  },
+  {
+    name: "threads delete",
+    summary: "Put a thread into the trash, from where it can be restored until a clean-up.",
+    arguments: [THREAD_ID],
+    flags: [{ name: "--now", description: "Remove it at once, for good." }, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/threads-delete.ts")).run }),
+  },
+  {
+    name: "threads restore",
+    summary: "Take a thread out of the trash.",
+    arguments: [THREAD_ID],
+    flags: COMMON_FLAGS,
+    load: async () => ({ run: (await import("../commands/threads-change.ts")).restore }),
+  },
+  {
+    name: "threads gc",
+    summary: "Clean up: remove threads whose time is over, and outputs that no thread refers to.",
+    details: [
+      "Removed are threads that were in the trash for threads.trash_days, and those not used for threads.retention_days",
+      "where that is set. Pinned, open and damaged threads stay.",
+    ],
+    arguments: [],
+    flags: [{ name: "--dry-run", description: "Only say what would be removed." }, JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/threads-gc.ts")).run }),
   },
   {
     name: "replay",

@@ -1,28 +1,39 @@
+import type { ListedThread } from "@loom/threads/thread-index";
 import type { Invocation } from "../command-line/specification.ts";
 import { exitCodeOf } from "../exit-codes.ts";
 import { terminalLine } from "../output/terminal-text.ts";
 import { loadSettings } from "../settings.ts";
-import { openThreadStore } from "../thread-access.ts";
-
-const MAX_LISTED = 1_000;
+import { openIndex } from "../thread-access.ts";
+import { filtersOf } from "../thread-filters.ts";
 
 export async function run(invocation: Invocation): Promise<number> {
+  const filters = filtersOf(invocation);
   const { directories, workspace } = await loadSettings(invocation);
-  const store = openThreadStore(directories);
   const all = invocation.flags.has("--all");
-  const threads = store.list({ limit: MAX_LISTED, ...(all ? {} : { workspace }) });
+  const index = await openIndex(directories);
+  const threads = index.list({ ...filters, ...(all ? {} : { workspace }) });
+  index.close();
   if (invocation.flags.has("--json")) {
     process.stdout.write(`${JSON.stringify(threads, undefined, 2)}\n`);
     return exitCodeOf("ok");
   }
   if (threads.length === 0) {
     const hint = all ? "" : ` in ${workspace}; "loom list --all" shows those of every workspace`;
-    process.stderr.write(`There are no threads${hint}.\n`);
+    process.stderr.write(`There are no threads${Object.keys(filters).length > 0 ? " like that" : ""}${hint}.\n`);
   }
-  for (const thread of threads) {
-    const where = all ? `  ${terminalLine(thread.workspace, 40)}` : "";
-    const title = terminalLine(thread.title, 60);
-    process.stdout.write(`${thread.id}  ${thread.updatedAt.slice(0, 16).replace("T", " ")}${where}  ${title}\n`);
-  }
+  for (const thread of threads) process.stdout.write(`${line(thread, { all })}\n`);
   return exitCodeOf("ok");
+}
+
+function line(thread: ListedThread, { all }: { readonly all: boolean }): string {
+  const { id, updatedAt, workspace, title, tags, pinned, damagedLines } = thread;
+  const where = all ? `  ${terminalLine(workspace, 40)}` : "";
+  const marks = [
+    ...(pinned ? ["pinned"] : []),
+    ...(thread.private ? ["private"] : []),
+    ...(damagedLines.length > 0 ? ["damaged"] : []),
+    ...tags.map((tag) => `#${terminalLine(tag, 30)}`),
+  ];
+  const end = marks.length === 0 ? "" : `  [${marks.join(" ")}]`;
+  return `${id}  ${updatedAt.slice(0, 16).replace("T", " ")}${where}  ${terminalLine(title, 60)}${end}`;
 }

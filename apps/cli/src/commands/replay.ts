@@ -17,6 +17,8 @@ type Verdict = {
     /** 1-based. */
     readonly run: number;
     readonly record: number;
+    /** Of the thread's file, 1-based. */
+    readonly line: number;
     readonly event: string;
     readonly recorded: { readonly state: string; readonly actions: readonly string[] };
     readonly replayed: { readonly state: string; readonly actions: readonly string[] };
@@ -42,7 +44,8 @@ function verify(file: string): Verdict {
     if (result.mismatch === undefined) continue;
     const { index: record, recorded, replayed } = result.mismatch;
     const event = run.entries[record]?.event.type ?? "";
-    const difference = { run: index + 1, record: record + 1, event, recorded, replayed };
+    const line = run.lines[record] ?? 0;
+    const difference = { run: index + 1, record: record + 1, line, event, recorded, replayed };
     return { thread: header.id, runs: runs.length, steps, compared, torn, difference };
   }
   return { thread: header.id, runs: runs.length, steps, compared, torn };
@@ -54,9 +57,9 @@ function sentence({ thread, runs, steps, compared, torn, difference }: Verdict):
     if (steps === 0) return `${thread}: nothing was recorded, so there is nothing to compare.\n${end}`;
     return `${thread}: ${steps} events in ${runs} runs, ${compared} steps compared, all as recorded.\n${end}`;
   }
-  const { run, record, event, recorded, replayed } = difference;
+  const { run, record, line, event, recorded, replayed } = difference;
   return (
-    `${thread} differs in run ${run} at event ${record} (${event}):\n` +
+    `${thread} differs in run ${run} at event ${record} (${event}), line ${line} of the file:\n` +
     `  recorded  ${recorded.state} [${recorded.actions.join(", ")}]\n` +
     `  replayed  ${replayed.state} [${replayed.actions.join(", ")}]\n` +
     `Where both lines are the same, what the step changed differs.\n${end}`

@@ -3,5 +3,6 @@ import { startChat } from "../start-chat.ts";
 
 export function run(invocation: Invocation): Promise<number> {
   const [id] = invocation.arguments;
-  return startChat(invocation, id === undefined ? { type: "newest" } : { type: "named", text: id });
+  const fork = invocation.flags.has("--fork");
+  return startChat(invocation, id === undefined ? { type: "newest", fork } : { type: "named", text: id, fork });
 }

@@ -1,5 +1,6 @@
 import type { UsageReport } from "@loom/api/client";
 import type { Invocation } from "../command-line/specification.ts";
+import { pastTime } from "../command-line/time.ts";
 import { connect } from "../connection.ts";
 import { splitEnvironment } from "../environment.ts";
 import { CliError, exitCodeOf } from "../exit-codes.ts";
@@ -14,7 +15,7 @@ export async function run(invocation: Invocation): Promise<number> {
   if (invocation.flags.has("--json") && invocation.flags.has("--csv")) {
     throw new CliError("usage", "--json and --csv exclude each other.");
   }
-  const from = sinceTime(textOf(invocation, "--since") ?? DEFAULT_SINCE, Date.now());
+  const from = pastTime("--since", textOf(invocation, "--since") ?? DEFAULT_SINCE, Date.now());
   const settings = await loadSettings(invocation);
   const connection = await connect(settings, splitEnvironment().withKeys, { forModels: false });
   try {
@@ -31,19 +32,4 @@ async function rendered(report: UsageReport, { flags }: Invocation): Promise<str
   if (!flags.has("--csv")) return usageTable(report);
   const { usageCsv } = await import("@loom/api/usage-csv");
   return usageCsv(report);
-}
-
-const UNITS = { h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 } as const;
-
-const TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?$/;
-
-/** `12h`, `7d`, `2w`, a date (UTC) or a time of RFC 3339. */
-function sinceTime(text: string, now: number): string {
-  const [, count, unit] = /^(\d{1,5})([hdw])$/.exec(text) ?? [];
-  if (count !== undefined && (unit === "h" || unit === "d" || unit === "w")) {
-    return new Date(now - Number(count) * UNITS[unit]).toISOString();
-  }
-  const time = TIME.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(time)) return new Date(time).toISOString();
-  throw new CliError("usage", "--since must be a time like 12h, 7d, 2w or 2026-01-31.");
 }

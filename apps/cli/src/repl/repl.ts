@@ -150,7 +150,7 @@ class Repl {
     const { threadId } = conversation.session;
     await conversation.close();
     const begun = conversation.hasBegun() && threadId !== undefined;
-    this.#open(begun ? { type: "named", text: threadId } : { type: "new" }, name);
+    this.#open(begun ? { type: "named", text: threadId, fork: false } : { type: "new" }, name);
     this.#say(`The model is now ${terminalText(name)}.`);
   }
 

@@ -20,6 +20,14 @@ export function findRepository(directory: string): RepositoryFacts | undefined {
   }
 }
 
+/** The Git directory of the working tree that `directory` (absolute) lies in, if any. */
+export function gitDirectoryOf(directory: string): string | undefined {
+  const root = findRepository(directory)?.root;
+  if (root === undefined) return undefined;
+  const entry = join(root, ".git");
+  return statSync(entry, { throwIfNoEntry: false })?.isDirectory() ? entry : linkedDirectory(entry, root);
+}
+
 /** Worktrees and submodules have a file there: `gitdir: PATH` (gitrepository-layout(5)). */
 function linkedDirectory(file: string, root: string): string | undefined {
   const path = /^gitdir: (.+)$/m.exec(readShort(file))?.[1];

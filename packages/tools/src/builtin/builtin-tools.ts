@@ -7,6 +7,7 @@ import definitions from "./definitions.json" with { type: "json" };
  */
 export const builtinTools: ToolSource = {
   definitions,
-  reading: ["read_file", "list_files", "search"],
+  reading: ["read_file", "list_files", "search", "search_threads"],
+  searchingThreads: ["search_threads"],
   load: async () => (await import("./tools.ts")).TOOLS,
 };

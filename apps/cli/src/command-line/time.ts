@@ -1,0 +1,16 @@
+import { CliError } from "../exit-codes.ts";
+
+const UNITS = { h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 } as const;
+
+const TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?$/;
+
+/** `12h`, `7d`, `2w` ago, a date (UTC) or a time of RFC 3339, as RFC 3339 in UTC. @throws CliError `usage`. */
+export function pastTime(flag: string, text: string, now: number): string {
+  const [, count, unit] = /^(\d{1,5})([hdw])$/.exec(text) ?? [];
+  if (count !== undefined && (unit === "h" || unit === "d" || unit === "w")) {
+    return new Date(now - Number(count) * UNITS[unit]).toISOString();
+  }
+  const time = TIME.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(time)) return new Date(time).toISOString();
+  throw new CliError("usage", `${flag} must be a time like 12h, 7d, 2w or 2026-01-31.`);
+}

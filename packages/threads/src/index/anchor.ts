@@ -1,0 +1,20 @@
+import { createHash } from "node:crypto";
+import { closeSync, openSync, readSync } from "node:fs";
+
+const ANCHOR_BYTES = 512;
+
+/**
+ * Fingerprint of the bytes in front of a place in a file. Where it is still the same, what was derived from the file up
+ * to that place is taken to hold: threads only grow at their end.
+ */
+export function anchorAt(file: string, position: number): string {
+  const length = Math.min(position, ANCHOR_BYTES);
+  const bytes = Buffer.alloc(length);
+  const descriptor = openSync(file, "r");
+  try {
+    const read = readSync(descriptor, bytes, 0, length, position - length);
+    return createHash("sha256").update(bytes.subarray(0, read)).digest("hex").slice(0, 16);
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import { closeSync, openSync, readSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { makePrivateDirectory } from "@loom/config/private-directory";
+
+/** Where a long text is kept, and how it begins. */
+export type OutputReference = {
+  /** Of the text in UTF-8; the name of its file. */
+  readonly sha256: string;
+  readonly bytes: number;
+};
+
+/**
+ * Long outputs of tools, each in a file that is named after its content (`ab/abcdef…`): what two calls or two threads
+ * say alike is kept once. A file never changes; it is removed when no thread refers to it (`collectGarbage`).
+ */
+export class OutputStore {
+  readonly directory: string;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  fileOf(sha256: string): string {
+    return join(this.directory, sha256.slice(0, 2), sha256);
+  }
+
+  /**
+   * Keeps a text. It outlives the process at once; for a power cut, `file` has to be synced (`undefined`: it was
+   * there). @throws Node's own error where it cannot be written; then nothing is left behind.
+   */
+  put(text: string): OutputReference & { readonly file: string | undefined } {
+    const content = Buffer.from(text);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    const file = this.fileOf(sha256);
+    const reference = { sha256, bytes: content.length };
+    if (statSync(file, { throwIfNoEntry: false })?.size === content.length) return { ...reference, file: undefined };
+    makePrivateDirectory(dirname(file));
+    const temporary = `${file}.${process.pid}.new`;
+    try {
+      const descriptor = openSync(temporary, "w", 0o600);
+      try {
+        for (let done = 0; done < content.length; ) done += writeSync(descriptor, content, done);
+      } finally {
+        closeSync(descriptor);
+      }
+      renameSync(temporary, file);
+    } catch (error) {
+      removeQuietly(temporary);
+      throw error;
+    }
+    return { ...reference, file };
+  }
+
+  /** The text, or its first `maxBytes` bytes; `undefined` where the file is missing or not what it was. */
+  read({ sha256, bytes }: OutputReference, maxBytes = Number.POSITIVE_INFINITY): string | undefined {
+    if (!/^[0-9a-f]{64}$/.test(sha256)) return undefined;
+    let content: Buffer;
+    try {
+      content = readHead(this.fileOf(sha256), Math.min(bytes, maxBytes));
+    } catch {
+      return undefined;
+    }
+    if (content.length < Math.min(bytes, maxBytes)) return undefined;
+    // A part cannot be checked; a character that the bound has cut in two is left out.
+    if (bytes > maxBytes) return new TextDecoder().decode(content, { stream: true });
+    return createHash("sha256").update(content).digest("hex") === sha256 ? content.toString("utf8") : undefined;
+  }
+}
+
+function readHead(file: string, bytes: number): Buffer {
+  const descriptor = openSync(file, "r");
+  try {
+    const content = Buffer.alloc(bytes);
+    let done = 0;
+    while (done < bytes) {
+      const read = readSync(descriptor, content, done, bytes - done, done);
+      if (read === 0) break;
+      done += read;
+    }
+    return content.subarray(0, done);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It was renamed or never made.
+  }
+}

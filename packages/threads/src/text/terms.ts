@@ -1,0 +1,139 @@
+/**
+ * One thing that can be found: where it stands in the text, as UTF-16 offsets, and what it is found by. Pure, so that
+ * every index (SQLite here, a server's database elsewhere) finds the same.
+ */
+export type Term = {
+  readonly start: number;
+  readonly end: number;
+  /** Folded, and made of letters, digits and marks alone. */
+  readonly term: string;
+};
+
+/** A word of the text: its terms in order and, where it has several parts, the word as a whole. */
+type Word = {
+  readonly parts: readonly Term[];
+  readonly whole?: string;
+  /** Of a script without spaces: its parts are pairs of characters, and the last character alone. */
+  readonly paired: boolean;
+};
+
+/** What goes into an index: `body` holds every part in order, for phrases; `names` the identifiers as wholes. */
+export type IndexTerms = { readonly body: string; readonly names: string };
+
+/** Longer ones are cut: they are keys, checksums and the like, and nobody types more of them. */
+const MAX_TERM_UNITS = 64;
+/** Runs of letters longer than this are no words but data (base64, minified code). Only their beginning is kept. */
+const MAX_WORD_UNITS = 256;
+
+/** Scripts that put no space between words: what is found in them is every pair of neighbouring characters. */
+const UNSPACED =
+  "\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}ー々〆";
+const UNSPACED_RUN = new RegExp(`^[${UNSPACED}]`, "u");
+const WORDS = new RegExp(
+  `[${UNSPACED}][${UNSPACED}\\p{M}]*|(?:(?![${UNSPACED}])[\\p{L}\\p{N}])(?:(?![${UNSPACED}])[\\p{L}\\p{N}\\p{M}_])*`,
+  "gu",
+);
+/** `fooBar` is foo and Bar, `HTTPServer` HTTP and Server, `foo_bar` foo and bar; digits stay where they are. */
+const PARTS = /[^_]+?(?=_|$|(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll}))/gu;
+/** Characters of an unspaced script, each with the marks on it. */
+const CHARACTERS = /\P{M}\p{M}*/gu;
+
+/** The terms of a text, in order. */
+export function* termsOf(text: string): Generator<Term, void> {
+  for (const { parts } of wordsOf(text)) yield* parts;
+}
+
+/** The text as an index keeps it: terms separated by spaces. */
+export function indexTerms(text: string): IndexTerms {
+  const body: string[] = [];
+  const names: string[] = [];
+  for (const { parts, whole } of wordsOf(text)) {
+    for (const { term } of parts) body.push(term);
+    if (whole !== undefined) names.push(whole);
+  }
+  return { body: body.join(" "), names: names.join(" ") };
+}
+
+/** What cannot be part of two words at once: most texts are mostly plain, and Unicode's properties are slow to ask for. */
+const STRETCHES = /[A-Za-z0-9\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*/g;
+const ASCII_WORD = /^\w+$/;
+const ONE_PART = /^[a-z0-9]+$/;
+const ASCII_PARTS = /[^_]+?(?=_|$|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]))/g;
+
+export function* wordsOf(text: string): Generator<Word, void> {
+  for (const { 0: stretch, index } of text.matchAll(STRETCHES)) {
+    if (ASCII_WORD.test(stretch)) yield asciiWord(stretch.slice(0, MAX_WORD_UNITS), index);
+    else yield* wordsOfStretch(stretch, index);
+  }
+}
+
+function* wordsOfStretch(stretch: string, at: number): Generator<Word, void> {
+  for (const match of stretch.matchAll(WORDS)) {
+    const word = match[0].slice(0, MAX_WORD_UNITS);
+    const start = at + match.index;
+    if (UNSPACED_RUN.test(word)) yield { parts: pairsOf(word, start), paired: true };
+    else yield wordOf(partsOf(word, start, PARTS, foldedTerms));
+  }
+}
+
+function asciiWord(word: string, start: number): Word {
+  if (ONE_PART.test(word)) {
+    return { parts: [{ start, end: start + word.length, term: word.slice(0, MAX_TERM_UNITS) }], paired: false };
+  }
+  return wordOf(partsOf(word, start, ASCII_PARTS, (part) => [part.toLowerCase().slice(0, MAX_TERM_UNITS)]));
+}
+
+function partsOf(word: string, at: number, pattern: RegExp, fold: (part: string) => readonly string[]): Term[] {
+  const parts: Term[] = [];
+  for (const { 0: part, index } of word.matchAll(pattern)) {
+    for (const term of fold(part)) parts.push({ start: at + index, end: at + index + part.length, term });
+  }
+  return parts;
+}
+
+function wordOf(parts: readonly Term[]): Word {
+  if (parts.length < 2) return { parts, paired: false };
+  const whole = parts.map(({ term }) => term).join("");
+  return { parts, whole: whole.slice(0, MAX_TERM_UNITS), paired: false };
+}
+
+/** Every pair of neighbours, and the last character alone: so a single character is found by its beginning anywhere. */
+function pairsOf(run: string, at: number): Term[] {
+  const characters = [...run.matchAll(CHARACTERS)].map(({ 0: text, index }) => ({ text, start: at + index }));
+  return characters.flatMap(({ text, start }, index) => {
+    const next = characters[index + 1];
+    const both = next === undefined ? text : text + next.text;
+    return foldedTerms(both).map((term) => ({ start, end: start + both.length, term }));
+  });
+}
+
+/** Letters whose plain form Unicode does not know. */
+const PLAIN: Readonly<Record<string, string>> = {
+  ß: "ss",
+  ø: "o",
+  æ: "ae",
+  œ: "oe",
+  ł: "l",
+  đ: "d",
+  ð: "d",
+  þ: "th",
+  ı: "i",
+};
+const HAS_PLAIN = new RegExp(`[${Object.keys(PLAIN).join("")}]`, "g");
+/** Accents of Latin, Greek and Cyrillic, vowel points of Hebrew and Arabic; what a mark means elsewhere stays. */
+const ACCENTS = /[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]/g;
+const ASCII = /^[\x20-\x7e]*$/;
+
+/** Lower case, without accents, compatibility forms as plain ones (`ﬁ`, full-width letters). */
+export function fold(text: string): string {
+  if (ASCII.test(text)) return text.toLowerCase();
+  const bare = text.toLowerCase().normalize("NFKD").replace(ACCENTS, "").normalize("NFC");
+  return bare.toLowerCase().replace(HAS_PLAIN, (letter) => PLAIN[letter] ?? letter);
+}
+
+/** Usually one; a compatibility form may fall into several words, or into nothing. */
+function foldedTerms(text: string): string[] {
+  const folded = fold(text);
+  const terms = ASCII.test(folded) ? [folded] : folded.split(/[^\p{L}\p{N}\p{M}]+/u);
+  return terms.filter((term) => term !== "").map((term) => term.slice(0, MAX_TERM_UNITS).toWellFormed());
+}

@@ -1,0 +1,49 @@
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { makePrivateDirectory } from "@loom/config/private-directory";
+import { isThreadId, type ThreadId } from "@loom/core";
+
+/** What is left of a thread that was removed, so that other places that have it learn of it. */
+export type Tombstone = {
+  readonly id: ThreadId;
+  /** Number of records that it had. */
+  readonly version: number;
+  /** It never left this machine: nobody needs to be told. */
+  readonly private: boolean;
+  readonly deletedAt: string;
+};
+
+/** On disk when this returns. @throws Node's own error. */
+export function writeTombstone(directory: string, tombstone: Tombstone): void {
+  const place = join(directory, "deleted");
+  makePrivateDirectory(place);
+  const file = join(place, `${tombstone.id}.json`);
+  const temporary = `${file}.new`;
+  const descriptor = openSync(temporary, "w", 0o600);
+  try {
+    writeSync(descriptor, `${JSON.stringify(tombstone)}\n`);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(temporary, file);
+}
+
+/** The tombstones of a directory of threads, in no order; one that cannot be read is left out. */
+export function readTombstones(directory: string): Tombstone[] {
+  const place = join(directory, "deleted");
+  let names: string[];
+  try {
+    names = readdirSync(place);
+  } catch {
+    return [];
+  }
+  return names.flatMap((name) => {
+    try {
+      const tombstone: Tombstone = JSON.parse(readFileSync(join(place, name), "utf8"));
+      return isThreadId(tombstone.id) ? [tombstone] : [];
+    } catch {
+      return [];
+    }
+  });
+}
