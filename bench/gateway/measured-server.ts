@@ -34,6 +34,9 @@ export async function startMeasuredServer(port: number): Promise<MeasuredServer>
       LOOM_SERVER_ANTHROPIC_API_KEY: "sk-upstream-0123456789",
     },
   });
+  const orphaned = (): void => void child.kill("SIGKILL");
+  process.once("exit", orphaned);
+  child.once("exit", () => process.off("exit", orphaned));
   const url = `http://127.0.0.1:${port}`;
   try {
     await untilItListens(url, child);

@@ -31,6 +31,8 @@ const ONCE: readonly Phase[] = [
   native("verify"),
 ];
 
+// Ended early, it takes what it has started along.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 process.exitCode = await main();
 
 async function main(): Promise<number> {

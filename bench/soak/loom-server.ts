@@ -57,8 +57,13 @@ export async function startLoomServer(options: {
       },
     },
   );
+  const orphaned = (): void => void child.kill("SIGKILL");
+  process.once("exit", orphaned);
   const ended = new Promise<number | string>((resolve) =>
-    child.once("exit", (code, signal) => resolve(code ?? signal ?? "unknown")),
+    child.once("exit", (code, signal) => {
+      process.off("exit", orphaned);
+      resolve(code ?? signal ?? "unknown");
+    }),
   );
   const url = `http://127.0.0.1:${port}`;
   await untilListening(url, child, directory);
