@@ -1,33 +1,17 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { packageFolder } from "../scripts/package-folder.ts";
 
-/** A folder of its own, outside the workspaces: the peers' packages never mix with Loom's. */
-const PEERS = join(import.meta.dirname, "peers");
-
-type Manifest = { readonly version?: string; readonly dependencies?: Readonly<Record<string, string>> };
+const peers = packageFolder(join(import.meta.dirname, "peers"));
 
 /** A file inside the peers' `node_modules`. */
-export function peerFile(...parts: readonly string[]): string {
-  return join(PEERS, "node_modules", ...parts);
-}
+export const peerFile = peers.file;
 
 /** The version of a peer that is installed, or `undefined`. */
-export function installedVersion(name: string): string | undefined {
-  return readManifest(peerFile(name, "package.json"))?.version;
-}
+export const installedVersion = peers.installedVersion;
 
-/** Installs exactly what the lockfile names, without install scripts, unless it is there already. */
+/** Installs what the lockfile names, without install scripts, unless it is there already. */
 export function installPeers(): void {
-  const wanted = Object.entries(readManifest(join(PEERS, "package.json"))?.dependencies ?? {});
-  if (wanted.every(([name, version]) => installedVersion(name) === version)) return;
+  if (peers.isInstalled()) return;
   console.log("Installing the peers (about 1 GB on disk) ...");
-  const npm = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: PEERS, stdio: "inherit" });
-  if (npm.status !== 0) {
-    console.error("The peers could not be installed; measuring only those that are there.");
-  }
-}
-
-function readManifest(file: string): Manifest | undefined {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Manifest) : undefined;
+  if (!peers.install()) console.error("The peers could not be installed; measuring only those that are there.");
 }

@@ -30,7 +30,7 @@ export function report({ subjects, measurements, bundle, writeDocs }: ReportOpti
   mkdirSync(RESULTS, { recursive: true });
   const kept = { machine: machine(), versions, judged, other, measurements, installed };
   writeFileSync(join(RESULTS, "latest.json"), `${JSON.stringify(kept, null, 2)}\n`);
-  if (writeDocs) writeBetweenMarkers(DOCS, text);
+  if (writeDocs) writeBetweenMarkers(DOCS, text, "bench");
   return judged.some(({ verdict }) => verdict === "missed") ? 1 : 0;
 }
 

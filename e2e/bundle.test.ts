@@ -70,8 +70,23 @@ test("a cache directory that cannot be made costs nothing but the cache", async 
   }
 });
 
-test("a code cache that is damaged is not used, and does no harm", async () => {
+test.each([
+  ["cut off", `printf damaged > "$f"`],
+  ["overwritten at the beginning", `printf damaged | dd of="$f" conv=notrunc`],
+  ["all zeros", `truncate -s "$(stat -c %s "$f")" "$f.zeros" && mv "$f.zeros" "$f"`],
+])("a code cache that is %s is not used, does no harm, and is made again", async (_, damage) => {
+  await run("loom.mjs", ["list"]);
   const cache = join(home.cacheDir, "loom", "code");
-  await runProcess("sh", ["-c", `for f in ${cache}/*; do printf damaged > "$f"; done`]);
-  expect((await run("loom.mjs", ["help"])).stdout).toContain("Usage");
+  const digests = async () => (await runProcess("sh", ["-c", `cksum ${cache}/loom-[0-9a-f]*`])).stdout;
+  await runProcess("sh", ["-c", `for f in ${cache}/*; do ${damage}; done`]);
+  const damaged = await digests();
+  expect(await run("loom.mjs", ["list"])).toMatchObject({ code: 0, stderr: "" });
+  expect(await digests()).not.toBe(damaged);
+});
+
+test("a code cache that others may write is not used", async () => {
+  await run("loom.mjs", ["list"]);
+  const cache = join(home.cacheDir, "loom", "code");
+  await runProcess("sh", ["-c", `for f in ${cache}/*; do printf 'process.exit(7)' > "$f"; chmod 666 "$f"; done`]);
+  expect(await run("loom.mjs", ["list"])).toMatchObject({ code: 0, stderr: "" });
 });

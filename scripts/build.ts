@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { loomAnswers, serverAnswers } from "./bundle/answers.ts";
-import { APPLICATION_END, APPLICATION_START, quote } from "./bundle/application-comment.ts";
+import { packApplication } from "./bundle/application-comment.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const BUNDLES = [
@@ -66,11 +66,11 @@ for (const { name, entry, answers } of BUNDLES) {
     format: "esm",
     minify: true,
     banner: { js: "#!/usr/bin/env node" },
-    define: { BUNDLE: JSON.stringify({ name, digest, answers: answersByWords }) },
+    define: { BUNDLE: JSON.stringify({ name, digest, length: text.length, answers: answersByWords }) },
     logLevel: "warning",
   });
   const stub = outputFiles[0]?.text ?? "";
-  writeFileSync(outfile, `${stub.trimEnd()}${APPLICATION_START}${quote(text)}${APPLICATION_END}`);
+  writeFileSync(outfile, stub.trimEnd() + packApplication(text));
   chmodSync(outfile, 0o755);
   console.log(`${outfile}  ${(statSync(outfile).size / 1_024).toFixed(0)} KB`);
 }

@@ -30,11 +30,15 @@ export type LoomServer = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
+/** Longer than any file of tests takes; whoever forgets it leaves nothing behind for ever. */
+const LIFETIME_MS = 20 * 60_000;
+
 /** Every provider is at `providerUrl`. */
 export async function startLoomServer(providerUrl: string, env: Record<string, string> = {}): Promise<LoomServer> {
   const home = await mkdtemp(join(tmpdir(), "loom-gateway-"));
   const vertex = await startSigningProxy(providerUrl, PROVIDER_KEYS.vertex);
   const { process, url, token } = await startServerProcess(join(home, "data"), {
+    timeoutMs: LIFETIME_MS,
     env: environment(home, { ...providers(providerUrl, vertex.url), ...env }),
   });
   const ask = async (method: string, path: string, body?: object): Promise<unknown> => {
@@ -73,6 +77,7 @@ function providers(url: string, vertexUrl: string): Record<string, string> {
     LOOM_SERVER_GEMINI_API_KEY: PROVIDER_KEYS.gemini,
     LOOM_SERVER_GEMINI_BASE_URL: url,
     LOOM_SERVER_VERTEX_PROJECT: "scripted-project",
+    LOOM_SERVER_VERTEX_LOCATION: "us-central1",
     LOOM_SERVER_VERTEX_BASE_URL: vertexUrl,
     LOOM_SERVER_ZAI_API_KEY: PROVIDER_KEYS.zai,
     LOOM_SERVER_ZAI_BASE_URL: url,

@@ -1,17 +1,23 @@
-// First lines of a bundle. The application follows in a comment: V8 skips over a comment, but would parse a program, and
-// parsing it costs more than all that `--version` does. What was compiled is kept in the user's cache directory.
+// First lines of a bundle. The application follows, packed, in a comment: V8 skips over a comment, but would parse a
+// program, and parsing it costs more than all that `--version` does. What was unpacked and compiled is kept in the user's
+// cache directory.
 
 import { printAtOnce } from "../../apps/cli/src/output/print-at-once.ts";
-import { APPLICATION_END, APPLICATION_START, unquote } from "./application-comment.ts";
+import { unpackApplication } from "./application-comment.ts";
 
 declare const BUNDLE: {
   readonly name: string;
   readonly digest: string;
+  /** Of the application, in bytes. */
+  readonly length: number;
   /** What is printed for these arguments, which are joined by NUL characters: the version, and the help of each command. */
   readonly answers: Readonly<Record<string, string>>;
 };
 
 type Script = InstanceType<typeof import("node:vm").Script>;
+
+/** The application, and what V8 made of it. */
+type Cached = { readonly code: Buffer; readonly application: string };
 
 const REQUIRED_MAJOR = 24;
 
@@ -38,20 +44,26 @@ function run() {
 }
 
 function compile(file: string): Script {
-  const { Script } = process.getBuiltinModule("node:vm");
-  const bundle = fileSystem().readFileSync(file, "latin1");
-  const start = bundle.lastIndexOf(APPLICATION_START) + APPLICATION_START.length;
-  const application = unquote(bundle.slice(start, bundle.lastIndexOf(APPLICATION_END)));
   const cacheFile = codeCacheFile();
-  const cachedData = cacheFile === undefined ? undefined : readTrusted(cacheFile);
-  const script = new Script(application, {
-    filename: file,
-    ...(cachedData === undefined ? {} : { cachedData }),
-  });
-  if (cacheFile !== undefined && (cachedData === undefined || script.cachedDataRejected)) {
-    process.once("exit", () => writeCache(cacheFile, script));
-  }
+  const cached = cacheFile === undefined ? undefined : readCache(cacheFile);
+  const known = cached === undefined ? undefined : recognised(file, cached);
+  if (known !== undefined) return known;
+  const { Script } = process.getBuiltinModule("node:vm");
+  const application = unpackApplication(fileSystem().readFileSync(file, "latin1"));
+  const script = new Script(application, { filename: file });
+  if (cacheFile !== undefined) process.once("exit", () => writeCache(cacheFile, script, application));
   return script;
+}
+
+/** Where V8 does not know its own code again, nothing that stands beside it is believed either. */
+function recognised(filename: string, { application, code }: Cached): Script | undefined {
+  const { Script } = process.getBuiltinModule("node:vm");
+  try {
+    const script = new Script(application, { filename, cachedData: code });
+    return script.cachedDataRejected ? undefined : script;
+  } catch {
+    return undefined;
+  }
 }
 
 /** One file per build and Node. */
@@ -62,6 +74,14 @@ function codeCacheFile(): string | undefined {
   const base = configured !== undefined && isAbsolute(configured) ? configured : join(homedir(), ".cache");
   if (!isAbsolute(base)) return undefined;
   return join(base, "loom", "code", `${BUNDLE.name}-${BUNDLE.digest}-${process.version}-${process.arch}`);
+}
+
+/** One file, in which the application stands behind its code: V8 wants that at an even address. */
+function readCache(file: string): Cached | undefined {
+  const bytes = readTrusted(file);
+  const start = (bytes?.length ?? 0) - BUNDLE.length;
+  if (bytes === undefined || start <= 0) return undefined;
+  return { code: bytes.subarray(0, start), application: bytes.toString("latin1", start) };
 }
 
 /** The cache is code: it is used only if it is ours and nobody else may write it. */
@@ -81,7 +101,7 @@ function readTrusted(file: string): NonSharedBuffer | undefined {
 }
 
 /** Best effort: without a cache the next start is slower, nothing else. */
-function writeCache(file: string, script: Script) {
+function writeCache(file: string, script: Script, application: string) {
   const { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } = fileSystem();
   try {
     const directory = paths().dirname(file);
@@ -92,7 +112,9 @@ function writeCache(file: string, script: Script) {
     for (const each of missing) if (!existsSync(each)) mkdirSync(each, { mode: 0o700 });
     chmodSync(directory, 0o700);
     const temporary = `${file}.${process.pid}`;
-    writeFileSync(temporary, script.createCachedData(), { mode: 0o600 });
+    const bytes = Buffer.concat([script.createCachedData(), Buffer.from(application, "latin1")]);
+    // On the disk before it has its name: what a power failure left of it would be run.
+    writeFileSync(temporary, bytes, { mode: 0o600, flush: true });
     renameSync(temporary, file);
   } catch {}
 }

@@ -21,13 +21,13 @@ export function runServer(args: readonly string[], env: Record<string, string>):
   return runProcess(process.execPath, [PROGRAM, ...args], { env });
 }
 
-/** Resolves when the server listens. */
+/** Resolves when the server listens. It is killed after a minute, or `timeoutMs`. */
 export async function startServerProcess(
   dataDirectory: string,
-  options: { readonly args?: readonly string[]; readonly env: Record<string, string> },
+  options: { readonly args?: readonly string[]; readonly env: Record<string, string>; readonly timeoutMs?: number },
 ): Promise<ServerProcess> {
   const args = [PROGRAM, "--listen", "127.0.0.1:0", "--data", dataDirectory, ...(options.args ?? [])];
-  const running = await startProcess(process.execPath, args, { env: options.env });
+  const running = await startProcess(process.execPath, args, options);
   const match = await running.waitForOutput(/Listening on (\S+)\.\n/);
   const token = (await readFile(`${dataDirectory}/owner-token`, "utf8")).trim();
   return { process: running, url: match[1] ?? "", token };

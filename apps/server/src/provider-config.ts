@@ -1,6 +1,9 @@
 import type { Environment } from "@loom/config";
 import { ConfigError, readSecret, type Secret } from "@loom/config";
+import { vertexOrigin } from "@loom/llm";
+import { secretsOfGoogleCredential } from "./google-credential.ts";
 import { readKeyFile } from "./key-file.ts";
+import { readVertexConfig, type VertexConfig } from "./vertex-config.ts";
 
 /** The providers that Loom knows by itself, in the order in which one becomes the default. */
 export const PROVIDER_NAMES = ["anthropic", "openai", "gemini", "vertex", "zai"] as const;
@@ -39,12 +42,6 @@ export type KeyFile = { readonly path: string; readonly variable: string; readon
 export const CREDENTIAL_SELECTIONS = ["round-robin", "least-loaded"] as const;
 export type CredentialSelection = (typeof CREDENTIAL_SELECTIONS)[number];
 
-export type VertexConfig = {
-  readonly project: string;
-  /** A region, or `global`. */
-  readonly location: string;
-};
-
 type Options = { readonly warn?: (sentence: string) => void };
 type Defaults = { readonly baseUrl: string; readonly model: string; readonly fastModel: string };
 
@@ -66,6 +63,15 @@ const COMPATIBLE = /^LOOM_SERVER_COMPATIBLE_([A-Z][A-Z0-9_]{0,30})_BASE_URL$/;
 /** Names that mean something else in a path or before a model. */
 const RESERVED: ReadonlySet<string> = new Set(["default", "fast", "oracle", "compatible"]);
 
+/** Everything that must not be seen of how providers are reached. */
+export function secretsOfProviders(providers: Readonly<Record<string, ProviderConfig>>): Secret[] {
+  return Object.values(providers).flatMap(({ key, keys = [], vertex }) => [
+    ...(key === undefined ? [] : [key]),
+    ...keys,
+    ...(vertex?.credential === undefined ? [] : secretsOfGoogleCredential(vertex.credential)),
+  ]);
+}
+
 export function isBuiltIn(name: string): name is ProviderName {
   return PROVIDER_NAMES.some((known) => known === name);
 }
@@ -79,7 +85,7 @@ export function readProviders(env: NodeJS.ProcessEnv, options: Options): Readonl
     readProvider(env, "anthropic", options),
     readProvider(env, "openai", options),
     readProvider(env, "gemini", options),
-    readVertex(env),
+    readVertex(env, options),
     readProvider(env, "zai", options),
     ...readCompatible(env, options),
   ];
@@ -151,31 +157,16 @@ function readSelection(env: Environment, upper: string): Pick<ProviderConfig, "s
   throw new ConfigError(`${variable} has to be ${CREDENTIAL_SELECTIONS.join(" or ")}.`);
 }
 
-/** Vertex AI has no key; whoever stands at its address here adds the credentials that Google wants. */
-function readVertex(env: NodeJS.ProcessEnv): ProviderConfig | undefined {
-  const project = env.LOOM_SERVER_VERTEX_PROJECT ?? "";
-  if (project === "") return undefined;
-  const location = env.LOOM_SERVER_VERTEX_LOCATION || "us-central1";
-  for (const [variable, value] of [
-    ["LOOM_SERVER_VERTEX_PROJECT", project],
-    ["LOOM_SERVER_VERTEX_LOCATION", location],
-  ]) {
-    // Both become part of an address.
-    if (!/^[a-z][a-z0-9:.-]{0,98}$/.test(value ?? ""))
-      throw new ConfigError(`${variable} is not a name that Google gives.`);
-  }
+/** Vertex AI has no key: Loom signs in to Google, or whoever stands at its address here does. */
+function readVertex(env: NodeJS.ProcessEnv, options: Options): ProviderConfig | undefined {
   const baseUrl = readBaseUrl(env, ["LOOM_SERVER_VERTEX_BASE_URL"]);
-  if (baseUrl === undefined) {
-    throw new ConfigError(
-      "LOOM_SERVER_VERTEX_PROJECT needs LOOM_SERVER_VERTEX_BASE_URL: Loom cannot sign in to Google Cloud, so it reaches Vertex AI only through a server that does.",
-    );
-  }
-  const vertex: VertexConfig = { project, location };
+  const vertex = readVertexConfig(env, { ...options, elsewhere: baseUrl !== undefined });
+  if (vertex === undefined) return undefined;
   return {
     name: "vertex",
     kind: "vertex",
-    baseUrl,
-    isOfficial: false,
+    baseUrl: baseUrl ?? vertexOrigin(vertex.location),
+    isOfficial: baseUrl === undefined,
     key: undefined,
     vertex,
     ...readModels(env, "VERTEX", VERTEX_MODELS),

@@ -14,6 +14,7 @@ import { createLog, type LogLevel, SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
 import type { PostgresAddress } from "./kit/postgres-address.ts";
 import { defineProcessMetrics } from "./kit/process-metrics.ts";
+import { secretsOfProviders } from "./provider-config.ts";
 import { VERSION } from "./version.ts";
 
 export type ServerOptions = {
@@ -146,10 +147,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 function secretsOf({ config, access, postgres }: ServerOptions): Secret[] {
-  const keys = Object.values(config.providers).flatMap(({ key, keys = [] }) => [
-    ...(key === undefined ? [] : [key]),
-    ...keys,
-  ]);
+  const keys = secretsOfProviders(config.providers);
   const masterKey = config.masterKey === undefined ? [] : [config.masterKey];
   const password = postgres?.password === undefined ? [] : [postgres.password];
   return [...keys, ...masterKey, ...password, ...(access.type === "token" ? [access.token] : [])];

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { replay } from "@loom/core";
-import { createThreadStore } from "@loom/threads";
+import { createThreadStore, stepDigest } from "@loom/threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { call, modelOf, says, start, succeeded, text, toolsThat } from "./session.testing.ts";
 import type { PostToolsHook } from "./session-types.ts";
@@ -106,7 +106,7 @@ describe("the thread", () => {
     const loaded = store().load(writer.id);
     expect(loaded.title).toBe("Fix the bug");
     expect(loaded.messages).toEqual(live);
-    for (const run of loaded.runs) expect(replay(run).mismatch).toBeUndefined();
+    for (const run of loaded.runs) expect(replay(run, stepDigest).mismatch).toBeUndefined();
 
     const model = modelOf(says(...text("two")));
     const second = start({ model, thread: store().open(writer.id) });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { conversationProblem, type LlmEvent, replay } from "@loom/core";
-import { createThreadStore } from "@loom/threads";
+import { createThreadStore, stepDigest } from "@loom/threads";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { aborted, answer, call, SETTINGS, succeeded, text, toolsThat } from "./session.testing.ts";
@@ -146,7 +146,7 @@ test("whatever the person, the model and the tools do, and when: every turn ends
       expect(thread.lastState).toEqual(session.state);
       expect(thread.totals).toEqual(session.totals);
       expect(conversationProblem(thread.messages)).toBeUndefined();
-      for (const run of thread.runs) expect(replay(run).mismatch).toBeUndefined();
+      for (const run of thread.runs) expect(replay(run, stepDigest).mismatch).toBeUndefined();
     }),
     { numRuns: 250 },
   );

@@ -1,5 +1,5 @@
 import { type AgentEvent, type AgentSettings, type AgentState, type Step, traceStep } from "@loom/core";
-import type { ThreadError, ThreadRecord, ThreadWriter, UsageTotals } from "@loom/threads";
+import { stepDigest, type ThreadError, type ThreadRecord, type ThreadWriter, type UsageTotals } from "@loom/threads";
 import type { Clock } from "./clock.ts";
 
 type RunStart = { readonly settings: AgentSettings; readonly seed: number; readonly messages: number };
@@ -41,7 +41,7 @@ export class ThreadLog {
       this.#start = undefined;
     }
     if (isFrequent(event)) this.#append({ type: "event", at, event });
-    else this.#append({ type: "event", at, event, trace: traceStep(before, after) });
+    else this.#append({ type: "event", at, event, trace: traceStep(before, after, stepDigest) });
   }
 
   commit(sha: string, message: string): void {

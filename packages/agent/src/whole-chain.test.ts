@@ -14,6 +14,7 @@ import {
   startScriptedModel,
   type TempHome,
 } from "@loom/testkit";
+import { stepDigest } from "@loom/threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CRASH_SESSION } from "./crash-session.testing.ts";
 import type { SessionUpdate } from "./session-types.ts";
@@ -76,7 +77,7 @@ test("an agent makes a failing test pass, and its change is a commit with a mess
   const thread = opened.store.load(opened.session.threadId ?? "T-");
   expect(thread.commits).toHaveLength(1);
   expect(thread.totals).toEqual(opened.session.totals);
-  for (const run of thread.runs) expect(replay(run).mismatch).toBeUndefined();
+  for (const run of thread.runs) expect(replay(run, stepDigest).mismatch).toBeUndefined();
 });
 
 test("the first request is no larger than 10 KB with all five tools", async () => {

@@ -130,9 +130,11 @@ describe("a workspace file", () => {
   it("may choose the model and narrow limits and tools", async () => {
     writeFileSync(
       workspaceFile(),
-      'model = "m"\nauto_commit.enabled = false\nlimits.max_turns = 3\ntools.allowed = ["read_file"]\n',
+      'model = "m"\nauto_commit.enabled = false\nlimits.max_turns = 3\nmax_tokens = 100\ntools.allowed = ["read_file"]\n',
     );
     const config = await load();
+    expect(config.get("model")).toBe("m");
+    expect(config.get("max_tokens")).toBe(100);
     expect(config.get("tools.allowed")).toEqual(["read_file"]);
     expect(config.get("limits.max_turns")).toBe(3);
     expect(config.get("auto_commit.enabled")).toBe(false);
@@ -140,7 +142,12 @@ describe("a workspace file", () => {
 
   it("cannot widen what the person narrowed", async () => {
     writeFileSync(userFile(), 'auto_commit.enabled = false\nlimits.max_turns = 5\ntools.allowed = ["read_file"]\n');
-    const wishes = ["auto_commit.enabled = true", "limits.max_turns = 6", 'tools.allowed = ["read_file", "bash"]'];
+    const wishes = [
+      "auto_commit.enabled = true",
+      "limits.max_turns = 6",
+      "max_tokens = 16385",
+      'tools.allowed = ["read_file", "bash"]',
+    ];
     for (const wish of wishes) {
       writeFileSync(workspaceFile(), `# wish\n${wish}\n`);
       expect(await messageOf(load())).toMatch(/config\.toml:2: a workspace can only narrow/);

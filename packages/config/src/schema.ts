@@ -61,7 +61,7 @@ export const SETTINGS = [
     key: "max_tokens",
     kind: { type: "integer", min: 1, max: 1_000_000 },
     default: 16_384,
-    workspace: "allowed",
+    workspace: "narrows",
     description: "Upper bound of one answer, in tokens, thinking included.",
   },
   {

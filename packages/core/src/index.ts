@@ -52,6 +52,6 @@ export type {
 } from "./llm.ts";
 export { addUsage, NO_USAGE } from "./llm.ts";
 export { startAgent, step } from "./machine.ts";
-export type { RecordedRun, Replay, StepTrace } from "./replay.ts";
+export type { Digest, RecordedRun, Replay, StepTrace } from "./replay.ts";
 export { replay, traceStep } from "./replay.ts";
 export type { CompletedTool, ToolCall, ToolErrorCode, ToolExecution, ToolOutcome, ToolProgress } from "./tool.ts";

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { AgentAction, AgentEvent, AgentState } from "./agent.ts";
@@ -8,6 +9,7 @@ import { answers, eventFor, SETTINGS } from "./testing.ts";
 
 type Moment = { before: AgentState; event: AgentEvent; after: AgentState; actions: readonly AgentAction[] };
 
+const sha256 = (text: string) => hash("sha256", text);
 const limits = { ...SETTINGS.limits, maxTurns: 6 };
 const settings = { ...SETTINGS, limits };
 
@@ -155,11 +157,11 @@ describe("for every sequence of events", () => {
         JSON.stringify(
           moments.map(({ before, event, after, actions }) => ({
             event,
-            trace: traceStep(before, { state: after, actions }),
+            trace: traceStep(before, { state: after, actions }, sha256),
           })),
         ),
       );
-      const again = replay({ settings, start: { messages: [], seed: first.context.seed }, entries });
+      const again = replay({ settings, start: { messages: [], seed: first.context.seed }, entries }, sha256);
       expect(again.mismatch).toBeUndefined();
       expect(again.state).toEqual(moments.at(-1)?.after);
     });
@@ -169,7 +171,10 @@ describe("for every sequence of events", () => {
     holds((moments) => {
       const merged = mergeTextDeltas(moments.map(({ event }) => event));
       const seed = moments[0]?.before.context.seed ?? 0;
-      const again = replay({ settings, start: { messages: [], seed }, entries: merged.map((event) => ({ event })) });
+      const again = replay(
+        { settings, start: { messages: [], seed }, entries: merged.map((event) => ({ event })) },
+        sha256,
+      );
       expect(again.state).toEqual(moments.at(-1)?.after);
     });
   });
@@ -194,7 +199,7 @@ test("a log that was changed by hand is found out at the changed record", () => 
   let { state } = startAgent({ messages: [], seed: 7 });
   const entries = events.map((event) => {
     const next = step(state, event, settings);
-    const entry = { event, trace: traceStep(state, next) };
+    const entry = { event, trace: traceStep(state, next, sha256) };
     state = next.state;
     return entry;
   });
@@ -202,7 +207,17 @@ test("a log that was changed by hand is found out at the changed record", () => 
     event: { type: "user_input", input: [{ type: "text", text: "hallo" }] },
     trace: entries[0]?.trace ?? { state: "error", actions: [], digest: "" },
   });
-  expect(replay({ settings, start: { messages: [], seed: 7 }, entries: forged }).mismatch?.index).toBe(0);
+  expect(replay({ settings, start: { messages: [], seed: 7 }, entries: forged }, sha256).mismatch?.index).toBe(0);
+});
+
+test("a digest that an earlier version made in another way is no difference", () => {
+  const event: AgentEvent = { type: "user_input", input: [{ type: "text", text: "hello" }] };
+  const start = { messages: [], seed: 7 };
+  const { state } = startAgent(start);
+  const trace = { ...traceStep(state, step(state, event, settings), sha256), digest: "0123456789abcd" };
+  expect(replay({ settings, start, entries: [{ event, trace }] }, sha256).mismatch).toBeUndefined();
+  const elsewhere = { ...trace, state: "error" as const };
+  expect(replay({ settings, start, entries: [{ event, trace: elsewhere }] }, sha256).mismatch?.index).toBe(0);
 });
 
 test("a tool whose input has a field named request is traced like any other", () => {
@@ -210,7 +225,7 @@ test("a tool whose input has a field named request is traced like any other", ()
   const { state } = startAgent({ messages: [], seed: 7 });
   const calling = step(state, { type: "user_input", input: [{ type: "text", text: "hello" }] }, settings).state;
   const next = step(calling, answers(calling.context.requestId, [call], "tool_use"), settings);
-  expect(traceStep(calling, next)).toMatchObject({ state: "executing_tools", actions: ["execute_tools"] });
+  expect(traceStep(calling, next, sha256)).toMatchObject({ state: "executing_tools", actions: ["execute_tools"] });
 });
 
 function textOf(block: { type: string; text?: string }): string {

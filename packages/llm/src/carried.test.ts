@@ -65,6 +65,10 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
     change: said({ type: "document", source: { type: "url", url: "https://a.example/MARK.pdf" } }),
     sign: /MARK/,
   },
+  "Search of the web": {
+    change: { providerTools: [{ dialect: "responses", definition: { type: "web_search" } }] },
+    sign: /"web_search_20250305"|"type":"web_search"|"googleSearch"/,
+  },
   "Choice of a tool": { change: { toolChoice: { type: "tool", name: "bash" } }, sign: /"bash".*"bash"/ },
   "At most one call an answer": {
     change: { parallelToolCalls: false },

@@ -70,7 +70,15 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "Tools that the provider runs",
     askedBy: ALL,
     fate: "own",
-    note: "Web search, code execution, MCP servers and their like, and what they left in the conversation.",
+    note: "Code execution, MCP servers and their like, and what they left in the conversation.",
+  },
+  {
+    name: "Search of the web",
+    askedBy: ["anthropic", "responses", "gemini"],
+    fate: fates({ chat: "refused" }),
+    note:
+      "The answer comes without its list of sources. Gemini cannot be kept to domains, and is refused those. Codex asks for " +
+      'it unless its `config.toml` says `web_search = "disabled"`.',
   },
   { name: "Choice of a tool", askedBy: ALL, fate: EVERYWHERE },
   {
@@ -98,7 +106,8 @@ export const CARRIED: readonly CarriedFeature[] = [
     fate: fates({ chat: "left out" }),
     note:
       "With its seal to the provider that sealed it; as text to any other, but for Chat Completions, whose models answer " +
-      "without. Servers that want it back get it, unsealed.",
+      "without. Servers that want it back get it, unsealed. What a client of Chat Completions cannot keep, Loom remembers " +
+      "for it, by the id of the call that came with it: the last 10,000 calls, in memory.",
   },
   {
     name: "Answers by a JSON schema",

@@ -15,7 +15,7 @@ export type {
   LlmStreamEncoder,
 } from "./codec.ts";
 export { FOREIGN_SEAL } from "./foreign-seal.ts";
-export { gemini } from "./gemini/codec.ts";
+export { gemini, geminiOnVertex } from "./gemini/codec.ts";
 export { geminiTokenCount } from "./gemini/count-tokens.ts";
 export { loomEvents } from "./loom-events.ts";
 export { openAiChat, openAiChatCodec } from "./openai-chat/codec.ts";

@@ -3,13 +3,18 @@ import { dialectName, type WireDialect } from "./dialect.ts";
 import { asText } from "./json-reader.ts";
 import { quote } from "./quote.ts";
 import { refuse } from "./request-problem.ts";
+import { readWebSearch, webSearchToWire } from "./web-search.ts";
 
-/** The tools that the provider runs itself, in its own words; one of another dialect is refused. */
+/** The tools that the provider runs itself, in its own words; one that only another dialect has is refused. */
 export function ownTools(tools: readonly ProviderTool[] | undefined, own: WireDialect): JsonObject[] {
-  return (tools ?? []).map(({ dialect, definition }, index) => {
+  return (tools ?? []).map((tool, index) => {
+    const { dialect, definition } = tool;
     if (dialect === own) return definition;
+    const path = `providerTools.${index}`;
+    const search = readWebSearch(tool);
+    if (search !== undefined) return webSearchToWire(search, own, path);
     const name = asText(definition.type) ?? Object.keys(definition)[0] ?? "";
-    return refuse(`providerTools.${index}`, only(dialect, own, `is a tool (${quote(name)})`));
+    return refuse(path, only(dialect, own, `is a tool (${quote(name)})`));
   });
 }
 

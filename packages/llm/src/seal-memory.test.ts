@@ -79,9 +79,19 @@ test("what was longest unused is forgotten", () => {
   expect(known).toEqual(["a", "c"]);
 });
 
-function isSealed(memory: SealMemory, id: string): boolean {
-  return JSON.stringify(memory.restore("me", request(call(id)))).includes("Cs0B");
+function isSealed(memory: SealMemory, id: string, scope = "me"): boolean {
+  return JSON.stringify(memory.restore(scope, request(call(id)))).includes("Cs0B");
 }
+
+test("who remembers much pushes out nobody's but their own", () => {
+  const memory = new SealMemory({ maxCalls: 10 });
+  const sealed = (id: string) => answer({ ...call(id), signature: "Cs0B" }).message;
+  memory.remember("quiet", sealed("a"));
+  for (let round = 0; round < 100; round += 1) memory.remember("busy", sealed(`call-${round}`));
+  expect(isSealed(memory, "a", "quiet")).toBe(true);
+  expect(isSealed(memory, "call-99", "busy")).toBe(true);
+  expect(isSealed(memory, "call-90", "busy")).toBe(false);
+});
 
 test("no more is remembered than there is room for", () => {
   const memory = new SealMemory({ maxSize: 100 });

@@ -15,15 +15,20 @@ export type SealMemoryBounds = {
   readonly maxSize?: number;
 };
 
+/** Of one scope, longest unused first. */
+type Scope = { readonly calls: Map<string, Remembered>; size: number };
+
 /**
  * Seals by the id of the tool call that they belong to, for clients whose dialect cannot carry them: a provider that
- * seals its calls (Gemini), or the thinking before them (Anthropic), wants the seals back with the results. Forgets what
- * was longest unused. `scope` is whom a conversation belongs to; nobody gets the seals of another.
+ * seals its calls (Gemini), or the thinking before them (Anthropic), wants the seals back with the results. `scope` is
+ * whom a conversation belongs to; nobody gets the seals of another. Where there is no more room, whoever has the most
+ * loses what was longest unused, so that nobody can push out the seals of all others.
  */
 export class SealMemory {
   readonly #maxCalls: number;
   readonly #maxSize: number;
-  readonly #calls = new Map<string, Remembered>();
+  readonly #scopes = new Map<string, Scope>();
+  #calls = 0;
   #size = 0;
 
   constructor({ maxCalls = 10_000, maxSize = 32 * 1024 * 1024 }: SealMemoryBounds = {}) {
@@ -37,7 +42,7 @@ export class SealMemory {
     for (const block of content) {
       if (block.type === "thinking" && isSealed(block)) thinking.push(block);
       if (block.type !== "tool_use") continue;
-      if (thinking.length > 0 || block.signature !== undefined) this.#keep(keyOf(scope, block), block, thinking);
+      if (thinking.length > 0 || block.signature !== undefined) this.#keep(scope, block, thinking);
       thinking = [];
     }
   }
@@ -59,7 +64,7 @@ export class SealMemory {
     const found = new Map<AssistantContent, Remembered>();
     for (const block of content) {
       if (block.type !== "tool_use") continue;
-      const remembered = this.#recall(keyOf(scope, block));
+      const remembered = this.#recall(scope, block.id);
       if (remembered !== undefined) found.set(block, remembered);
     }
     if (found.size === 0) return content;
@@ -81,34 +86,51 @@ export class SealMemory {
     return [...restored, ...sinceCall];
   }
 
-  #recall(key: string): Remembered | undefined {
-    const remembered = this.#calls.get(key);
-    if (remembered === undefined) return undefined;
-    this.#calls.delete(key);
-    this.#calls.set(key, remembered);
+  #recall(scope: string, id: string): Remembered | undefined {
+    const calls = this.#scopes.get(scope)?.calls;
+    const remembered = calls?.get(id);
+    if (calls === undefined || remembered === undefined) return undefined;
+    calls.delete(id);
+    calls.set(id, remembered);
     return remembered;
   }
 
-  #keep(key: string, { signature }: ToolUseBlock, thinking: readonly ThinkingBlock[]): void {
-    this.#forget(key);
-    const size = thinking.reduce((sum, block) => sum + sizeOf(block), key.length + (signature?.length ?? 0));
+  #keep(name: string, { id, signature }: ToolUseBlock, thinking: readonly ThinkingBlock[]): void {
+    this.#forget(name, id);
+    const size = thinking.reduce(
+      (sum, block) => sum + sizeOf(block),
+      name.length + id.length + (signature?.length ?? 0),
+    );
     if (size > this.#maxSize) return;
-    this.#calls.set(key, { ...(signature === undefined ? {} : { signature }), thinking, size });
+    const scope = this.#scopes.get(name) ?? { calls: new Map(), size: 0 };
+    this.#scopes.set(name, scope);
+    scope.calls.set(id, { ...(signature === undefined ? {} : { signature }), thinking, size });
+    scope.size += size;
+    this.#calls += 1;
     this.#size += size;
-    for (const oldest of this.#calls.keys()) {
-      if (this.#calls.size <= this.#maxCalls && this.#size <= this.#maxSize) break;
-      this.#forget(oldest);
+    while (this.#calls > this.#maxCalls) this.#forgetOldest(({ calls }) => calls.size);
+    while (this.#size > this.#maxSize) this.#forgetOldest(({ size }) => size);
+  }
+
+  #forgetOldest(weight: (scope: Scope) => number): void {
+    let heaviest: readonly [string, Scope] | undefined;
+    for (const entry of this.#scopes) {
+      if (heaviest === undefined || weight(entry[1]) > weight(heaviest[1])) heaviest = entry;
     }
+    const [oldest] = heaviest?.[1].calls.keys() ?? [];
+    if (heaviest !== undefined && oldest !== undefined) this.#forget(heaviest[0], oldest);
   }
 
-  #forget(key: string): void {
-    this.#size -= this.#calls.get(key)?.size ?? 0;
-    this.#calls.delete(key);
+  #forget(name: string, id: string): void {
+    const scope = this.#scopes.get(name);
+    const remembered = scope?.calls.get(id);
+    if (scope === undefined || remembered === undefined) return;
+    scope.calls.delete(id);
+    scope.size -= remembered.size;
+    this.#calls -= 1;
+    this.#size -= remembered.size;
+    if (scope.calls.size === 0) this.#scopes.delete(name);
   }
-}
-
-function keyOf(scope: string, { id }: ToolUseBlock): string {
-  return `${scope}\n${id}`;
 }
 
 function isSealed({ signature, redactedData }: ThinkingBlock): boolean {

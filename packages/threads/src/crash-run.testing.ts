@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs";
 import { type AgentAction, type AgentEvent, startAgent, step, traceStep } from "@loom/core";
+import { stepDigest } from "./step-digest.ts";
 import { createThreadStore } from "./thread-store.ts";
 import { call, completed, llm, SETTINGS, says } from "./walk.testing.ts";
 
@@ -18,7 +19,7 @@ function main(directory: string): void {
     const event = queue.shift() ?? says("go on");
     const next = step(state, event, SETTINGS);
     if (event.type === "llm_event" && event.event.type !== "completed") writer.append({ type: "event", at, event });
-    else writer.append({ type: "event", at, event, trace: traceStep(state, next) });
+    else writer.append({ type: "event", at, event, trace: traceStep(state, next, stepDigest) });
     ({ state, actions } = next);
     writeSync(1, `${writer.id} ${n}\n`);
   }

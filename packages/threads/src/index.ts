@@ -12,6 +12,7 @@ export type {
   UsageRecord,
   UsageTotals,
 } from "./record.ts";
+export { stepDigest } from "./step-digest.ts";
 export type { OpenedThread, ThreadStore, ThreadStoreOptions } from "./thread-store.ts";
 export { createThreadStore } from "./thread-store.ts";
 export type { ThreadSummary } from "./thread-summary.ts";

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { type AgentEvent, isThreadId, startAgent, step, traceStep } from "@loom/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { loadThread } from "./conversation.ts";
+import { stepDigest } from "./step-digest.ts";
 import { createThreadStore } from "./thread-store.ts";
 import type { ThreadWriter } from "./thread-writer.ts";
 import { call, completed, llm, SETTINGS, says } from "./walk.testing.ts";
@@ -36,7 +37,7 @@ function record(writer: ThreadWriter, events: readonly AgentEvent[], messages = 
   writer.append({ type: "run", at: AT, settings: SETTINGS, seed: 7, messages: state.context.messages.length });
   for (const event of events) {
     const next = step(state, event, SETTINGS);
-    writer.append({ type: "event", at: AT, event, trace: traceStep(state, next) });
+    writer.append({ type: "event", at: AT, event, trace: traceStep(state, next, stepDigest) });
     state = next.state;
   }
   return state;

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import {
   callTool,
   createTempHome,
@@ -22,7 +23,7 @@ let model: ScriptedModel;
 /** Runs a long command when asked to wait, else answers. */
 const script: ScriptFunction = ({ prompt, turnResults }) =>
   prompt.includes("wait") && turnResults.length === 0
-    ? callTool("bash", { command: "echo waiting; sleep 60" })
+    ? callTool("bash", { command: "echo waiting $$; sleep 60" })
     : say(`Heard: ${prompt}`);
 
 beforeEach(async () => {
@@ -75,13 +76,15 @@ describe("a run that is stopped", PATIENT, () => {
 
   it("by kill -9 loses at most what was in flight", async () => {
     const running = await start("-p", "please wait", "--output-format", "stream-json");
-    await running.waitForOutput(/tool_progress/);
-    running.kill();
+    const [, command] = await running.waitForOutput(/tool_progress.*waiting (\d+)/);
+    running.signal("SIGKILL");
     await running.exited;
     appendFileSync(onlyThread(), '{"type":"event","at":');
     const { code, stdout, stderr } = await loom("resume", "-p", "and now?");
     expect({ code, stdout }).toEqual({ code: 0, stdout: "Heard: and now?\n" });
     expect(stderr).toContain("was cut off");
+    // What it ran is ended by whoever watches over it, where that is possible.
+    while (process.platform === "linux" && existsSync(`/proc/${command}`)) await delay(20);
   });
 });
 
@@ -137,6 +140,24 @@ describe("loom replay", PATIENT, () => {
     expect(code).toBe(exitCodeOf("replay_differs"));
     expect(stdout).toContain("differs in run 1 at event 1 (user_input)");
     expect(stdout).toContain("replayed  calling_llm [send_llm_request]");
+  });
+
+  it("does not call a log good in which nothing was recorded", async () => {
+    await loom("-p", "one");
+    const file = onlyThread();
+    writeFileSync(file, `${readFileSync(file, "utf8").split("\n", 1)[0]}\n`);
+    const { code, stdout } = await loom("replay", file);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^T-\S+: nothing was recorded, so there is nothing to compare\.\n$/);
+  });
+
+  it("says when the last line is torn", async () => {
+    await loom("-p", "one");
+    appendFileSync(onlyThread(), '{"type":"event","at":');
+    const { code, stdout } = await loom("replay", onlyThread());
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/all as recorded\.\nThe last line of the file is torn/);
+    expect(JSON.parse((await loom("replay", onlyThread(), "--json")).stdout)).toMatchObject({ torn: true });
   });
 });
 

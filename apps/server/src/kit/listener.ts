@@ -30,11 +30,16 @@ const LIMITS = {
   request: 300_000,
   /** An idle connection; longer than clients keep theirs, so that it is never the server that closes under a request. */
   keepAlive: 65_000,
+  /** To accept those who stand at the door when the server is told to end. */
+  letIn: 1_000,
   /** For the last event of an aborted stream to reach its client. */
   lastWords: 1_000,
 };
 
 const SWEEP_MS = 20;
+
+/** Of the event loop: one that began before, one to accept a connection (of which each turn takes one), one to read. */
+const LAST_TURNS = 3;
 
 /** Opens the port. Rejects with Node's own error, e.g. `EADDRINUSE`. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
@@ -63,7 +68,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   });
 }
 
-function drain(server: Server, { drainMs, abort }: { drainMs: number; abort: () => void }): Promise<void> {
+async function drain(server: Server, { drainMs, abort }: { drainMs: number; abort: () => void }): Promise<void> {
+  await letIn(server);
   return new Promise((resolve) => {
     // A connection is idle as soon as its request has been answered, and would be kept for the next one.
     const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
@@ -82,6 +88,21 @@ function drain(server: Server, { drainMs, abort }: { drainMs: number; abort: () 
     if (drainMs <= 0) cut();
     else deadline = setTimeout(cut, drainMs);
   });
+}
+
+/** Whoever has come already is let in: connections that the kernel still holds would be reset. */
+async function letIn(server: Server): Promise<void> {
+  const giveUpAt = Date.now() + LIMITS.letIn;
+  let quietTurns = 0;
+  const count = (): void => {
+    quietTurns = 0;
+  };
+  server.on("connection", count);
+  while (quietTurns < LAST_TURNS && Date.now() < giveUpAt) {
+    quietTurns += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  server.off("connection", count);
 }
 
 /** What is not even HTTP, or too slow, or has too many headers. */

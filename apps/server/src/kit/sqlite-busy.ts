@@ -9,11 +9,14 @@ const SQLITE_BUSY = 5;
  * Does `work`, again and again while the database is locked by another connection, for five seconds at most. SQLite can
  * wait by itself, but then it stops the whole process: every stream would stand still while somebody else writes.
  */
-export async function whileBusy<Result>(work: () => Result, patienceMs = PATIENCE_MS): Promise<Result> {
+export async function whileBusy<Result>(
+  work: () => Result | Promise<Result>,
+  patienceMs = PATIENCE_MS,
+): Promise<Result> {
   const giveUpAt = Date.now() + patienceMs;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     try {
-      return work();
+      return await work();
     } catch (error) {
       if (!isBusy(error) || Date.now() >= giveUpAt) throw error;
     }

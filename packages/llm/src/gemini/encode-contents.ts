@@ -9,6 +9,7 @@ import type {
   UserMessage,
 } from "@loom/core";
 import { ownBlock } from "../own-words.ts";
+import type { GeminiOptions } from "./encode-request.ts";
 import { mediaToWire } from "./media-parts.ts";
 import type { ModelTraits } from "./model-traits.ts";
 
@@ -19,8 +20,10 @@ import type { ModelTraits } from "./model-traits.ts";
 const NO_SEAL = "skip_thought_signature_validator";
 const MAX_NAME_LENGTH = 64;
 
+type ContentTraits = Pick<ModelTraits, "sealsCalls"> & GeminiOptions;
+
 /** The conversation as the provider takes it. A thought that another provider sealed goes back as text. */
-export function contentsToWire(messages: readonly Message[], traits: ModelTraits): JsonObject[] {
+export function contentsToWire(messages: readonly Message[], traits: ContentTraits): JsonObject[] {
   const names = new Map<string, string>();
   return messages.flatMap((message, index) => {
     const path = `messages.${index}`;
@@ -37,7 +40,7 @@ export function contentsToWire(messages: readonly Message[], traits: ModelTraits
 function userParts(
   { content }: UserMessage,
   names: ReadonlyMap<string, string>,
-  traits: ModelTraits,
+  traits: ContentTraits,
   path: string,
 ): JsonObject[] {
   const results: JsonObject[] = [];
@@ -59,7 +62,7 @@ function userParts(
 function resultToWire(
   { toolCallId, content, isError }: ToolResultBlock,
   name: string,
-  { sealsCalls: holdsMedia }: ModelTraits,
+  { sealsCalls: holdsMedia, callIds }: ContentTraits,
   path: string,
 ): { readonly part: JsonObject; readonly beside: readonly JsonObject[] } {
   const texts = content.flatMap((block) => (block.type === "text" ? [block.text] : []));
@@ -70,7 +73,7 @@ function resultToWire(
   const response: JsonObject = isError ? { error: text || "The tool failed and gave no reason." } : { output: text };
   const part = {
     functionResponse: {
-      id: toolCallId,
+      ...(callIds ? { id: toolCallId } : {}),
       name: nameToWire(name),
       response,
       ...(inside.length === 0 ? {} : { parts: inside }),
@@ -79,14 +82,20 @@ function resultToWire(
   return { part, beside: beside.length === 0 ? [] : [{ text: `From the tool call ${toolCallId}:` }, ...beside] };
 }
 
-function answerParts({ content }: AssistantMessage, { sealsCalls }: ModelTraits, path: string): JsonObject[] {
+function answerParts(
+  { content }: AssistantMessage,
+  { sealsCalls, callIds }: ContentTraits,
+  path: string,
+): JsonObject[] {
   const first = content.find((block) => block.type === "tool_use");
-  return content.flatMap((block) => answerPart(block, { needsSeal: sealsCalls && block === first, path }));
+  return content.flatMap((block) => answerPart(block, { needsSeal: sealsCalls && block === first, callIds, path }));
 }
+
+type CallTraits = GeminiOptions & { readonly needsSeal: boolean };
 
 function answerPart(
   block: AssistantContent,
-  { needsSeal, path }: { readonly needsSeal: boolean; readonly path: string },
+  { needsSeal, callIds, path }: CallTraits & { readonly path: string },
 ): JsonObject[] {
   switch (block.type) {
     case "text":
@@ -96,7 +105,7 @@ function answerPart(
     case "thinking":
       return thoughtToWire(block);
     case "tool_use":
-      return [callToWire(block, { needsSeal })];
+      return [callToWire(block, { needsSeal, callIds })];
     case "opaque":
       return [ownBlock(block, "gemini", path)];
   }
@@ -108,13 +117,10 @@ function thoughtToWire({ text, signature, dialect }: ThinkingBlock): JsonObject[
 }
 
 /** Of the calls of one answer, only the first has to have a seal. */
-function callToWire(
-  { id, name, input, signature }: ToolUseBlock,
-  { needsSeal }: { readonly needsSeal: boolean },
-): JsonObject {
+function callToWire({ id, name, input, signature }: ToolUseBlock, { needsSeal, callIds }: CallTraits): JsonObject {
   const seal = sealToWire(signature);
   const stand = needsSeal && seal.thoughtSignature === undefined ? { thoughtSignature: NO_SEAL } : seal;
-  return { functionCall: { id, name: nameToWire(name), args: input }, ...stand };
+  return { functionCall: { ...(callIds ? { id } : {}), name: nameToWire(name), args: input }, ...stand };
 }
 
 /** A seal that is not base64 is none of this provider's, and would be refused. */

@@ -261,7 +261,10 @@ describe("a conversation", () => {
 
 describe("what the provider cannot be told", () => {
   test.each<[string, Partial<LlmRequest>]>([
-    ["only OpenAI Responses knows", { providerTools: [{ dialect: "responses", definition: { type: "web_search" } }] }],
+    [
+      "only OpenAI Responses knows",
+      { providerTools: [{ dialect: "responses", definition: { type: "code_interpreter" } }] },
+    ],
     [
       "only Anthropic Messages knows",
       { messages: [assistant({ type: "opaque", dialect: "anthropic", data: { type: "server_tool_use" } })] },

@@ -10,18 +10,23 @@ import { thinkingToWire } from "./thinking-config.ts";
 /** The provider has no switch for it, so the model is asked. */
 const ONE_CALL = "Call at most one tool in an answer.";
 
+export type GeminiOptions = {
+  /** Whether calls and results go with their ids. Vertex AI knows no such field, and refuses it. */
+  readonly callIds: boolean;
+};
+
 /**
  * The body of `POST /v1beta/models/{model}:generateContent`: https://ai.google.dev/api/generate-content. Model and streaming
  * are in the path, and not in the body. Left out, as hints without a counterpart: `userId`, `cacheKey`, the name of an
  * output schema, and cache markers, since this provider caches by itself.
  */
-export function encodeRequest(request: LlmRequest, _options: { readonly stream: boolean }): EncodedRequest {
+export function encodeRequest(request: LlmRequest, { callIds }: GeminiOptions): EncodedRequest {
   return writeRequest(() => {
     const { model, system, messages, parallelToolCalls } = request;
     const instructions = parallelToolCalls === false && request.tools.length > 1 ? [system, ONE_CALL] : [system];
     const parts = instructions.filter((text) => text !== "").map((text) => ({ text }));
     return {
-      contents: contentsToWire(messages, traitsOf(model)),
+      contents: contentsToWire(messages, { ...traitsOf(model), callIds }),
       ...(parts.length === 0 ? {} : { systemInstruction: { parts } }),
       ...toolsToWire(request),
       generationConfig: configToWire(request),

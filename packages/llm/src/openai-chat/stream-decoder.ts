@@ -33,7 +33,12 @@ export class OpenAiStreamDecoder implements LlmStreamDecoder {
     const out: LlmEvent[] = [];
     if (!this.#sawBytes) {
       const first = bytes.find((byte) => !BLANK.has(byte));
-      if (first === undefined) return [];
+      if (first === undefined) {
+        // Both have to see the start of a byte order mark that was cut.
+        this.#utf8.push(bytes);
+        this.#sse.push(bytes);
+        return [];
+      }
       this.#sawBytes = true;
       // No line of a stream starts like this: the server answered without streaming, or with an error.
       if (first === OPENING_BRACE) this.#body = "";

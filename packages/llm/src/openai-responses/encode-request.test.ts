@@ -186,7 +186,7 @@ describe("a conversation", () => {
 describe("what the provider cannot be told", () => {
   test.each<[string, Partial<LlmRequest>]>([
     ["stopSequences cannot be asked of OpenAI Responses.", { stopSequences: ["x"] }],
-    ["web_search_20250305", { providerTools: [{ dialect: "anthropic", definition: { type: "web_search_20250305" } }] }],
+    ["bash_20250124", { providerTools: [{ dialect: "anthropic", definition: { type: "bash_20250124" } }] }],
     ["only Gemini", { messages: [assistant({ type: "opaque", dialect: "gemini", data: { executableCode: {} } })] }],
     [
       "names a file that lies at another provider",

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -275,25 +274,4 @@ test("what cannot be started is said in a sentence", async () => {
     message: "Could not run the command: it is too long.",
   });
   await expect(run("a\0b")).rejects.toMatchObject({ code: "invalid_arguments" });
-});
-
-test("a process left in the background does not keep the program from ending", async () => {
-  const program = `
-    import { LocalProcesses } from ${JSON.stringify(join(import.meta.dirname, "local-processes.ts"))};
-    const processes = new LocalProcesses({ root: ${JSON.stringify(temporaryDirectory())}, environment: process.env });
-    await processes.run("sleep 1000 & echo $!", {
-      timeoutMs: 60_000,
-      signal: new AbortController().signal,
-      onOutput: (chunk) => void process.stdout.write(chunk),
-    });`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let output = "";
-  child.stdout.on("data", (chunk) => {
-    output += chunk;
-  });
-  const [exitCode] = await once(child, "exit");
-  expect(exitCode).toBe(0);
-  process.kill(Number(output), "SIGKILL");
 });

@@ -1,4 +1,5 @@
 import { throwIfStopped } from "../failure.ts";
+import type { DeathWatch } from "./death-watch.ts";
 import type { CommandEnd, ProcessOperations, RunOptions } from "./operations.ts";
 import type { OutputPipes } from "./output-pipes.ts";
 
@@ -16,6 +17,9 @@ export class LocalProcesses implements ProcessOperations {
   #id: string | undefined;
   #count = 0;
   #pipes: OutputPipes | undefined;
+  /** Looked for once: the environment stays the same, and each look asks the disk for every directory of `PATH`. */
+  #shell: string | undefined;
+  #watch: DeathWatch | undefined;
 
   constructor(options: LocalProcessesOptions) {
     this.#options = options;
@@ -26,10 +30,15 @@ export class LocalProcesses implements ProcessOperations {
     this.#count += 1;
     const id = `${this.#id}:${this.#count}:`;
     const { runCommand } = await import("./run-command.ts");
-    const { OutputPipes } = await import("./output-pipes.ts");
+    const { findProgram, OutputPipes } = await import("./output-pipes.ts");
+    const { watchForDeath } = await import("./death-watch.ts");
     throwIfStopped(options.signal);
     this.#pipes ??= new OutputPipes();
-    return runCommand({ ...this.#options, ...options, command, id, pipes: this.#pipes });
+    this.#shell ??= findProgram("bash", this.#options.environment.PATH) ?? "/bin/sh";
+    const end = runCommand({ ...this.#options, ...options, command, id, pipes: this.#pipes, shell: this.#shell });
+    // While the first command's pipes are being made, which takes as long.
+    this.#watch ??= watchForDeath(this.#id, this.#options.environment.PATH);
+    return end;
   }
 
   async close(): Promise<void> {
@@ -37,5 +46,6 @@ export class LocalProcesses implements ProcessOperations {
     this.#pipes?.close();
     const { endTree } = await import("./process-tree.ts");
     await endTree({ shell: undefined, idPrefix: this.#id });
+    this.#watch?.close();
   }
 }

@@ -26,6 +26,6 @@ export interface ProcessOperations {
    * ended, also when something in the background still holds its output. All failures are `ToolFailure`.
    */
   run(command: string, options: RunOptions): Promise<CommandEnd>;
-  /** Ends what is still running of all commands, also in the background. */
+  /** Ends what is still running of all commands, also in the background. On Linux a death without it does so too. */
   close(): Promise<void>;
 }

@@ -10,7 +10,7 @@ import { systemErrorCode, ToolFailure } from "../failure.ts";
 import { EndMarker } from "./end-marker.ts";
 import type { LocalProcessesOptions } from "./local-processes.ts";
 import type { CommandEnd, RunOptions } from "./operations.ts";
-import { closePipe, findProgram, type OutputPipe, type OutputPipes } from "./output-pipes.ts";
+import { closePipe, type OutputPipe, type OutputPipes } from "./output-pipes.ts";
 import { processTable } from "./process-table.ts";
 import { COMMAND_VARIABLE, endTree, isRunning } from "./process-tree.ts";
 
@@ -27,6 +27,8 @@ export type CommandOptions = LocalProcessesOptions &
     /** Carried by every process that the command starts; ends in `:`. */
     readonly id: string;
     readonly pipes: OutputPipes;
+    /** Absolute path. */
+    readonly shell: string;
   };
 
 /**
@@ -53,8 +55,7 @@ export async function runCommand(options: CommandOptions): Promise<CommandEnd> {
   }
 }
 
-async function start({ command, id, root, environment, pipes }: CommandOptions): Promise<Running> {
-  const shell = findProgram("bash", environment.PATH) ?? "/bin/sh";
+async function start({ command, id, root, environment, pipes, shell }: CommandOptions): Promise<Running> {
   let pipe: OutputPipe | undefined;
   try {
     pipe = await pipes.take(environment.PATH);

@@ -21,7 +21,7 @@ export function rateHeaders(
     headers[`x-ratelimit-reset-${name}`] = duration(resetMs);
     headers[`anthropic-ratelimit-${name}-limit`] = String(bucket.perMinute);
     headers[`anthropic-ratelimit-${name}-remaining`] = left;
-    headers[`anthropic-ratelimit-${name}-reset`] = new Date(wall + resetMs).toISOString().replace(/\.\d+Z$/, "Z");
+    headers[`anthropic-ratelimit-${name}-reset`] = rfc3339(wall + resetMs);
   }
   return headers;
 }
@@ -42,3 +42,12 @@ function duration(ms: number): string {
   const minutes = Math.floor(seconds / 60);
   return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds % 60}s`;
 }
+
+/** In whole seconds. The same one is asked for by every request of that second, and making it costs more than all else here. */
+function rfc3339(ms: number): string {
+  const second = Math.floor(ms / 1000);
+  if (second !== lastTime.second) lastTime = { second, text: `${new Date(second * 1000).toISOString().slice(0, 19)}Z` };
+  return lastTime.text;
+}
+
+let lastTime = { second: Number.NaN, text: "" };

@@ -153,13 +153,19 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
       return { revision, spent: rows.map(amountOf) };
     },
     async purge({ before, lease }) {
-      const db = await tables();
-      await db.deleteFrom("budget_spent").where("period", "!=", "total").where("updated_at", "<", before).execute();
-      await db
-        .deleteFrom("budget_hold")
-        .where((where) => where.or([where("expires_at", "<=", lease.now), where("expires_at", ">", horizon(lease))]))
-        .execute();
-      await db.deleteFrom("budget_exchange").where("at", "<", before).execute();
+      await (await database()).write<BudgetTables, void>(
+        async (db) => {
+          await db.deleteFrom("budget_spent").where("period", "!=", "total").where("updated_at", "<", before).execute();
+          await db
+            .deleteFrom("budget_hold")
+            .where((where) =>
+              where.or([where("expires_at", "<=", lease.now), where("expires_at", ">", horizon(lease))]),
+            )
+            .execute();
+          await db.deleteFrom("budget_exchange").where("at", "<", before).execute();
+        },
+        { lock: LOCK },
+      );
     },
   };
 }

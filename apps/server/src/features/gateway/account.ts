@@ -12,6 +12,8 @@ export type AccountHolder = {
   readonly dialect: Dialect;
   readonly requestedModel: string;
   readonly promptBytes: number;
+  /** What the client allowed; absent: no bound. */
+  readonly maxOutputTokens: number | undefined;
 };
 
 export type Outcome = LedgerEntry["outcome"];
@@ -114,7 +116,10 @@ export class Account {
     if (usage !== undefined && final) return usage;
     const inputTokens = Math.ceil(this.#holder.promptBytes / BYTES_PER_TOKEN);
     const seen = usage ?? { ...NO_USAGE, inputTokens };
-    return { ...seen, outputTokens: Math.max(seen.outputTokens, Math.ceil(textBytes / BYTES_PER_TOKEN)) };
+    // Whatever came in place of an answer: no model writes more than it may.
+    const most = this.#holder.maxOutputTokens ?? Number.POSITIVE_INFINITY;
+    const written = Math.min(Math.ceil(textBytes / BYTES_PER_TOKEN), most);
+    return { ...seen, outputTokens: Math.max(seen.outputTokens, written) };
   }
 }
 

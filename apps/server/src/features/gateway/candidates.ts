@@ -193,7 +193,7 @@ export class Candidates {
       return;
     }
     this.#complete({ step, upstream, lease }, credential, found).catch((error: unknown) =>
-      this.#skip(noHeaders(step.upstream, this.#parts.redact(String(error))), found),
+      this.#skip(noHeaders(step.upstream, error, this.#parts.redact), found),
     );
   }
 

@@ -3,6 +3,7 @@ import {
   type AnswerIdentity,
   anthropicMessages,
   gemini,
+  geminiOnVertex,
   type LlmCodec,
   loomEvents,
   openAiChat,
@@ -30,20 +31,43 @@ export function codecOf(dialect: WireDialect): LlmCodec {
 
 /** The codec for requests to this upstream. */
 export function codecFor(upstream: Upstream, dialect: WireDialect): LlmCodec {
-  if (dialect !== "chat" || upstream.config.isOfficial)
-    return upstream.name === "zai" && dialect === "chat" ? zai : codecOf(dialect);
-  return compatibleCodec(new URL(upstream.origin).hostname);
+  if (dialect === "gemini" && upstream.config.kind === "vertex") return geminiOnVertex;
+  if (dialect !== "chat" || (upstream.config.isOfficial && upstream.config.kind !== "zai")) return codecOf(dialect);
+  const host = new URL(upstream.origin).hostname;
+  const habit = HABITS.find(({ name, hosts }) => name === upstream.name || hosts.test(host));
+  return habit?.codec ?? compatible;
 }
 
-/** The name of a field that OpenAI gave up is the one that everybody else knows; and some want earlier thinking back. */
-function compatibleCodec(host: string): LlmCodec {
-  const maxTokensField = "max_tokens";
-  if (/(?:^|\.)openrouter\.ai$/.test(host)) return openAiChatCodec({ maxTokensField, thinkingField: "reasoning" });
-  if (/(?:^|\.)(?:deepseek\.com|z\.ai|bigmodel\.cn)$/.test(host)) return zai;
-  return openAiChatCodec({ maxTokensField });
-}
+/** The name of a field that OpenAI gave up is the one that everybody else knows. */
+const maxTokensField = "max_tokens";
+const compatible = openAiChatCodec({ maxTokensField });
 
-const zai = openAiChatCodec({ maxTokensField: "max_tokens", thinkingField: "reasoning_content" });
+type ChatOptions = NonNullable<Parameters<typeof openAiChatCodec>[0]>;
+
+const THINKING: ChatOptions = { thinkingField: "reasoning_content", thinkingParameter: "thinking" };
+
+/**
+ * What servers of this dialect want that OpenAI does not, by the name that the operator gave one, or by its host. Where
+ * a model thinks, most want its earlier thinking back.
+ */
+const HABITS: readonly { readonly name: string; readonly hosts: RegExp; readonly codec: LlmCodec }[] = [
+  // https://openrouter.ai/docs/api-reference/parameters
+  habit("openrouter", /(?:^|\.)openrouter\.ai$/, {
+    thinkingField: "reasoning",
+    thinkingParameter: "reasoning",
+    topK: true,
+  }),
+  // https://docs.z.ai/guides/capabilities/thinking-mode, https://api-docs.deepseek.com/guides/thinking_mode
+  habit("zai", /(?:^|\.)(?:z\.ai|bigmodel\.cn)$/, THINKING),
+  habit("deepseek", /(?:^|\.)deepseek\.com$/, THINKING),
+  habit("moonshot", /(?:^|\.)moonshot\.(?:ai|cn)$/, THINKING),
+  // https://ai.google.dev/gemini-api/docs/openai
+  habit("gemini-compatible", /(?:^|[.-])(?:generativelanguage|aiplatform)\.googleapis\.com$/, { callSignatures: true }),
+];
+
+function habit(name: string, hosts: RegExp, options: ChatOptions): (typeof HABITS)[number] {
+  return { name, hosts, codec: openAiChatCodec({ maxTokensField, ...options }) };
+}
 
 /** How answers in Loom's words become a client's. */
 export type ClientVoice = {

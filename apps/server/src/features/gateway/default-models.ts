@@ -4,11 +4,20 @@ import { plainHeaders, type RequestHeaders } from "./upstream-request.ts";
 
 const MAX_BYTES = 4 * 1024 * 1024;
 
+/** A list of models is asked for again after so long, in milliseconds; one that was not to be had, sooner. */
+const LIST_AGE_MS = 5 * 60_000;
+const NO_LIST_AGE_MS = 30_000;
+
+/** Nobody waits longer for the models of all providers because of one that is silent. */
+const LIST_TIMEOUT_MS = 3_000;
+
 /** Servers with models of their own are asked once which they have; the first is the default. */
 export type DefaultModels = {
   /** `undefined` where the server does not say. */
   find(upstream: Upstream, credential: RequestHeaders): Promise<string | undefined>;
   known(upstream: string): string | undefined;
+  /** The models that a provider lists, at most five minutes ago; none where it does not say. Never rejects. */
+  list(upstream: Upstream, credential: () => Promise<RequestHeaders>): Promise<readonly string[]>;
 };
 
 export function createDefaultModels(options: {
@@ -16,7 +25,30 @@ export function createDefaultModels(options: {
   readonly timeoutMs: number;
 }): DefaultModels {
   const found = new Map<string, string>();
+  const lists = new Map<string, { readonly until: number; readonly ids: Promise<readonly string[]> }>();
+
+  async function ask(upstream: Upstream, credential: () => Promise<RequestHeaders>): Promise<readonly string[]> {
+    try {
+      const timeoutMs = Math.min(options.timeoutMs, LIST_TIMEOUT_MS);
+      const headers = plainHeaders(await credential(), upstream);
+      return modelIds(await getText({ ...options, timeoutMs }, upstream, headers));
+    } catch {
+      return [];
+    }
+  }
+
   return {
+    list(upstream, credential) {
+      const now = Date.now();
+      const last = lists.get(upstream.name);
+      if (last !== undefined && last.until > now) return last.ids;
+      const ids = ask(upstream, credential);
+      lists.set(upstream.name, { until: now + LIST_AGE_MS, ids });
+      void ids.then(({ length }) => {
+        if (length === 0) lists.set(upstream.name, { until: now + NO_LIST_AGE_MS, ids });
+      });
+      return ids;
+    },
     async find(upstream, credential) {
       const known = found.get(upstream.name);
       if (known !== undefined) return known;
@@ -66,7 +98,10 @@ function getText(
   });
 }
 
-/** `{"data":[{"id":"…"}, …]}`, as OpenAI and Anthropic have it. */
+/**
+ * `{"data":[{"id":"…"}, …]}`, as OpenAI and Anthropic have it, `{"models":[{"name":"models/…"}, …]}` of Gemini or
+ * `{"publisherModels":[{"name":"publishers/google/models/…"}, …]}` of Vertex AI.
+ */
 function modelIds(text: string): string[] {
   let value: unknown;
   try {
@@ -74,8 +109,14 @@ function modelIds(text: string): string[] {
   } catch {
     return [];
   }
-  if (typeof value !== "object" || value === null || !("data" in value) || !Array.isArray(value.data)) return [];
-  return value.data.flatMap((entry: unknown) =>
-    typeof entry === "object" && entry !== null && "id" in entry && typeof entry.id === "string" ? [entry.id] : [],
-  );
+  if (typeof value !== "object" || value === null) return [];
+  const { data, models, publisherModels } = value as Readonly<Record<string, unknown>>;
+  const list = [data, models, publisherModels].find((each) => Array.isArray(each)) as readonly unknown[] | undefined;
+  return (list ?? []).flatMap((entry) => {
+    if (typeof entry !== "object" || entry === null) return [];
+    const { id, name, supportedGenerationMethods: methods } = entry as Readonly<Record<string, unknown>>;
+    if (Array.isArray(methods) && !methods.includes("generateContent")) return [];
+    const known = id ?? name;
+    return typeof known === "string" ? [known.replace(/^(?:publishers\/[^/]+\/)?models\//, "")] : [];
+  });
 }

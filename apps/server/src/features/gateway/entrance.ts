@@ -1,3 +1,4 @@
+import { geminiTokenCount, responsesTokenCount } from "@loom/llm";
 import type { Dialect } from "../../gateway-types.ts";
 import type { Subject } from "../../kit/auth.ts";
 import type { Call } from "../../kit/call.ts";
@@ -7,6 +8,7 @@ import { BYTES_PER_TOKEN } from "./account.ts";
 import type { Asker } from "./candidates.ts";
 import { type ClientHeaders, readClientHeaders, splitQuery } from "./client-headers.ts";
 import { Exchange } from "./exchange.ts";
+import { listInDialect, modelInDialect } from "./model-list.ts";
 import type { GatewayParts } from "./parts.ts";
 import { canCount } from "./passage.ts";
 import { type Question, readQuestion } from "./question.ts";
@@ -18,7 +20,7 @@ export type Entrance = {
   readonly parts: GatewayParts;
   readonly askerOf: (subject: Subject) => Asker;
   /** For clients of a dialect that belongs to no provider here. */
-  readonly modelsFor: (dialect: WireDialect) => unknown;
+  readonly modelNames: () => Promise<readonly string[]>;
 };
 
 /** A request at the gateway's door. `targetOf` reads its path; `undefined`: there is nothing there. */
@@ -53,7 +55,8 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
   if (!understood) {
     if (upstream !== undefined)
       new Exchange(parts, { call, target, headers, question: undefined, subject: asker.subject }, asker).start();
-    else if (operation === "models" && target.dialect !== "loom") sendModels(entrance, call, target.dialect);
+    else if (operation === "models" && target.dialect !== "loom")
+      sendModels(entrance, call, { ...target, dialect: target.dialect });
     else throw nothingHere();
     return;
   }
@@ -96,14 +99,36 @@ function estimated({ parts }: Entrance, call: Call, target: Target, question: Qu
   if (step === undefined || upstream === undefined) return false;
   if (canCount(target, question, upstream, step.model)) return false;
   const tokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
-  const body = target.dialect === "gemini" ? { totalTokens: tokens } : { input_tokens: tokens };
-  sendJson(call.outgoing, body, { "x-request-id": call.id, "x-loom-estimated": "true" });
+  sendJson(call.outgoing, countInDialect(tokens, target.dialect), {
+    "x-request-id": call.id,
+    "x-loom-estimated": "true",
+  });
   return true;
 }
 
-function sendModels({ modelsFor }: Entrance, call: Call, dialect: WireDialect): void {
+function countInDialect(tokens: number, dialect: Dialect): unknown {
+  if (dialect === "gemini") return geminiTokenCount.encodeResponse(tokens);
+  return dialect === "responses" ? responsesTokenCount.encodeResponse(tokens) : { input_tokens: tokens };
+}
+
+/** All models, or the one that the path names. */
+function sendModels({ modelNames }: Entrance, call: Call, { model, dialect }: Target & { dialect: WireDialect }): void {
   if (call.incoming.method !== "GET") throw nothingHere();
-  sendJson(call.outgoing, modelsFor(dialect), { "x-request-id": call.id });
+  const headers = { "x-request-id": call.id };
+  modelNames()
+    .then((names) => {
+      if (model === undefined) sendJson(call.outgoing, listInDialect(names, dialect), headers);
+      else if (names.some((name) => name === model || name.endsWith(`/${model}`)))
+        sendJson(call.outgoing, modelInDialect(model, dialect), headers);
+      else {
+        const problem = new ProblemError("unknown_model", `There is no model ${JSON.stringify(model)} here.`);
+        sendDialectProblem(call.outgoing, dialect, problem, call.id);
+      }
+    })
+    .catch((error: unknown) => {
+      call.log.error("request failed", { requestId: call.id, error: String(error) });
+      call.outgoing.destroy();
+    });
 }
 
 /** Node's parser refuses most of what two servers could read as different requests; this is the rest. */

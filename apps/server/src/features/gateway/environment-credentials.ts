@@ -1,6 +1,10 @@
+import type { Secret } from "@loom/config";
 import type { CredentialLease, Credentials } from "../../gateway-types.ts";
+import type { GoogleCredential } from "../../google-credential.ts";
 import type { ProviderConfig } from "../../provider-config.ts";
+import type { TokenSource } from "../credentials/token-source.ts";
 import { credentialHeaders } from "./credential-headers.ts";
+import { KeptToken } from "./google/kept-token.ts";
 
 /** One key of each provider that has come with the configuration: for a server of one turn it has to do. */
 export function environmentCredentials(providers: Readonly<Record<string, ProviderConfig>>): Credentials {
@@ -16,8 +20,41 @@ export function environmentCredentials(providers: Readonly<Record<string, Provid
 }
 
 function leaseOf(config: ProviderConfig): CredentialLease {
-  const { kind, key = config.keys?.[0] } = config;
+  const { kind, key = config.keys?.[0], vertex } = config;
   const credentialId = `${config.name}-environment`;
+  if (vertex?.credential !== undefined) return googleLease(credentialId, vertex.credential);
   if (key === undefined) return { credentialId, headers: () => ({}), report: () => {} };
   return { credentialId, headers: () => credentialHeaders(kind, key), report: () => {} };
+}
+
+/** One token for all requests, as long as it is good. */
+function googleLease(credentialId: string, credential: GoogleCredential): CredentialLease {
+  const kept = new KeptToken(signIn(credential));
+  const project = "quotaProject" in credential ? credential.quotaProject : undefined;
+  const account: Readonly<Record<string, string>> = project === undefined ? {} : { "x-goog-user-project": project };
+  let used: Secret | undefined;
+  const headersWith = (token: Secret): Readonly<Record<string, string>> => {
+    used = token;
+    return { authorization: `Bearer ${token.expose()}`, ...account };
+  };
+  return {
+    credentialId,
+    headers() {
+      const token = kept.current();
+      return token instanceof Promise ? token.then(headersWith) : headersWith(token);
+    },
+    report(outcome) {
+      if (outcome.type === "failed" && outcome.failure.status === 401) kept.forget(used);
+    },
+  };
+}
+
+/** Who does not use Vertex AI does not load how to sign in there. */
+function signIn(credential: GoogleCredential): TokenSource {
+  return {
+    async token() {
+      const { googleSignIn } = await import("./google/google-sign-in.ts");
+      return googleSignIn(credential).token();
+    },
+  };
 }

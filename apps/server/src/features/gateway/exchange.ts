@@ -47,10 +47,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.keepAliveMs = parts.keepAliveMs;
     this.#asked = asked;
     const { session, client } = headers;
-    const { model: requestedModel = "", promptBytes = 0 } = question ?? {};
+    const { model: requestedModel = "", promptBytes = 0, maxOutputTokens } = question ?? {};
     const { dialect } = target;
-    const holder = { requestId: call.id, subject, nodes, session, client, dialect, requestedModel, promptBytes };
-    this.#account = new Account(holder, parts);
+    const asker = { requestId: call.id, subject, nodes, session, client, dialect };
+    this.#account = new Account({ ...asker, requestedModel, promptBytes, maxOutputTokens }, parts);
     this.#candidates = new Candidates(parts, asked, { subject, nodes }, this.#account);
   }
 

@@ -29,8 +29,11 @@ export function notSetUp(name: string): LlmFailure {
   return { code: "not_configured", message, retryable: false };
 }
 
-export function noHeaders(name: string, reason: string): LlmFailure {
-  return { code: "unauthorized", message: `The credential for ${name} cannot be used (${reason}).`, retryable: false };
+/** The credential could not be made ready; its own words say why, and whether a moment later it may work. */
+export function noHeaders(name: string, error: unknown, redact: (text: string) => string): LlmFailure {
+  const reason = redact(error instanceof Error ? error.message : String(error));
+  const retryable = error instanceof Error && "retryable" in error && error.retryable === true;
+  return { code: retryable ? "network" : "unauthorized", message: `No access to ${name}: ${reason}`, retryable };
 }
 
 export function noDefaultModel({ name, config, origin }: Upstream): LlmFailure {

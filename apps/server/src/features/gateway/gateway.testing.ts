@@ -9,6 +9,7 @@ import { createDispatcher } from "../../kit/dispatcher.ts";
 import { type Listener, listen } from "../../kit/listener.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
 import { createMetrics } from "../../kit/metrics.ts";
+import { secretsOfProviders } from "../../provider-config.ts";
 import { createPrices } from "../ledger/prices.ts";
 import { environmentCredentials } from "./environment-credentials.ts";
 import { gateway } from "./index.ts";
@@ -38,6 +39,8 @@ export type TestGatewayOptions = {
   readonly healthy?: () => boolean;
   /** Of the token; absent: it is the owner's. */
   readonly scopes?: readonly TokenScope[];
+  /** Who asks; default: the owner. */
+  readonly subject?: () => string;
 };
 
 /** A gateway on a real port, with a ledger that can be looked into. */
@@ -45,7 +48,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   const { routing, credentials, budgets, keepAliveMs, pooled = true, healthy = () => true } = options;
   const config = takeServerConfig({ ...options.env });
   const token = mintToken();
-  const keys = Object.values(config.providers).flatMap((provider) => provider.key ?? []);
+  const keys = secretsOfProviders(config.providers);
   const metrics = createMetrics();
   const kit = {
     log: SILENT_LOG,
@@ -74,7 +77,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
       log: SILENT_LOG,
       keepsNothing: true,
     }),
-    askerOf: ({ nodes }) => ({ subject: "owner", nodes }),
+    askerOf: ({ nodes }) => ({ subject: options.subject?.() ?? "owner", nodes }),
   });
   let stopping = false;
   const dispatcher = createDispatcher({

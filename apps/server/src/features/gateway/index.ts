@@ -14,7 +14,7 @@ import { createDefaultModels } from "./default-models.ts";
 import { type Entrance, openRequest } from "./entrance.ts";
 import { createGatewayMetrics } from "./gateway-metrics.ts";
 import { createLightTransport } from "./light-transport.ts";
-import { listModels, modelsInDialect } from "./model-list.ts";
+import { listModels, modelNames } from "./model-list.ts";
 import type { GatewayParts, HealthyLedger } from "./parts.ts";
 import { createPoolTransport } from "./pool-transport.ts";
 import { DIALECT_PREFIXES, targetOfDialect, targetOfProxy } from "./target.ts";
@@ -48,6 +48,11 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
     const transport = needs.pooled ? createPoolTransport(deadlines) : createLightTransport(deadlines);
     const defaults = createDefaultModels({ transport, timeoutMs: deadlines.connectMs });
     const models = () => listModels(config, routing, defaults.known);
+    const headersFor = async (upstream: string) => {
+      const lease = credentials.lease(upstream, {});
+      lease?.report({ type: "cancelled" });
+      return (await lease?.headers()) ?? {};
+    };
     const parts: GatewayParts = {
       upstreams: upstreamsOf(config),
       transport,
@@ -70,7 +75,13 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
       parts,
       askerOf,
       models,
-      modelsFor: (dialect) => modelsInDialect(models(), routing.aliases(), dialect),
+      modelNames: async () => {
+        const lists = Object.keys(config.providers).map(async (name) => {
+          const upstream = parts.upstreams.get(name);
+          return [name, upstream === undefined ? [] : await defaults.list(upstream, () => headersFor(name))] as const;
+        });
+        return modelNames(models(), routing.aliases(), new Map(await Promise.all(lists)));
+      },
       close: () => transport.close(),
     };
   },

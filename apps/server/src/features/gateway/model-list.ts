@@ -32,34 +32,55 @@ export function listModels(
   };
 }
 
-/** The same for a client of a dialect that belongs to no provider here: the aliases, and models as `provider/model`. */
-export function modelsInDialect(models: Models, aliases: readonly string[], dialect: WireDialect): unknown {
-  const ids = [
+/**
+ * What a client of a dialect may ask for by name: the aliases, and models as `provider/model`; first those that have an
+ * alias, then what the providers list.
+ */
+export function modelNames(
+  models: Models,
+  aliases: readonly string[],
+  listed: ReadonlyMap<string, readonly string[]>,
+): readonly string[] {
+  const names = [
     ...(models.default === null ? aliases.filter((alias) => !isAlias(alias)) : aliases),
     ...models.providers
       .filter((provider) => provider.configured)
       .flatMap(({ name, defaultModel, fastModel }) =>
-        [...new Set([defaultModel, fastModel])].flatMap((model) => (model === null ? [] : [`${name}/${model}`])),
+        [defaultModel, fastModel, ...(listed.get(name) ?? [])].flatMap((model) =>
+          model === null ? [] : [`${name}/${model}`],
+        ),
       ),
   ];
+  return [...new Set(names)];
+}
+
+/** The list of models as the dialect has it. */
+export function listInDialect(names: readonly string[], dialect: WireDialect): unknown {
+  const list = names.map((name) => modelInDialect(name, dialect));
   switch (dialect) {
     case "anthropic":
-      return {
-        data: ids.map((id) => ({ type: "model", id, display_name: id, created_at: "1970-01-01T00:00:00Z" })),
-        has_more: false,
-        first_id: ids[0] ?? null,
-        last_id: ids.at(-1) ?? null,
-      };
+      return { data: list, has_more: false, first_id: names[0] ?? null, last_id: names.at(-1) ?? null };
     case "chat":
     case "responses":
-      return { object: "list", data: ids.map((id) => ({ id, object: "model", created: 0, owned_by: "loom" })) };
+      return { object: "list", data: list };
+    case "gemini":
+      return { models: list };
+  }
+}
+
+/** One model as the dialect has it. */
+export function modelInDialect(name: string, dialect: WireDialect): unknown {
+  switch (dialect) {
+    case "anthropic":
+      return { type: "model", id: name, display_name: name, created_at: "1970-01-01T00:00:00Z" };
+    case "chat":
+    case "responses":
+      return { id: name, object: "model", created: 0, owned_by: "loom" };
     case "gemini":
       return {
-        models: ids.map((id) => ({
-          name: `models/${id}`,
-          displayName: id,
-          supportedGenerationMethods: ["generateContent", "countTokens"],
-        })),
+        name: `models/${name}`,
+        displayName: name,
+        supportedGenerationMethods: ["generateContent", "countTokens"],
       };
   }
 }

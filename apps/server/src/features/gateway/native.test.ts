@@ -1,4 +1,4 @@
-import { gzipSync, zstdCompressSync } from "node:zlib";
+import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import {
   type Answer,
@@ -147,6 +147,7 @@ describe.each([{ pooled: true }, { pooled: false }])("a provider's own path ($po
 
   test.each([
     ["gzip", gzipSync],
+    ["br", brotliCompressSync],
     ["zstd", zstdCompressSync],
   ] as const)(
     "passes an answer that is compressed unasked (%s) and still reads its counts",
@@ -254,7 +255,7 @@ describe("what goes to a provider", () => {
     ["/proxy/gemini/v1/models/fast:countTokens", "/v1/models/gemini-3.5-flash:countTokens", { contents: [] }],
     [
       "/proxy/vertex/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict",
-      "/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict",
+      "/v1/projects/my-project/locations/global/publishers/anthropic/models/count-tokens:rawPredict",
       { model: "claude-x", messages: [] },
     ],
     [
@@ -264,12 +265,12 @@ describe("what goes to a provider", () => {
     ],
     [
       "/proxy/vertex/v1/projects/p/locations/l/publishers/google/models/gemini-x:generateContent",
-      "/v1/projects/p/locations/l/publishers/google/models/gemini-x:generateContent",
+      "/v1/projects/my-project/locations/global/publishers/google/models/gemini-x:generateContent",
       { contents: [] },
     ],
     [
       "/anthropic/v1/messages",
-      "/v1/projects/my-project/locations/us-central1/publishers/anthropic/models/claude-x:rawPredict",
+      "/v1/projects/my-project/locations/global/publishers/anthropic/models/claude-x:rawPredict",
       { model: "vertex/claude-x", messages: [] },
     ],
   ])("from %s goes to %s", async (path, expected, body) => {

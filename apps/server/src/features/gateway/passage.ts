@@ -1,3 +1,4 @@
+import type { LlmRequest } from "@loom/core";
 import { FOREIGN_SEAL } from "@loom/llm";
 import type { RouteStep } from "../../gateway-types.ts";
 import type { Call } from "../../kit/call.ts";
@@ -109,10 +110,6 @@ function translatedPassage(
   credential: RequestHeaders,
   parts: GatewayParts,
 ): Passage {
-  const [dialect] = upstream.dialects(step.model);
-  if (dialect === undefined)
-    throw new ProblemError("not_configured", `The provider ${upstream.name} speaks no dialect.`);
-  const codec = codecFor(upstream, dialect);
   asked.decoded ??= question.decode(codecOf);
   const { target, call, subject } = asked;
   const { wantsUsage } = asked.decoded;
@@ -120,10 +117,9 @@ function translatedPassage(
   const foreign = target.dialect !== "loom";
   const request = foreign ? parts.seals.restore(subject, asked.decoded.request) : asked.decoded.request;
   const { stream } = question;
-  const outgoing = withinDepth(() => {
-    const encoded = codec.encodeRequest({ ...request, model: step.model }, { stream });
-    if (!encoded.ok) throw new ProblemError("invalid_request", encoded.problem);
-    return translatedRequest({ upstream, dialect, model: step.model, stream, body: encoded.body, credential });
+  const { dialect, codec, outgoing } = withinDepth(() => {
+    const said = saidIn(upstream, { ...request, model: step.model }, { stream });
+    return { ...said, outgoing: translatedRequest({ upstream, ...said, model: step.model, stream, credential }) };
   });
   const eventStream = target.dialect !== "gemini" || /[?&]alt=sse(?:&|$)/.test(target.query);
   const voice = voiceOf(target.dialect, { eventStream });
@@ -152,6 +148,22 @@ function translatedPassage(
         ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, noted })
         : new TranslatedAnswer(host, { codec, voice, identity, noted }),
   };
+}
+
+/**
+ * The request in the upstream's dialect: of OpenAI's two in the first that can say it. With others, the second one is an
+ * imitation, which may know less than it takes without complaint.
+ */
+function saidIn(upstream: Upstream, request: LlmRequest, options: { readonly stream: boolean }) {
+  const dialects = upstream.dialects(request.model);
+  let problem: string | undefined;
+  for (const dialect of upstream.config.kind === "openai" ? dialects : dialects.slice(0, 1)) {
+    const codec = codecFor(upstream, dialect);
+    const encoded = codec.encodeRequest(request, options);
+    if (encoded.ok) return { dialect, codec, body: encoded.body };
+    problem ??= encoded.problem;
+  }
+  throw new ProblemError("invalid_request", problem ?? `The provider ${upstream.name} speaks no dialect.`);
 }
 
 /** What a client nests deeper than the stack is no mistake of the server's. */

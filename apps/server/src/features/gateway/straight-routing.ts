@@ -70,7 +70,7 @@ function notSetUp(name: string): LlmFailure {
   const variable = `${name.toUpperCase()}_API_KEY`;
   const how =
     name === "vertex"
-      ? "set LOOM_SERVER_VERTEX_PROJECT and LOOM_SERVER_VERTEX_BASE_URL in the environment of the Loom server"
+      ? "set LOOM_SERVER_VERTEX_PROJECT in the environment of the Loom server, and LOOM_SERVER_VERTEX_CREDENTIALS_FILE where the machine itself has no account"
       : `set ${variable} (or LOOM_SERVER_${variable}_FILE) in the environment of the Loom server; ${LOCAL_MODELS}`;
   return { code: "not_configured", message: `The provider ${name} is not set up: ${how}.`, retryable: false };
 }

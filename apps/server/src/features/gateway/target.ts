@@ -27,7 +27,7 @@ export type Target = {
 /** Z.ai keeps its dialects under different roots. */
 const ROOT = String.raw`^(?:/api(?:/anthropic|(?:/coding)?/paas)?)?(?:/v\d+(?:(?:alpha|beta)\d*)?)?`;
 const KNOWN = new RegExp(
-  `${ROOT}/(?:(messages)|(messages/count_tokens)|(chat/completions)|(responses)|(models(?:/[^/:]+)?)|` +
+  `${ROOT}/(?:(messages)|(messages/count_tokens)|(chat/completions)|(responses)|(responses/input_tokens)|(models(?:/[^/:]+)?)|` +
     String.raw`((?:embeddings|completions|moderations|rerank|images/generations|audio/\w+|responses/.+)))$`,
 );
 const GOOGLE =
@@ -59,8 +59,13 @@ export function targetOfProxy(
 
 /** Reads what comes behind `/anthropic`, `/openai` or `/gemini`. */
 export function targetOfDialect(path: string, query: string, dialect: WireDialect): Target {
+  const model = decoded(ONE_MODEL.exec(path)?.[1]);
+  if (model !== undefined) return { dialect, upstream: undefined, operation: "models", path, query, model };
   return classify(path, query, dialect, undefined);
 }
+
+/** Names of models here have slashes in them. */
+const ONE_MODEL = /^(?:\/v\d+(?:(?:alpha|beta)\d*)?)?\/models\/([^:]+)$/;
 
 function classify(path: string, query: string, fallback: WireDialect, upstream: string | undefined): Target {
   const common = { upstream, path, query };
@@ -70,7 +75,8 @@ function classify(path: string, query: string, fallback: WireDialect, upstream: 
     if (known[2] !== undefined) return { ...common, dialect: "anthropic", operation: "count_tokens" };
     if (known[3] !== undefined) return { ...common, dialect: "chat", operation: "generate" };
     if (known[4] !== undefined) return { ...common, dialect: "responses", operation: "generate" };
-    return { ...common, dialect: fallback, operation: known[5] === undefined ? "use" : "models" };
+    if (known[5] !== undefined) return { ...common, dialect: "responses", operation: "count_tokens" };
+    return { ...common, dialect: fallback, operation: known[6] === undefined ? "use" : "models" };
   }
   const google = GOOGLE.exec(path);
   const model = decoded(google?.[2]);

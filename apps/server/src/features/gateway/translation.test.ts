@@ -205,6 +205,26 @@ describe("a translated answer", () => {
   });
 });
 
+describe("Codex, which asks for a search of the web", () => {
+  const BODY = { input: "Hi", tools: [{ type: "web_search", external_web_access: false }] };
+
+  test("gets that of the model's provider", async () => {
+    const { gateway, model } = await start([say("Grüße"), say("Grüße")]);
+    await post(gateway, "/openai/v1/responses", { ...BODY, model: "anthropic/claude-test" });
+    await post(gateway, "/openai/v1/responses", { ...BODY, model: "gemini/gemini-test" });
+    expect(model.requests[0]?.body).toMatchObject({ tools: [{ type: "web_search_20250305", name: "web_search" }] });
+    expect(model.requests[1]?.body).toMatchObject({ tools: [{ googleSearch: {} }] });
+  });
+
+  test("is told what to do where there is none", async () => {
+    const { gateway, model } = await start([]);
+    const answer = await post(gateway, "/openai/v1/responses", { ...BODY, model: "zai/glm-test" });
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.text).error.message).toContain('Codex: web_search = "disabled" in its config.toml');
+    expect(model.requests).toHaveLength(0);
+  });
+});
+
 test.each(
   [PROVIDERS.anthropic, PROVIDERS.gemini].flatMap((model) => [true, false].map((stream) => ({ model, stream }))),
 )("a client that cannot carry the seals of $model need not ($stream)", async ({ model, stream }) => {

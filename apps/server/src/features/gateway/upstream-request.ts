@@ -42,11 +42,14 @@ export function nativeRequest(options: {
   const { top } = question;
   const dialect = target.dialect as WireDialect;
   const own = target.upstream === upstream.name;
+  const counting = target.operation === "count_tokens";
   // Where Vertex AI counts the tokens of Claude's models, the body names the model.
-  const inPath = own ? target.model !== undefined : dialect === "gemini" || upstream.config.kind === "vertex";
+  const inPath = own
+    ? target.model !== undefined
+    : dialect === "gemini" || (upstream.config.kind === "vertex" && !counting);
   const path = own
     ? upstream.nativePath(inPath && step.model !== target.model ? pathWithModel(target.path, step.model) : target.path)
-    : ((target.operation === "count_tokens" ? upstream.countPath(dialect, step.model) : undefined) ??
+    : ((counting ? upstream.countPath(dialect, step.model) : undefined) ??
       upstream.generatePath(dialect, step.model, { stream: question.stream }));
   const hideUsage =
     dialect === "chat" && question.stream && options.mayAskForUsage && top !== undefined && !asksForUsage(top);

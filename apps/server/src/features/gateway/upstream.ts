@@ -14,6 +14,7 @@ export type Upstream = {
   countPath(dialect: WireDialect, model: string): string | undefined;
   /** Where a path of the provider's own is. */
   nativePath(path: string): string;
+  /** With the query that asks for all of them at once. */
   readonly modelsPath: string;
 };
 
@@ -34,7 +35,7 @@ export function createUpstream(config: ProviderConfig): Upstream {
         generatePath: () => `${root}/v1/messages`,
         countPath: () => `${root}/v1/messages/count_tokens`,
         nativePath: (native) => root + native,
-        modelsPath: `${root}/v1/models`,
+        modelsPath: `${root}/v1/models?limit=1000`,
       };
     case "gemini":
       return {
@@ -44,19 +45,23 @@ export function createUpstream(config: ProviderConfig): Upstream {
           `${root}/v1beta/models/${modelPart(model)}:${method("gemini", stream)}`,
         countPath: (_dialect, model) => `${root}/v1beta/models/${modelPart(model)}:countTokens`,
         nativePath: (native) => root + native,
-        modelsPath: `${root}/v1beta/models`,
+        modelsPath: `${root}/v1beta/models?pageSize=1000`,
       };
     case "vertex": {
       const { project = "", location = "" } = config.vertex ?? {};
-      const publishers = `${root}/v1/projects/${project}/locations/${location}/publishers`;
+      const place = `/projects/${project}/locations/${location}`;
+      const publishers = `${root}/v1${place}/publishers`;
       return {
         ...common,
         dialects: (model) => (model.startsWith("claude") ? ANTHROPIC : GEMINI),
         generatePath: (dialect, model, { stream }) =>
-          `${publishers}/${dialect === "anthropic" ? "anthropic" : "google"}/models/${modelPart(model)}:${method(dialect, stream)}`,
+          `${publishers}/${dialect === "anthropic" ? "anthropic" : "google"}/models/${modelPart(vertexName(model))}:${method(dialect, stream)}`,
         countPath: (dialect, model) =>
-          dialect === "gemini" ? `${publishers}/google/models/${modelPart(model)}:countTokens` : undefined,
-        nativePath: (native) => root + native,
+          dialect === "anthropic"
+            ? `${publishers}/anthropic/models/count-tokens:rawPredict`
+            : `${publishers}/google/models/${modelPart(model)}:countTokens`,
+        // Whose account a request runs on is decided here, and the address is that of one location.
+        nativePath: (native) => root + native.replace(PLACE, place),
         modelsPath: `${root}/v1beta1/publishers/google/models`,
       };
     }
@@ -80,7 +85,8 @@ export function createUpstream(config: ProviderConfig): Upstream {
         ...common,
         dialects: () => dialects,
         generatePath: (dialect) => `${path}/${dialect === "responses" ? "responses" : "chat/completions"}`,
-        countPath: () => undefined,
+        countPath: (dialect) =>
+          dialect === "responses" && config.isOfficial ? `${path}/responses/input_tokens` : undefined,
         // The version stands in the address already, and clients bring their own.
         nativePath: (native) =>
           path + (version !== undefined && native.startsWith(`${version}/`) ? native.slice(version.length) : native),
@@ -95,6 +101,13 @@ const GEMINI: readonly WireDialect[] = ["gemini"];
 const CHAT: readonly WireDialect[] = ["chat"];
 const OPENAI: readonly WireDialect[] = ["chat", "responses"];
 const ZAI: readonly WireDialect[] = ["chat", "anthropic"];
+
+const PLACE = /\/projects\/[^/]+\/locations\/[^/]+(?=\/|$)/;
+
+/** Versions of Claude are behind an @ there: `claude-haiku-4-5-20251001` is `claude-haiku-4-5@20251001`. */
+function vertexName(model: string): string {
+  return model.startsWith("claude-") ? model.replace(/-(?=\d{8}$)/, "@") : model;
+}
 
 function method(dialect: WireDialect, stream: boolean): string {
   if (dialect === "anthropic") return stream ? "streamRawPredict" : "rawPredict";

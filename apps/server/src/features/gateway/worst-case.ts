@@ -1,10 +1,11 @@
+import { NO_USAGE, type Usage } from "@loom/core";
 import type { RouteStep, WorstCase } from "../../gateway-types.ts";
 import type { Prices } from "../ledger/prices.ts";
 import { BYTES_PER_TOKEN } from "./account.ts";
 import type { Asked } from "./passage.ts";
 
-/** Where a client gives no bound, this much output is held for it, in tokens. */
-const DEFAULT_OUTPUT_TOKENS = 16_384;
+/** Where a client gives no bound, this much output is held for it, in tokens: what codecs ask for in its place. */
+const DEFAULT_OUTPUT_TOKENS = 32_000;
 
 const FREE: WorstCase = { inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
 
@@ -12,15 +13,23 @@ const FREE: WorstCase = { inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
 export function worstCase({ target, question }: Asked, { upstream, model }: RouteStep, prices: Prices): WorstCase {
   if (question === undefined || target.operation !== "generate") return FREE;
   const inputTokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
-  const outputTokens = question.maxOutputTokens ?? DEFAULT_OUTPUT_TOKENS;
-  const usage = {
-    inputTokens,
-    outputTokens,
-    cacheReadTokens: 0,
-    cacheWriteTokens: 0,
-    cacheWriteLongTokens: 0,
-    reasoningTokens: 0,
-  };
-  const price = prices.price(upstream, model, usage);
-  return { inputTokens, outputTokens, ...(price === undefined ? {} : { costMicroUsd: price.costMicroUsd }) };
+  const outputTokens = Math.min(
+    question.maxOutputTokens ?? DEFAULT_OUTPUT_TOKENS,
+    // No answer is longer, whatever bound the client gives.
+    prices.contextWindow(upstream, model) ?? Number.POSITIVE_INFINITY,
+  );
+  const costs = kindsOf(inputTokens).map((kinds) =>
+    prices.price(upstream, model, { ...NO_USAGE, ...kinds, outputTokens }),
+  );
+  const dearest = costs.reduce((most, price) => Math.max(most, price?.costMicroUsd ?? 0), 0);
+  return { inputTokens, outputTokens, ...(costs.includes(undefined) ? {} : { costMicroUsd: dearest }) };
+}
+
+/** A prompt may be plain, or go to a cache, which costs more, for an hour the most. */
+function kindsOf(tokens: number): readonly Partial<Usage>[] {
+  return [
+    { inputTokens: tokens },
+    { cacheWriteTokens: tokens },
+    { cacheWriteTokens: tokens, cacheWriteLongTokens: tokens },
+  ];
 }

@@ -10,6 +10,8 @@ export type Prices = {
   ready(): Promise<void> | undefined;
   /** In the memory of this process. `undefined` where nobody knows a price, which is not the same as free. */
   price(upstream: string, model: string, usage: Usage, atMs?: number): Price | undefined;
+  /** Tokens that a model takes and gives in one request at most, where the catalogue knows. */
+  contextWindow(upstream: string, model: string): number | undefined;
 };
 
 export type Price = {
@@ -69,6 +71,7 @@ export function createPrices({ store, log, keepsNothing }: PriceServiceOptions):
       if (catalogue === undefined || costMicroUsd === undefined) return undefined;
       return { costMicroUsd, version: `${catalogue.source.package}@${catalogue.source.version}` };
     },
+    contextWindow: (upstream, model) => catalogue?.findModel(upstream, model)?.contextWindow,
     async reload() {
       if (!keepsNothing && catalogue !== undefined) await load();
     },

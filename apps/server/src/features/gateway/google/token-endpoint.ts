@@ -1,0 +1,115 @@
+import { createConnections, ExchangeError, exchange, responseText } from "@loom/api/http";
+import { Secret } from "@loom/config";
+import type { AccessToken } from "../../credentials/token-source.ts";
+
+/** Milliseconds. A token endpoint that thinks for longer is in trouble. */
+const DEADLINES = { connectMs: 5_000, headersMs: 15_000 };
+const ANSWER = { maxBytes: 64 * 1024, larger: "fail", gapMs: 10_000, totalMs: 15_000 } as const;
+
+/** Longer explanations are pages. */
+const MAX_REASON = 300;
+
+export type TokenRequest = {
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as a form, or as JSON; absent: a GET. */
+  readonly form?: Readonly<Record<string, string>>;
+  readonly json?: object;
+};
+
+/**
+ * No token, and why: a whole sentence without a secret.
+ * `retryable`: the same may work in a moment.
+ */
+export class SignInError extends Error {
+  override readonly name = "SignInError";
+  readonly retryable: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly retryable: boolean }) {
+    super(message, options);
+    this.retryable = options.retryable;
+  }
+}
+
+/**
+ * Asks an address that gives tokens, and gives its answer as text. Follows no redirect.
+ * @param subject what signs in, for messages, e.g. the file of a credential.
+ * @throws SignInError
+ */
+export async function askForToken(request: TokenRequest, subject: string): Promise<string> {
+  const { headers = {}, form, json } = request;
+  const url = new URL(request.url);
+  const connections = createConnections();
+  try {
+    const body = form === undefined ? json && JSON.stringify(json) : new URLSearchParams(form).toString();
+    const type = form === undefined ? "application/json" : "application/x-www-form-urlencoded";
+    const response = await exchange({
+      url,
+      method: body === undefined ? "GET" : "POST",
+      headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": type }), ...headers },
+      ...(body === undefined ? {} : { body }),
+      connections,
+      deadlines: DEADLINES,
+    });
+    const text = await responseText(response, ANSWER);
+    const { statusCode: status = 0 } = response;
+    if (status >= 200 && status < 300) return text;
+    const retryable = status === 429 || status >= 500;
+    throw new SignInError(`${subject} was refused by ${url.host} (${status}): ${reasonIn(text)}.`, { retryable });
+  } catch (error) {
+    if (!(error instanceof ExchangeError)) throw error;
+    throw new SignInError(`${subject} cannot be used now: ${url.host} ${error.message}.`, {
+      retryable: true,
+      cause: error,
+    });
+  } finally {
+    connections.close();
+  }
+}
+
+/**
+ * A token in the answer of an endpoint of OAuth (RFC 6749, 5.1).
+ * @throws SignInError
+ */
+export function readAccessToken(text: string, subject: string, nowMs: number): AccessToken {
+  const { access_token: token, expires_in: seconds } = parseObject(text);
+  if (typeof token !== "string" || !isToken(token)) throw noToken(subject);
+  const lifetime = typeof seconds === "number" && seconds > 0 ? seconds : DEFAULT_LIFETIME_SECONDS;
+  return { value: new Secret(token), expiresAtMs: nowMs + lifetime * 1000 };
+}
+
+/** It becomes part of a header. */
+export function isToken(text: string): boolean {
+  return text.length <= 16_384 && /^[\x21-\x7e]+$/.test(text);
+}
+
+export function noToken(subject: string): SignInError {
+  return new SignInError(`${subject} cannot be used: there was no token in the answer.`, { retryable: true });
+}
+
+/** The members of a JSON object; none where the text is no such object. */
+export function parseObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
+}
+
+/** What is usual where nobody says so. */
+const DEFAULT_LIFETIME_SECONDS = 3_600;
+
+/** In OAuth's words (RFC 6749, 5.2), in those of Google's other APIs, or as it came. */
+function reasonIn(text: string): string {
+  const { error, error_description: description } = parseObject(text);
+  const words =
+    typeof error === "object" && error !== null && "message" in error
+      ? [error.message]
+      : error === undefined
+        ? [text]
+        : [error, description];
+  const said = words.filter((word) => typeof word === "string" && word !== "").join(", ");
+  const line = said.replaceAll(/\s+/g, " ").trim().replace(/\.+$/, "");
+  return line === "" ? "no reason given" : line.slice(0, MAX_REASON);
+}

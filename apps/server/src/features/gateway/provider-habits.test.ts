@@ -1,0 +1,104 @@
+import { callTool, say, startScriptedModel } from "@loom/testkit";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { type Answer, ask, startGateway } from "./gateway.testing.ts";
+
+/** A server of Chat Completions under every name, and what a client of Anthropic Messages asks of it. */
+async function start(replies: Parameters<typeof startScriptedModel>[0]["script"]) {
+  const model = await startScriptedModel({ script: replies });
+  onTestFinished(() => model.close());
+  const compatible = (name: string) => ({
+    [`LOOM_SERVER_COMPATIBLE_${name}_BASE_URL`]: `${model.url}/v1`,
+    [`LOOM_SERVER_COMPATIBLE_${name}_API_KEY`]: "test-key",
+  });
+  const gateway = await startGateway({
+    env: {
+      LOOM_SERVER_ZAI_API_KEY: "test-key",
+      LOOM_SERVER_ZAI_BASE_URL: model.url,
+      ...compatible("DEEPSEEK"),
+      ...compatible("MOONSHOT"),
+      ...compatible("OPENROUTER"),
+      ...compatible("GEMINI_COMPATIBLE"),
+      ...compatible("LAB"),
+    },
+  });
+  onTestFinished(() => gateway.close());
+  const post = (path: string, body: object): Promise<Answer> =>
+    ask(gateway.url + path, { body, headers: { authorization: `Bearer ${gateway.token}` } });
+  return { model, post, sent: (index: number) => JSON.parse(JSON.stringify(model.requests[index]?.body)) };
+}
+
+const REQUEST = { max_tokens: 2_000, top_k: 5, messages: [{ role: "user", content: "Hi" }] };
+const ENABLED = { type: "enabled", budget_tokens: 1_500 };
+const GEMINI = "/gemini/v1beta/models";
+
+describe("a request to", () => {
+  test.each(["zai/glm-x", "deepseek/deepseek-chat", "moonshot/kimi-x"])(
+    "%s switches thinking on and off",
+    async (model) => {
+      const { post, sent } = await start([say("Hi"), say("Hi"), say("Hi")]);
+      const gemini = (thinkingBudget: number) => ({
+        contents: [{ role: "user", parts: [{ text: "Hi" }] }],
+        generationConfig: { maxOutputTokens: 2_000, topK: 5, thinkingConfig: { thinkingBudget } },
+      });
+      await post(`${GEMINI}/${model}:generateContent`, gemini(1_500));
+      await post(`${GEMINI}/${model}:generateContent`, gemini(0));
+      expect(sent(0)).toMatchObject({ thinking: { type: "enabled" }, max_tokens: 2_000 });
+      expect(sent(1)).toMatchObject({ thinking: { type: "disabled" } });
+      for (const body of [sent(0), sent(1)]) {
+        for (const field of ["top_k", "reasoning_effort", "reasoning", "prompt_cache_key"]) {
+          expect(body).not.toHaveProperty(field);
+        }
+      }
+    },
+  );
+
+  test("OpenRouter says how much to think in its own way, and narrows the choice of words", async () => {
+    const { post, sent } = await start([say("Hi")]);
+    await post("/anthropic/v1/messages", { ...REQUEST, model: "openrouter/some/model", thinking: ENABLED });
+    expect(sent(0)).toMatchObject({ reasoning: { max_tokens: 1_500 }, top_k: 5 });
+    expect(sent(0)).not.toHaveProperty("reasoning_effort");
+  });
+
+  test("a server that nobody knows says no more than all understand", async () => {
+    const { post, sent } = await start([say("Hi")]);
+    await post("/anthropic/v1/messages", { ...REQUEST, model: "lab/qwen", thinking: ENABLED });
+    expect(sent(0)).toMatchObject({ reasoning_effort: "low", max_tokens: 2_000 });
+    for (const field of ["top_k", "thinking", "reasoning"]) expect(sent(0)).not.toHaveProperty(field);
+  });
+
+  test.each([
+    ["zai/glm-x", "reasoning_content"],
+    ["openrouter/some/model", "reasoning"],
+    ["lab/qwen", undefined],
+  ])("%s brings earlier thinking back as %s", async (model, field) => {
+    const { post, sent } = await start([callTool("ls", {}, { thinking: { text: "I look." } }), say("Done")]);
+    const path = `${GEMINI}/${model}:generateContent`;
+    const question = { role: "user", parts: [{ text: "Hi" }] };
+    const tools = [{ functionDeclarations: [{ name: "ls", description: "Lists." }] }];
+    const first = await post(path, { contents: [question], tools });
+    const [candidate] = JSON.parse(first.text).candidates;
+    const results = { role: "user", parts: [{ functionResponse: { name: "ls", response: { output: "a" } } }] };
+    await post(path, { contents: [question, candidate.content, results], tools });
+    const [, answer] = sent(1).messages;
+    if (field === undefined) expect(JSON.stringify(answer)).not.toContain("I look.");
+    else expect(answer[field]).toBe("I look.");
+  });
+
+  test("Gemini's own server of this dialect brings the seals of its calls back", async () => {
+    const { post, sent } = await start([say("Hi")]);
+    const call = { functionCall: { id: "c1", name: "ls", args: {} }, thoughtSignature: "c2VhbA==" };
+    const result = { functionResponse: { id: "c1", name: "ls", response: { output: "a" } } };
+    await post(`${GEMINI}/gemini-compatible/gemini-x:generateContent`, {
+      contents: [
+        { role: "user", parts: [{ text: "Hi" }] },
+        { role: "model", parts: [call] },
+        { role: "user", parts: [result] },
+      ],
+      tools: [{ functionDeclarations: [{ name: "ls", description: "Lists." }] }],
+    });
+    expect(sent(0).messages[1].tool_calls[0]).toMatchObject({
+      id: "c1",
+      extra_content: { google: { thought_signature: "c2VhbA==" } },
+    });
+  });
+});

@@ -1,0 +1,44 @@
+import { Worker } from "node:worker_threads";
+import { expect, test } from "vitest";
+import { listen } from "./listener.ts";
+
+const CLIENTS = 20;
+
+/** Clients on a thread of their own, so that they can come while this one does nothing. */
+const CLIENT = `
+  const { connect } = require("node:net");
+  const { parentPort, workerData } = require("node:worker_threads");
+  const there = new Int32Array(workerData.there);
+  let written = 0;
+  const ask = () => new Promise((resolve) => {
+    let text = "";
+    const socket = connect(workerData.port, "127.0.0.1", () =>
+      socket.write("GET / HTTP/1.1\\r\\nhost: localhost\\r\\n\\r\\n", () => {
+        written += 1;
+        if (written < workerData.clients) return;
+        Atomics.store(there, 0, 1);
+        Atomics.notify(there, 0);
+      }));
+    socket.on("data", (chunk) => { text += chunk; });
+    socket.on("error", (error) => { text += error.code; });
+    socket.on("close", () => resolve(text));
+  });
+  Promise.all(Array.from({ length: workerData.clients }, ask)).then((texts) => parentPort.postMessage(texts));
+`;
+
+test("requests that have come when the end is announced are answered, although nobody has looked at them yet", async () => {
+  const listener = await listen({
+    host: "127.0.0.1",
+    port: 0,
+    handle: (_incoming, outgoing) => outgoing.end("served"),
+  });
+  const there = new SharedArrayBuffer(4);
+  const port = Number(new URL(listener.url).port);
+  const client = new Worker(CLIENT, { eval: true, workerData: { port, there, clients: CLIENTS } });
+  const received = new Promise<string[]>((resolve) => client.once("message", resolve));
+  expect(Atomics.wait(new Int32Array(there), 0, 0, 60_000)).not.toBe("timed-out");
+  const closed = listener.close({ drainMs: 5_000, abort: () => {} });
+  const answers = await received;
+  expect(answers.filter((text) => /^HTTP\/1\.1 200 OK\r\n[\s\S]*served/.test(text))).toHaveLength(CLIENTS);
+  await closed;
+});

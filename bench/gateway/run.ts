@@ -1,0 +1,78 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { machine, table } from "../markdown.ts";
+import { writeBetweenMarkers } from "../write-docs.ts";
+import { gatewayFigures } from "./gateway-figures.ts";
+import { PEERS, type Phase, type Row, runPhase } from "./harness.ts";
+import { CHECKOUT, startMeasuredServer } from "./measured-server.ts";
+import { type GatewayBenchOptions, HELP, readOptions } from "./options.ts";
+
+const COMMAND = "npm run build && npm run bench:gateway -- --harness DIR --write-docs";
+const RESULTS = join(import.meta.dirname, "..", "results");
+const PORT = 9_400;
+
+const native = (name: string, args: readonly string[] = []): Phase => {
+  return { name, phase: name, dialect: "anthropic", peers: PEERS, args };
+};
+
+/** CPU comes in rounds, with the translated request beside the same one untranslated; the rest once. */
+const IN_ROUNDS: readonly Phase[] = [
+  native("rps"),
+  { name: "translated", phase: "rps", dialect: "chat", peers: ["direct"] },
+  native("rps-big"),
+  native("stream"),
+  native("stream-hi"),
+];
+const ONCE: readonly Phase[] = [
+  native("open", ["--open-model", "mock-c3600-g1000-t0"]),
+  native("cancel"),
+  native("slow"),
+  { ...native("leak"), peers: ["nginx", "node24-undici8-dispatch"] },
+  native("verify"),
+];
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  try {
+    const options = readOptions(process.argv.slice(2));
+    if (options === "help") {
+      console.log(HELP);
+      return 0;
+    }
+    return await benchGateway(options);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return 2;
+  }
+}
+
+async function benchGateway({ harness, rounds, only, writeDocs }: GatewayBenchOptions): Promise<number> {
+  const isWanted = ({ name }: Phase): boolean => only?.includes(name) ?? true;
+  const phases = [...Array.from({ length: rounds }, () => IN_ROUNDS).flat(), ...ONCE].filter(isWanted);
+  const rows: Row[] = [];
+  for (const phase of phases) {
+    // A process of its own for each: none bears what another has left in memory.
+    const server = await startMeasuredServer(PORT);
+    try {
+      rows.push(...(await runPhase(harness, phase, server)));
+    } finally {
+      await server.stop();
+    }
+  }
+  const figures = gatewayFigures(rows);
+  const text = [
+    `Measured with \`${COMMAND}\` on ${machine()}; ${rounds} rounds, of CPU and latency the least of them.`,
+    table([
+      ["figure", "Loom", "nginx", "bare Node", "Portkey", "bar", ""],
+      ...figures.map(({ title, loom, nginx, node, portkey, bar, holds }) => {
+        return [title, loom, nginx, node, portkey, bar, holds === undefined ? "-" : holds ? "met" : "missed"];
+      }),
+    ]),
+  ].join("\n\n");
+  console.log(`\n${text}`);
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(join(RESULTS, "gateway.json"), `${JSON.stringify({ machine: machine(), figures, rows }, null, 2)}\n`);
+  if (writeDocs) writeBetweenMarkers(join(CHECKOUT, "docs", "benchmarks.md"), text, "gateway");
+  return figures.some(({ holds }) => holds === false) ? 1 : 0;
+}
