@@ -31,10 +31,8 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 describe("a PostgreSQL that goes away and comes back", () => {
   test("stops nobody who is known and has money set aside; nothing is lost, and the server says how it is", async (context) => {
     const postgres = clusterOf(context);
-    const env = {};
     await using server = await startOwnerServer({
       script: () => say("Hello."),
-      env,
       server: { postgres: address(postgres.url("postgres")) },
     });
     const { url } = server.server;
@@ -72,8 +70,11 @@ describe("a PostgreSQL that goes away and comes back", () => {
 
     await postgres.start();
     await until(ready);
-    const requests = async () =>
-      ((await call(server.token, "GET", "/api/usage")).json as unknown as UsageReport).total.requests;
+    const requests = async () => {
+      const answer = await call(server.token, "GET", "/api/usage");
+      expect(answer).toMatchObject({ status: 200 });
+      return (answer.json as unknown as UsageReport).total.requests;
+    };
     await until(async () => (await requests()) === 21);
     expect((await ask()).status).toBe(200);
   });

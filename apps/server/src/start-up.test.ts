@@ -41,3 +41,25 @@ test("a server of one turn loads nothing that the turn does not need", async () 
   const heavy = builtins.filter((name) => /undici|sqlite|tls_wrap|worker_threads/.test(name));
   expect(heavy).toEqual([]);
 });
+
+/** The same for a server that stays. */
+const SHARED_SCRIPT = `
+  import { registerHooks } from "node:module";
+  const loaded = [];
+  registerHooks({ load: (url, context, next) => { loaded.push(url); return next(url, context); } });
+  const { startServer, takeServerConfig } = await import("@loom/server");
+  const dataDirectory = process.argv[1];
+  const access = { type: "owner", tokenFile: dataDirectory + "/token", replace: false };
+  const server = await startServer({ config: takeServerConfig({}), access, dataDirectory });
+  await server.close();
+  console.log(JSON.stringify(loaded));`;
+
+test("a server on SQLite loads nothing of PostgreSQL", async () => {
+  await using home = await temporaryDirectory();
+  const args = ["--input-type=module", "-e", SHARED_SCRIPT, home.path];
+  const env = { PATH: process.env.PATH, DATABASE_URL: "postgres://nobody@127.0.0.1:1/nothing" };
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: new URL(".", import.meta.url), env });
+  const loaded = JSON.parse(stdout) as string[];
+  expect(loaded.some((url) => url.endsWith("/kit/sqlite-database.ts"))).toBe(true);
+  expect(loaded.filter((url) => /node_modules\/pg|\/kit\/postgres-(?!address)/.test(url))).toEqual([]);
+});

@@ -315,4 +315,25 @@ describe("a SQLite file", () => {
     expect(raw.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
     raw.close();
   });
+
+  test("a write that waits for another process's write holds up nobody who reads", async () => {
+    await using directory = await temporaryDirectory();
+    const file = `${directory.path}/loom.sqlite`;
+    const database = await openDatabase({ file, migrations: [NOTES] });
+    const other = new DatabaseSync(file);
+    other.exec("BEGIN IMMEDIATE");
+    let isWritten = false;
+    const written = database
+      .write<Tables, unknown>((transaction) => transaction.insertInto("note").values({ id: 1, text: "late" }).execute())
+      .then(() => {
+        isWritten = true;
+      });
+    expect(await database.tables<Tables>().selectFrom("note").selectAll().execute()).toEqual([]);
+    expect(isWritten).toBe(false);
+    other.exec("ROLLBACK");
+    other.close();
+    await written;
+    expect(await database.tables<Tables>().selectFrom("note").selectAll().execute()).toEqual([{ id: 1, text: "late" }]);
+    await database.close();
+  });
 });

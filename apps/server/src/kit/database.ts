@@ -12,8 +12,7 @@ export type Database = {
   /**
    * All of `work` or nothing. Holds the write lock from its beginning: of all `write`s of all servers on this database
    * one runs at a time, so that what it reads first is still so when it writes. Keep it short, and nothing but SQL in it.
-   * On SQLite it waits up to five seconds for another process's write, and holds up nobody who reads meanwhile; it is
-   * begun anew then, so it may run more than once.
+   * Waits for another process's write, on SQLite up to five seconds, and holds up nobody who reads meanwhile.
    */
   write<Tables, Result>(
     work: (transaction: Kysely<Tables>) => Promise<Result>,

@@ -28,10 +28,9 @@ export type ClusterOptions = {
 
 const run = promisify(execFile);
 
-/** Speed before safety: the files do not outlive the tests. */
+/** Speed before safety: the files do not outlive the tests. What is committed outlives the end of the server, though. */
 const SETTINGS = [
   "fsync=off",
-  "synchronous_commit=off",
   "full_page_writes=off",
   "max_connections=300",
   "shared_buffers=64MB",

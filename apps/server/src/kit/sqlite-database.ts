@@ -30,33 +30,28 @@ export async function connectSqlite(file: string): Promise<Database> {
 export function sqliteDatabase(place: string, connection: DatabaseSync): Database {
   const pace: Pace = {};
   const db = new Kysely<unknown>({ dialect: sqliteDialect(connection, pace) });
+  // Waits for nobody: between two attempts the connection is free for those who read.
+  const attempt = <Tables, Result>(
+    work: (transaction: Kysely<Tables>) => Promise<Result>,
+    { synchronous }: { readonly synchronous?: "NORMAL" } = {},
+  ): Promise<Result> =>
+    db.connection().execute(async (held) => {
+      pace.patienceMs = 0;
+      if (synchronous !== undefined) connection.exec("PRAGMA synchronous = NORMAL");
+      try {
+        return await held.transaction().execute((transaction) => work(typed(transaction)));
+      } finally {
+        pace.patienceMs = undefined;
+        if (synchronous !== undefined) connection.exec("PRAGMA synchronous = FULL");
+      }
+    });
   return {
     engine: "sqlite",
     place,
     tables: () => typed(db),
-    // Between two attempts the connection is free: nobody who only reads waits for another process's write.
-    write: (work) =>
-      whileBusy(() =>
-        db.connection().execute(async (held) => {
-          pace.patienceMs = 0;
-          try {
-            return await held.transaction().execute((transaction) => work(typed(transaction)));
-          } finally {
-            pace.patienceMs = undefined;
-          }
-        }),
-      ),
+    write: (work) => whileBusy(() => attempt(work)),
     writeBehind: (work, { patienceMs = 0 } = {}) =>
-      db.connection().execute(async (held) => {
-        pace.patienceMs = patienceMs;
-        connection.exec("PRAGMA synchronous = NORMAL");
-        try {
-          return await held.transaction().execute((transaction) => work(typed(transaction)));
-        } finally {
-          pace.patienceMs = undefined;
-          connection.exec("PRAGMA synchronous = FULL");
-        }
-      }),
+      whileBusy(() => attempt(work, { synchronous: "NORMAL" }), patienceMs),
     snapshot: (work) =>
       db.connection().execute(async (held) => {
         await sql`begin deferred`.execute(held);

@@ -164,7 +164,7 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
             .execute();
           await db.deleteFrom("budget_exchange").where("at", "<", before).execute();
         },
-        { lock: null },
+        { lock: LOCK },
       );
     },
   };
