@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Listed } from "./live-list.ts";
 import type { Log } from "./log.ts";
 
 /** One request on its way through the server. */
@@ -16,7 +17,7 @@ export type Call = {
 };
 
 /** A call that is being answered. Makes its signal when somebody asks for it. */
-export class OpenCall implements Call {
+export class OpenCall implements Call, Listed {
   readonly id = `req-${randomUUIDv7()}`;
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
@@ -25,6 +26,7 @@ export class OpenCall implements Call {
   readonly startedAt = process.uptime();
   /** For the log and the metrics; one of a bounded set. */
   route = "none";
+  place = -1;
   #controller: AbortController | undefined;
   #listener: (() => void) | undefined;
   #stopped = false;

@@ -7,6 +7,7 @@ import { DatabaseUnavailable } from "./database-error.ts";
 import type { Admitted, Answerer } from "./hono-app.ts";
 import type { HostPolicy } from "./host-check.ts";
 import { checkHostAndOrigin } from "./host-check.ts";
+import { LiveList } from "./live-list.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { ProblemError, sendProblem } from "./problem-reply.ts";
@@ -40,7 +41,7 @@ export type Dispatcher = {
  */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { routes, rawRoutes, log } = options;
-  const open = new Set<OpenCall>();
+  const open = new LiveList<OpenCall>();
   const record = recordRequests({ log, metrics: options.metrics, open: () => open.size });
   const matchDirect = createMatcher(routes.filter((route) => route.contract.parseBody !== undefined));
   let hono: Promise<(admitted: Admitted) => void> | undefined;
@@ -112,7 +113,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       else answer(call).catch((error: unknown) => fail(call, error));
     },
     abortOpen() {
-      for (const call of open) call.stop();
+      for (const call of open.all()) call.stop();
     },
   };
 }

@@ -11,21 +11,27 @@ export function costOf(prices: readonly PriceList[], usage: Usage, atMs: number)
   const list = listInForce(prices, atMs);
   if (list === undefined) return undefined;
   const rates = ratesFor(list, usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens);
-  const cacheWrite = rates.cacheWrite ?? rates.input;
   const longTokens = Math.min(usage.cacheWriteLongTokens, usage.cacheWriteTokens);
-  const shares = [
-    [usage.inputTokens, rates.input],
-    [usage.cacheReadTokens, rates.cacheRead ?? rates.input],
-    [usage.cacheWriteTokens - longTokens, cacheWrite],
-    [longTokens, rates.cacheWriteLong ?? cacheWrite],
-    [usage.outputTokens, rates.output],
-  ] as const;
-  let total = 0;
-  for (const [tokens, price] of shares) total += tokens * price;
+  const cacheRead = rates.cacheRead ?? rates.input;
+  const cacheWrite = rates.cacheWrite ?? rates.input;
+  const cacheWriteLong = rates.cacheWriteLong ?? cacheWrite;
+  const total =
+    usage.inputTokens * rates.input +
+    usage.cacheReadTokens * cacheRead +
+    (usage.cacheWriteTokens - longTokens) * cacheWrite +
+    longTokens * cacheWriteLong +
+    usage.outputTokens * rates.output;
   // Whole numbers are exact up to here, which is some nine thousand dollars.
   if (total <= Number.MAX_SAFE_INTEGER - TOKENS_PER_PRICE) {
     return Math.floor((total + TOKENS_PER_PRICE / 2) / TOKENS_PER_PRICE);
   }
+  const shares = [
+    [usage.inputTokens, rates.input],
+    [usage.cacheReadTokens, cacheRead],
+    [usage.cacheWriteTokens - longTokens, cacheWrite],
+    [longTokens, cacheWriteLong],
+    [usage.outputTokens, rates.output],
+  ] as const;
   const exact = shares.reduce((sum, [tokens, price]) => sum + BigInt(tokens) * BigInt(price), 0n);
   return Number((exact + BigInt(TOKENS_PER_PRICE / 2)) / BigInt(TOKENS_PER_PRICE));
 }
@@ -33,12 +39,14 @@ export function costOf(prices: readonly PriceList[], usage: Usage, atMs: number)
 /** The rates of a list for a request of this size. */
 function ratesFor(list: PriceList, inputTokens: number): Rates {
   let rates: Rates = list;
-  for (const tier of list.tiers ?? []) if (inputTokens > tier.above) rates = { ...rates, ...tier };
+  if (list.tiers === undefined) return rates;
+  for (const tier of list.tiers) if (inputTokens > tier.above) rates = { ...rates, ...tier };
   return rates;
 }
 
 /** The last list whose condition holds; the first one where none does. */
 function listInForce(prices: readonly PriceList[], atMs: number): PriceList | undefined {
+  if (prices.length < 2) return prices[0];
   return prices.findLast((list) => startedBy(list, atMs) && isTimeOf(list, atMs)) ?? prices[0];
 }
 

@@ -1,5 +1,6 @@
 import type { Admission, BudgetNode, Budgets, Reservation } from "../../gateway-types.ts";
 import type { Clock } from "../../kit/clock.ts";
+import { LiveList } from "../../kit/live-list.ts";
 import type { BudgetedNode } from "./budgeted-node.ts";
 import { HeldRequest, type Keeper } from "./held-request.ts";
 import type { MoneyCounter } from "./money-counter.ts";
@@ -28,7 +29,7 @@ export type BudgetRequest = Parameters<Budgets["reserve"]>[0];
 export class BudgetEngine {
   readonly #options: EngineOptions;
   readonly #calendar = createCalendar();
-  readonly #open = new Set<HeldRequest>();
+  readonly #open = new LiveList<HeldRequest>();
   readonly #keeper: Keeper;
   #dirty: MoneyCounter[] = [];
   #ready = false;
@@ -91,7 +92,7 @@ export class BudgetEngine {
   lapse(): number {
     const oldest = this.#options.clock.monotonic() - this.#options.leaseMs;
     let count = 0;
-    for (const request of this.#open) {
+    for (const request of this.#open.all()) {
       if (request.touchedAt > oldest) continue;
       request.lapse();
       count += 1;
@@ -101,7 +102,7 @@ export class BudgetEngine {
 
   /** The server ends: whatever still runs is cut off, and settles or does not. */
   releaseAll(): void {
-    for (const request of this.#open) request.lapse();
+    for (const request of this.#open.all()) request.lapse();
   }
 
   /** The counters that have changed since the last call. */

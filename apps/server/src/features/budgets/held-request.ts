@@ -1,5 +1,6 @@
 import type { Usage } from "@loom/core";
 import type { Reservation } from "../../gateway-types.ts";
+import type { Listed } from "../../kit/live-list.ts";
 import type { BudgetedNode } from "./budgeted-node.ts";
 import type { MoneyCounter } from "./money-counter.ts";
 
@@ -11,7 +12,7 @@ export type Keeper = {
 };
 
 /** A request that runs, and what is held for it on every node: all of it, until it is settled or its lease is over. */
-export class HeldRequest implements Reservation {
+export class HeldRequest implements Reservation, Listed {
   readonly #keeper: Keeper;
   readonly #nodes: readonly BudgetedNode[];
   readonly #counters: MoneyCounter[] = [];
@@ -20,6 +21,7 @@ export class HeldRequest implements Reservation {
   readonly #cost: number;
   #state: "held" | "lapsed" | "settled" = "held";
   touchedAt: number;
+  place = -1;
 
   /** `cost` in whole micro-dollars. */
   constructor(

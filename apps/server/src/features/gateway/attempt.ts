@@ -35,6 +35,7 @@ export class Attempt implements UpstreamHandler, Waiter {
   #waits = false;
   /** What is waited for is waited for until then. */
   deadline = 0;
+  place = -1;
   #reason: WaitReason = "headers";
   #phase: "connecting" | "waiting" | "head" | "body" | "refusal" | "over" = "connecting";
   #refusal: { status: number; headers: UpstreamHeaders; parts: Buffer[]; size: number } | undefined;

@@ -7,6 +7,7 @@ afterEach(() => void vi.useRealTimers());
 function waiterFor(clock: Deadlines, ms: number) {
   const waiter = {
     deadline: 0,
+    place: -1,
     passed: 0,
     onDeadline() {
       waiter.passed += 1;

@@ -1,5 +1,7 @@
+import { type Listed, LiveList } from "../../kit/live-list.ts";
+
 /** Something that waits, until when, and what happens then. */
-export type Waiter = { readonly deadline: number; onDeadline(): void };
+export type Waiter = Listed & { readonly deadline: number; onDeadline(): void };
 
 const TICK_MS = 100;
 
@@ -8,7 +10,7 @@ const TICK_MS = 100;
  * work on it. Deadlines are never noticed early, and up to two ticks late.
  */
 export class Deadlines {
-  readonly #waiting = new Set<Waiter>();
+  readonly #waiting = new LiveList<Waiter>();
   readonly #monotonic: () => number;
   #now: number;
   #timer: NodeJS.Timeout | undefined;
@@ -41,7 +43,7 @@ export class Deadlines {
     this.#now = now;
     // This process itself stood still: what came in meanwhile has not been read yet.
     if (now - before > 5 * TICK_MS) return;
-    for (const waiter of this.#waiting) {
+    for (const waiter of this.#waiting.all()) {
       if (waiter.deadline > now) continue;
       this.#waiting.delete(waiter);
       waiter.onDeadline();

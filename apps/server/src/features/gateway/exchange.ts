@@ -25,6 +25,7 @@ import { problemFor } from "./wire-errors.ts";
 export class Exchange implements AttemptListener, DeliveryHost {
   readonly outgoing: ServerResponse;
   readonly keepAliveMs: number;
+  place = -1;
   readonly #parts: GatewayParts;
   readonly #call: Call;
   readonly #asked: Asked;

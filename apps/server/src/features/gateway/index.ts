@@ -5,6 +5,7 @@ import type { Budgets, Credentials, Routing } from "../../gateway-types.ts";
 import type { Subject } from "../../kit/auth.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
+import { LiveList } from "../../kit/live-list.ts";
 import type { RawRoute } from "../../kit/raw-route.ts";
 import { route } from "../../kit/route.ts";
 import type { Prices } from "../ledger/prices.ts";
@@ -61,7 +62,7 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
       budgets,
       ledger,
       prices: needs.prices,
-      open: new Set(),
+      open: new LiveList(),
       metrics: createGatewayMetrics(metrics),
       deadlines,
       clock: new Deadlines(),
@@ -88,7 +89,7 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
   routes: (service) => [route(api.llm.models, { action: "read", resource: { type: "model" } }, () => service.models())],
   jobs: ({ parts }) => [
     every("1 min", "extend_reservations", async () => {
-      for (const exchange of parts.open) exchange.touch();
+      for (const exchange of parts.open.all()) exchange.touch();
     }),
   ],
   rawRoutes: (service) => [proxyRoute(service), ...dialectRoutes(service)],

@@ -1,6 +1,7 @@
 import type { SealMemory } from "@loom/llm";
 import type { UpstreamDeadlines } from "../../config.ts";
 import type { Budgets, Credentials, Ledger, Routing } from "../../gateway-types.ts";
+import type { Listed, LiveList } from "../../kit/live-list.ts";
 import type { Prices } from "../ledger/prices.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { GatewayMetrics } from "./gateway-metrics.ts";
@@ -23,7 +24,7 @@ export type GatewayParts = {
   readonly ledger: HealthyLedger | undefined;
   readonly prices: Prices;
   /** Those that are being answered. */
-  readonly open: Set<{ touch(): void }>;
+  readonly open: LiveList<Listed & { touch(): void }>;
   readonly metrics: GatewayMetrics;
   readonly deadlines: UpstreamDeadlines;
   readonly clock: Deadlines;

@@ -18,18 +18,15 @@ export function worstCase({ target, question }: Asked, { upstream, model }: Rout
     // No answer is longer, whatever bound the client gives.
     prices.contextWindow(upstream, model) ?? Number.POSITIVE_INFINITY,
   );
-  const costs = kindsOf(inputTokens).map((kinds) =>
-    prices.price(upstream, model, { ...NO_USAGE, ...kinds, outputTokens }),
-  );
-  const dearest = costs.reduce((most, price) => Math.max(most, price?.costMicroUsd ?? 0), 0);
-  return { inputTokens, outputTokens, ...(costs.includes(undefined) ? {} : { costMicroUsd: dearest }) };
+  const most = dearest(inputTokens, (kinds) => prices.price(upstream, model, { ...kinds, outputTokens })?.costMicroUsd);
+  return most === undefined ? { inputTokens, outputTokens } : { inputTokens, outputTokens, costMicroUsd: most };
 }
 
 /** A prompt may be plain, or go to a cache, which costs more, for an hour the most. */
-function kindsOf(tokens: number): readonly Partial<Usage>[] {
-  return [
-    { inputTokens: tokens },
-    { cacheWriteTokens: tokens },
-    { cacheWriteTokens: tokens, cacheWriteLongTokens: tokens },
-  ];
+function dearest(tokens: number, priceOf: (kinds: Usage) => number | undefined): number | undefined {
+  const plain = priceOf({ ...NO_USAGE, inputTokens: tokens });
+  const cached = priceOf({ ...NO_USAGE, cacheWriteTokens: tokens });
+  const cachedLong = priceOf({ ...NO_USAGE, cacheWriteTokens: tokens, cacheWriteLongTokens: tokens });
+  if (plain === undefined || cached === undefined || cachedLong === undefined) return undefined;
+  return Math.max(plain, cached, cachedLong);
 }
