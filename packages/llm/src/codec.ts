@@ -52,6 +52,8 @@ export type DecodedRequest =
       readonly stream: boolean;
       /** The client asked for a usage chunk at the end of its stream (Chat Completions); other dialects always have it. */
       readonly wantsUsage?: boolean;
+      /** Members of the body, the way to them with dots, for which Loom has no word: they do not come along. Absent: none. */
+      readonly leftOut?: readonly string[];
     }
   /** One sentence: which field, what is wrong with it. */
   | { readonly ok: false; readonly problem: string };

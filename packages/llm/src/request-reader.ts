@@ -3,15 +3,36 @@ import type { DecodedRequest } from "./codec.ts";
 import { asObject, parseJsonObject } from "./json-reader.ts";
 import { RequestProblem, refuse } from "./request-problem.ts";
 
-/** Reads a body with `read`, which may use the readers below: the first thing they refuse becomes the `problem`. */
+/**
+ * Reads a body with `read`, which may use the readers below: the first thing they refuse becomes the `problem`. Members
+ * that it does not look at are `leftOut`; `watched` says so of an object inside, too.
+ */
 export function readRequest(
   body: string,
-  read: (json: JsonObject) => Omit<Extract<DecodedRequest, { readonly ok: true }>, "ok">,
+  read: (
+    json: JsonObject,
+    watched: (inner: JsonObject, name: string) => JsonObject,
+  ) => Omit<Extract<DecodedRequest, { readonly ok: true }>, "ok" | "leftOut">,
 ): DecodedRequest {
   const json = parseJsonObject(body);
   if (json === undefined) return { ok: false, problem: "The body is not a JSON object." };
+  const unread: (() => string[])[] = [];
+  const watched = (object: JsonObject, prefix: string): JsonObject => {
+    const seen = new Set<string | symbol>();
+    unread.push(() =>
+      Object.keys(object).flatMap((key) => (seen.has(key) || object[key] === null ? [] : [`${prefix}${key}`])),
+    );
+    return new Proxy(object, {
+      get(target, key, receiver) {
+        seen.add(key);
+        return Reflect.get(target, key, receiver);
+      },
+    });
+  };
   try {
-    return { ok: true, ...read(json) };
+    const decoded = read(watched(json, ""), (inner, name) => watched(inner, `${name}.`));
+    const leftOut = unread.flatMap((names) => names());
+    return { ok: true, ...decoded, ...(leftOut.length === 0 ? {} : { leftOut }) };
   } catch (error) {
     if (error instanceof RequestProblem) return { ok: false, problem: error.message };
     throw error;

@@ -55,6 +55,7 @@ describe("a request of Gemini CLI", () => {
     expect(decoded).toEqual({
       ok: true,
       stream: false,
+      leftOut: ["safetySettings"],
       request: {
         model: "",
         system: "You are an agent.\n\nBe brief.",

@@ -34,14 +34,14 @@ const FORBIDDEN_CONFIG = ["speechConfig", "routingConfig", "modelSelectionConfig
  * provider can be told: `safetySettings`, penalties, log probabilities, `mediaResolution`, `labels`.
  */
 export function decodeRequest(body: string): DecodedRequest {
-  return readRequest(body, (json) => {
+  return readRequest(body, (json, watched) => {
     if (field(json, "cachedContent") !== undefined) {
       refuse("cachedContent", "names a prompt that only its provider holds: send its contents");
     }
     const messages = readContents(json.contents);
     if (messages.length === 0) refuse("contents", "must not be empty");
     if (messages[0]?.role !== "user") refuse("contents", "must begin with the role user");
-    const config = readObject(field(json, "generationConfig") ?? {}, "generationConfig");
+    const config = watched(readObject(field(json, "generationConfig") ?? {}, "generationConfig"), "generationConfig");
     const { tools, toolChoice, providerTools } = readTools(json);
     const thinking = readThinking(field(config, "thinkingConfig"));
     const output = readFormat(config);

@@ -13,6 +13,7 @@ import { type ReadRefusal, readRefusal } from "./failure-of-refusal.ts";
 import { CUT_OFF, SHUTTING_DOWN, UNREADABLE, UNWRITABLE } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import { type Asked, openPassage, type Passage } from "./passage.ts";
+import type { DecodedQuestion } from "./question.ts";
 import { sendDialectProblem } from "./reply.ts";
 import { sendRefusal } from "./send-refusal.ts";
 import type { UpstreamHeaders } from "./transport.ts";
@@ -136,6 +137,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
       "x-request-id": this.#call.id,
       "x-loom-route": headerText(route),
       "x-loom-attempts": String(count),
+      ...(this.#passage?.native === false ? leftOutHeader(this.#asked.decoded) : NO_HEADERS),
     };
   }
 
@@ -334,6 +336,19 @@ export class Exchange implements AttemptListener, DeliveryHost {
 const NOTHING_SEEN: Answered = { usage: undefined, final: false, model: undefined, textBytes: 0 };
 
 const PRINTABLE = /^[\x20-\x7e]*$/;
+
+const NO_HEADERS = {};
+
+/** Clients choose the names: so many are told, each so long. */
+const MAX_LEFT_OUT = 20;
+const MAX_FIELD = 60;
+
+/** What the model does not hear of, so that nothing is dropped in silence. */
+function leftOutHeader(decoded: DecodedQuestion | undefined): Readonly<Record<string, string>> {
+  if (decoded === undefined || decoded.leftOut.length === 0) return NO_HEADERS;
+  const names = decoded.leftOut.slice(0, MAX_LEFT_OUT).map((name) => headerText(name.slice(0, MAX_FIELD)));
+  return { "x-loom-left-out": names.join(", ") };
+}
 
 function headerText(text: string): string {
   return PRINTABLE.test(text) ? text : text.replaceAll(/[^\x20-\x7e]/g, "?");

@@ -22,7 +22,12 @@ export type Question = {
   decode(codecOf: (dialect: WireDialect) => LlmCodec): DecodedQuestion;
 };
 
-export type DecodedQuestion = { readonly request: LlmRequest; readonly wantsUsage: boolean };
+export type DecodedQuestion = {
+  readonly request: LlmRequest;
+  readonly wantsUsage: boolean;
+  /** Fields of the client's that no other dialect hears of. */
+  readonly leftOut: readonly string[];
+};
 
 const MAX_MODEL = 200;
 
@@ -42,7 +47,7 @@ function readLoomQuestion(target: Target, body: Buffer): Question {
     promptBytes: body.length,
     cacheKey: request.cacheKey,
     top: undefined,
-    decode: () => ({ request, wantsUsage: true }),
+    decode: () => ({ request, wantsUsage: true, leftOut: [] }),
   };
 }
 
@@ -65,7 +70,8 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
       if (!isUtf8(body)) throw new ProblemError("invalid_input", "The body is not UTF-8.");
       const decoded = codecOf(dialect).decodeRequest(body.toString("utf8"));
       if (!decoded.ok) throw new ProblemError("invalid_input", decoded.problem);
-      return { request: decoded.request, wantsUsage: decoded.wantsUsage ?? true };
+      const { request, wantsUsage = true, leftOut = [] } = decoded;
+      return { request, wantsUsage, leftOut };
     },
   };
 }

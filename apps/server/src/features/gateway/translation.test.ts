@@ -167,6 +167,17 @@ describe.each(Object.entries(CLIENTS))("a client of %s", (dialect, client) => {
 });
 
 describe("a translated answer", () => {
+  test.each([true, false])("names what its request said in vain ($0)", async (stream) => {
+    const { gateway } = await start([say("Grüße aus dem Test"), say("Grüße aus dem Test")]);
+    const unheard = { frequency_penalty: 0.5, "new\nfield": 1, service_tier: null };
+    const translated = { ...CLIENTS.chat.body(PROVIDERS.anthropic, stream), ...unheard };
+    const answer = await post(gateway, "/openai/v1/chat/completions", translated);
+    expect(answer.headers["x-loom-left-out"]).toBe("frequency_penalty, new?field");
+    const native = { ...CLIENTS.chat.body(PROVIDERS.openai, stream), ...unheard };
+    const untouched = await post(gateway, "/openai/v1/chat/completions", native);
+    expect(untouched.headers).not.toHaveProperty("x-loom-left-out");
+  });
+
   test("is kept alive while the provider thinks", async () => {
     const { gateway } = await start([say("Grüße aus dem Test", { delivery: { gapMs: 120, deltas: 3 } })], {
       keepAliveMs: 30,
