@@ -51,7 +51,7 @@ Providers, each variable also as NAME_FILE for keys; LOOM_SERVER_..._API_KEYS_FI
   LOOM_SERVER_ANTHROPIC_API_KEY, or ANTHROPIC_API_KEY     LOOM_SERVER_OPENAI_API_KEY, or OPENAI_API_KEY
   LOOM_SERVER_ANTHROPIC_BASE_URL                          LOOM_SERVER_OPENAI_BASE_URL, or LOOM_OPENAI_BASE_URL
   LOOM_SERVER_ANTHROPIC_MODEL, ..._FAST_MODEL             LOOM_SERVER_OPENAI_MODEL, ..._FAST_MODEL
-  LOOM_SERVER_DEFAULT_PROVIDER                            anthropic or openai
+  LOOM_SERVER_DEFAULT_PROVIDER                            a provider that is set up
 Routes, a TOML file that is read again whenever it changes:
   LOOM_SERVER_ROUTES_FILE
 Seconds to wait for a provider:

@@ -16,7 +16,9 @@ export function failureFromStatus(
   read: (body: JsonObject) => ErrorDetail,
 ): LlmFailure {
   const detail = readErrorBody(body, read);
-  const code = detail.code ?? codeForStatus(status);
+  // "Trouble of mine" is what some say of everything: about a request or a key, the status knows better.
+  const isVague = detail.code === "overloaded" && status < 500;
+  const code = isVague || detail.code === undefined ? codeForStatus(status) : detail.code;
   const wish = firstValue(headers["x-should-retry"]);
   const retryAfterMs = retryAfter(headers, nowMs);
   return providerFailure({

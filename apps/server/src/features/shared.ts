@@ -26,7 +26,10 @@ export type SharedFeatures = {
 
 export function buildShared(kit: Kit, needs: CredentialNeeds): SharedFeatures {
   const ofOwner = owner.build(kit, undefined);
-  const limits = budgets.build(kit, { allowUnpriced: needs.config.allowUnpricedModels });
+  const limits = budgets.build(kit, {
+    allowUnpriced: needs.config.allowUnpricedModels,
+    tokenIdOf: async (idOrName) => (idOrName === "owner" ? idOrName : await ofTokens.services.idOf(idOrName)),
+  });
   const ofTokens = tokens.build(kit, { limits: limits.services });
   const ofCredentials = credentials.build(kit, needs);
   const { config } = ofCredentials.services;

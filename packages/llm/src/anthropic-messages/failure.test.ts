@@ -26,6 +26,15 @@ test("an error body says more than its status", () => {
 });
 
 test.each([
+  [401, "unauthorized"],
+  [403, "unauthorized"],
+  [404, "unknown_model"],
+  [400, "invalid_request"],
+] as const)("a body that only says trouble does not make less of status %i", (status, code) => {
+  expect(failureOf(status, errorBody("api_error", "Hm."))).toMatchObject({ code, retryable: false });
+});
+
+test.each([
   ["an unknown type", errorBody("brand_new_error", "Hm.")],
   ["a bare message", { message: "Hm." }],
   ["an error that is a string", { error: "Hm." }],

@@ -2,20 +2,20 @@ import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import { migrations } from "./migrations.ts";
 import { budgetRoutes } from "./routes.ts";
-import { type BudgetService, createBudgetService } from "./service.ts";
+import { type BudgetService, createBudgetService, type TokenIdOf } from "./service.ts";
 import { createBudgetStore } from "./store.ts";
 
 export type BudgetNeeds = {
   /** Whether models without a known price may be used by those who have a budget. */
   readonly allowUnpriced: boolean;
+  readonly tokenIdOf?: TokenIdOf;
 };
 
 /** Limits of rate and money on tokens, models, sessions and whatever else a request is charged to. */
 export const budgets = defineFeature<BudgetService, BudgetNeeds>({
   name: "budgets",
   migrations,
-  services: ({ database, log }, { allowUnpriced }) =>
-    createBudgetService({ store: createBudgetStore(database), log, allowUnpriced }),
+  services: ({ database, log }, needs) => createBudgetService({ store: createBudgetStore(database), log, ...needs }),
   routes: budgetRoutes,
   jobs: (service) => [
     every("1 s", "refresh_budgets", () => service.refresh()),

@@ -1,13 +1,17 @@
 import { api } from "@loom/api";
+import { isPattern } from "../../kit/name-pattern.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { Route } from "../../kit/route.ts";
 import { route } from "../../kit/route.ts";
 import type { BudgetService } from "./service.ts";
 
-const KIND = /^[a-z][a-z_]{0,31}$/;
+/** What requests are charged to at the moment; a limit on anything else would hold nobody. */
+const KINDS: readonly string[] = ["token", "model", "session"];
 const MAX_ID = 256;
 
 export function budgetRoutes(service: BudgetService): Route[] {
+  const idOf = async (kind: string, id: string): Promise<string> =>
+    kind === "token" ? ((await service.tokenIdOf(id)) ?? id) : id;
   return [
     route(api.budgets.list, { action: "read", resource: { type: "budget" } }, async () => {
       await service.refreshRules();
@@ -15,16 +19,19 @@ export function budgetRoutes(service: BudgetService): Route[] {
     }),
     route(api.budgets.get, { action: "read", resource: budget }, async ({ params: { kind, id } }) => {
       await service.refreshRules();
-      return service.get(kind, id) ?? noLimits(kind, id);
+      return service.get(kind, await idOf(kind, id)) ?? noLimits(kind, id);
     }),
-    route(api.budgets.put, { action: "administer", resource: budget }, ({ params: { kind, id }, body }) => {
-      if (!KIND.test(kind)) throw wrong("kind", "must be a lower-case word, e.g. token, model or session");
+    route(api.budgets.put, { action: "administer", resource: budget }, async ({ params: { kind, id }, body }) => {
+      if (!KINDS.includes(kind)) throw wrong("kind", `must be one of ${KINDS.join(", ")}`);
       if (id === "" || id.length > MAX_ID) throw wrong("id", `must have 1 to ${MAX_ID} characters`);
-      return service.put(kind, id, body);
+      if (kind !== "token" || isPattern(id)) return service.put(kind, id, body);
+      const token = await service.tokenIdOf(id);
+      if (token === undefined) throw noToken(id);
+      return service.put(kind, token, body);
     }),
     route(api.budgets.delete, { action: "administer", resource: budget }, async ({ params: { kind, id } }) => {
       await service.refreshRules();
-      return (await service.remove(kind, id)) ?? noLimits(kind, id);
+      return (await service.remove(kind, await idOf(kind, id))) ?? noLimits(kind, id);
     }),
   ];
 }
@@ -36,6 +43,11 @@ function budget({ kind, id }: { readonly kind: string; readonly id: string }) {
 function noLimits(kind: string, id: string): never {
   const name = JSON.stringify(`${kind}/${id}`.slice(0, 80));
   throw new ProblemError("not_found", `There are no limits on ${name}; GET /api/budgets lists what is limited.`);
+}
+
+function noToken(idOrName: string): ProblemError {
+  const shown = JSON.stringify(idOrName.slice(0, 80));
+  return new ProblemError("not_found", `There is no token ${shown}: give the id or the name of one, or a pattern.`);
 }
 
 function wrong(field: string, message: string): ProblemError {

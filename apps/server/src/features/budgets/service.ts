@@ -29,12 +29,18 @@ export type BudgetService = Budgets & {
   put(kind: string, id: string, limits: BudgetLimits, options?: { readonly label?: string }): Promise<Budget>;
   /** Gives what was there. */
   remove(kind: string, id: string): Promise<Budget | undefined>;
+  readonly tokenIdOf: TokenIdOf;
 };
+
+/** The id that stands for a token's name, or for the id itself; `undefined` where there is no such token. */
+export type TokenIdOf = (idOrName: string) => Promise<string | undefined>;
 
 export type BudgetServiceOptions = {
   readonly store: BudgetStore;
   readonly log: Log;
   readonly allowUnpriced: boolean;
+  /** Who manages budgets by the names of tokens needs it; default: no name is known. */
+  readonly tokenIdOf?: TokenIdOf;
   readonly clock?: Clock;
   /** Milliseconds that a request holds something if nobody touches it. Default 15 minutes. */
   readonly leaseMs?: number;
@@ -124,6 +130,7 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
     },
     list: () => engine.nodes.book.rules.map(budgetOf),
     get,
+    tokenIdOf: options.tokenIdOf ?? (async () => undefined),
     async put(kind, id, limits, { label } = {}) {
       const rule = { kind, id, label: label ?? engine.nodes.book.exact(kind, id)?.label, limits };
       await store.putRule(rule);

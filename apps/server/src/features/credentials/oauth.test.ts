@@ -133,7 +133,7 @@ describe.each(engines)("on $name", (engine) => {
     });
     const metrics = (await house.call("GET", "/metrics")).text;
     expect(metrics).toContain('loom_gateway_credential_alerts_total{provider="anthropic"} 1');
-    expect((await house.ask()).status).toBe(404);
+    expect((await house.ask()).status).toBe(502);
     expect(upstream.seen).toHaveLength(0);
   });
 

@@ -194,5 +194,6 @@ function noCredential({ upstream }: RouteStep, credentials: Credentials, last: L
     return { code: "rate_limited", message, retryable: true, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   }
   const message = `The provider ${upstream} has no credential that works: add one on the server.`;
-  return { code: "not_configured", message, retryable: false };
+  // With credentials that are all disabled it is set up, and "not found" would send clients to look for the model.
+  return { code: disabled > 0 ? "unauthorized" : "not_configured", message, retryable: false };
 }

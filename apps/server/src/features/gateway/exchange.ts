@@ -10,7 +10,7 @@ import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { DecodedDelivery } from "./decoded-delivery.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
 import { type ReadRefusal, readRefusal } from "./failure-of-refusal.ts";
-import { CUT_OFF, SHUTTING_DOWN, UNREADABLE, UNWRITABLE } from "./failures.ts";
+import { CUT_OFF, SHUTTING_DOWN, UNREADABLE, UNWRITABLE, WEB_PAGE } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import { type Asked, openPassage, type Passage } from "./passage.ts";
 import type { DecodedQuestion } from "./question.ts";
@@ -81,6 +81,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
   onHead(status: number, headers: UpstreamHeaders): void {
     const passage = this.#passage;
     if (this.#over || passage === undefined) return;
+    if (this.#asked.target.operation === "generate" && isWebPage(headers)) {
+      this.failed(WEB_PAGE);
+      return;
+    }
     let delivery = passage.deliver(this);
     const encoding = passage.native ? undefined : contentEncoding(headers["content-encoding"]);
     if (encoding !== undefined) {
@@ -331,6 +335,12 @@ export class Exchange implements AttemptListener, DeliveryHost {
       answered: billed,
     });
   }
+}
+
+/** No model answers with one, in any dialect. */
+function isWebPage(headers: UpstreamHeaders): boolean {
+  const type = headers["content-type"];
+  return typeof type === "string" && /^text\/html\b/i.test(type);
 }
 
 const NOTHING_SEEN: Answered = { usage: undefined, final: false, model: undefined, textBytes: 0 };

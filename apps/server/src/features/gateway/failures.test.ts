@@ -224,6 +224,20 @@ describe("another upstream", () => {
     expect(gateway.entries).toMatchObject([{ upstream: "other", route, attempts: 2, outcome: "completed" }]);
   });
 
+  test.each([true, false])("is asked where the first has a web page for an answer ($0)", async (stream) => {
+    const upstream = await upstreamWith((response, { path }) => {
+      if (path.startsWith("/other")) response.writeHead(200, JSON_TYPE).end('{"choices":[]}');
+      else response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end("<html>Sign in</html>");
+    });
+    const gateway = await gatewayFor(upstream, { routing: stepsRouting("openai", "other") });
+    const answer = await post(gateway, "/openai/v1/chat/completions", { model: "m", stream, messages: [] });
+    expect(answer.text).not.toContain("Sign in");
+    expect(answer.headers["x-loom-route"]).toContain("fallback after invalid_response of openai/m");
+    const alone = await gatewayFor(upstream);
+    expect((await post(alone, DIALECTS.chat.path, { model: "m", stream, messages: [] })).status).toBe(502);
+    expect(alone.entries).toMatchObject([{ outcome: "failed", errorCode: "invalid_response" }]);
+  });
+
   test("is asked where a stream begins with an error", async () => {
     const upstream = await upstreamWith((response, { path }) => {
       response.writeHead(200, SSE);

@@ -9,6 +9,12 @@ export const UNREADABLE: LlmFailure = {
   retryable: false,
 };
 
+export const WEB_PAGE: LlmFailure = {
+  code: "invalid_response",
+  message: "The provider answered with a web page: something else stands at its address, or in front of it.",
+  retryable: true,
+};
+
 export const UNWRITABLE = "The server cannot write down what is used: check its disk and its database.";
 
 /** The answer stopped before its end. */

@@ -3,7 +3,10 @@ import type { ServerConfig } from "../../config.ts";
 import type { RoutePlan, Routing } from "../../gateway-types.ts";
 import { PROVIDER_NAMES } from "../../provider-config.ts";
 
-/** One step: the provider in the path, before the model, or by the model's name; else the preferred one. */
+/**
+ * One step: the provider in the path, before the model, or by the model's name; else the preferred one. In the path of a
+ * compatible server, the name of another provider is part of the model's: those who sell others' models have such names.
+ */
 export function straightRouting(config: ServerConfig): Routing {
   const { providers } = config;
 
@@ -16,7 +19,8 @@ export function straightRouting(config: ServerConfig): Routing {
     plan({ upstream, model }) {
       const slash = model.indexOf("/");
       const prefix = slash === -1 ? undefined : model.slice(0, slash);
-      const named = prefix !== undefined && providers[prefix] !== undefined ? prefix : undefined;
+      const sells = upstream !== undefined && upstream !== prefix && providers[upstream]?.kind === "compatible";
+      const named = prefix !== undefined && !sells && providers[prefix] !== undefined ? prefix : undefined;
       const bare = named === undefined ? model : model.slice(slash + 1);
       const name = named ?? upstream ?? ofModel(bare);
       if (name === undefined) return failed(NOTHING_IS_SET_UP);

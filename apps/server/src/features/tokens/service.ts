@@ -21,6 +21,8 @@ export type TokenService = {
   readonly authenticate: Authenticate;
   list(): Promise<readonly TokenInfo[]>;
   /** @throws TokenError */
+  /** `undefined` where there is no such token. */
+  idOf(idOrName: string): Promise<string | undefined>;
   show(idOrName: string): Promise<TokenInfo>;
   /** @throws TokenError where the name is taken or the token would have expired already */
   create(wish: NewToken): Promise<MintedToken>;
@@ -85,6 +87,7 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
       await limits.refreshRules();
       return (await store.list()).map(infoOf);
     },
+    idOf: async (idOrName) => (await store.find(idOrName))?.id,
     async show(idOrName) {
       await limits.refreshRules();
       return infoOf(await find(idOrName));

@@ -126,7 +126,8 @@ describe.each(engines)("on $name", (engine) => {
       limits: { dayMicroUsd: 5_000_000 },
       spent: { dayMicroUsd: 0, monthMicroUsd: 0, totalMicroUsd: 0 },
     });
-    expect((await call("PUT", path, { body: { concurrency: 2 } })).json).toMatchObject({
+    expect((await call("PUT", "/api/budgets/token/ci", { body: { concurrency: 2 } })).json).toMatchObject({
+      id: info.id,
       label: "ci",
       limits: { concurrency: 2 },
     });
@@ -140,6 +141,9 @@ describe.each(engines)("on $name", (engine) => {
       id: "anthropic/claude-*",
     });
     expect((await call("PUT", "/api/budgets/NO/x", { body: {} })).status).toBe(400);
+    expect((await call("PUT", "/api/budgets/tokn/x", { body: {} })).status).toBe(400);
+    expect((await call("PUT", "/api/budgets/token/nobody", { body: {} })).status).toBe(404);
+    expect((await call("PUT", "/api/budgets/token/*", { body: { concurrency: 9 } })).status).toBe(200);
     expect((await call("DELETE", path)).status).toBe(200);
     expect((await call("GET", path)).status).toBe(404);
   });
