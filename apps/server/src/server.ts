@@ -2,7 +2,8 @@ import { join } from "node:path";
 import type { Secret } from "@loom/config";
 import type { ServerConfig } from "./config.ts";
 import { buildFeatures } from "./features/index.ts";
-import { authenticateOne, authorizeByScope } from "./kit/auth.ts";
+import { AuditLine } from "./kit/audit.ts";
+import { authenticateOne } from "./kit/auth.ts";
 import { type Database, type DatabasePlace, openDatabase } from "./kit/database.ts";
 import { DatabaseError } from "./kit/database-error.ts";
 import { createDispatcher } from "./kit/dispatcher.ts";
@@ -12,6 +13,7 @@ import { type Job, startJobs } from "./kit/jobs.ts";
 import { type Listener, listen } from "./kit/listener.ts";
 import { createLog, type LogLevel, SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
+import { authorizeByScope } from "./kit/policy.ts";
 import type { PostgresAddress } from "./kit/postgres-address.ts";
 import { defineProcessMetrics } from "./kit/process-metrics.ts";
 import { secretsOfProviders } from "./provider-config.ts";
@@ -75,7 +77,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   defineProcessMetrics(metrics, VERSION);
   const database = lazyDatabase(placeOf(dataDirectory, postgres));
   const state = { stopping: false };
-  const kit = { log, metrics, redact, database: database.open };
+  const audit = new AuditLine();
+  const kit = { log, metrics, audit, redact, database: database.open };
   const isStopping = (): boolean => state.stopping;
   const features = await buildFeatures(kit, {
     config,
@@ -98,6 +101,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     authenticate: access.type === "token" ? authenticateOne(access.token) : (features.shared?.authenticate ?? nobody),
     authorize: authorizeByScope,
+    audit,
+    isTrustedProxy: config.isTrustedProxy,
     isStopping,
     log,
     metrics,

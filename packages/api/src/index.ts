@@ -1,6 +1,15 @@
 export type { Budget, BudgetLimits, BudgetSpent, Budgets } from "./budgets.ts";
-export type { BodyOf, Contract, PathParams, QueryOf, ReplyKind, ResponseOf, RouteSchemas } from "./contract.ts";
 export { api, loadProblemSchema } from "./contract.ts";
+export type {
+  BodyKind,
+  BodyOf,
+  Contract,
+  PathParams,
+  QueryOf,
+  ReplyKind,
+  ResponseOf,
+  RouteSchemas,
+} from "./contract-definition.ts";
 export type {
   ApiKeySecret,
   CredentialChange,

@@ -3,6 +3,7 @@ import type { Secret } from "@loom/config";
 import type { ServerConfig } from "../config.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
+import { nameOf } from "../kit/subject.ts";
 import { environmentCredentials } from "./gateway/environment-credentials.ts";
 import { gateway } from "./gateway/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
@@ -41,7 +42,7 @@ export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
       budgets: shared?.budgets,
       ledger: books.services.ledger,
       prices: books.services.prices,
-      askerOf: (subject) => ({ subject: subject.type === "owner" ? "owner" : subject.name, nodes: subject.nodes }),
+      askerOf: (subject) => ({ subject: nameOf(subject), nodes: subject.nodes }),
     }),
     ledger: books,
     health: health.build(kit, { isStopping, checks: () => all.flatMap((each) => each.health) }),
