@@ -116,6 +116,12 @@ async function main(): Promise<void> {
       await runRouteCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
       return;
     }
+    if (first === "mail") {
+      const { runMailCommand } = await import("./mail-command.ts");
+      const output = { print: (text: string) => void process.stdout.write(text), say };
+      process.exitCode = await runMailCommand(rest, process.env, output);
+      return;
+    }
     const command = parseCommandLine(process.argv.slice(2), process.env);
     if (command.type === "help") process.stdout.write(HELP);
     else if (command.type === "version") process.stdout.write(`loom-server ${VERSION}\n`);
