@@ -3,6 +3,7 @@ import { ConfigError } from "@loom/config";
 import { HELP, parseCommandLine, type ServerCommand } from "./command-line.ts";
 import { takeServerConfig } from "./config.ts";
 import { takeDatabaseAddress } from "./database-config.ts";
+import { takeMailConfig } from "./features/mail/mail-config.ts";
 import { describeStartError } from "./start-error.ts";
 import { UsageError } from "./usage-error.ts";
 import { VERSION } from "./version.ts";
@@ -19,6 +20,7 @@ function say(sentence: string): void {
 async function run(command: RunCommand): Promise<void> {
   const config = takeServerConfig(process.env, { warn: say });
   const postgres = takeDatabaseAddress(process.env, { warn: say });
+  const mail = takeMailConfig(process.env, { warn: say });
   const { startServer } = await import("./server.ts");
   const server = await startServer({
     config,
@@ -27,6 +29,7 @@ async function run(command: RunCommand): Promise<void> {
     tls: command.tls && { cert: pem(command.tls.certFile), key: pem(command.tls.keyFile) },
     dataDirectory: command.dataDirectory,
     postgres,
+    mail,
     log: {
       level: command.logLevel,
       destination: command.logFile === undefined ? "stdout" : { file: command.logFile },
