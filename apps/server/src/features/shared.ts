@@ -9,6 +9,7 @@ import { straightRouting } from "./gateway/straight-routing.ts";
 import { mail } from "./mail/index.ts";
 import type { MailConfig } from "./mail/mail-config.ts";
 import { owner } from "./owner/index.ts";
+import { people } from "./people/index.ts";
 import { routing } from "./routing/index.ts";
 import { tokens } from "./tokens/index.ts";
 
@@ -38,9 +39,10 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofCredentials = credentials.build(kit, needs);
   const { config } = ofCredentials.services;
   const post = mail.build(kit, { config: needs.mail });
+  const ofPeople = people.build(kit, undefined);
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [ofOwner, limits, ofTokens, ofCredentials, routes, post],
+    all: [ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
@@ -51,6 +53,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       await limits.services.load();
       await ofCredentials.services.follow();
       await routes.services.load();
+      await ofPeople.services.feed.follow();
       return minted;
     },
     async stop() {
