@@ -7,6 +7,7 @@ import { budgets } from "./budgets/index.ts";
 import { type CredentialNeeds, credentials } from "./credentials/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
 import { owner } from "./owner/index.ts";
+import { people } from "./people/index.ts";
 import { routing } from "./routing/index.ts";
 import { tokens } from "./tokens/index.ts";
 
@@ -33,9 +34,10 @@ export function buildShared(kit: Kit, needs: CredentialNeeds): SharedFeatures {
   const ofTokens = tokens.build(kit, { limits: limits.services });
   const ofCredentials = credentials.build(kit, needs);
   const { config } = ofCredentials.services;
+  const ofPeople = people.build(kit, undefined);
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [ofOwner, limits, ofTokens, ofCredentials, routes],
+    all: [ofOwner, limits, ofTokens, ofCredentials, routes, ofPeople],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
@@ -46,6 +48,7 @@ export function buildShared(kit: Kit, needs: CredentialNeeds): SharedFeatures {
       await limits.services.load();
       await ofCredentials.services.follow();
       await routes.services.load();
+      await ofPeople.services.feed.follow();
       return minted;
     },
     async stop() {
