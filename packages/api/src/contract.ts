@@ -5,6 +5,7 @@ import { llm } from "./contracts/llm.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
 import { system } from "./contracts/system.ts";
+import { threads } from "./contracts/threads.ts";
 import { tokens } from "./contracts/tokens.ts";
 import { usage } from "./contracts/usage.ts";
 import type { Problem } from "./problem.ts";
@@ -14,4 +15,4 @@ export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
   import("./schemas/problem.ts").then((schemas) => schemas.problemSchema);
 
 /** Every route of the server. */
-export const api = { llm, tokens, budgets, usage, prices, credentials, routes, system } as const;
+export const api = { llm, tokens, budgets, usage, prices, credentials, routes, system, threads } as const;

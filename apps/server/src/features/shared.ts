@@ -6,7 +6,10 @@ import type { Kit } from "../kit/kit.ts";
 import { budgets } from "./budgets/index.ts";
 import { type CredentialNeeds, credentials } from "./credentials/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
+import { mail } from "./mail/index.ts";
+import type { MailConfig } from "./mail/mail-config.ts";
 import { owner } from "./owner/index.ts";
+import { people } from "./people/index.ts";
 import { routing } from "./routing/index.ts";
 import { tokens } from "./tokens/index.ts";
 
@@ -24,7 +27,9 @@ export type SharedFeatures = {
   stop(): Promise<void>;
 };
 
-export function buildShared(kit: Kit, needs: CredentialNeeds): SharedFeatures {
+export type SharedNeeds = CredentialNeeds & { readonly mail?: MailConfig | undefined };
+
+export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofOwner = owner.build(kit, undefined);
   const limits = budgets.build(kit, {
     allowUnpriced: needs.config.allowUnpricedModels,
@@ -33,9 +38,11 @@ export function buildShared(kit: Kit, needs: CredentialNeeds): SharedFeatures {
   const ofTokens = tokens.build(kit, { limits: limits.services });
   const ofCredentials = credentials.build(kit, needs);
   const { config } = ofCredentials.services;
+  const post = mail.build(kit, { config: needs.mail });
+  const ofPeople = people.build(kit, undefined);
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [ofOwner, limits, ofTokens, ofCredentials, routes],
+    all: [ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
@@ -46,6 +53,7 @@ export function buildShared(kit: Kit, needs: CredentialNeeds): SharedFeatures {
       await limits.services.load();
       await ofCredentials.services.follow();
       await routes.services.load();
+      await ofPeople.services.feed.follow();
       return minted;
     },
     async stop() {
