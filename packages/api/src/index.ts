@@ -72,6 +72,7 @@ export {
   MAX_THREAD_PAGE,
   THREAD_VISIBILITIES,
 } from "./threads.ts";
+export type { EndedSessions, SessionInfo, SessionList } from "./sessions.ts";
 export type { MintedToken, NewToken, TokenInfo, TokenList, TokenScope } from "./tokens.ts";
 export { TOKEN_NAME, TOKEN_SCOPES } from "./tokens.ts";
 export type { UsageDimension, UsageGroup, UsagePercentiles, UsageQuery, UsageReport, UsageSums } from "./usage.ts";

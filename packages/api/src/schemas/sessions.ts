@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { EndedSessions, SessionInfo, SessionList } from "../sessions.ts";
-import { paging } from "./paging.ts";
+import { nextCursor, pageQuery } from "./paging.ts";
 
 const time = z.iso.datetime();
 
@@ -20,15 +20,16 @@ const sessionInfo: z.ZodType<SessionInfo> = z
   .openapi("SessionInfo", { description: "A session that is live, without its token" });
 
 const sessionList: z.ZodType<SessionList> = z
-  .strictObject({ sessions: z.array(sessionInfo), nextCursor: z.string().nullable() })
+  .strictObject({ sessions: z.array(sessionInfo), nextCursor })
   .openapi("SessionList");
 
 const ended: z.ZodType<EndedSessions> = z.strictObject({ ended: z.int() }).openapi("EndedSessions");
 
+const query = z.strictObject(pageQuery);
 const ofUser = z.object({ user: z.string().openapi({ description: "The user's id" }) });
 
-export const listSessions = { query: paging, response: sessionList };
+export const listSessions = { query, response: sessionList };
 export const endSession = { params: z.object({ id: z.string() }), response: ended };
 export const endSessions = { response: ended };
-export const listSessionsOfUser = { params: ofUser, query: paging, response: sessionList };
+export const listSessionsOfUser = { params: ofUser, query, response: sessionList };
 export const endSessionsOfUser = { params: ofUser, response: ended };
