@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { Environment } from "@loom/config";
 import { ConfigError, readSecret, type Secret } from "@loom/config";
 import { type LedgerConfig, readLedgerConfig } from "./features/ledger/ledger-config.ts";
-import { type TrustedProxies, networks } from "./kit/client-address.ts";
+import { networks, type TrustedProxies } from "./kit/client-address.ts";
 import {
   isBuiltIn,
   PROVIDER_NAMES,

@@ -42,6 +42,7 @@ export type {
   RouteTimeouts,
 } from "./routes.ts";
 export { ROUTE_DIALECTS } from "./routes.ts";
+export type { EndedSessions, SessionInfo, SessionList } from "./sessions.ts";
 export type {
   SupportAccess,
   ThreadChange,
@@ -72,7 +73,6 @@ export {
   MAX_THREAD_PAGE,
   THREAD_VISIBILITIES,
 } from "./threads.ts";
-export type { EndedSessions, SessionInfo, SessionList } from "./sessions.ts";
 export type { MintedToken, NewToken, TokenInfo, TokenList, TokenScope } from "./tokens.ts";
 export { TOKEN_NAME, TOKEN_SCOPES } from "./tokens.ts";
 export type { UsageDimension, UsageGroup, UsagePercentiles, UsageQuery, UsageReport, UsageSums } from "./usage.ts";

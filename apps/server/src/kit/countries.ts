@@ -43,7 +43,9 @@ export function createCountries(options: {
       if (size > MAX_FILE_BYTES) throw new Error("it is too large");
       return await open(file);
     } catch (error) {
-      options.warn(`No countries are known: ${file} cannot be used (${error instanceof Error ? error.message : error}).`);
+      options.warn(
+        `No countries are known: ${file} cannot be used (${error instanceof Error ? error.message : error}).`,
+      );
       return () => undefined;
     }
   }

@@ -1,5 +1,5 @@
-import type { SessionKind } from "../../kit/subject.ts";
 import type { Migration } from "../../kit/migrations.ts";
+import type { SessionKind } from "../../kit/subject.ts";
 
 export type SessionTables = {
   /** Times are RFC 3339. The token itself is nowhere. */

@@ -29,9 +29,10 @@ export type SessionStore = {
   /** The user's live ones, newest first, behind the id `after`. */
   live(userId: string, life: Life, page: { readonly after?: string; readonly limit: number }): Promise<StoredSession[]>;
   /** Gives what this call ended. Those in which somebody acts as the user are the user's too. */
-  end(which: { readonly id: string } | { readonly userId: string; readonly except?: string }, at: string): Promise<
-    readonly Uint8Array[]
-  >;
+  end(
+    which: { readonly id: string } | { readonly userId: string; readonly except?: string },
+    at: string,
+  ): Promise<readonly Uint8Array[]>;
   /** Hashes of what ended after `revision`, by whatever server, and the revision now. */
   endedSince(revision: number): Promise<{ readonly revision: number; readonly hashes: readonly Uint8Array[] }>;
   /** Id and time. */
@@ -49,7 +50,10 @@ export function createSessionStore(database: () => Promise<Database>): SessionSt
   return {
     async add(session) {
       const row = rowOf(session);
-      await (await database()).write<SessionTables, unknown>((db) => db.insertInto("session").values(row).execute(), ALONE);
+      await (await database()).write<SessionTables, unknown>(
+        (db) => db.insertInto("session").values(row).execute(),
+        ALONE,
+      );
     },
     async byHash(hash) {
       const row = await (await tables())
