@@ -170,7 +170,14 @@ function secretsOf({ config, access, postgres, mail, signIn }: ServerOptions): S
   const password = postgres?.password === undefined ? [] : [postgres.password];
   const mailPassword = mail?.transport === "smtp" && mail.login !== undefined ? [mail.login.password] : [];
   const ofProviders = signIn?.providers.map(({ clientSecret }) => clientSecret) ?? [];
-  return [...keys, ...masterKey, ...password, ...mailPassword, ...ofProviders, ...(access.type === "token" ? [access.token] : [])];
+  return [
+    ...keys,
+    ...masterKey,
+    ...password,
+    ...mailPassword,
+    ...ofProviders,
+    ...(access.type === "token" ? [access.token] : []),
+  ];
 }
 
 function nobody(): undefined {}

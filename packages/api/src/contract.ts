@@ -1,10 +1,13 @@
 import type { z } from "zod";
+import { account } from "./contracts/account.ts";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
+import { domains } from "./contracts/domains.ts";
 import { llm } from "./contracts/llm.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
 import { sessions } from "./contracts/sessions.ts";
+import { signIn } from "./contracts/sign-in.ts";
 import { system } from "./contracts/system.ts";
 import { threads } from "./contracts/threads.ts";
 import { tokens } from "./contracts/tokens.ts";
@@ -16,4 +19,18 @@ export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
   import("./schemas/problem.ts").then((schemas) => schemas.problemSchema);
 
 /** Every route of the server. */
-export const api = { llm, tokens, budgets, usage, prices, credentials, routes, sessions, system, threads } as const;
+export const api = {
+  llm,
+  tokens,
+  budgets,
+  usage,
+  prices,
+  credentials,
+  routes,
+  sessions,
+  signIn,
+  account,
+  domains,
+  system,
+  threads,
+} as const;

@@ -4,6 +4,7 @@ import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
 import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
+import type { WebAddress } from "../kit/web-address.ts";
 import { budgets } from "./budgets/index.ts";
 import { type CredentialNeeds, credentials } from "./credentials/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
@@ -13,7 +14,8 @@ import { owner } from "./owner/index.ts";
 import { people } from "./people/index.ts";
 import { routing } from "./routing/index.ts";
 import { sessions } from "./sessions/index.ts";
-import { SESSION_LIMITS } from "./sessions/service.ts";
+import { signIn } from "./sign-in/index.ts";
+import { NO_SIGN_IN, type SignInConfig } from "./sign-in/sign-in-config.ts";
 import { tokens } from "./tokens/index.ts";
 
 /** What only a server needs that stays and is used by several. */
@@ -25,12 +27,18 @@ export type SharedFeatures = {
   readonly config: ServerConfig;
   readonly routing: Routing;
   readonly authenticate: Authenticate;
+  /** By the cookie of a browser. */
+  readonly authenticateBrowser: Authenticate;
   /** Says whether this start made the owner's token. @throws TokenFileError, DatabaseError, ConfigError */
   start(owner: { readonly file: string; readonly replace: boolean }): Promise<boolean>;
   stop(): Promise<void>;
 };
 
-export type SharedNeeds = CredentialNeeds & { readonly mail?: MailConfig | undefined };
+export type SharedNeeds = CredentialNeeds & {
+  readonly web: WebAddress;
+  readonly signIn?: SignInConfig | undefined;
+  readonly mail?: MailConfig | undefined;
+};
 
 export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofOwner = owner.build(kit, undefined);
@@ -43,15 +51,22 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const { config } = ofCredentials.services;
   const post = mail.build(kit, { config: needs.mail });
   const ofPeople = people.build(kit, undefined);
-  const countries = createCountries({ warn: kit.log.warn });
+  const signInConfig = needs.signIn ?? NO_SIGN_IN;
+  const countries = createCountries({ file: signInConfig.geoipFile, warn: kit.log.warn });
   const ofSessions = sessions.build(kit, {
     users: ofPeople.services.users,
-    limits: SESSION_LIMITS,
+    limits: signInConfig.sessions,
     countryOf: countries.countryOf,
+  });
+  const ofSignIn = signIn.build(kit, {
+    config: signInConfig,
+    users: ofPeople.services.users,
+    sessions: ofSessions.services,
+    web: needs.web,
   });
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions],
+    all: [ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions, ofSignIn],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
@@ -61,6 +76,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       ofTokens.services.authenticate,
       ofSessions.services.byBearer,
     ),
+    authenticateBrowser: ofSessions.services.byCookie,
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
       await limits.services.load();

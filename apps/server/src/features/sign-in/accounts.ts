@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import { type NewUser, SignInRefused, type User, type Users } from "../../identity-types.ts";
 import type { Audit, RequestOrigin } from "../../kit/audit.ts";
+import { PeopleError } from "../people/people-error.ts";
 import { type Domains, domainOf } from "./domains.ts";
 import type { IdentityStore } from "./identity-store.ts";
 import type { Profile, Provider } from "./provider.ts";
@@ -46,10 +47,20 @@ export function createAccounts(options: AccountOptions): Accounts {
       return open(known);
     }
     if (options.signups === "closed") {
-      const detail = "There is no account for this address, and no new ones are made: ask an administrator of this server.";
+      const detail =
+        "There is no account for this address, and no new ones are made: ask an administrator of this server.";
       throw new SignInRefused("signups_closed", detail);
     }
-    return open(await users.create(wish));
+    return open(await create(wish));
+  }
+
+  async function create(wish: NewUser): Promise<User> {
+    try {
+      return await users.create(wish);
+    } catch (error) {
+      if (!(error instanceof PeopleError)) throw error;
+      throw new SignInRefused("no_account", `No account could be made: ${error.message}`);
+    }
   }
 
   return {

@@ -16,7 +16,12 @@ export function createGithubProvider(config: ProviderConfig): Provider {
       authorization_endpoint: `${url}/login/oauth/authorize`,
       token_endpoint: `${url}/login/oauth/access_token`,
     };
-    const configuration = new client.Configuration(server, clientId, {}, client.ClientSecretPost(clientSecret.expose()));
+    const configuration = new client.Configuration(
+      server,
+      clientId,
+      {},
+      client.ClientSecretPost(clientSecret.expose()),
+    );
     configuration.timeout = TIMEOUT_MS / 1000;
     configuration[client.customFetch] = (address: string, options: FetchOptions) => providerFetch(address, options);
     if (url.startsWith("http:")) client.allowInsecureRequests(configuration);

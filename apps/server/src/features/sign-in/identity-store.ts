@@ -34,10 +34,7 @@ export function createIdentityStore(database: () => Promise<Database>): Identity
   const select = async () => (await database()).tables<SignInTables>().selectFrom("identity").selectAll();
   return {
     async bySubject(issuer, subject) {
-      const row = await (await select())
-        .where("issuer", "=", issuer)
-        .where("subject", "=", subject)
-        .executeTakeFirst();
+      const row = await (await select()).where("issuer", "=", issuer).where("subject", "=", subject).executeTakeFirst();
       return row && identityOf(row);
     },
     async byId(id) {

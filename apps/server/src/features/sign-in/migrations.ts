@@ -59,12 +59,7 @@ export const migrations: readonly Migration[] = [
         .addColumn("created_at", "text", (column) => column.notNull())
         .addColumn("last_used_at", "text", (column) => column.notNull())
         .execute();
-      await db.schema
-        .createIndex("identity_subject")
-        .on("identity")
-        .columns(["issuer", "subject"])
-        .unique()
-        .execute();
+      await db.schema.createIndex("identity_subject").on("identity").columns(["issuer", "subject"]).unique().execute();
       await db.schema.createIndex("identity_user").on("identity").column("user_id").execute();
       await db.schema
         .createTable("attempt_counter")

@@ -79,10 +79,7 @@ async function discover({ url, clientId, clientSecret }: ProviderConfig): Promis
   const authentication: ClientAuth = (server, ...rest) => (takesBasic(server) ? basic : post)(server, ...rest);
   const found = await client.discovery(new URL(url), clientId, {}, authentication, {
     // The signature counts, also where the token came straight from the issuer.
-    execute: [
-      client.enableNonRepudiationChecks,
-      ...(url.startsWith("http:") ? [client.allowInsecureRequests] : []),
-    ],
+    execute: [client.enableNonRepudiationChecks, ...(url.startsWith("http:") ? [client.allowInsecureRequests] : [])],
     timeout: TIMEOUT_MS / 1000,
     [client.customFetch]: (address: string, options: FetchOptions) => providerFetch(address, options),
   });
@@ -93,13 +90,14 @@ async function discover({ url, clientId, clientSecret }: ProviderConfig): Promis
 }
 
 /** Core, 9: the default, where the issuer does not say. */
-function takesBasic({ token_endpoint_auth_methods_supported: methods }: Pick<ServerMetadata, "token_endpoint_auth_methods_supported">): boolean {
+function takesBasic({
+  token_endpoint_auth_methods_supported: methods,
+}: Pick<ServerMetadata, "token_endpoint_auth_methods_supported">): boolean {
   return methods === undefined || methods.includes("client_secret_basic");
 }
 
 function profileOf(issuer: string, claims: Claims): Profile {
-  const text = (value: unknown): string | undefined =>
-    typeof value === "string" && value !== "" ? value : undefined;
+  const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
   return {
     issuer,
     subject: claims.sub,

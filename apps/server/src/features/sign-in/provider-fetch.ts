@@ -8,7 +8,7 @@ export const TIMEOUT_MS = 10_000;
 export type FetchOptions = {
   readonly method?: string;
   readonly headers?: Record<string, string>;
-  readonly body?: BodyInit | null | undefined;
+  readonly body?: RequestInit["body"];
   readonly signal?: AbortSignal | undefined;
 };
 

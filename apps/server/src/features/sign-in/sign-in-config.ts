@@ -54,7 +54,10 @@ export function takeSignInConfig(env: NodeJS.ProcessEnv, options: Options = {}):
 export const NO_SIGN_IN: SignInConfig = takeSignInConfig({});
 
 function readProviders(env: NodeJS.ProcessEnv, options: Options): ProviderConfig[] {
-  const provider = (prefix: string, fixed: Pick<ProviderConfig, "name" | "label" | "type" | "url">): ProviderConfig => ({
+  const provider = (
+    prefix: string,
+    fixed: Pick<ProviderConfig, "name" | "label" | "type" | "url">,
+  ): ProviderConfig => ({
     ...fixed,
     label: env[`${prefix}_LABEL`] || fixed.label,
     clientId: required(env, `${prefix}_CLIENT_ID`),
