@@ -3,10 +3,12 @@ import type { Budgets, Credentials, Routing } from "../gateway-types.ts";
 import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
+import type { Authorize } from "../kit/policy.ts";
 import { budgets } from "./budgets/index.ts";
 import { type CredentialNeeds, credentials } from "./credentials/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
 import { owner } from "./owner/index.ts";
+import { policy } from "./policy/index.ts";
 import { routing } from "./routing/index.ts";
 import { tokens } from "./tokens/index.ts";
 
@@ -19,12 +21,15 @@ export type SharedFeatures = {
   readonly config: ServerConfig;
   readonly routing: Routing;
   readonly authenticate: Authenticate;
+  readonly authorize: Authorize;
   /** Says whether this start made the owner's token. @throws TokenFileError, DatabaseError, ConfigError */
   start(owner: { readonly file: string; readonly replace: boolean }): Promise<boolean>;
   stop(): Promise<void>;
 };
 
+/** @throws PolicyError where the policies cannot be used */
 export function buildShared(kit: Kit, needs: CredentialNeeds): SharedFeatures {
+  const rules = policy.build(kit, undefined);
   const ofOwner = owner.build(kit, undefined);
   const limits = budgets.build(kit, {
     allowUnpriced: needs.config.allowUnpricedModels,
@@ -35,12 +40,13 @@ export function buildShared(kit: Kit, needs: CredentialNeeds): SharedFeatures {
   const { config } = ofCredentials.services;
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [ofOwner, limits, ofTokens, ofCredentials, routes],
+    all: [rules, ofOwner, limits, ofTokens, ofCredentials, routes],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
     routing: routes.services,
     authenticate: authenticateByAny(ofOwner.services.authenticate, ofTokens.services.authenticate),
+    authorize: rules.services.authorize,
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
       await limits.services.load();
