@@ -71,7 +71,10 @@ export type Authorize = (subject: Subject, action: Action, resource: Resource) =
 const ALLOWED: Decision = { allowed: true, policy: "scope" };
 const DENIED: Decision = { allowed: false, policy: "scope" };
 
-/** The owner may do everything, and so may a token with the scope `admin`; others only what one of their scopes names. */
+/**
+ * Of a server of one turn: the owner may do everything, and so may a token with the scope `admin`; others only what one
+ * of their scopes names.
+ */
 export const authorizeByScope: Authorize = (subject, action, resource) => {
   if (subject.type === "owner" || action === "visit") return ALLOWED;
   if (!("scopes" in subject) || subject.scopes === undefined) return DENIED;
