@@ -105,8 +105,8 @@ function partWays(file: string, incoming: Incoming): Parts {
       deletedByThem: yours.deleted,
     };
   } finally {
-    ours.return();
-    theirs.return();
+    ours.return(undefined);
+    theirs.return(undefined);
   }
 }
 

@@ -76,7 +76,7 @@ function complete(source: string, file: string, end: number): boolean {
     }
     return true;
   } finally {
-    theirs.return();
+    theirs.return(undefined);
   }
 }
 

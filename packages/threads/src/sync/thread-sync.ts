@@ -138,7 +138,7 @@ class Round {
   readonly #call: RemoteCall;
   readonly #abort = new AbortController();
   readonly #reconciler: Reconciler;
-  readonly #begun = new Set<ThreadId>();
+  /** Threads that came to be in this round. */
   readonly #made: ThreadId[] = [];
   #settled = 0;
   #open = 0;
@@ -159,9 +159,8 @@ class Round {
     const { now, random } = this.#options;
     try {
       await this.#hearWhatChanged();
-      const threads = this.#threads();
-      const results = await Promise.allSettled(Array.from({ length: WORKERS }, () => this.#work(threads)));
-      for (const result of results) if (result.status === "rejected") throw this.#fault ?? result.reason;
+      await this.#workAt(this.#threads());
+      while (this.#made.length > 0) await this.#workAt(this.#made.splice(0).values());
     } catch (error) {
       this.#request.signal.throwIfAborted();
       if (!(error instanceof RemoteError)) throw error;
@@ -177,7 +176,12 @@ class Round {
   /** The first thing that went wrong with the round as a whole. */
   #fault: unknown;
 
-  async #work(threads: AsyncIterator<ThreadId>): Promise<void> {
+  async #workAt(threads: AsyncIterator<ThreadId> | Iterator<ThreadId>): Promise<void> {
+    const results = await Promise.allSettled(Array.from({ length: WORKERS }, () => this.#work(threads)));
+    for (const result of results) if (result.status === "rejected") throw this.#fault ?? result.reason;
+  }
+
+  async #work(threads: AsyncIterator<ThreadId> | Iterator<ThreadId>): Promise<void> {
     for (;;) {
       const { done, value } = await threads.next();
       if (done === true) return;
@@ -210,20 +214,18 @@ class Round {
     }
   }
 
-  /** What is to be looked at, one after the other, and the threads that come to be meanwhile. */
+  /** What is to be looked at, one after the other. */
   async *#threads(): AsyncGenerator<ThreadId, void> {
     const { directory, now } = this.#options;
     const { first, hurry = false } = this.#request;
-    const isFirstTime = (id: ThreadId) => !this.#begun.has(id) && this.#begun.add(id).size > 0;
-    if (first !== undefined && isFirstTime(first)) yield first;
+    if (first !== undefined) yield first;
     let count = 0;
     for (const id of pendingThreads(directory, this.#journal)) {
       if (++count % BREATH_THREADS === 0) await setImmediate();
       const { failure } = this.#journal.thread(id);
       if (failure !== undefined && !hurry && isToWait(failure, now())) continue;
-      if (isFirstTime(id)) yield id;
+      if (id !== first) yield id;
     }
-    for (let id = this.#made.shift(); id !== undefined; id = this.#made.shift()) if (isFirstTime(id)) yield id;
   }
 
   async #hearWhatChanged(): Promise<void> {
