@@ -1,4 +1,5 @@
 import type { JsonObject } from "@loom/core";
+import type { AuditEventName, AuditSeverity } from "./audit-events.ts";
 import { nameOf, principalOf, type Subject } from "./subject.ts";
 
 /** Where a request came from. */
@@ -18,8 +19,10 @@ export type AuditActor = {
 
 /** Something that somebody who asks "who did that" wants to know of. Holds no secret; it is redacted all the same. */
 export type AuditEvent = {
-  /** Family and what happened, e.g. `session.created`, `access.denied`. */
-  readonly event: string;
+  /** Family and what happened, e.g. `session.created`, `access.denied`; `audit-events.ts` has them all. */
+  readonly event: AuditEventName;
+  /** Default: what `audit-events.ts` says. */
+  readonly severity?: AuditSeverity;
   readonly outcome: "success" | "failure" | "denied";
   readonly actor: AuditActor;
   readonly target?: { readonly type: string; readonly id: string; readonly name?: string };
