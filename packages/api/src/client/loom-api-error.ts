@@ -137,6 +137,9 @@ function llmErrorCode(code: ProblemCode): LlmErrorCode {
     case "payload_too_large":
     case "unsupported_media_type":
     case "version_mismatch":
+    case "precondition_required":
+    case "gone":
+    case "thread_private":
     case "invalid_input":
       return "invalid_request";
     default:
