@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { NewUser, Users } from "../../identity-types.ts";
 import { engines, type TestDatabase, testDatabase } from "../../kit/engines.testing.ts";
 import { ChangeFeed } from "./change-feed.ts";
+import { createDesk } from "./desk.ts";
 import { migrations, type PeopleTables } from "./migrations.ts";
 import { changesSince } from "./person-store.ts";
 import { createUsers } from "./users.ts";
@@ -19,10 +20,8 @@ describe.each(engines)("on $name", (engine) => {
       made += 1;
       return `r${made}`;
     };
-    return {
-      feed,
-      users: createUsers({ database: async () => database, feed, random, wall: () => Date.UTC(2026, 11) }),
-    };
+    const desk = createDesk({ database: async () => database, feed, wall: () => Date.UTC(2026, 11) });
+    return { feed, users: createUsers({ desk, feed, random }) };
   }
 
   beforeEach(async () => {
