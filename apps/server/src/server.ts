@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Secret } from "@loom/config";
 import type { ServerConfig } from "./config.ts";
 import { buildFeatures } from "./features/index.ts";
+import type { MailConfig } from "./features/mail/mail-config.ts";
 import { AuditLine } from "./kit/audit.ts";
 import { authenticateOne } from "./kit/auth.ts";
 import { type Database, type DatabasePlace, openDatabase } from "./kit/database.ts";
@@ -30,6 +31,8 @@ export type ServerOptions = {
   readonly dataDirectory?: string | undefined;
   /** The database, in place of a file. */
   readonly postgres?: PostgresAddress | undefined;
+  /** How mail to people goes out; without it, none does. */
+  readonly mail?: MailConfig | undefined;
   /** Default: no log. */
   readonly log?: { readonly level: LogLevel; readonly destination: { readonly file: string } | "stdout" } | undefined;
   /** Milliseconds of silence towards a client after which a keep-alive is sent. Default 15,000. */
@@ -86,6 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     hasOwner: access.type === "owner",
     dataDirectory,
     keepAliveMs: options.keepAliveMs,
+    mail: options.mail,
     isStopping,
     conceal,
   });
@@ -151,11 +155,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function secretsOf({ config, access, postgres }: ServerOptions): Secret[] {
+function secretsOf({ config, access, postgres, mail }: ServerOptions): Secret[] {
   const keys = secretsOfProviders(config.providers);
   const masterKey = config.masterKey === undefined ? [] : [config.masterKey];
   const password = postgres?.password === undefined ? [] : [postgres.password];
-  return [...keys, ...masterKey, ...password, ...(access.type === "token" ? [access.token] : [])];
+  const mailPassword = mail?.transport === "smtp" && mail.login !== undefined ? [mail.login.password] : [];
+  return [...keys, ...masterKey, ...password, ...mailPassword, ...(access.type === "token" ? [access.token] : [])];
 }
 
 function nobody(): undefined {}

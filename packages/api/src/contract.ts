@@ -5,6 +5,7 @@ import { llm } from "./contracts/llm.ts";
 import { organizations } from "./contracts/organizations.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
+import { sessions } from "./contracts/sessions.ts";
 import { system } from "./contracts/system.ts";
 import { teams } from "./contracts/teams.ts";
 import { threads } from "./contracts/threads.ts";
@@ -27,6 +28,7 @@ export const api = {
   routes,
   system,
   threads,
+  sessions,
   organizations,
   teams,
 } as const;

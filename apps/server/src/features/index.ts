@@ -9,6 +9,7 @@ import { gateway } from "./gateway/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
 import { health } from "./health/index.ts";
 import { ledger } from "./ledger/index.ts";
+import type { MailConfig } from "./mail/mail-config.ts";
 import { openApi } from "./openapi/index.ts";
 
 export type FeatureNeeds = {
@@ -19,6 +20,7 @@ export type FeatureNeeds = {
   readonly isStopping: () => boolean;
   /** Where the server keeps files; without it, it keeps nothing. */
   readonly dataDirectory: string | undefined;
+  readonly mail?: MailConfig | undefined;
   /** Silence towards a client after which a keep-alive is sent, in milliseconds. */
   readonly keepAliveMs?: number | undefined;
   /** Tells the redactor of secrets that turn up while the server runs. */

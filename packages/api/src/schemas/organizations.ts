@@ -146,12 +146,9 @@ const token = z.string().min(1).max(200);
 export const listOrganizations = {
   query: z.strictObject({
     ...pageQuery,
-    which: z
-      .enum(["mine", "all", "deleted"])
-      .default("mine")
-      .openapi({
-        description: "mine: those that the asker belongs to; all: the public ones too; deleted: those to restore",
-      }),
+    which: z.enum(["mine", "all", "deleted"]).default("mine").openapi({
+      description: "mine: those that the asker belongs to; all: the public ones too; deleted: those to restore",
+    }),
   }),
   response: list,
 };

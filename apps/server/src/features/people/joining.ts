@@ -115,11 +115,7 @@ export function createJoining(desk: PeopleDesk): Joining {
         if (decision === "approved" && (person.disabledAt ?? person.deletedAt) !== null) {
           throw new PeopleError("conflict", `The account ${person.username} is disabled or deleted.`);
         }
-        await db
-          .updateTable("join_request")
-          .set({ state: decision, decided_at: now })
-          .where("id", "=", id)
-          .execute();
+        await db.updateTable("join_request").set({ state: decision, decided_at: now }).where("id", "=", id).execute();
         const request = requestOf({ ...row, state: decision });
         if (decision === "rejected") return { request };
         // He may have come by an invitation meanwhile, and not as a mere member.

@@ -169,11 +169,7 @@ export function createTeams(desk: PeopleDesk): Teams {
         if (actor.userId !== person.id) await checkMaintains(db, actor, row, team);
         const member = await memberOf(db, team, person);
         if (member === undefined) throw new PeopleError("unknown", `${person.username} is not in the team.`);
-        await db
-          .deleteFrom("team_member")
-          .where("team_id", "=", team.id)
-          .where("person_id", "=", person.id)
-          .execute();
+        await db.deleteFrom("team_member").where("team_id", "=", team.id).where("person_id", "=", person.id).execute();
         await touch(db, [person.id]);
         return { team: teamOf(team), member, was: member.role };
       }),
@@ -181,11 +177,7 @@ export function createTeams(desk: PeopleDesk): Teams {
 }
 
 /** By id or slug, in an organization that is there. */
-export async function findTeam(
-  db: People,
-  organizationId: string,
-  idOrSlug: string,
-): Promise<TeamRow | undefined> {
+export async function findTeam(db: People, organizationId: string, idOrSlug: string): Promise<TeamRow | undefined> {
   return db
     .selectFrom("team")
     .selectAll()
@@ -249,7 +241,10 @@ async function checkMaintains(db: People, actor: Actor, organization: Organizati
     .where("person_id", "=", actor.userId ?? "")
     .executeTakeFirst();
   if (own?.role === "maintainer") return;
-  throw new PeopleError("refused", "Only maintainers of the team, and owners and admins of its organization, may do that.");
+  throw new PeopleError(
+    "refused",
+    "Only maintainers of the team, and owners and admins of its organization, may do that.",
+  );
 }
 
 async function memberOf(db: People, { id }: TeamRow, person: Person): Promise<TeamMember | undefined> {

@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { NewUser, Users } from "../../identity-types.ts";
 import { engines, type TestDatabase, testDatabase } from "../../kit/engines.testing.ts";
 import { ChangeFeed } from "./change-feed.ts";
-import { createDesk } from "./desk.ts";
 import { migrations, type PeopleTables } from "./migrations.ts";
 import { changesSince } from "./person-store.ts";
 import { createUsers } from "./users.ts";
@@ -20,8 +19,8 @@ describe.each(engines)("on $name", (engine) => {
       made += 1;
       return `r${made}`;
     };
-    const desk = createDesk({ database: async () => database, feed, wall: () => Date.UTC(2026, 11) });
-    return { feed, users: createUsers({ desk, feed, random }) };
+    const wall = (): number => Date.UTC(2026, 11);
+    return { feed, users: createUsers({ database: async () => database, feed, random, wall }) };
   }
 
   beforeEach(async () => {
@@ -42,6 +41,7 @@ describe.each(engines)("on $name", (engine) => {
     expect(await users.standing(first.id)).toEqual({
       username: "Ada",
       globalRoles: ["system_admin"],
+      personalOrganization: expect.stringMatching(/^org-/),
       organizations: [{ id: expect.stringMatching(/^org-/), role: "owner" }],
       teams: [],
     });

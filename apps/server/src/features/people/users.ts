@@ -1,13 +1,13 @@
 import { randomBytes, randomUUIDv7 } from "node:crypto";
 import type { NewUser, User, Users } from "../../identity-types.ts";
 import type { GlobalRole } from "../../kit/subject.ts";
-import type { ChangeFeed } from "./change-feed.ts";
-import type { PeopleDesk } from "./desk.ts";
+import { createDesk, type DeskOptions } from "./desk.ts";
 import { PeopleError } from "./people-error.ts";
 import {
   newestRevision,
   type People,
   type Person,
+  personalOrganizationOf,
   personByAddress,
   personById,
   personBySkeleton,
@@ -16,9 +16,7 @@ import {
 } from "./person-store.ts";
 import { addressKey, skeletonOf, slugsLike, usernamesLike } from "./usernames.ts";
 
-export type UsersOptions = {
-  readonly desk: PeopleDesk;
-  readonly feed: ChangeFeed;
+export type UsersOptions = DeskOptions & {
   /** A few letters and digits, for names that are taken. */
   readonly random?: () => string;
 };
@@ -29,7 +27,8 @@ const MAX_ADDRESS = 254;
 
 /** The people of this server, for whoever signs them in and decides what they may. */
 export function createUsers(options: UsersOptions): Users {
-  const { desk, feed, random = () => randomBytes(4).toString("hex") } = options;
+  const { feed, random = () => randomBytes(4).toString("hex") } = options;
+  const desk = createDesk(options);
   return {
     byId: async (id) => present(await personById(await desk.read(), id)),
     byEmail: async (email) => present(await personByAddress(await desk.read(), addressKey(email))),
@@ -45,7 +44,9 @@ export function createUsers(options: UsersOptions): Users {
       const db = await desk.read();
       const person = await personById(db, id);
       if (person === undefined || person.disabledAt !== null || person.deletedAt !== null) return undefined;
-      return { username: person.username, globalRoles: person.globalRoles, ...(await standingOf(db, id)) };
+      const [rest, personalOrganization] = await Promise.all([standingOf(db, id), personalOrganizationOf(db, id)]);
+      const { username, globalRoles } = person;
+      return { username, globalRoles, ...rest, ...(personalOrganization !== undefined && { personalOrganization }) };
     },
     onChange: (listener) => feed.onChange(listener),
   };
