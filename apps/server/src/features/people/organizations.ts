@@ -16,9 +16,6 @@ import { PeopleError } from "./people-error.ts";
 import { findPerson, type People, touch, touchMembers } from "./person-store.ts";
 import { slugFault } from "./usernames.ts";
 
-/** How long what is deleted can be restored, in milliseconds. */
-export const GRACE_MS = 90 * 24 * 3_600_000;
-
 /** How something was and how it is now. */
 export type Change<Thing> = { readonly before: Thing; readonly after: Thing };
 
