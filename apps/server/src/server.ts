@@ -113,7 +113,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     browsers: features.shared && { secure: web.secure, authenticate: features.shared.authenticateBrowser },
     authenticate: access.type === "token" ? authenticateOne(access.token) : (features.shared?.authenticate ?? nobody),
-    authorize: authorizeByScope,
+    authorize: features.shared?.authorize ?? authorizeByScope,
     audit,
     isTrustedProxy: config.isTrustedProxy,
     isStopping,

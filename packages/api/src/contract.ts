@@ -4,11 +4,13 @@ import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
 import { domains } from "./contracts/domains.ts";
 import { llm } from "./contracts/llm.ts";
+import { organizations } from "./contracts/organizations.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
 import { sessions } from "./contracts/sessions.ts";
 import { signIn } from "./contracts/sign-in.ts";
 import { system } from "./contracts/system.ts";
+import { teams } from "./contracts/teams.ts";
 import { threads } from "./contracts/threads.ts";
 import { tokens } from "./contracts/tokens.ts";
 import { usage } from "./contracts/usage.ts";
@@ -27,10 +29,12 @@ export const api = {
   prices,
   credentials,
   routes,
+  system,
+  threads,
   sessions,
+  organizations,
+  teams,
   signIn,
   account,
   domains,
-  system,
-  threads,
 } as const;

@@ -26,8 +26,8 @@ type Audit = RouteRequest<string, { readonly response: never }>["audit"];
 
 /** What somebody who is signed in sees and changes of that. */
 export function accountRoutes({ service, sessions, users, flow, developmentUser }: AccountRouteNeeds): Route[] {
-  const own = (_: unknown, subject: Subject) =>
-    ({ type: "user", id: principalOf(subject), owner: principalOf(subject) }) as const;
+  const of = (type: "session" | "identity") => (_: unknown, subject: Subject) =>
+    ({ type, owner: principalOf(subject) }) as const;
   const labelOf = (name: string): string => service.providers.find((each) => each.name === name)?.label ?? name;
   const signInPath = developmentUser === undefined ? "/auth/sign-in" : "/auth/development";
   const toSignIn = (): Reply<string> => new Reply("", { status: 303, headers: { location: signInPath } });
@@ -64,21 +64,21 @@ export function accountRoutes({ service, sessions, users, flow, developmentUser 
       }
       return flow.signedOut("/auth/sign-in");
     }),
-    route(api.account.endSession, { action: "write", resource: own }, async ({ subject, body, audit }) => {
+    route(api.account.endSession, { action: "delete", resource: of("session") }, async ({ subject, body, audit }) => {
       const isOwn = (await sessions.ownerOf(body.id)) === principalOf(subject);
       if (isOwn && (await sessions.end(body.id))) {
         await audit({ event: "session.revoked", outcome: "success", target: { type: "session", id: body.id } });
       }
       return back();
     }),
-    route(api.account.endOthers, { action: "write", resource: own }, async ({ subject, audit }) => {
+    route(api.account.endOthers, { action: "delete", resource: of("session") }, async ({ subject, audit }) => {
       const except = sessionOf(subject);
       const ended = await sessions.endAllOf(principalOf(subject), except === undefined ? {} : { except });
       const target = { type: "user", id: principalOf(subject) };
       await audit({ event: "session.all_revoked", outcome: "success", target, details: { ended } });
       return back();
     }),
-    route(api.account.removeIdentity, { action: "write", resource: own }, async ({ subject, body, audit }) => {
+    route(api.account.removeIdentity, { action: "delete", resource: of("identity") }, async ({ subject, body, audit }) => {
       const identity = await service.identities.byId(body.id);
       if (identity?.userId !== principalOf(subject)) return back();
       try {
@@ -89,16 +89,16 @@ export function accountRoutes({ service, sessions, users, flow, developmentUser 
         return new Reply(problemPage(error.message), { status: 409 });
       }
     }),
-    route(api.account.listIdentities, { action: "read", resource: own }, async ({ subject }) => ({
+    route(api.account.listIdentities, { action: "read", resource: of("identity") }, async ({ subject }) => ({
       identities: (await service.identities.ofUser(principalOf(subject))).map(({ userId: _, ...identity }) => identity),
     })),
     route(
       api.account.deleteIdentity,
       {
-        action: "write",
+        action: "delete",
         resource: async ({ id }) => {
           const identity = await service.identities.byId(id);
-          return identity && { type: "user", id: identity.userId, owner: identity.userId };
+          return identity && { type: "identity", id, owner: identity.userId };
         },
         hidden: true,
       },
