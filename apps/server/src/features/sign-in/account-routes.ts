@@ -78,17 +78,21 @@ export function accountRoutes({ service, sessions, users, flow, developmentUser 
       await audit({ event: "session.all_revoked", outcome: "success", target, details: { ended } });
       return back();
     }),
-    route(api.account.removeIdentity, { action: "delete", resource: of("identity") }, async ({ subject, body, audit }) => {
-      const identity = await service.identities.byId(body.id);
-      if (identity?.userId !== principalOf(subject)) return back();
-      try {
-        await removeIdentity(identity, audit);
-        return back();
-      } catch (error) {
-        if (!(error instanceof SignInRefused)) throw error;
-        return new Reply(problemPage(error.message), { status: 409 });
-      }
-    }),
+    route(
+      api.account.removeIdentity,
+      { action: "delete", resource: of("identity") },
+      async ({ subject, body, audit }) => {
+        const identity = await service.identities.byId(body.id);
+        if (identity?.userId !== principalOf(subject)) return back();
+        try {
+          await removeIdentity(identity, audit);
+          return back();
+        } catch (error) {
+          if (!(error instanceof SignInRefused)) throw error;
+          return new Reply(problemPage(error.message), { status: 409 });
+        }
+      },
+    ),
     route(api.account.listIdentities, { action: "read", resource: of("identity") }, async ({ subject }) => ({
       identities: (await service.identities.ofUser(principalOf(subject))).map(({ userId: _, ...identity }) => identity),
     })),
