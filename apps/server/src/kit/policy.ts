@@ -29,6 +29,8 @@ export type ResourceType =
   | "invitation"
   | "thread"
   | "share_link"
+  /** The support's wish to read a thread. */
+  | "support_access"
   | "audit";
 
 /** What a route is about, e.g. `{ type: "model", id: "anthropic" }`, with what a decision may depend on. */

@@ -1,4 +1,4 @@
-import type { ThreadConflict, ThreadEnd, ThreadVisibility } from "@loom/api";
+import type { ThreadConflict, ThreadVisibility } from "@loom/api";
 import type { JsonObject } from "@loom/core";
 import type { ThreadFacts } from "@loom/threads/records";
 import { type Kysely, sql } from "kysely";
@@ -13,7 +13,6 @@ import { columnsOf, factsIn, infoOf, isNarrower, type ThreadRow } from "./thread
 
 /** What has come of a change. */
 export type Changed = {
-  readonly end: ThreadEnd;
   /** What was there before; `undefined` for a thread that was made. */
   readonly before: ThreadRow | undefined;
   readonly after: ThreadRow;
@@ -86,7 +85,7 @@ export async function createThread(
   await db.insertInto("thread").values(row).execute();
   await insertChunks(db, key, chunks);
   await insertCommits(db, key, facts);
-  return { end, before: undefined, after: row, repeated: false };
+  return { before: undefined, after: row, repeated: false };
 }
 
 /** Puts other records in the place of all that a thread has. */
@@ -116,7 +115,7 @@ export async function replaceThread(
   await db.deleteFrom("thread_commit").where("thread_key", "=", before.key).execute();
   await insertChunks(db, before.key, chunks);
   await insertCommits(db, before.key, facts);
-  return { end, before, after, repeated: false };
+  return { before, after, repeated: false };
 }
 
 /** Appends records behind `version`; where they stand there already, there is nothing to do. */
@@ -148,7 +147,7 @@ export async function appendRecords(
   });
   await insertChunks(db, before.key, chunks);
   await insertCommits(db, before.key, facts);
-  return { end, before, after, repeated: false };
+  return { before, after, repeated: false };
 }
 
 function endColumns({ version, digest, messages }: Ending) {
@@ -162,9 +161,7 @@ function narrowed(before: ThreadRow, wanted: ThreadVisibility, records: readonly
 }
 
 function says(records: readonly IncomingRecord[], what: "deleted" | "visibility"): boolean {
-  return records.some(
-    ({ record }) => record !== "unknown" && record.type === "metadata" && record[what] !== undefined,
-  );
+  return records.some(({ record }) => record !== "unknown" && record.type === "metadata" && record[what] !== undefined);
 }
 
 /** Changes columns of a thread; its place among all changes is a new one. */
@@ -193,7 +190,7 @@ async function holds(
 }
 
 function repeated(row: ThreadRow): Changed {
-  return { end: { version: row.version, digest: row.digest }, before: row, after: row, repeated: true };
+  return { before: row, after: row, repeated: true };
 }
 
 /** "Somebody else changed it", with what is there now. */
@@ -269,7 +266,13 @@ export async function purgeThread(context: ChangeContext, before: ThreadRow, now
     generation: before.generation + 1,
   });
   const outputs = await db.selectFrom("thread_output").select("sha256").where("thread_key", "=", key).execute();
-  for (const table of ["thread_chunk", "thread_commit", "thread_output", "thread_share", "thread_support_access"] as const) {
+  for (const table of [
+    "thread_chunk",
+    "thread_commit",
+    "thread_output",
+    "thread_share",
+    "thread_support_access",
+  ] as const) {
     await db.deleteFrom(table).where("thread_key", "=", key).execute();
   }
   for (const { sha256 } of outputs) await dropOutputIfUnused(db, sha256);

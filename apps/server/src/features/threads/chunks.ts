@@ -1,5 +1,5 @@
-import type { IncomingRecord } from "./incoming-records.ts";
 import { nextDigest } from "./digest.ts";
+import type { IncomingRecord } from "./incoming-records.ts";
 import { isMessage, isTurn } from "./messages.ts";
 
 /** Where a thread ends: what the next chunk goes on from. */

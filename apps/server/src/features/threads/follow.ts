@@ -1,5 +1,5 @@
 import type { Call } from "../../kit/call.ts";
-import type { LiveHub, Listener, News } from "./live-hub.ts";
+import type { Listener, LiveHub, News } from "./live-hub.ts";
 
 export type FollowOptions = {
   readonly id: string;
@@ -109,9 +109,8 @@ class Follower implements Listener {
     if (outgoing.write(text)) return true;
     const drained = await this.#drained();
     if (!drained && !outgoing.destroyed) {
-      outgoing.write(": you read too slowly; come back with Last-Event-ID\n\n");
-      // It takes nothing: the end of it would not arrive either.
-      outgoing.destroySoon?.();
+      outgoing.end(": you read too slowly; come back with Last-Event-ID\n\n");
+      setTimeout(() => outgoing.destroy(), this.#options.patienceMs).unref();
     }
     return drained;
   }

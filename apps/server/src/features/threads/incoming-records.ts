@@ -1,5 +1,12 @@
 import { MAX_RECORD_BYTES } from "@loom/api";
-import { addToFacts, decodeRecord, factsOf, THREAD_FORMAT, type ThreadFacts, type ThreadRecord } from "@loom/threads/records";
+import {
+  addToFacts,
+  decodeRecord,
+  factsOf,
+  THREAD_FORMAT,
+  type ThreadFacts,
+  type ThreadRecord,
+} from "@loom/threads/records";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
 import { messageOf } from "./messages.ts";
 
@@ -20,12 +27,10 @@ export function readRecords(texts: readonly string[], header?: string): Incoming
     if (problem !== undefined) throw wrongRecord(index, problem);
     const record = decodeRecord(text);
     if (record === undefined) throw wrongRecord(index, "is no record of a thread");
-    const isHeader = record !== "unknown" && record.type === "thread";
-    if (index === 0 && header !== undefined) {
-      if (!isHeader) throw wrongRecord(index, "must be the header of the thread");
-      const wrong = headerProblem(record, header);
+    if (record !== "unknown" && record.type === "thread") {
+      const wrong = header === undefined || index > 0 ? "is a second header" : headerProblem(record, header);
       if (wrong !== undefined) throw wrongRecord(index, wrong);
-    } else if (isHeader) throw wrongRecord(index, "is a second header");
+    } else if (index === 0 && header !== undefined) throw wrongRecord(index, "must be the header of the thread");
     else if (record !== "unknown" && !isTime(record.at)) throw wrongRecord(index, "has no time in UTC as its `at`");
     return { text, record };
   });
@@ -73,9 +78,8 @@ export function foldRecords(before: ThreadFacts | undefined, records: readonly I
 
 /** Whether it can be shown: its blocks are blocks, its texts are texts. */
 function isSound(message: ReturnType<typeof messageOf>): boolean {
-  switch (message?.role) {
-    case undefined:
-      return true;
+  if (message === undefined) return true;
+  switch (message.role) {
     case "user":
       return message.content.every(isBlock);
     case "assistant":
@@ -106,7 +110,8 @@ function unsoundFact(facts: ThreadFacts): string | undefined {
   if (typeof pinned !== "boolean" || typeof facts.private !== "boolean") return "flags";
   if (!["private", "team", "organization", "public"].includes(visibility)) return "visibility";
   if (!areStrings(models)) return "models";
-  if (!Object.values(git).every((value) => typeof value === "string" || typeof value === "boolean")) return "repository";
+  if (!Object.values(git).every((value) => typeof value === "string" || typeof value === "boolean"))
+    return "repository";
   if (!commits.every(({ sha }) => /^[0-9a-f]{7,64}$/.test(sha))) return "commits";
   const { usage, ...counts } = totals;
   if (![...Object.values(usage), ...Object.values(counts)].every(Number.isFinite)) return "usage";

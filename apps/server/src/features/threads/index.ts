@@ -3,6 +3,7 @@ import { every } from "../../kit/jobs.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { LiveHub } from "./live-hub.ts";
 import { migrations } from "./migrations.ts";
+import { NewsPoll } from "./news-poll.ts";
 import { createOutputService } from "./outputs.ts";
 import { type ThreadParts, threadRoutes } from "./routes.ts";
 import { createThreadService } from "./service.ts";
@@ -21,18 +22,18 @@ const HEARTBEAT_MS = 15_000;
 const PATIENCE_MS = 30_000;
 
 /** Conversations that people keep here: their records, who may see them, and who follows them. */
-export const threads = defineFeature<ThreadParts, ThreadNeeds>({
+export const threads = defineFeature<ThreadParts & { readonly poll: NewsPoll }, ThreadNeeds>({
   name: "threads",
   migrations,
   services: ({ database, metrics }, { now = Date.now, heartbeatMs = HEARTBEAT_MS }) => {
     const queue = new CommitQueue(database, now);
     const hub = new LiveHub();
     const store = createThreadStore(database, { visible: ownThreads, now });
-    metrics.observedAll({
+    metrics.observed({
       name: "loom_thread_followers",
       help: "Connections that follow a thread.",
-      labels: [],
-      read: () => [{ labels: {}, value: hub.size }],
+      type: "gauge",
+      read: () => hub.size,
     });
     return {
       store,
@@ -40,11 +41,12 @@ export const threads = defineFeature<ThreadParts, ThreadNeeds>({
       outputs: createOutputService(database, queue),
       sharing: createSharingService(database, queue, now),
       hub,
+      poll: new NewsPoll(database, hub),
       now,
       heartbeatMs,
       patienceMs: PATIENCE_MS,
     };
   },
   routes: threadRoutes,
-  jobs: ({ store, hub }) => [every("1 s", "notice_thread_news", () => store.notice(hub))],
+  jobs: ({ poll }) => [every("1 s", "notice_thread_news", () => poll.look())],
 });

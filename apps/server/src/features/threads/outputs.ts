@@ -59,7 +59,10 @@ export function createOutputService(database: () => Promise<Database>, queue: Co
         if (known !== undefined) return;
         for (let part = 0; part * PART_BYTES < content.length; part++) {
           const piece = content.subarray(part * PART_BYTES, (part + 1) * PART_BYTES);
-          await db.insertInto("thread_output_part").values({ sha256, part, bytes: piece.length, content: piece }).execute();
+          await db
+            .insertInto("thread_output_part")
+            .values({ sha256, part, bytes: piece.length, content: piece })
+            .execute();
         }
       });
     },

@@ -13,7 +13,7 @@ import type { OutputService } from "./outputs.ts";
 import { organizationOf, type ThreadService } from "./service.ts";
 import type { SharingService } from "./sharing.ts";
 import type { ThreadStore } from "./store.ts";
-import { resourceOf, type ThreadRow } from "./thread-row.ts";
+import { endOf, resourceOf, type ThreadRow } from "./thread-row.ts";
 
 export type ThreadParts = {
   readonly store: ThreadStore;
@@ -29,7 +29,11 @@ export type ThreadParts = {
 /** Records sent to a follower at a time. */
 const FOLLOW_PAGE = 500;
 
-type Recorder = (event: { event: AuditEventName; outcome: "success"; target: { type: "thread"; id: string } }) => unknown;
+type Recorder = (event: {
+  event: AuditEventName;
+  outcome: "success";
+  target: { type: "thread"; id: string };
+}) => unknown;
 
 export function threadRoutes(parts: ThreadParts): Route[] {
   const { store, service, outputs, sharing, hub } = parts;
@@ -103,7 +107,12 @@ export function threadRoutes(parts: ThreadParts): Route[] {
         patienceMs,
         read: async (after) => {
           const row = await store.row(id);
-          if (row === undefined || row.purged === 1 || !call.allows(subject, "read", resourceOf(row, time()))) return undefined;
+          if (
+            row === undefined ||
+            row.purged === 1 ||
+            !call.authorize(subject, "read", resourceOf(row, time())).allowed
+          )
+            return undefined;
           return (await store.records(id, after, FOLLOW_PAGE)).records;
         },
       });
@@ -206,8 +215,8 @@ function done(audit: Recorder, event: AuditEventName, id: string): unknown {
   return audit({ event, outcome: "success", target: { type: "thread", id } });
 }
 
-function endReply({ end, after }: Changed, status: number): Reply<ThreadEnd> {
-  return new Reply(end, { status, headers: { etag: etagOf(after) } });
+function endReply({ after }: Changed, status: number): Reply<ThreadEnd> {
+  return new Reply(endOf(after), { status, headers: { etag: etagOf(after) } });
 }
 
 /** Records that make a thread visible to fewer people do so without being asked for it by itself. */

@@ -20,9 +20,9 @@ import type { ChangeContext, CommitQueue } from "./commit-queue.ts";
 import { readRecords } from "./incoming-records.ts";
 import type { LiveHub } from "./live-hub.ts";
 import type { ThreadTables } from "./migrations.ts";
-import { chunksFrom } from "./stored-records.ts";
 import type { ThreadStore } from "./store.ts";
-import type { ThreadRow } from "./thread-row.ts";
+import { chunksFrom } from "./stored-records.ts";
+import { endOf, type ThreadRow } from "./thread-row.ts";
 
 export type ThreadService = {
   /** @throws ProblemError `precondition_required`, `version_mismatch`, `gone`, `thread_private`, `invalid_input` */
@@ -67,7 +67,8 @@ export function createThreadService({ database, queue, store, hub, now }: Servic
   return {
     async put(subject, id, texts, { precondition, copy }) {
       if (precondition === undefined) {
-        const detail = 'Say what is put in place of what: send If-Match: "VERSION", or If-None-Match: * for a new thread.';
+        const detail =
+          'Say what is put in place of what: send If-Match: "VERSION", or If-None-Match: * for a new thread.';
         throw new ProblemError("precondition_required", detail);
       }
       if (precondition.type === "nothing") return create(subject, id, texts, copy);
@@ -93,7 +94,8 @@ export function createThreadService({ database, queue, store, hub, now }: Servic
         // Asked twice, it is gone all the same.
         if (purge && row?.purged === 1) return { end: endOf(row), changed: false };
         const present = await presentThread(context.db, id);
-        if (version !== undefined && version !== present.version) throw await conflict(context.db, present, wishOf(false));
+        if (version !== undefined && version !== present.version)
+          throw await conflict(context.db, present, wishOf(false));
         if (purge) return { end: endOf(await purgeThread(context, present, time())), changed: true };
         if (present.deleted_at !== null) return { end: endOf(present), changed: false };
         const change = { deleted_at: time(), revision: present.revision + 1 };
@@ -107,11 +109,12 @@ export function createThreadService({ database, queue, store, hub, now }: Servic
         if (row.deleted_at === null) return endOf(row);
         return endOf(await update(context, row, { deleted_at: null, revision: row.revision + 1 }));
       }),
-    async setVisibility(subject, id, { visibility, organization, team }) {
+    async setVisibility(subject, id, wish) {
       const changed = await changeRow(id, async (context, before) => {
-        const place = placeFor(subject, before, { visibility, organization, team });
-        const columns = { visibility, ...place };
-        const isSame = (Object.keys(columns) as (keyof typeof columns)[]).every((name) => before[name] === columns[name]);
+        const columns = { visibility: wish.visibility, ...placeFor(subject, before, wish) };
+        const isSame = (Object.keys(columns) as (keyof typeof columns)[]).every(
+          (name) => before[name] === columns[name],
+        );
         if (isSame) return { before, after: before };
         return { before, after: await update(context, before, { ...columns, revision: before.revision + 1 }) };
       });
@@ -121,7 +124,10 @@ export function createThreadService({ database, queue, store, hub, now }: Servic
     async fork(subject, id, version) {
       const source = await presentThread((await database()).tables<ThreadTables>(), id);
       if (source.organization !== null && !belongsTo(subject, source.organization)) {
-        throw new ProblemError("forbidden", "A thread can be forked only by members of the organization that it is in.");
+        throw new ProblemError(
+          "forbidden",
+          "A thread can be forked only by members of the organization that it is in.",
+        );
       }
       const upTo = version ?? source.version;
       if (upTo > source.version) {
@@ -161,10 +167,6 @@ export function createThreadService({ database, queue, store, hub, now }: Servic
     }
     return texts.slice(0, count);
   }
-}
-
-function endOf({ version, digest }: ThreadRow): ThreadEnd {
-  return { version, digest };
 }
 
 /** The organization that the subject acts for. */

@@ -116,7 +116,8 @@ export function createSharingService(
       changing(id, async ({ db }, { key }) => {
         const existing = await accessRow(db, key);
         const { state } = accessOf(id, existing, time());
-        if (existing !== undefined && (state === "requested" || state === "approved")) return accessOf(id, existing, time());
+        if (existing !== undefined && (state === "requested" || state === "approved"))
+          return accessOf(id, existing, time());
         const row: AccessRow = {
           thread_key: key,
           requested_by: by,
@@ -138,7 +139,11 @@ export function createSharingService(
           throw new ProblemError("invalid_input", `Nobody waits for an answer: the support's access is ${state}.`);
         }
         const approved = { approved_at: time(), expires_at: new Date(now() + SUPPORT_DAYS * DAY_MS).toISOString() };
-        await context.db.updateTable("thread_support_access").set(approved).where("thread_key", "=", thread.key).execute();
+        await context.db
+          .updateTable("thread_support_access")
+          .set(approved)
+          .where("thread_key", "=", thread.key)
+          .execute();
         await update(context, thread, { support_until: approved.expires_at, revision: thread.revision + 1 });
         return accessOf(id, { ...row, ...approved }, time());
       }),
@@ -147,7 +152,11 @@ export function createSharingService(
         const row = await accessRow(context.db, thread.key);
         if (row === undefined || row.revoked_at !== null) return accessOf(id, row, time());
         const revoked = { revoked_at: time() };
-        await context.db.updateTable("thread_support_access").set(revoked).where("thread_key", "=", thread.key).execute();
+        await context.db
+          .updateTable("thread_support_access")
+          .set(revoked)
+          .where("thread_key", "=", thread.key)
+          .execute();
         await update(context, thread, { support_until: null, revision: thread.revision + 1 });
         return accessOf(id, { ...row, ...revoked }, time());
       }),

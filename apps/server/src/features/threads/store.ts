@@ -1,4 +1,12 @@
-import type { ThreadChanges, ThreadDigest, ThreadInfo, ThreadList, ThreadMessage, ThreadMessages, ThreadRecords } from "@loom/api";
+import type {
+  ThreadChanges,
+  ThreadDigest,
+  ThreadInfo,
+  ThreadList,
+  ThreadMessage,
+  ThreadMessages,
+  ThreadRecords,
+} from "@loom/api";
 import type { ThreadId } from "@loom/core";
 import { decodeRecord } from "@loom/threads/records";
 import { type Kysely, sql } from "kysely";
@@ -36,7 +44,10 @@ export type ThreadStore = {
   digest(id: string, at?: number): Promise<ThreadDigest>;
   messages(id: string, from: number, limit: number): Promise<ThreadMessages>;
   list(subject: Subject, options: ThreadListOptions): Promise<ThreadList>;
-  changes(owner: string, options: { readonly since?: string | undefined; readonly limit: number }): Promise<ThreadChanges>;
+  changes(
+    owner: string,
+    options: { readonly since?: string | undefined; readonly limit: number },
+  ): Promise<ThreadChanges>;
 };
 
 export function createThreadStore(
@@ -46,7 +57,8 @@ export function createThreadStore(
   const tables = async (): Promise<Kysely<ThreadTables>> => (await database()).tables<ThreadTables>();
   const time = (): string => new Date(now()).toISOString();
   const present = async (id: string) => presentThread(await tables(), id);
-  const infoFor = async (row: ThreadRow) => infoOf({ ...row, shared: await sharesOf(await tables(), row.key, time()) }, time());
+  const infoFor = async (row: ThreadRow) =>
+    infoOf({ ...row, shared: await sharesOf(await tables(), row.key, time()) }, time());
   return {
     row: async (id) => threadById(await tables(), id),
     present,
@@ -127,13 +139,22 @@ export function createThreadStore(
 /** Whether what a cursor was made behind is there no more, which happens to a database that was set back. */
 async function isRewound(db: Kysely<ThreadTables>, [change, id, version]: Cursor): Promise<boolean> {
   if (change === 0) return false;
-  const row = await db.selectFrom("thread").select(["change", "version", "generation"]).where("id", "=", String(id)).executeTakeFirst();
+  const row = await db
+    .selectFrom("thread")
+    .select(["change", "version", "generation"])
+    .where("id", "=", String(id))
+    .executeTakeFirst();
   if (row === undefined || row.change < Number(change)) return true;
   // What is there was written after the database was set back, and by somebody who did not know of it.
   return row.version < Number(version) && row.generation === 1;
 }
 
-async function messagesFrom(db: Kysely<ThreadTables>, row: ThreadRow, from: number, limit: number): Promise<ThreadMessage[]> {
+async function messagesFrom(
+  db: Kysely<ThreadTables>,
+  row: ThreadRow,
+  from: number,
+  limit: number,
+): Promise<ThreadMessage[]> {
   const start = await db
     .selectFrom("thread_chunk")
     .select("first")

@@ -1,4 +1,4 @@
-import type { ThreadInfo, ThreadVisibility } from "@loom/api";
+import type { ThreadEnd, ThreadInfo, ThreadVisibility } from "@loom/api";
 import type { ThreadId } from "@loom/core";
 import type { ThreadFacts } from "@loom/threads/records";
 import type { Insertable, Selectable } from "kysely";
@@ -44,6 +44,10 @@ export function infoOf(row: ThreadRow & { readonly shared: number }, now: string
     forkedFrom: forkedFrom ?? null,
     bytes: row.bytes,
   };
+}
+
+export function endOf({ version, digest }: ThreadRow): ThreadEnd {
+  return { version, digest };
 }
 
 /** What a decision about the thread may depend on. One in the trash is nobody's but its owner's. */
