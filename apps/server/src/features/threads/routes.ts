@@ -49,6 +49,10 @@ export function threadRoutes(parts: ThreadParts): Route[] {
   const WRITE = { action: "write", resource, hidden: true } as const;
   const DELETE = { action: "delete", resource, hidden: true } as const;
   const SHARE = { action: "share", resource, hidden: true } as const;
+  const access = async ({ id }: { readonly id: string }): Promise<Resource | undefined> => {
+    const thread = await resource({ id });
+    return thread && { ...thread, type: "support_access" };
+  };
   const OWN = { action: "read", resource: (_: unknown, subject: Subject) => own(subject) } as const;
 
   return [
@@ -178,26 +182,36 @@ export function threadRoutes(parts: ThreadParts): Route[] {
       if (await sharing.unshare(id)) await done(audit, "thread.unshared", id);
       return { shared: false } as const;
     }),
-    route(api.threads.supportAccess, SHARE, ({ params: { id } }) => sharing.supportAccess(id)),
+    route(api.threads.supportAccess, { action: "read", resource: access, hidden: true }, ({ params: { id } }) =>
+      sharing.supportAccess(id),
+    ),
     route(
       api.threads.requestSupportAccess,
-      { action: "create", resource: ({ id }) => ({ type: "support_access", id }), hidden: true },
+      { action: "create", resource: access, hidden: true },
       async ({ params: { id }, body, subject, audit }) => {
         const access = await sharing.request(id, principalOf(subject), body.reason);
         await done(audit, "support_access.requested", id);
         return access;
       },
     ),
-    route(api.threads.approveSupportAccess, SHARE, async ({ params: { id }, audit }) => {
-      const access = await sharing.approve(id);
-      await done(audit, "support_access.granted", id);
-      return access;
-    }),
-    route(api.threads.revokeSupportAccess, SHARE, async ({ params: { id }, audit }) => {
-      const access = await sharing.revoke(id);
-      await done(audit, "support_access.revoked", id);
-      return access;
-    }),
+    route(
+      api.threads.approveSupportAccess,
+      { action: "write", resource: access, hidden: true },
+      async ({ params: { id }, audit }) => {
+        const access = await sharing.approve(id);
+        await done(audit, "support_access.granted", id);
+        return access;
+      },
+    ),
+    route(
+      api.threads.revokeSupportAccess,
+      { action: "delete", resource: access, hidden: true },
+      async ({ params: { id }, audit }) => {
+        const access = await sharing.revoke(id);
+        await done(audit, "support_access.revoked", id);
+        return access;
+      },
+    ),
   ];
 }
 
