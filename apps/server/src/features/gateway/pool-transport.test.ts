@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
+import { createServer as createSecureServer, getCACertificates, setDefaultCACertificates } from "node:tls";
 import { afterEach, expect, test } from "vitest";
+import { selfSignedCertificate } from "../../certificate.testing.ts";
 import { createPoolTransport } from "./pool-transport.ts";
 import type { UpstreamControl, UpstreamHandler, UpstreamHeaders, UpstreamRequest } from "./transport.ts";
 
@@ -341,6 +343,38 @@ test("nobody there is an error with Node's own code", async () => {
   openTransport().dispatch(`http://127.0.0.1:${port}`, request(), heard);
   expect((await heard.over).error).toMatchObject({ code: "ECONNREFUSED" });
 });
+
+test.each([{ trusted: true }, { trusted: false }])(
+  "TLS, with a certificate that is trusted ($trusted)",
+  async ({ trusted }) => {
+    const { cert, key } = selfSignedCertificate();
+    const before = getCACertificates("default");
+    if (trusted) setDefaultCACertificates([cert]);
+    cleanUp.push(() => setDefaultCACertificates(before));
+    let connections = 0;
+    const events = Array.from({ length: 2_000 }, (_, index) => `data: {"text":"event ${index}"}\n\n`);
+    const chunks = events.map((event) => `${event.length.toString(16)}\r\n${event}\r\n`).join("");
+    const server = createSecureServer({ cert, key }, (socket) => {
+      connections += 1;
+      socket.on("error", () => {});
+      answering("{}", `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`)(socket);
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    cleanUp.push(() => void server.close());
+    const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const transport = openTransport();
+    for (let round = 0; round < 3; round += 1) {
+      const all = [new Heard(), new Heard()];
+      for (const heard of all) transport.dispatch(origin, request(), heard);
+      for (const heard of all) {
+        await heard.over;
+        if (trusted) expect(heard).toMatchObject({ body: events.join(""), error: undefined });
+        else expect(heard.error).toMatchObject({ code: "DEPTH_ZERO_SELF_SIGNED_CERT" });
+      }
+    }
+    if (trusted) expect(connections).toBe(2);
+  },
+);
 
 test("a closed transport ends what runs and takes nothing more", async () => {
   const server = await startServer(answering("{}", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbegin"));
