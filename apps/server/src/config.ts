@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { Environment } from "@loom/config";
 import { ConfigError, readSecret, type Secret } from "@loom/config";
 import { type LedgerConfig, readLedgerConfig } from "./features/ledger/ledger-config.ts";
+import { networks, type TrustedProxies } from "./kit/client-address.ts";
 import {
   isBuiltIn,
   PROVIDER_NAMES,
@@ -35,6 +36,10 @@ export type ServerConfig = {
   readonly allowedHosts: readonly string[];
   /** Origins of web pages that may use the server. */
   readonly allowedOrigins: readonly string[];
+  /** The address under which people reach the server, without a slash at the end; absent: the one it listens on. */
+  readonly publicUrl: string | undefined;
+  /** Whose X-Forwarded-For is believed. */
+  readonly isTrustedProxy: TrustedProxies;
   /** Whether those who have a budget in money may use models whose price is not known. */
   readonly allowUnpricedModels: boolean;
 };
@@ -61,6 +66,7 @@ export function takeServerConfig(
   options: { readonly warn?: (sentence: string) => void } = {},
 ): ServerConfig {
   const providers = readProviders(env, options);
+  const publicUrl = readPublicUrl(env);
   return {
     providers,
     dormantProviders: readDormantProviders(env, providers),
@@ -69,8 +75,16 @@ export function takeServerConfig(
     deadlines: readDeadlines(env),
     ledger: readLedgerConfig(env),
     routesFile: env.LOOM_SERVER_ROUTES_FILE ? resolve(env.LOOM_SERVER_ROUTES_FILE) : undefined,
-    allowedHosts: readList(env, "LOOM_SERVER_ALLOWED_HOSTS").map((name) => name.toLowerCase()),
-    allowedOrigins: readList(env, "LOOM_SERVER_ALLOWED_ORIGINS"),
+    publicUrl: publicUrl?.origin,
+    isTrustedProxy: readTrustedProxies(env),
+    allowedHosts: [
+      ...readList(env, "LOOM_SERVER_ALLOWED_HOSTS").map((name) => name.toLowerCase()),
+      ...(publicUrl === undefined ? [] : [publicUrl.hostname]),
+    ],
+    allowedOrigins: [
+      ...readList(env, "LOOM_SERVER_ALLOWED_ORIGINS"),
+      ...(publicUrl === undefined ? [] : [publicUrl.origin]),
+    ],
     allowUnpricedModels: readUnpricedModels(env),
   };
 }
@@ -94,6 +108,22 @@ function readDefaultProvider(env: Environment, providers: ServerConfig["provider
   // Whoever gives Loom an address means it, whatever other keys lie around.
   if ((env.LOOM_OPENAI_BASE_URL ?? "") !== "" && providers.openai !== undefined) return "openai";
   return known.find((name) => providers[name] !== undefined);
+}
+
+function readPublicUrl(env: Environment): URL | undefined {
+  const text = env.LOOM_SERVER_PUBLIC_URL ?? "";
+  if (text === "") return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url;
+  throw new ConfigError("LOOM_SERVER_PUBLIC_URL has to be an address without a path, e.g. https://loom.example.com.");
+}
+
+function readTrustedProxies(env: Environment): TrustedProxies {
+  try {
+    return networks(readList(env, "LOOM_SERVER_TRUSTED_PROXIES"));
+  } catch (error) {
+    throw new ConfigError(`LOOM_SERVER_TRUSTED_PROXIES: ${error instanceof Error ? error.message : error}.`);
+  }
 }
 
 function readUnpricedModels(env: Environment): boolean {

@@ -3,6 +3,7 @@ import { ConfigError } from "@loom/config";
 import { HELP, parseCommandLine, type ServerCommand } from "./command-line.ts";
 import { takeServerConfig } from "./config.ts";
 import { takeDatabaseAddress } from "./database-config.ts";
+import { takeMailConfig } from "./features/mail/mail-config.ts";
 import { describeStartError } from "./start-error.ts";
 import { UsageError } from "./usage-error.ts";
 import { VERSION } from "./version.ts";
@@ -19,6 +20,7 @@ function say(sentence: string): void {
 async function run(command: RunCommand): Promise<void> {
   const config = takeServerConfig(process.env, { warn: say });
   const postgres = takeDatabaseAddress(process.env, { warn: say });
+  const mail = takeMailConfig(process.env, { warn: say });
   const { startServer } = await import("./server.ts");
   const server = await startServer({
     config,
@@ -27,6 +29,7 @@ async function run(command: RunCommand): Promise<void> {
     tls: command.tls && { cert: pem(command.tls.certFile), key: pem(command.tls.keyFile) },
     dataDirectory: command.dataDirectory,
     postgres,
+    mail,
     log: {
       level: command.logLevel,
       destination: command.logFile === undefined ? "stdout" : { file: command.logFile },
@@ -114,6 +117,12 @@ async function main(): Promise<void> {
     if (first === "route") {
       const { runRouteCommand } = await import("./route-command.ts");
       await runRouteCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
+      return;
+    }
+    if (first === "mail") {
+      const { runMailCommand } = await import("./mail-command.ts");
+      const output = { print: (text: string) => void process.stdout.write(text), say };
+      process.exitCode = await runMailCommand(rest, process.env, output);
       return;
     }
     const command = parseCommandLine(process.argv.slice(2), process.env);

@@ -7,6 +7,7 @@ import { MIGRATIONS } from "./features/migrations.ts";
 import { routing } from "./features/routing/index.ts";
 import { type RouteQuestion, requestOf } from "./features/routing/question.ts";
 import { RouteError } from "./features/routing/service.ts";
+import { AuditLine } from "./kit/audit.ts";
 import { openDatabase } from "./kit/database.ts";
 import { SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
@@ -44,7 +45,13 @@ async function openDatabaseDesk(
   // A copy: the keys of this process are not asked for, only the names of the providers.
   const config = takeServerConfig({ ...env });
   const database = await openDatabase({ ...place, migrations: MIGRATIONS });
-  const kit = { log: SILENT_LOG, metrics: createMetrics(), redact: String, database: async () => database };
+  const kit = {
+    log: SILENT_LOG,
+    metrics: createMetrics(),
+    audit: new AuditLine(),
+    redact: String,
+    database: async () => database,
+  };
   const service = routing.build(kit, { config, straight: straightRouting(config) }).services;
   try {
     await service.load();

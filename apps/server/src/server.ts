@@ -2,7 +2,9 @@ import { join } from "node:path";
 import type { Secret } from "@loom/config";
 import type { ServerConfig } from "./config.ts";
 import { buildFeatures } from "./features/index.ts";
-import { authenticateOne, authorizeByScope } from "./kit/auth.ts";
+import type { MailConfig } from "./features/mail/mail-config.ts";
+import { AuditLine } from "./kit/audit.ts";
+import { authenticateOne } from "./kit/auth.ts";
 import { type Database, type DatabasePlace, openDatabase } from "./kit/database.ts";
 import { DatabaseError } from "./kit/database-error.ts";
 import { createDispatcher } from "./kit/dispatcher.ts";
@@ -12,6 +14,7 @@ import { type Job, startJobs } from "./kit/jobs.ts";
 import { type Listener, listen } from "./kit/listener.ts";
 import { createLog, type LogLevel, SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
+import { authorizeByScope } from "./kit/policy.ts";
 import type { PostgresAddress } from "./kit/postgres-address.ts";
 import { defineProcessMetrics } from "./kit/process-metrics.ts";
 import { secretsOfProviders } from "./provider-config.ts";
@@ -28,6 +31,8 @@ export type ServerOptions = {
   readonly dataDirectory?: string | undefined;
   /** The database, in place of a file. */
   readonly postgres?: PostgresAddress | undefined;
+  /** How mail to people goes out; without it, none does. */
+  readonly mail?: MailConfig | undefined;
   /** Default: no log. */
   readonly log?: { readonly level: LogLevel; readonly destination: { readonly file: string } | "stdout" } | undefined;
   /** Milliseconds of silence towards a client after which a keep-alive is sent. Default 15,000. */
@@ -75,7 +80,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   defineProcessMetrics(metrics, VERSION);
   const database = lazyDatabase(placeOf(dataDirectory, postgres));
   const state = { stopping: false };
-  const kit = { log, metrics, redact, database: database.open };
+  const audit = new AuditLine();
+  const kit = { log, metrics, audit, redact, database: database.open };
   const isStopping = (): boolean => state.stopping;
   const features = await buildFeatures(kit, {
     config,
@@ -83,6 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     hasOwner: access.type === "owner",
     dataDirectory,
     keepAliveMs: options.keepAliveMs,
+    mail: options.mail,
     isStopping,
     conceal,
   });
@@ -97,7 +104,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       origins: config.allowedOrigins,
     },
     authenticate: access.type === "token" ? authenticateOne(access.token) : (features.shared?.authenticate ?? nobody),
-    authorize: authorizeByScope,
+    authorize: features.shared?.authorize ?? authorizeByScope,
+    audit,
+    isTrustedProxy: config.isTrustedProxy,
     isStopping,
     log,
     metrics,
@@ -146,11 +155,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function secretsOf({ config, access, postgres }: ServerOptions): Secret[] {
+function secretsOf({ config, access, postgres, mail }: ServerOptions): Secret[] {
   const keys = secretsOfProviders(config.providers);
   const masterKey = config.masterKey === undefined ? [] : [config.masterKey];
   const password = postgres?.password === undefined ? [] : [postgres.password];
-  return [...keys, ...masterKey, ...password, ...(access.type === "token" ? [access.token] : [])];
+  const mailPassword = mail?.transport === "smtp" && mail.login !== undefined ? [mail.login.password] : [];
+  return [...keys, ...masterKey, ...password, ...mailPassword, ...(access.type === "token" ? [access.token] : [])];
 }
 
 function nobody(): undefined {}

@@ -4,6 +4,7 @@ import { budgets } from "./features/budgets/index.ts";
 import { MIGRATIONS } from "./features/migrations.ts";
 import { tokens } from "./features/tokens/index.ts";
 import { TokenError, type TokenService } from "./features/tokens/service.ts";
+import { AuditLine } from "./kit/audit.ts";
 import { openDatabase } from "./kit/database.ts";
 import { SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
@@ -37,6 +38,7 @@ export async function runTokenCommand(
     const kit = {
       log: SILENT_LOG,
       metrics: createMetrics(),
+      audit: new AuditLine(),
       redact: (text: string) => text,
       database: async () => database,
     };

@@ -1,6 +1,15 @@
 export type { Budget, BudgetLimits, BudgetSpent, Budgets } from "./budgets.ts";
-export type { BodyOf, Contract, PathParams, QueryOf, ReplyKind, ResponseOf, RouteSchemas } from "./contract.ts";
 export { api, loadProblemSchema } from "./contract.ts";
+export type {
+  BodyKind,
+  BodyOf,
+  Contract,
+  PathParams,
+  QueryOf,
+  ReplyKind,
+  ResponseOf,
+  RouteSchemas,
+} from "./contract-definition.ts";
 export type {
   ApiKeySecret,
   CredentialChange,
@@ -16,6 +25,34 @@ export type {
 export { CREDENTIAL_LABEL, MAX_CREDENTIAL_WEIGHT } from "./credentials.ts";
 export { parseLlmRequest } from "./llm-request.ts";
 export type { Models, ProviderModels } from "./models.ts";
+export type {
+  Invitation,
+  InvitationList,
+  InvitationState,
+  InvitationView,
+  Joined,
+  JoinPolicy,
+  JoinRequest,
+  JoinRequestList,
+  Member,
+  MintedInvitation,
+  NewInvitation,
+  NewOrganization,
+  NewTeam,
+  Organization,
+  OrganizationChange,
+  OrganizationList,
+  OrganizationMember,
+  OrganizationMembers,
+  OrganizationRole,
+  OrganizationVisibility,
+  Team,
+  TeamChange,
+  TeamList,
+  TeamMember,
+  TeamMembers,
+  TeamRole,
+} from "./organizations.ts";
 export type { PriceOverride, PriceOverrideInput, TokenPrices } from "./prices.ts";
 export type { FieldError, Problem, ProblemCode } from "./problem.ts";
 export { PROBLEM_MEDIA_TYPE, problemOf } from "./problem.ts";
@@ -33,6 +70,37 @@ export type {
   RouteTimeouts,
 } from "./routes.ts";
 export { ROUTE_DIALECTS } from "./routes.ts";
+export type { EndedSessions, SessionInfo, SessionList } from "./sessions.ts";
+export type {
+  SupportAccess,
+  ThreadChange,
+  ThreadChanges,
+  ThreadConflict,
+  ThreadDigest,
+  ThreadEnd,
+  ThreadExportFormat,
+  ThreadHit,
+  ThreadHits,
+  ThreadImportFormat,
+  ThreadInfo,
+  ThreadList,
+  ThreadMessage,
+  ThreadMessages,
+  ThreadRecords,
+  ThreadRepository,
+  ThreadShare,
+  ThreadTotals,
+  ThreadVisibility,
+  ThreadVisibilityChange,
+} from "./threads.ts";
+export {
+  MAX_OUTPUT_BYTES,
+  MAX_RECORD_BYTES,
+  MAX_RECORDS,
+  MAX_RECORDS_BODY_BYTES,
+  MAX_THREAD_PAGE,
+  THREAD_VISIBILITIES,
+} from "./threads.ts";
 export type { MintedToken, NewToken, TokenInfo, TokenList, TokenScope } from "./tokens.ts";
 export { TOKEN_NAME, TOKEN_SCOPES } from "./tokens.ts";
 export type { UsageDimension, UsageGroup, UsagePercentiles, UsageQuery, UsageReport, UsageSums } from "./usage.ts";

@@ -3,11 +3,13 @@ import type { Secret } from "@loom/config";
 import type { ServerConfig } from "../config.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
+import { nameOf } from "../kit/subject.ts";
 import { environmentCredentials } from "./gateway/environment-credentials.ts";
 import { gateway } from "./gateway/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
 import { health } from "./health/index.ts";
 import { ledger } from "./ledger/index.ts";
+import type { MailConfig } from "./mail/mail-config.ts";
 import { openApi } from "./openapi/index.ts";
 
 export type FeatureNeeds = {
@@ -18,6 +20,7 @@ export type FeatureNeeds = {
   readonly isStopping: () => boolean;
   /** Where the server keeps files; without it, it keeps nothing. */
   readonly dataDirectory: string | undefined;
+  readonly mail?: MailConfig | undefined;
   /** Silence towards a client after which a keep-alive is sent, in milliseconds. */
   readonly keepAliveMs?: number | undefined;
   /** Tells the redactor of secrets that turn up while the server runs. */
@@ -41,7 +44,7 @@ export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
       budgets: shared?.budgets,
       ledger: books.services.ledger,
       prices: books.services.prices,
-      askerOf: (subject) => ({ subject: subject.type === "owner" ? "owner" : subject.name, nodes: subject.nodes }),
+      askerOf: (subject) => ({ subject: nameOf(subject), nodes: subject.nodes }),
     }),
     ledger: books,
     health: health.build(kit, { isStopping, checks: () => all.flatMap((each) => each.health) }),

@@ -1,13 +1,21 @@
 import type { ServerConfig } from "../config.ts";
 import type { Budgets, Credentials, Routing } from "../gateway-types.ts";
 import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
+import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
+import type { Authorize } from "../kit/policy.ts";
 import { budgets } from "./budgets/index.ts";
 import { type CredentialNeeds, credentials } from "./credentials/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
+import { mail } from "./mail/index.ts";
+import type { MailConfig } from "./mail/mail-config.ts";
 import { owner } from "./owner/index.ts";
+import { people } from "./people/index.ts";
+import { policy } from "./policy/index.ts";
 import { routing } from "./routing/index.ts";
+import { sessions } from "./sessions/index.ts";
+import { SESSION_LIMITS } from "./sessions/service.ts";
 import { tokens } from "./tokens/index.ts";
 
 /** What only a server needs that stays and is used by several. */
@@ -19,12 +27,17 @@ export type SharedFeatures = {
   readonly config: ServerConfig;
   readonly routing: Routing;
   readonly authenticate: Authenticate;
+  readonly authorize: Authorize;
   /** Says whether this start made the owner's token. @throws TokenFileError, DatabaseError, ConfigError */
   start(owner: { readonly file: string; readonly replace: boolean }): Promise<boolean>;
   stop(): Promise<void>;
 };
 
-export function buildShared(kit: Kit, needs: CredentialNeeds): SharedFeatures {
+export type SharedNeeds = CredentialNeeds & { readonly mail?: MailConfig | undefined };
+
+/** @throws PolicyError where the policies cannot be used */
+export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
+  const rules = policy.build(kit, undefined);
   const ofOwner = owner.build(kit, undefined);
   const limits = budgets.build(kit, {
     allowUnpriced: needs.config.allowUnpricedModels,
@@ -33,25 +46,41 @@ export function buildShared(kit: Kit, needs: CredentialNeeds): SharedFeatures {
   const ofTokens = tokens.build(kit, { limits: limits.services });
   const ofCredentials = credentials.build(kit, needs);
   const { config } = ofCredentials.services;
+  const post = mail.build(kit, { config: needs.mail });
+  const ofPeople = people.build(kit, undefined);
+  const countries = createCountries({ warn: kit.log.warn });
+  const ofSessions = sessions.build(kit, {
+    users: ofPeople.services.users,
+    limits: SESSION_LIMITS,
+    countryOf: countries.countryOf,
+  });
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [ofOwner, limits, ofTokens, ofCredentials, routes],
+    all: [rules, ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
     routing: routes.services,
-    authenticate: authenticateByAny(ofOwner.services.authenticate, ofTokens.services.authenticate),
+    authenticate: authenticateByAny(
+      ofOwner.services.authenticate,
+      ofTokens.services.authenticate,
+      ofSessions.services.byBearer,
+    ),
+    authorize: rules.services.authorize,
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
       await limits.services.load();
       await ofCredentials.services.follow();
       await routes.services.load();
+      await ofPeople.services.feed.follow();
+      await ofSessions.services.followEnds();
       return minted;
     },
     async stop() {
       await limits.services.close();
       await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));
       await ofTokens.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
+      await ofSessions.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
     },
   };
 }

@@ -1,50 +1,10 @@
 import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { TokenScope } from "@loom/api";
 import { Secret } from "@loom/config";
-import type { BudgetNode } from "../gateway-types.ts";
-
-/** Who asks, and what that is charged to. Until people and organizations exist: the owner of the server, or a token. */
-export type Subject = { readonly nodes: readonly BudgetNode[] } & (
-  | { readonly type: "owner" }
-  | { readonly type: "token"; readonly id: string; readonly name: string; readonly scopes: readonly TokenScope[] }
-);
-
-/** The one who runs the server. */
-export const OWNER: Subject = { type: "owner", nodes: [{ kind: "token", id: "owner" }] };
-
-export type Action = "read" | "use" | "administer";
-
-/** What a route is about, e.g. `{ type: "model", id: "anthropic" }`. */
-export type Resource = {
-  readonly type: "model" | "usage" | "token" | "budget" | "credential" | "system";
-  readonly id?: string;
-};
+import { OWNER, type Subject } from "./subject.ts";
 
 /** Gives the subject of a token, or nothing for one that it does not know. */
 export type Authenticate = (token: string) => Subject | undefined | Promise<Subject | undefined>;
-
-/** Whether `subject` may do `action` to `resource`. Asked for every request, before its body is read. */
-export type Authorize = (subject: Subject, action: Action, resource: Resource) => boolean;
-
-/** The owner may do everything, and so may a token with the scope `admin`; others only what one of their scopes names. */
-export const authorizeByScope: Authorize = (subject, action, resource) => {
-  if (subject.type === "owner") return true;
-  return subject.scopes.some((scope) => allows(scope, action, resource));
-};
-
-function allows(scope: TokenScope, action: Action, resource: Resource): boolean {
-  switch (scope) {
-    case "admin":
-      return true;
-    case "llm:use":
-      return resource.type === "model" && (action === "use" || action === "read");
-    case "usage:read":
-      return resource.type === "usage" && action === "read";
-    default:
-      return false;
-  }
-}
 
 /** Asks one after the other; waits only for those that have to be waited for. */
 export function authenticateByAny(...ways: readonly Authenticate[]): Authenticate {
@@ -60,13 +20,20 @@ export function authenticateByAny(...ways: readonly Authenticate[]): Authenticat
   };
 }
 
-const TOKEN_PREFIX = "lt_";
+/** `lt_`: of the owner and access tokens; `ls_`: of sessions. By these, scanners and our own redactor know a token. */
+type TokenPrefix = "lt_" | "ls_";
+
 const TOKEN_BYTES = 32;
 const TOKEN_SHAPE = /^lt_[A-Za-z0-9_-]{43}$/;
+const SESSION_TOKEN_SHAPE = /^ls_[A-Za-z0-9_-]{43}$/;
 
-/** 256 random bits, with a prefix by which scanners and our own redactor know it. */
-export function mintToken(): Secret {
-  return new Secret(TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString("base64url"));
+/** A prefix and 256 random bits. */
+export function mintToken(prefix: TokenPrefix = "lt_"): Secret {
+  return new Secret(prefix + randomBytes(TOKEN_BYTES).toString("base64url"));
+}
+
+export function looksLikeSessionToken(text: string): boolean {
+  return SESSION_TOKEN_SHAPE.test(text);
 }
 
 export function looksLikeToken(text: string): boolean {

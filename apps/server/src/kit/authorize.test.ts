@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { type Action, authenticateByAny, authorizeByScope, OWNER, type Resource, type Subject } from "./auth.ts";
+import { authenticateByAny } from "./auth.ts";
+import { type Action, authorizeByScope, type Resource } from "./policy.ts";
+import { ANONYMOUS, OWNER, type Subject } from "./subject.ts";
 
 const ACTIONS: readonly Action[] = ["read", "use", "administer"];
 const TYPES: readonly Resource["type"][] = ["model", "usage", "token", "budget", "system"];
@@ -10,7 +12,9 @@ function withScopes(...scopes: Extract<Subject, { type: "token" }>["scopes"]): S
 
 function allowed(subject: Subject): string[] {
   return TYPES.flatMap((type) =>
-    ACTIONS.filter((action) => authorizeByScope(subject, action, { type })).map((action) => `${action} ${type}`),
+    ACTIONS.filter((action) => authorizeByScope(subject, action, { type }).allowed).map(
+      (action) => `${action} ${type}`,
+    ),
   );
 }
 
@@ -19,6 +23,7 @@ test("a token may do what its scopes name and nothing else; the owner and an adm
   expect(allowed(withScopes("llm:use"))).toEqual(["read model", "use model"]);
   expect(allowed(withScopes("usage:read"))).toEqual(["read usage"]);
   expect(allowed(withScopes("usage:read", "llm:use"))).toEqual(["read model", "use model", "read usage"]);
+  expect(allowed(ANONYMOUS)).toEqual([]);
   expect(allowed(OWNER)).toHaveLength(ACTIONS.length * TYPES.length);
   expect(allowed(withScopes("admin"))).toEqual(allowed(OWNER));
 });

@@ -1,5 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Audit, RequestOrigin } from "./audit.ts";
+import { clientAddress, type TrustedProxies } from "./client-address.ts";
 import type { Listed } from "./live-list.ts";
 import type { Log } from "./log.ts";
 
@@ -14,14 +16,22 @@ export type Call = {
   /** Like the signal, for the routes where every microsecond counts. One listener; the last one set is called. */
   onStop(listener: () => void): void;
   readonly log: Log;
+  readonly audit: Audit;
+  /** Who is at the other end, proxies that are trusted left out. */
+  readonly origin: RequestOrigin;
 };
+
+/** What all calls of a server share. */
+export type Surroundings = { readonly log: Log; readonly audit: Audit; readonly isTrustedProxy: TrustedProxies };
+
+const MAX_USER_AGENT = 200;
 
 /** A call that is being answered. Makes its signal when somebody asks for it. */
 export class OpenCall implements Call, Listed {
   readonly id = `req-${randomUUIDv7()}`;
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
-  readonly log: Log;
+  readonly #surroundings: Surroundings;
   /** In seconds of the process; `performance.now()` would load a module for the same. */
   readonly startedAt = process.uptime();
   /** For the log and the metrics; one of a bounded set. */
@@ -31,10 +41,24 @@ export class OpenCall implements Call, Listed {
   #listener: (() => void) | undefined;
   #stopped = false;
 
-  constructor(incoming: IncomingMessage, outgoing: ServerResponse, log: Log) {
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse, surroundings: Surroundings) {
     this.incoming = incoming;
     this.outgoing = outgoing;
-    this.log = log;
+    this.#surroundings = surroundings;
+  }
+
+  get log(): Log {
+    return this.#surroundings.log;
+  }
+
+  get audit(): Audit {
+    return this.#surroundings.audit;
+  }
+
+  get origin(): RequestOrigin {
+    const address = clientAddress(this.incoming, this.#surroundings.isTrustedProxy);
+    const userAgent = this.incoming.headers["user-agent"]?.slice(0, MAX_USER_AGENT);
+    return { requestId: this.id, address, ...(userAgent === undefined ? {} : { userAgent }) };
   }
 
   get signal(): AbortSignal {

@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Authenticate, Authorize, Subject } from "./auth.ts";
+import { type Audit, actorOf } from "./audit.ts";
+import type { Authenticate } from "./auth.ts";
 import { bearerToken } from "./auth.ts";
 import type { Call } from "./call.ts";
 import { OpenCall } from "./call.ts";
+import type { TrustedProxies } from "./client-address.ts";
 import { DatabaseUnavailable } from "./database-error.ts";
 import type { Admitted, Answerer } from "./hono-app.ts";
 import type { HostPolicy } from "./host-check.ts";
@@ -10,11 +12,13 @@ import { checkHostAndOrigin } from "./host-check.ts";
 import { LiveList } from "./live-list.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Action, Authorize, Resource } from "./policy.ts";
 import { ProblemError, sendProblem } from "./problem-reply.ts";
 import type { RawRequest, RawRoute } from "./raw-route.ts";
 import { recordRequests } from "./request-record.ts";
 import type { Route } from "./route.ts";
 import { createMatcher } from "./route-match.ts";
+import { ANONYMOUS, type Subject } from "./subject.ts";
 
 export type DispatcherOptions = {
   readonly routes: readonly Route[];
@@ -22,6 +26,8 @@ export type DispatcherOptions = {
   readonly hosts: HostPolicy;
   readonly authenticate: Authenticate;
   readonly authorize: Authorize;
+  readonly audit: Audit;
+  readonly isTrustedProxy: TrustedProxies;
   /** While it holds, connections are not kept for another request. */
   readonly isStopping: () => boolean;
   readonly log: Log;
@@ -41,6 +47,7 @@ export type Dispatcher = {
  */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { routes, rawRoutes, log } = options;
+  const surroundings = { log, audit: options.audit, isTrustedProxy: options.isTrustedProxy };
   const open = new LiveList<OpenCall>();
   const record = recordRequests({ log, metrics: options.metrics, open: () => open.size });
   const matchDirect = createMatcher(routes.filter((route) => route.contract.parseBody !== undefined));
@@ -50,20 +57,53 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     async run({ call, subject }, route, params) {
       try {
         if (call instanceof OpenCall) call.route = `${route.contract.method} ${route.contract.path}`;
-        if (!options.authorize(subject, route.action, route.resourceOf(params))) {
-          throw forbidden();
-        }
+        if (subject.type === "anonymous" && route.contract.anonymous !== true) throw needsToken();
+        const resource = await route.resourceOf(params, subject);
+        if (resource === undefined) throw subject.type === "anonymous" ? needsToken() : nothingThere();
+        check(call, subject, route, resource);
         await route.answer(call, params, queryOf(call.incoming), subject);
       } catch (error) {
         fail(call, error);
       }
     },
-    fail: ({ call }, error) => fail(call, error),
+    fail({ call, subject }, error) {
+      // Nothing is said about the routes of the server to somebody without a token.
+      const isRoute = error instanceof ProblemError && ["not_found", "method_not_allowed"].includes(error.problem.code);
+      fail(call, subject.type === "anonymous" && isRoute ? needsToken() : error);
+    },
   };
+
+  /** @throws ProblemError where the policy says no; that is recorded. */
+  function check(
+    call: Call,
+    subject: Subject,
+    { action, hidden }: { readonly action: Action; readonly hidden: boolean },
+    resource: Resource,
+  ): void {
+    const { allowed, policy } = options.authorize(subject, action, resource);
+    if (allowed) return;
+    if (subject.type === "anonymous") throw needsToken();
+    const { type, id = "" } = resource;
+    const details = { action };
+    const actor = actorOf(subject);
+    void call.audit.record({
+      event: "access.denied",
+      outcome: "denied",
+      actor,
+      target: { type, id },
+      details,
+      policy,
+      origin: call.origin,
+    });
+    throw hidden ? nothingThere() : forbidden();
+  }
 
   async function answer(call: Call): Promise<void> {
     checkHostAndOrigin(call.incoming, options.hosts);
-    const subject = await authenticated(bearerToken(call.incoming), options.authenticate);
+    const token = bearerToken(call.incoming);
+    // A token that cannot be read is not the same as none.
+    const isAnonymous = token === undefined && call.incoming.headers.authorization === undefined;
+    const subject = isAnonymous ? ANONYMOUS : await authenticated(token, options.authenticate);
     const direct = matchDirect(call.incoming.method ?? "", pathOf(call.incoming));
     if (direct !== undefined) return answerer.run({ call, subject }, direct.route, direct.params);
     hono ??= import("./hono-app.ts").then(({ createHonoApp }) => createHonoApp(routes, answerer));
@@ -78,15 +118,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       checkHostAndOrigin(call.incoming, options.hosts);
       const subject = authenticated(request.token, options.authenticate);
       if (subject instanceof Promise) {
-        subject.then((known) => admit(request, known)).catch((error: unknown) => refuse(call, request, error));
-      } else admit(request, subject);
+        subject.then((known) => admit(call, request, known)).catch((error: unknown) => refuse(call, request, error));
+      } else admit(call, request, subject);
     } catch (error) {
       refuse(call, request, error);
     }
   }
 
-  function admit(request: RawRequest, subject: Subject): void {
-    if (!options.authorize(subject, request.action, request.resource)) throw forbidden();
+  function admit(call: Call, request: RawRequest, subject: Subject): void {
+    check(call, subject, { action: request.action, hidden: false }, request.resource);
     request.answer(subject);
   }
 
@@ -97,7 +137,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   return {
     handle(incoming, outgoing) {
-      const call = new OpenCall(incoming, outgoing, log);
+      const call = new OpenCall(incoming, outgoing, surroundings);
       if (options.isStopping()) outgoing.setHeader("connection", "close");
       open.add(call);
       // Of the response, not of the request: that one closes as soon as its body has been read.
@@ -120,6 +160,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
 function ignore(): void {}
 
+function nothingThere(): ProblemError {
+  return new ProblemError("not_found", "There is nothing here by that name, or you may not see it.");
+}
+
 function forbidden(): ProblemError {
   return new ProblemError("forbidden", "This token does not allow the request.");
 }
@@ -130,14 +174,16 @@ function authenticated(token: string | undefined, authenticate: Authenticate): S
   return subject ?? unknownToken(token);
 }
 
+/** RFC 6750, section 3. */
+function needsToken(): ProblemError {
+  const detail = "A token is needed: send it as Authorization: Bearer TOKEN.";
+  return new ProblemError("unauthenticated", detail, { headers: { "www-authenticate": "Bearer" } });
+}
+
 function unknownToken(token: string | undefined): never {
-  const detail =
-    token === undefined
-      ? "A token is needed: send it as Authorization: Bearer TOKEN."
-      : "The server does not know this token.";
-  // RFC 6750, section 3.
-  const challenge = token === undefined ? "Bearer" : 'Bearer error="invalid_token"';
-  throw new ProblemError("unauthenticated", detail, { headers: { "www-authenticate": challenge } });
+  if (token === undefined) throw needsToken();
+  const headers = { "www-authenticate": 'Bearer error="invalid_token"' };
+  throw new ProblemError("unauthenticated", "The server does not know this token.", { headers });
 }
 
 function fail(call: Call, error: unknown): void {

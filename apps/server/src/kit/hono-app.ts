@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
-import type { Subject } from "./auth.ts";
 import type { Call } from "./call.ts";
 import { ProblemError } from "./problem-reply.ts";
 import type { PathParameters, Route } from "./route.ts";
+import type { Subject } from "./subject.ts";
 
 /** A request that has been let in. */
 export type Admitted = { readonly call: Call; readonly subject: Subject };

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
-import type { BodyOf, Contract, QueryOf, RouteSchemas } from "@loom/api";
+import type { BodyKind, BodyOf, Contract, QueryOf, RouteSchemas } from "@loom/api";
 import type { z } from "zod";
 import { ProblemError, wrongFields } from "./problem-reply.ts";
 
@@ -24,11 +24,32 @@ export async function readInput<Path extends string, Schemas extends RouteSchema
     return { query: validate(schemas.query, Object.fromEntries(query), "query"), body: undefined as BodyOf<Schemas> };
   }
   const schemas = await contract.schemas();
-  const body = schemas.body === undefined ? undefined : await readJson(request, contract.maxBodyBytes);
+  const body =
+    schemas.body === undefined ? undefined : await readBodyAs(contract.bodyKind, request, contract.maxBodyBytes);
   return {
     query: validate(schemas.query, Object.fromEntries(query), "query"),
     body: validate(schemas.body, body, ""),
   };
+}
+
+function readBodyAs(kind: BodyKind = "json", request: IncomingMessage, maxBytes: number): Promise<unknown> {
+  if (kind === "json") return readJson(request, maxBytes);
+  return kind === "form" ? readForm(request, maxBytes) : readBody(request, maxBytes);
+}
+
+/** RFC 6749, 3.2: parameters do not come twice; the first of an unknown one counts as much as the last. */
+async function readForm(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+  if (!/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(request.headers["content-type"] ?? "")) {
+    throw new ProblemError(
+      "unsupported_media_type",
+      "The body has to be a form, with Content-Type application/x-www-form-urlencoded.",
+      { headers: { "accept-post": "application/x-www-form-urlencoded" } },
+    );
+  }
+  const form = new URLSearchParams((await readBody(request, maxBytes)).toString("utf8"));
+  const repeated = [...form.keys()].find((name) => form.getAll(name).length > 1);
+  if (repeated !== undefined) throw wrongFields([{ field: repeated, message: "comes more than once" }]);
+  return Object.fromEntries(form);
 }
 
 function validate<Output>(schema: z.ZodType | undefined, value: unknown, where: string): Output {

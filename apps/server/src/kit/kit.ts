@@ -1,3 +1,4 @@
+import type { Audit } from "./audit.ts";
 import type { Database } from "./database.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -6,6 +7,8 @@ import type { Metrics } from "./metrics.ts";
 export type Kit = {
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Takes what security-relevant has happened. Goes nowhere in the server of one turn. */
+  readonly audit: Audit;
   /** Opened when it is first asked for. Rejects with a `DatabaseError`, also on a server that was given no directory. */
   readonly database: () => Promise<Database>;
   /** Takes the secrets that this process holds out of a text. */

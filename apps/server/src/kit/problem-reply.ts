@@ -46,6 +46,14 @@ export const COMMON_HEADERS: { readonly [name: string]: string } = {
   "x-content-type-options": "nosniff",
 };
 
+/** A page of ours holds its own style and no script, sends its forms to us, and is shown in nobody's frame. */
+export const PAGE_HEADERS: { readonly [name: string]: string } = {
+  "content-security-policy":
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+};
+
 export function sendProblem(outgoing: ServerResponse, error: ProblemError, requestId: string): void {
   const { problem } = error;
   const body = JSON.stringify({ ...problem, instance: requestId });

@@ -1,7 +1,8 @@
 import type { Contract } from "@loom/api";
-import type { Action, Resource, Subject } from "./auth.ts";
 import type { Call } from "./call.ts";
+import type { Action, Resource } from "./policy.ts";
 import type { ProblemError } from "./problem-reply.ts";
+import type { Subject } from "./subject.ts";
 
 /**
  * A part of the address space whose paths, headers and errors are a provider's and not ours. Its requests pass the same

@@ -1,6 +1,7 @@
 import { api } from "@loom/api";
 import { expect, test } from "vitest";
 import { route } from "./route.ts";
+import { OWNER } from "./subject.ts";
 
 const health = () => ({ status: "ok" }) as const;
 
@@ -23,5 +24,5 @@ test("a resource can be made of what the path names", () => {
     { action: "use", resource: ({ provider }) => ({ type: "model", id: provider }) },
     () => undefined,
   );
-  expect([action, resourceOf({ provider: "openai" })]).toEqual(["use", { type: "model", id: "openai" }]);
+  expect([action, resourceOf({ provider: "openai" }, OWNER)]).toEqual(["use", { type: "model", id: "openai" }]);
 });

@@ -1,8 +1,11 @@
+import type { OutgoingHttpHeaders } from "node:http";
 import type { BodyOf, Contract, PathParams, QueryOf, ReplyKind, ResponseOf, RouteSchemas } from "@loom/api";
-import type { Action, Resource, Subject } from "./auth.ts";
+import { type AuditEvent, actorOf } from "./audit.ts";
 import type { Call } from "./call.ts";
 import { readInput } from "./input.ts";
-import { COMMON_HEADERS } from "./problem-reply.ts";
+import type { Action, Resource } from "./policy.ts";
+import { COMMON_HEADERS, PAGE_HEADERS } from "./problem-reply.ts";
+import type { Subject } from "./subject.ts";
 
 /** What a handler is given. */
 export type RouteRequest<Path extends string, Schemas extends RouteSchemas> = {
@@ -11,18 +14,26 @@ export type RouteRequest<Path extends string, Schemas extends RouteSchemas> = {
   readonly body: BodyOf<Schemas>;
   readonly subject: Subject;
   readonly call: Call;
+  /** Records that the subject has done something, with where the request came from. */
+  readonly audit: (event: Omit<AuditEvent, "actor" | "origin">) => Promise<void> | undefined;
 };
+
+type Awaitable<Value> = Value | Promise<Value>;
 
 /** What a route is about and what it does to it: without both, it does not compile. */
 export type Access<Path extends string> = {
   readonly action: Action;
-  readonly resource: Resource | ((params: PathParams<Path>) => Resource);
+  /** `undefined` for what does not exist: the answer is 404 then. */
+  readonly resource: Resource | ((params: PathParams<Path>, subject: Subject) => Awaitable<Resource | undefined>);
+  /** Who may not do it is told that there is nothing, as for what does not exist. */
+  readonly hidden?: true;
 };
 
-/** A `json` route gives its document, a `text` route its text; an `event-stream` route writes on `call.outgoing`. */
+/** A `json` route gives its document, a `text` or `html` route its text; an `event-stream` route writes on `call.outgoing`. */
 type Handled<Schemas extends RouteSchemas, Kind extends ReplyKind> = {
   readonly json: ResponseOf<Schemas> | Reply<ResponseOf<Schemas>>;
-  readonly text: string | Reply<string>;
+  readonly text: string | Reply<string | Uint8Array>;
+  readonly html: string | Reply<string>;
   readonly "event-stream": undefined;
 }[Kind];
 
@@ -30,20 +41,23 @@ type Handled<Schemas extends RouteSchemas, Kind extends ReplyKind> = {
 export class Reply<Body> {
   readonly body: Body;
   readonly status: number;
-  readonly headers: { readonly [name: string]: string };
+  readonly headers: ReplyHeaders;
 
-  constructor(body: Body, options: { status?: number; headers?: { readonly [name: string]: string } }) {
+  constructor(body: Body, options: { status?: number; headers?: ReplyHeaders }) {
     this.body = body;
     this.status = options.status ?? 200;
     this.headers = options.headers ?? {};
   }
 }
 
+type ReplyHeaders = { readonly [name: string]: string | readonly string[] };
+
 /** A contract with what stands behind it. */
 export type Route = {
   readonly contract: Contract;
   readonly action: Action;
-  resourceOf(params: PathParameters): Resource;
+  readonly hidden: boolean;
+  resourceOf(params: PathParameters, subject: Subject): Awaitable<Resource | undefined>;
   /** Reads the input, runs the handler and writes the response. @throws ProblemError */
   answer(call: Call, params: PathParameters, query: URLSearchParams, subject: Subject): Promise<void>;
 };
@@ -55,16 +69,17 @@ export function route<Path extends string, Schemas extends RouteSchemas, Kind ex
   access: Access<Path>,
   handler: (request: RouteRequest<Path, Schemas>) => Promise<Handled<Schemas, Kind>> | Handled<Schemas, Kind>,
 ): Route {
-  const { action, resource } = access;
+  const { action, resource, hidden = false } = access;
   // The router fills in exactly the parameters that stand in the path.
   const typed = (params: PathParameters) => params as unknown as PathParams<Path>;
   return {
     contract: contract as unknown as Contract,
     action,
-    resourceOf: (params) => (typeof resource === "function" ? resource(typed(params)) : resource),
+    hidden,
+    resourceOf: (params, subject) => (typeof resource === "function" ? resource(typed(params), subject) : resource),
     async answer(call, params, query, subject) {
       const input = await readInput(contract, call.incoming, query);
-      const result = await handler({ params: typed(params), ...input, subject, call });
+      const result = await handler({ params: typed(params), ...input, subject, call, audit: auditorOf(call, subject) });
       if (contract.reply === "event-stream") return;
       const reply = result instanceof Reply ? result : new Reply(result, {});
       send(call, contract.reply, reply);
@@ -72,15 +87,37 @@ export function route<Path extends string, Schemas extends RouteSchemas, Kind ex
   };
 }
 
-function send(call: Call, kind: "json" | "text", reply: Reply<unknown>): void {
+function auditorOf(
+  call: Call,
+  subject: Subject,
+): (event: Omit<AuditEvent, "actor" | "origin">) => Promise<void> | undefined {
+  return (event) => call.audit.record({ ...event, actor: actorOf(subject), origin: call.origin });
+}
+
+const CONTENT_TYPES = {
+  json: "application/json",
+  text: "text/plain; charset=utf-8",
+  html: "text/html; charset=utf-8",
+} as const;
+
+function send(call: Call, kind: keyof typeof CONTENT_TYPES, reply: Reply<unknown>): void {
   if (call.outgoing.destroyed) return;
-  const body = kind === "json" ? JSON.stringify(reply.body) : String(reply.body);
-  call.outgoing.writeHead(reply.status, {
+  const body = bodyOf(kind, reply.body);
+  const headers: OutgoingHttpHeaders = {
     ...COMMON_HEADERS,
-    "content-type": kind === "json" ? "application/json" : "text/plain; charset=utf-8",
+    ...(kind === "html" ? PAGE_HEADERS : {}),
+    "content-type": CONTENT_TYPES[kind],
     "content-length": Buffer.byteLength(body),
     "x-request-id": call.id,
-    ...reply.headers,
-  });
+  };
+  for (const [name, value] of Object.entries(reply.headers)) {
+    headers[name] = typeof value === "string" ? value : [...value];
+  }
+  call.outgoing.writeHead(reply.status, headers);
   call.outgoing.end(body);
+}
+
+function bodyOf(kind: keyof typeof CONTENT_TYPES, body: unknown): string | Uint8Array {
+  if (kind === "json") return JSON.stringify(body);
+  return body instanceof Uint8Array ? body : String(body);
 }

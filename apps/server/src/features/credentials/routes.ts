@@ -1,5 +1,5 @@
 import { api } from "@loom/api";
-import type { Resource } from "../../kit/auth.ts";
+import type { Resource } from "../../kit/policy.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
 import { CredentialError } from "./credential-error.ts";

@@ -1,9 +1,9 @@
 import { geminiTokenCount, responsesTokenCount } from "@loom/llm";
 import type { Dialect } from "../../gateway-types.ts";
-import type { Subject } from "../../kit/auth.ts";
 import type { Call } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { RawRequest } from "../../kit/raw-route.ts";
+import type { Subject } from "../../kit/subject.ts";
 import { BYTES_PER_TOKEN } from "./account.ts";
 import type { Asker } from "./candidates.ts";
 import { type ClientHeaders, readClientHeaders, splitQuery } from "./client-headers.ts";

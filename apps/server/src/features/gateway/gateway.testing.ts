@@ -4,11 +4,15 @@ import type { TokenScope } from "@loom/api";
 import { createRedactor } from "@loom/config";
 import { takeServerConfig } from "../../config.ts";
 import type { Budgets, Credentials, LedgerEntry, Routing } from "../../gateway-types.ts";
-import { authenticateOne, authorizeByScope, mintToken, type Subject } from "../../kit/auth.ts";
+import { AuditLine } from "../../kit/audit.ts";
+import { authenticateOne, mintToken } from "../../kit/auth.ts";
+import { networks } from "../../kit/client-address.ts";
 import { createDispatcher } from "../../kit/dispatcher.ts";
 import { type Listener, listen } from "../../kit/listener.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
 import { createMetrics } from "../../kit/metrics.ts";
+import { authorizeByScope } from "../../kit/policy.ts";
+import type { Subject } from "../../kit/subject.ts";
 import { secretsOfProviders } from "../../provider-config.ts";
 import { createPrices } from "../ledger/prices.ts";
 import { environmentCredentials } from "./environment-credentials.ts";
@@ -53,6 +57,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   const kit = {
     log: SILENT_LOG,
     metrics,
+    audit: new AuditLine(),
     redact: createRedactor([...keys, token]),
     database: () => Promise.reject(new Error("no database")),
   };
@@ -86,6 +91,8 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     hosts: { names: [], anyAddress: false, origins: [] },
     authenticate: options.scopes === undefined ? authenticateOne(token) : () => named(options.scopes ?? []),
     authorize: authorizeByScope,
+    audit: kit.audit,
+    isTrustedProxy: networks([]),
     isStopping: () => stopping,
     log: SILENT_LOG,
     metrics,

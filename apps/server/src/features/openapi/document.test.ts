@@ -33,6 +33,7 @@ const CONTRACTS: readonly Contract[] = Object.values(api).flatMap((group) => Obj
 const CONTENT_TYPES: Readonly<Record<ReplyKind, string>> = {
   json: "application/json",
   text: "text/plain",
+  html: "text/html",
   "event-stream": "text/event-stream",
 };
 

@@ -1,9 +1,20 @@
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { type Contract, loadProblemSchema, PROBLEM_MEDIA_TYPE } from "@loom/api";
 
+const BODY_TYPES = {
+  json: "application/json",
+  form: "application/x-www-form-urlencoded",
+  bytes: "application/octet-stream",
+} as const;
+
 export type OpenApiDocument = ReturnType<OpenAPIHono["getOpenAPI31Document"]>;
 
-const CONTENT_TYPES = { json: "application/json", text: "text/plain", "event-stream": "text/event-stream" } as const;
+const CONTENT_TYPES = {
+  json: "application/json",
+  text: "text/plain",
+  html: "text/html",
+  "event-stream": "text/event-stream",
+} as const;
 
 /** OpenAPI 3.1: every contract with its input, its answer, and the problem document that any of them may give. */
 export async function createDocument(contracts: readonly Contract[], version: string): Promise<OpenApiDocument> {
@@ -16,7 +27,8 @@ export async function createDocument(contracts: readonly Contract[], version: st
     info: {
       title: "Loom",
       version,
-      description: "Every route needs a bearer token. Errors are problem documents (RFC 9457).",
+      description:
+        "Every route that does not say otherwise needs a bearer token. Errors are problem documents (RFC 9457).",
       license: { name: "Apache-2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" },
     },
     servers: [{ url: "/" }],
@@ -33,10 +45,13 @@ async function operationOf(contract: Contract, problem: z.ZodType): Promise<Oper
     path: contract.path,
     operationId: contract.operation,
     summary: contract.summary,
+    ...(contract.anonymous && { security: [] }),
     request: {
       ...(params && { params }),
       ...(query && { query }),
-      ...(body && { body: { required: true, content: { "application/json": { schema: body } } } }),
+      ...(body && {
+        body: { required: true, content: { [BODY_TYPES[contract.bodyKind ?? "json"]]: { schema: body } } },
+      }),
     },
     responses: {
       200: { description: "Success", content: contentOf(contract, response) },

@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from "node:crypto";
-import { type Authenticate, hashToken, matchesHash, mintToken, OWNER } from "../../kit/auth.ts";
+import { type Authenticate, hashToken, matchesHash, mintToken } from "../../kit/auth.ts";
+import { OWNER } from "../../kit/subject.ts";
 import type { OwnerStore } from "./store.ts";
 import { writeTokenFile } from "./token-file.ts";
 

@@ -1,4 +1,4 @@
-import type { Subject } from "../../kit/auth.ts";
+import type { Subject } from "../../kit/subject.ts";
 
 /** Tokens that somebody has used lately. */
 const MAX_TOKENS = 1_000;

@@ -1,0 +1,201 @@
+import type { Migration } from "../../kit/migrations.ts";
+
+/** Times are RFC 3339; `version` counts what an editor has to know of; lists are JSON. */
+export type PeopleTables = {
+  person: {
+    id: string;
+    username: string;
+    /** `skeletonOf` the username: two that look alike have the same. A tombstone keeps its own, so that nobody takes it. */
+    username_key: string;
+    display_name: string;
+    /** "" of a tombstone. */
+    email: string;
+    show_email: number;
+    locale: string | null;
+    avatar_url: string | null;
+    global_roles: string;
+    created_at: string;
+    disabled_at: string | null;
+    deleted_at: string | null;
+    /** When nothing but a tombstone was left. */
+    purged_at: string | null;
+    version: number;
+    /** Grows with every change of anybody's roles, memberships or account: what other servers ask for. */
+    revision: number;
+  };
+  /** Addresses that are proven to be a person's. `address_key` is `addressKey` of it. */
+  person_address: { address_key: string; address: string; person_id: string; verified_at: string };
+  organization: {
+    id: string;
+    slug: string;
+    name: string;
+    description: string;
+    visibility: string;
+    join_policy: string;
+    /** Whose personal one it is. */
+    personal_of: string | null;
+    created_at: string;
+    deleted_at: string | null;
+    version: number;
+  };
+  organization_member: { organization_id: string; person_id: string; role: string; joined_at: string };
+  team: {
+    id: string;
+    organization_id: string;
+    slug: string;
+    name: string;
+    description: string;
+    created_at: string;
+    version: number;
+  };
+  team_member: { team_id: string; person_id: string; role: string; joined_at: string };
+  /** Whoever has the token and the address may join; the token itself is nowhere. */
+  invitation: {
+    id: string;
+    organization_id: string;
+    email: string;
+    email_key: string;
+    role: string;
+    token_hash: Uint8Array;
+    invited_by: string;
+    created_at: string;
+    expires_at: string;
+    /** `pending`, also past its time; `accepted`, `declined`, `cancelled`. */
+    state: string;
+    answered_at: string | null;
+  };
+  join_request: {
+    id: string;
+    organization_id: string;
+    person_id: string;
+    message: string;
+    created_at: string;
+    /** `pending`, `approved`, `rejected`. */
+    state: string;
+    decided_at: string | null;
+  };
+};
+
+export const migrations: readonly Migration[] = [
+  {
+    name: "0001_person",
+    async up(db) {
+      await db.schema
+        .createTable("person")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("username", "text", (column) => column.notNull())
+        .addColumn("username_key", "text", (column) => column.notNull().unique())
+        .addColumn("display_name", "text", (column) => column.notNull())
+        .addColumn("email", "text", (column) => column.notNull())
+        .addColumn("show_email", "integer", (column) => column.notNull())
+        .addColumn("locale", "text")
+        .addColumn("avatar_url", "text")
+        .addColumn("global_roles", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addColumn("disabled_at", "text")
+        .addColumn("deleted_at", "text")
+        .addColumn("purged_at", "text")
+        .addColumn("version", "bigint", (column) => column.notNull())
+        .addColumn("revision", "bigint", (column) => column.notNull())
+        .execute();
+      await db.schema.createIndex("person_revision").on("person").column("revision").execute();
+      await db.schema.createIndex("person_deleted").on("person").column("deleted_at").execute();
+      await db.schema
+        .createTable("person_address")
+        .addColumn("address_key", "text", (column) => column.primaryKey())
+        .addColumn("address", "text", (column) => column.notNull())
+        .addColumn("person_id", "text", (column) => column.notNull())
+        .addColumn("verified_at", "text", (column) => column.notNull())
+        .execute();
+      await db.schema.createIndex("person_address_person").on("person_address").column("person_id").execute();
+    },
+  },
+  {
+    name: "0002_organization",
+    async up(db) {
+      await db.schema
+        .createTable("organization")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("slug", "text", (column) => column.notNull().unique())
+        .addColumn("name", "text", (column) => column.notNull())
+        .addColumn("description", "text", (column) => column.notNull())
+        .addColumn("visibility", "text", (column) => column.notNull())
+        .addColumn("join_policy", "text", (column) => column.notNull())
+        .addColumn("personal_of", "text", (column) => column.unique())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addColumn("deleted_at", "text")
+        .addColumn("version", "bigint", (column) => column.notNull())
+        .execute();
+      await db.schema.createIndex("organization_deleted").on("organization").column("deleted_at").execute();
+      await db.schema
+        .createTable("organization_member")
+        .addColumn("organization_id", "text", (column) => column.notNull())
+        .addColumn("person_id", "text", (column) => column.notNull())
+        .addColumn("role", "text", (column) => column.notNull())
+        .addColumn("joined_at", "text", (column) => column.notNull())
+        .addPrimaryKeyConstraint("organization_member_key", ["organization_id", "person_id"])
+        .execute();
+      await db.schema.createIndex("organization_member_person").on("organization_member").column("person_id").execute();
+      await db.schema
+        .createTable("team")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("organization_id", "text", (column) => column.notNull())
+        .addColumn("slug", "text", (column) => column.notNull())
+        .addColumn("name", "text", (column) => column.notNull())
+        .addColumn("description", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addColumn("version", "bigint", (column) => column.notNull())
+        .addUniqueConstraint("team_slug", ["organization_id", "slug"])
+        .execute();
+      await db.schema
+        .createTable("team_member")
+        .addColumn("team_id", "text", (column) => column.notNull())
+        .addColumn("person_id", "text", (column) => column.notNull())
+        .addColumn("role", "text", (column) => column.notNull())
+        .addColumn("joined_at", "text", (column) => column.notNull())
+        .addPrimaryKeyConstraint("team_member_key", ["team_id", "person_id"])
+        .execute();
+      await db.schema.createIndex("team_member_person").on("team_member").column("person_id").execute();
+    },
+  },
+  {
+    name: "0003_invitation",
+    async up(db) {
+      await db.schema
+        .createTable("invitation")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("organization_id", "text", (column) => column.notNull())
+        .addColumn("email", "text", (column) => column.notNull())
+        .addColumn("email_key", "text", (column) => column.notNull())
+        .addColumn("role", "text", (column) => column.notNull())
+        .addColumn("token_hash", "blob", (column) => column.notNull().unique())
+        .addColumn("invited_by", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addColumn("expires_at", "text", (column) => column.notNull())
+        .addColumn("state", "text", (column) => column.notNull())
+        .addColumn("answered_at", "text")
+        .execute();
+      await db.schema
+        .createIndex("invitation_organization")
+        .on("invitation")
+        .columns(["organization_id", "id"])
+        .execute();
+      await db.schema
+        .createTable("join_request")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("organization_id", "text", (column) => column.notNull())
+        .addColumn("person_id", "text", (column) => column.notNull())
+        .addColumn("message", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addColumn("state", "text", (column) => column.notNull())
+        .addColumn("decided_at", "text")
+        .execute();
+      await db.schema
+        .createIndex("join_request_organization")
+        .on("join_request")
+        .columns(["organization_id", "id"])
+        .execute();
+      await db.schema.createIndex("join_request_person").on("join_request").column("person_id").execute();
+    },
+  },
+];

@@ -1,0 +1,61 @@
+import type { JsonObject } from "@loom/core";
+import type { AuditEventName, AuditSeverity } from "./audit-events.ts";
+import { nameOf, principalOf, type Subject } from "./subject.ts";
+
+/** Where a request came from. */
+export type RequestOrigin = {
+  readonly requestId: string;
+  readonly address: string;
+  /** At most 200 characters. */
+  readonly userAgent?: string;
+};
+
+export type AuditActor = {
+  readonly type: Subject["type"] | "system";
+  readonly id: string;
+  readonly name: string;
+  readonly impersonator?: { readonly id: string; readonly name: string };
+};
+
+/** Something that somebody who asks "who did that" wants to know of. Holds no secret; it is redacted all the same. */
+export type AuditEvent = {
+  /** Family and what happened, e.g. `session.created`, `access.denied`; `audit-events.ts` has them all. */
+  readonly event: AuditEventName;
+  /** Default: what `audit-events.ts` says. */
+  readonly severity?: AuditSeverity;
+  readonly outcome: "success" | "failure" | "denied";
+  readonly actor: AuditActor;
+  readonly target?: { readonly type: string; readonly id: string; readonly name?: string };
+  /** The organization that it concerns. */
+  readonly organization?: string;
+  readonly before?: JsonObject;
+  readonly after?: JsonObject;
+  readonly details?: JsonObject;
+  readonly origin?: RequestOrigin;
+  /** The policy that decided. */
+  readonly policy?: string;
+};
+
+export type Audit = {
+  /** Never rejects. Resolves when the event has its place in the queue: at once, unless that is full and waits. */
+  record(event: AuditEvent): Promise<void> | undefined;
+};
+
+export function actorOf(subject: Subject): AuditActor {
+  const actor = { type: subject.type, id: principalOf(subject), name: nameOf(subject) };
+  if (subject.type !== "user" || subject.impersonator === undefined) return actor;
+  return { ...actor, impersonator: subject.impersonator };
+}
+
+/** What every part of the server records to, before and after there is somebody who listens. */
+export class AuditLine implements Audit {
+  #listener: Audit | undefined;
+
+  connect(listener: Audit): void {
+    this.#listener = listener;
+  }
+
+  record(event: AuditEvent): Promise<void> | undefined {
+    return this.#listener?.record(event);
+  }
+}
