@@ -18,6 +18,7 @@ import { routing } from "./routing/index.ts";
 import { sessions } from "./sessions/index.ts";
 import { signIn } from "./sign-in/index.ts";
 import { NO_SIGN_IN, type SignInConfig } from "./sign-in/sign-in-config.ts";
+import { threads } from "./threads/index.ts";
 import { tokens } from "./tokens/index.ts";
 
 /** What only a server needs that stays and is used by several. */
@@ -63,6 +64,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     limits: signInConfig.sessions,
     countryOf: countries.countryOf,
   });
+  const ofThreads = threads.build(kit, {});
   const ofSignIn = signIn.build(kit, {
     config: signInConfig,
     users: ofPeople.services.users,
@@ -71,7 +73,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   });
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [rules, ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions, ofSignIn],
+    all: [rules, ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions, ofSignIn, ofThreads],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
