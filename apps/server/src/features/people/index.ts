@@ -1,7 +1,10 @@
 import type { Users } from "../../identity-types.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
+import { adminRoutes } from "./admin-routes.ts";
+import { type Administration, createAdministration } from "./administration.ts";
 import { ChangeFeed } from "./change-feed.ts";
+import { createDeparture, type Departure } from "./departure.ts";
 import { createDesk } from "./desk.ts";
 import { invitationRoutes } from "./invitation-routes.ts";
 import { createInvitations, type Invitations } from "./invitations.ts";
@@ -9,9 +12,12 @@ import { createJoining, type Joining } from "./joining.ts";
 import { memberRoutes } from "./member-routes.ts";
 import { createMembers, type Members } from "./members.ts";
 import { migrations, type PeopleTables } from "./migrations.ts";
+import { createNotices, type Notices } from "./notices.ts";
 import { organizationRoutes } from "./organization-routes.ts";
 import { createOrganizations, type Organizations } from "./organizations.ts";
 import { changesSince } from "./person-store.ts";
+import { profileRoutes } from "./profile-routes.ts";
+import { createProfiles, type Profiles } from "./profiles.ts";
 import { createResources, type Resources } from "./resources.ts";
 import { teamRoutes } from "./team-routes.ts";
 import { createTeams, type Teams } from "./teams.ts";
@@ -25,6 +31,10 @@ export type PeopleServices = {
   readonly joining: Joining;
   readonly invitations: Invitations;
   readonly teams: Teams;
+  readonly profiles: Profiles;
+  readonly departure: Departure;
+  readonly administration: Administration;
+  readonly notices: Notices;
   readonly resources: Resources;
 };
 
@@ -43,6 +53,10 @@ export const people = defineFeature<PeopleServices, { readonly wall?: () => numb
       joining: createJoining(desk),
       invitations: createInvitations(desk),
       teams: createTeams(desk),
+      profiles: createProfiles(desk),
+      departure: createDeparture(desk),
+      administration: createAdministration(desk),
+      notices: createNotices(desk),
       resources: createResources(desk),
     };
   },
@@ -51,6 +65,8 @@ export const people = defineFeature<PeopleServices, { readonly wall?: () => numb
     ...memberRoutes(services, services.resources),
     ...invitationRoutes(services.invitations, services.resources),
     ...teamRoutes(services.teams, services.resources),
+    ...profileRoutes(services, services.resources),
+    ...adminRoutes(services, services.resources),
   ],
   jobs: ({ feed }) => [every("1 s", "follow_people", () => feed.follow())],
 });
