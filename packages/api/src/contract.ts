@@ -14,6 +14,7 @@ import { teams } from "./contracts/teams.ts";
 import { threads } from "./contracts/threads.ts";
 import { tokens } from "./contracts/tokens.ts";
 import { usage } from "./contracts/usage.ts";
+import { users } from "./contracts/users.ts";
 import type { Problem } from "./problem.ts";
 
 /** The schema of the problem document that any route may answer with. */
@@ -37,4 +38,5 @@ export const api = {
   signIn,
   account,
   domains,
+  users,
 } as const;
