@@ -5,6 +5,7 @@ import { ProblemError } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
 import type { WebAddress } from "../../kit/web-address.ts";
 import type { SessionService } from "../sessions/service.ts";
+import { requireNoProxy } from "./development-mode.ts";
 import { refusalPage, signInPage, startPage } from "./pages.ts";
 import type { Provider } from "./provider.ts";
 import type { SignInService } from "./service.ts";
@@ -81,6 +82,7 @@ export function signInRoutes({ service, sessions, web, flow, developmentUser }: 
       : [
           route(api.signIn.development, VISIT, ({ query: { redirect_to: redirectTo = HOME }, call, subject }) =>
             onPage(async () => {
+              requireNoProxy(call.incoming);
               const proof = {
                 method: "development",
                 email: developmentUser,
