@@ -1,6 +1,7 @@
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import { CommitQueue } from "./commit-queue.ts";
+import { createDocumentService } from "./documents.ts";
 import { LiveHub } from "./live-hub.ts";
 import { migrations } from "./migrations.ts";
 import { NewsPoll } from "./news-poll.ts";
@@ -29,6 +30,7 @@ export const threads = defineFeature<ThreadParts & { readonly poll: NewsPoll }, 
     const queue = new CommitQueue(database, now);
     const hub = new LiveHub();
     const store = createThreadStore(database, { visible: ownThreads, now });
+    const outputs = createOutputService(database, queue);
     metrics.observed({
       name: "loom_thread_followers",
       help: "Connections that follow a thread.",
@@ -38,7 +40,8 @@ export const threads = defineFeature<ThreadParts & { readonly poll: NewsPoll }, 
     return {
       store,
       service: createThreadService({ database, queue, store, hub, now }),
-      outputs: createOutputService(database, queue),
+      outputs,
+      documents: createDocumentService(database, store, outputs),
       sharing: createSharingService(database, queue, now),
       hub,
       poll: new NewsPoll(database, hub),
