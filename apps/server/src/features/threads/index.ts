@@ -7,6 +7,7 @@ import { migrations } from "./migrations.ts";
 import { NewsPoll } from "./news-poll.ts";
 import { createOutputService } from "./outputs.ts";
 import { type ThreadParts, threadRoutes } from "./routes.ts";
+import { createSearchService } from "./search/search-service.ts";
 import { createThreadService } from "./service.ts";
 import { createSharingService } from "./sharing.ts";
 import { createThreadStore } from "./store.ts";
@@ -26,7 +27,7 @@ const PATIENCE_MS = 30_000;
 export const threads = defineFeature<ThreadParts & { readonly poll: NewsPoll }, ThreadNeeds>({
   name: "threads",
   migrations,
-  services: ({ database, metrics }, { now = Date.now, heartbeatMs = HEARTBEAT_MS }) => {
+  services: ({ database, log, metrics }, { now = Date.now, heartbeatMs = HEARTBEAT_MS }) => {
     const queue = new CommitQueue(database, now);
     const hub = new LiveHub();
     const store = createThreadStore(database, { visible: ownThreads, now });
@@ -42,6 +43,7 @@ export const threads = defineFeature<ThreadParts & { readonly poll: NewsPoll }, 
       service: createThreadService({ database, queue, store, hub, now }),
       outputs,
       documents: createDocumentService(database, store, outputs),
+      search: createSearchService({ database, outputs, visible: ownThreads, now, log }),
       sharing: createSharingService(database, queue, now),
       hub,
       poll: new NewsPoll(database, hub),
@@ -51,5 +53,8 @@ export const threads = defineFeature<ThreadParts & { readonly poll: NewsPoll }, 
     };
   },
   routes: threadRoutes,
-  jobs: ({ poll }) => [every("1 s", "notice_thread_news", () => poll.look())],
+  jobs: ({ poll, search }) => [
+    every("1 s", "notice_thread_news", () => poll.look()),
+    every("1 s", "index_threads", (signal) => search.catchUp(signal)),
+  ],
 });

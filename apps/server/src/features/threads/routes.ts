@@ -12,6 +12,7 @@ import { follow } from "./follow.ts";
 import { importThread } from "./importing.ts";
 import type { LiveHub } from "./live-hub.ts";
 import type { OutputService } from "./outputs.ts";
+import type { SearchService } from "./search/search-service.ts";
 import { organizationOf, type ThreadService } from "./service.ts";
 import { voidPage, voidSentence } from "./share-page.ts";
 import type { SharingService } from "./sharing.ts";
@@ -24,6 +25,7 @@ export type ThreadParts = {
   readonly outputs: OutputService;
   readonly sharing: SharingService;
   readonly documents: DocumentService;
+  readonly search: SearchService;
   readonly hub: LiveHub;
   readonly now: () => number;
   readonly heartbeatMs: number;
@@ -42,7 +44,7 @@ type Recorder = (event: {
 }) => unknown;
 
 export function threadRoutes(parts: ThreadParts): Route[] {
-  const { store, service, outputs, sharing, documents, hub } = parts;
+  const { store, service, outputs, sharing, documents, search, hub } = parts;
   const time = (): string => new Date(parts.now()).toISOString();
   const resource = async ({ id }: { readonly id: string }): Promise<Resource | undefined> => {
     const row = await store.row(id);
@@ -70,6 +72,17 @@ export function threadRoutes(parts: ThreadParts): Route[] {
         tags: tag?.split(","),
         pinned: pinned === undefined ? undefined : pinned === "true",
         deleted: deleted === "true",
+      });
+    }),
+    route(api.threads.search, OWN, ({ query, subject }) => {
+      const { q, author, tag, thread, exceptThread, ...rest } = query;
+      return search.search(subject, {
+        ...rest,
+        query: q,
+        author: author === "me" ? principalOf(subject) : author,
+        tags: tag?.split(","),
+        id: thread,
+        exceptId: exceptThread,
       });
     }),
     route(api.threads.changes, OWN, ({ query, subject }) => store.changes(principalOf(subject), query)),
