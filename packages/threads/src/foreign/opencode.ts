@@ -46,7 +46,8 @@ function answerOf(info: Fields, parts: readonly Fields[], at: string): ForeignEn
   let results: ForeignEntry[] = [];
   let usage = usageIn(info.tokens);
   const close = (): void => {
-    if (content.length > 0) entries.push({ type: "assistant", at, content, model, usage }, ...results);
+    if (content.length === 0) return;
+    entries.push({ type: "assistant", at, content, model, usage }, ...results);
     [content, results, usage] = [[], [], undefined];
   };
   for (const part of parts) {
