@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
 import { llm } from "./contracts/llm.ts";
+import { oauth } from "./contracts/oauth.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
 import { system } from "./contracts/system.ts";
@@ -15,4 +16,4 @@ export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
   import("./schemas/problem.ts").then((schemas) => schemas.problemSchema);
 
 /** Every route of the server. */
-export const api = { llm, tokens, budgets, usage, prices, credentials, routes, system, threads } as const;
+export const api = { llm, tokens, budgets, usage, prices, credentials, routes, system, threads, oauth } as const;
