@@ -6,6 +6,7 @@ import { ledger } from "./ledger/index.ts";
 import { owner } from "./owner/index.ts";
 import { migrations as peopleMigrations } from "./people/migrations.ts";
 import { routing } from "./routing/index.ts";
+import { migrations as sessionMigrations } from "./sessions/migrations.ts";
 import { tokens } from "./tokens/index.ts";
 
 /** The tables of all features, also of those that a server does not use: one database fits every server. */
@@ -15,4 +16,5 @@ export const MIGRATIONS: readonly MigrationSet[] = [
   // Without the feature itself: the server of one turn has the tables and nothing else of it.
   { feature: "credentials", migrations: credentialMigrations },
   { feature: "people", migrations: peopleMigrations },
+  { feature: "sessions", migrations: sessionMigrations },
 ];

@@ -1,6 +1,7 @@
 import type { ServerConfig } from "../config.ts";
 import type { Budgets, Credentials, Routing } from "../gateway-types.ts";
 import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
+import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import { budgets } from "./budgets/index.ts";
@@ -11,6 +12,8 @@ import type { MailConfig } from "./mail/mail-config.ts";
 import { owner } from "./owner/index.ts";
 import { people } from "./people/index.ts";
 import { routing } from "./routing/index.ts";
+import { sessions } from "./sessions/index.ts";
+import { SESSION_LIMITS } from "./sessions/service.ts";
 import { tokens } from "./tokens/index.ts";
 
 /** What only a server needs that stays and is used by several. */
@@ -40,26 +43,38 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const { config } = ofCredentials.services;
   const post = mail.build(kit, { config: needs.mail });
   const ofPeople = people.build(kit, undefined);
+  const countries = createCountries({ warn: kit.log.warn });
+  const ofSessions = sessions.build(kit, {
+    users: ofPeople.services.users,
+    limits: SESSION_LIMITS,
+    countryOf: countries.countryOf,
+  });
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople],
+    all: [ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
     routing: routes.services,
-    authenticate: authenticateByAny(ofOwner.services.authenticate, ofTokens.services.authenticate),
+    authenticate: authenticateByAny(
+      ofOwner.services.authenticate,
+      ofTokens.services.authenticate,
+      ofSessions.services.byBearer,
+    ),
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
       await limits.services.load();
       await ofCredentials.services.follow();
       await routes.services.load();
       await ofPeople.services.feed.follow();
+      await ofSessions.services.followEnds();
       return minted;
     },
     async stop() {
       await limits.services.close();
       await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));
       await ofTokens.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
+      await ofSessions.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
     },
   };
 }
