@@ -17,4 +17,16 @@ export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
   import("./schemas/problem.ts").then((schemas) => schemas.problemSchema);
 
 /** Every route of the server. */
-export const api = { llm, tokens, budgets, usage, prices, credentials, routes, system, sessions, threads, oauth } as const;
+export const api = {
+  llm,
+  tokens,
+  budgets,
+  usage,
+  prices,
+  credentials,
+  routes,
+  system,
+  sessions,
+  threads,
+  oauth,
+} as const;

@@ -13,7 +13,7 @@ export type OAuthNeeds = {
   /** The address under which this request reached the server, without a slash at the end. */
   readonly issuerOf: (request: IncomingMessage) => string;
   /** The country of an address, where it is known. */
-  readonly placeOf: (address: string) => string | undefined;
+  readonly countryOf: (address: string) => Promise<string | undefined>;
   /** Where somebody signs in, to come back to `path`. */
   readonly signInPath: (path: string) => string;
 };

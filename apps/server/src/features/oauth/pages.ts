@@ -11,13 +11,8 @@ export type Asking = {
   readonly userAgent: string;
 };
 
-export function askingOf(grant: Grant, placeOf: (address: string) => string | undefined): Asking {
-  return {
-    clientId: grant.client_id,
-    address: grant.address,
-    place: placeOf(grant.address),
-    userAgent: grant.user_agent,
-  };
+export function askingOf(grant: Grant, place: string | undefined): Asking {
+  return { clientId: grant.client_id, address: grant.address, place, userAgent: grant.user_agent };
 }
 
 export function codePage(options: { readonly username: string; readonly problem?: string }): string {

@@ -10,7 +10,7 @@ import { checkChallenge, checkClient, checkScope, isLoopbackRedirect, SCOPE } fr
 const EVERYBODY = { action: "visit", resource: { type: "sign_in" } } as const;
 const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
 
-export function oauthRoutes({ service, issuerOf, placeOf, signInPath, guesses }: OAuthFeature): Route[] {
+export function oauthRoutes({ service, issuerOf, countryOf, signInPath, guesses }: OAuthFeature): Route[] {
   return [
     route(api.oauth.metadata, EVERYBODY, ({ call }) => {
       const issuer = issuerOf(call.incoming);
@@ -71,7 +71,7 @@ export function oauthRoutes({ service, issuerOf, placeOf, signInPath, guesses }:
       }),
     ),
 
-    route(api.oauth.authorize, EVERYBODY, ({ query, subject, call }) => {
+    route(api.oauth.authorize, EVERYBODY, async ({ query, subject, call }) => {
       const { client_id: clientId = "", redirect_uri: redirectUri = "", state = "" } = query;
       const refusal = refusalOf(clientId, redirectUri);
       if (refusal !== undefined) return new Reply(messagePage("This cannot be", refusal), { status: 400 });
@@ -91,7 +91,7 @@ export function oauthRoutes({ service, issuerOf, placeOf, signInPath, guesses }:
       const asking = {
         clientId,
         address: call.origin.address,
-        place: placeOf(call.origin.address),
+        place: await countryOf(call.origin.address),
         userAgent: "this browser",
       };
       const fields = Object.fromEntries(Object.entries(query).filter((entry) => entry[1] !== undefined)) as Record<
@@ -170,7 +170,7 @@ export function oauthRoutes({ service, issuerOf, placeOf, signInPath, guesses }:
     if (!(await guesses.mayGuess(user.id, address))) return tooMany();
     const grant = await service.findDevice(userCode);
     if (grant === undefined) return wrongCode(user, address);
-    return devicePage({ username: user.name, asking: askingOf(grant, placeOf), userCode });
+    return devicePage({ username: user.name, asking: askingOf(grant, await countryOf(grant.address)), userCode });
   }
 
   async function wrongCode(user: UserSubject, address: string): Promise<Reply<string>> {
