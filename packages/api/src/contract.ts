@@ -2,11 +2,14 @@ import type { z } from "zod";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
 import { llm } from "./contracts/llm.ts";
+import { magicLink } from "./contracts/magic-link.ts";
 import { oauth } from "./contracts/oauth.ts";
+import { organizations } from "./contracts/organizations.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
 import { sessions } from "./contracts/sessions.ts";
 import { system } from "./contracts/system.ts";
+import { teams } from "./contracts/teams.ts";
 import { threads } from "./contracts/threads.ts";
 import { tokens } from "./contracts/tokens.ts";
 import { usage } from "./contracts/usage.ts";
@@ -18,15 +21,18 @@ export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
 
 /** Every route of the server. */
 export const api = {
-  llm,
-  tokens,
   budgets,
-  usage,
-  prices,
   credentials,
-  routes,
-  system,
-  sessions,
-  threads,
+  llm,
+  magicLink,
   oauth,
+  organizations,
+  prices,
+  routes,
+  sessions,
+  system,
+  teams,
+  threads,
+  tokens,
+  usage,
 } as const;
