@@ -1,8 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import type { Sessions } from "../../identity-types.ts";
+import type { Attempts, Sessions } from "../../identity-types.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
-import { createGuessLimit, type GuessLimit } from "./guess-limit.ts";
 import { migrations } from "./migrations.ts";
 import { oauthRoutes } from "./routes.ts";
 import { createOAuthService, type OAuthService } from "./service.ts";
@@ -10,6 +9,7 @@ import { createGrantStore } from "./store.ts";
 
 export type OAuthNeeds = {
   readonly sessions: Sessions;
+  readonly attempts: Attempts;
   /** The address under which this request reached the server, without a slash at the end. */
   readonly issuerOf: (request: IncomingMessage) => string;
   /** The country of an address, where it is known. */
@@ -20,7 +20,6 @@ export type OAuthNeeds = {
 
 export type OAuthFeature = Omit<OAuthNeeds, "sessions"> & {
   readonly service: OAuthService;
-  readonly guesses: GuessLimit;
 };
 
 /** Programs that act for a user: by a code on a device's screen, or through the browser of the same machine. */
@@ -30,7 +29,6 @@ export const oauth = defineFeature<OAuthFeature, OAuthNeeds>({
   services: ({ database }, { sessions, ...needs }) => ({
     ...needs,
     service: createOAuthService({ store: createGrantStore(database), sessions }),
-    guesses: createGuessLimit(),
   }),
   routes: oauthRoutes,
   jobs: ({ service }) => [every("1 min", "purge_oauth_grants", () => service.purge(), { once: true })],

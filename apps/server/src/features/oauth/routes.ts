@@ -8,9 +8,14 @@ import { askingOf, codePage, consentPage, devicePage, messagePage } from "./page
 import { checkChallenge, checkClient, checkScope, isLoopbackRedirect, SCOPE } from "./service.ts";
 
 const EVERYBODY = { action: "visit", resource: { type: "sign_in" } } as const;
+/** RFC 8628, 5.1: a code lives ten minutes, and there are 20^8 of them. */
+const GUESSES_OF_USER = { name: "user_code", max: 20, perMs: 600_000 };
+const GUESSES_OF_ADDRESS = { name: "user_code_address", max: 100, perMs: 600_000 };
+/** What a device costs is a row for ten minutes. */
+const DEVICES_OF_ADDRESS = { name: "device_code", max: 60, perMs: 600_000 };
 const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
 
-export function oauthRoutes({ service, issuerOf, countryOf, signInPath, guesses }: OAuthFeature): Route[] {
+export function oauthRoutes({ service, issuerOf, countryOf, signInPath, attempts }: OAuthFeature): Route[] {
   return [
     route(api.oauth.metadata, EVERYBODY, ({ call }) => {
       const issuer = issuerOf(call.incoming);
@@ -30,6 +35,7 @@ export function oauthRoutes({ service, issuerOf, countryOf, signInPath, guesses 
 
     route(api.oauth.deviceAuthorization, EVERYBODY, ({ body, call, audit }) =>
       told(async () => {
+        await attempts.take(DEVICES_OF_ADDRESS, call.origin.address);
         const { client_id: clientId = "", scope = "" } = body;
         const codes = await service.requestDevice({ clientId, scope, origin: call.origin });
         await audit({ event: "device_code.requested", outcome: "success", details: { client: clientId } });
@@ -149,11 +155,12 @@ export function oauthRoutes({ service, issuerOf, countryOf, signInPath, guesses 
       if (user === undefined) return notHere();
       const { user_code: userCode, decision } = body;
       if (decision === "look") return look(user, userCode, call.origin.address);
-      if (!(await guesses.mayGuess(user.id, call.origin.address))) return tooMany();
+      await attempts.take(GUESSES_OF_USER, user.id);
+      await attempts.take(GUESSES_OF_ADDRESS, call.origin.address);
       const grant = await service.findDevice(userCode);
-      if (grant === undefined) return wrongCode(user, call.origin.address);
+      if (grant === undefined) return wrongCode(user);
       const allowed = decision === "allow";
-      if (!(await service.decideDevice(grant.id, user.id, allowed))) return wrongCode(user, call.origin.address);
+      if (!(await service.decideDevice(grant.id, user.id, allowed))) return wrongCode(user);
       await audit({
         event: allowed ? "device_code.approved" : "device_code.denied",
         outcome: "success",
@@ -167,17 +174,18 @@ export function oauthRoutes({ service, issuerOf, countryOf, signInPath, guesses 
   ];
 
   async function look(user: UserSubject, userCode: string, address: string): Promise<string | Reply<string>> {
-    if (!(await guesses.mayGuess(user.id, address))) return tooMany();
+    await attempts.take(GUESSES_OF_USER, user.id);
+    await attempts.take(GUESSES_OF_ADDRESS, address);
     const grant = await service.findDevice(userCode);
-    if (grant === undefined) return wrongCode(user, address);
+    if (grant === undefined) return wrongCode(user);
     return devicePage({ username: user.name, asking: askingOf(grant, await countryOf(grant.address)), userCode });
   }
 
-  async function wrongCode(user: UserSubject, address: string): Promise<Reply<string>> {
-    await guesses.wrong(user.id, address);
-    const problem = "There is no such code, or not any more. Look at the device again, or begin there anew.";
-    return new Reply(codePage({ username: user.name, problem }), { status: 400 });
-  }
+}
+
+function wrongCode(user: UserSubject): Reply<string> {
+  const problem = "There is no such code, or not any more. Look at the device again, or begin there anew.";
+  return new Reply(codePage({ username: user.name, problem }), { status: 400 });
 }
 
 /** Only who sits in front of a browser decides: no program can let another one in, and nobody in somebody's place. */
@@ -237,9 +245,4 @@ function redirect(location: string): Reply<string> {
 function notHere(): Reply<string> {
   const text = "Only somebody who is signed in with a browser can decide that.";
   return new Reply(messagePage("Not here", text), { status: 403 });
-}
-
-function tooMany(): Reply<string> {
-  const text = "Too many wrong codes. Wait ten minutes, then begin anew on the device.";
-  return new Reply(messagePage("Too many attempts", text), { status: 429, headers: { "retry-after": "600" } });
 }
