@@ -24,10 +24,6 @@ export function deadPage(): string {
   });
 }
 
-export function tooManyPage(): string {
-  return page({ title: "Too many links", body: html`<p>Wait a quarter of an hour, then ask for another link.</p>` });
-}
-
 export function offPage(): string {
   return page({
     title: "No links by mail",

@@ -180,7 +180,6 @@ export function oauthRoutes({ service, issuerOf, countryOf, signInPath, attempts
     if (grant === undefined) return wrongCode(user);
     return devicePage({ username: user.name, asking: askingOf(grant, await countryOf(grant.address)), userCode });
   }
-
 }
 
 function wrongCode(user: UserSubject): Reply<string> {
