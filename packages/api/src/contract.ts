@@ -16,6 +16,7 @@ import { teams } from "./contracts/teams.ts";
 import { threads } from "./contracts/threads.ts";
 import { tokens } from "./contracts/tokens.ts";
 import { usage } from "./contracts/usage.ts";
+import { users } from "./contracts/users.ts";
 import type { Problem } from "./problem.ts";
 
 /** The schema of the problem document that any route may answer with. */
@@ -41,4 +42,5 @@ export const api = {
   threads,
   tokens,
   usage,
+  users,
 } as const;

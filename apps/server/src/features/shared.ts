@@ -62,7 +62,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofCredentials = credentials.build(kit, needs);
   const { config } = ofCredentials.services;
   const post = mail.build(kit, { config: needs.mail });
-  const ofPeople = people.build(kit, undefined);
+  const ofPeople = people.build(kit, { sessions: () => ofSessions.services, mail: post.services });
   const signInConfig = needs.signIn ?? NO_SIGN_IN;
   const mailLinks = signInConfig.magicLink ?? post.services.isSetUp;
   if (mailLinks && !post.services.isSetUp) throw new ConfigError(NO_MAIL);

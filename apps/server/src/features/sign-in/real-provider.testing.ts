@@ -72,7 +72,7 @@ export async function startRealProvider(options: RealProviderOptions): Promise<R
         ...options.client,
       })),
       claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name", "preferred_username"] },
-      adapter: MemoryAdapter,
+      adapter: class extends MemoryAdapter {},
       jwks: { keys: [jwk] },
       cookies: { keys: ["a key for the tests"] },
       features: { devInteractions: { enabled: false } },
