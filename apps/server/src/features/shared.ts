@@ -16,6 +16,7 @@ import { policy } from "./policy/index.ts";
 import { routing } from "./routing/index.ts";
 import { sessions } from "./sessions/index.ts";
 import { SESSION_LIMITS } from "./sessions/service.ts";
+import { threads } from "./threads/index.ts";
 import { tokens } from "./tokens/index.ts";
 
 /** What only a server needs that stays and is used by several. */
@@ -54,9 +55,10 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     limits: SESSION_LIMITS,
     countryOf: countries.countryOf,
   });
+  const ofThreads = threads.build(kit, {});
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [rules, ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions],
+    all: [rules, ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions, ofThreads],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
