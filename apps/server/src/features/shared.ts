@@ -55,7 +55,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     limits: SESSION_LIMITS,
     countryOf: countries.countryOf,
   });
-  const ofThreads = threads.build(kit, {});
+  const ofThreads = threads.build(kit, { filter: rules.services.filter });
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
     all: [rules, ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions, ofThreads],
