@@ -25,7 +25,7 @@ const PROMPT = "Run the command and say what it printed.";
 
 /** One tool call and a final text: wall and CPU time, time to the first request and its size. */
 export async function measureOneTurn({ entrants, model, measurements, rounds }: TurnOptions): Promise<void> {
-  await eachRound(entrants, rounds, async ({ subject, place }) => {
+  await eachEntrant(entrants, rounds, async ({ subject, place }) => {
     const { timing, exchanges } = await run(subject, place, model, { toolTurns: 1, deltas: FEW_DELTAS });
     measurements.add("turn_wall", subject.name, timing.wall * 1000);
     measurements.add("turn_cpu", subject.name, timing.cpu * 1000);
@@ -40,7 +40,7 @@ export async function measureOneTurn({ entrants, model, measurements, rounds }: 
  * command and without. What the command takes is measured right before each run, so that both meet the same machine.
  */
 export async function measureManyTurns({ entrants, model, measurements, rounds }: TurnOptions): Promise<void> {
-  await eachRound(entrants, rounds, async ({ subject, place }) => {
+  await eachEntrant(entrants, rounds, async ({ subject, place }) => {
     const command = await commandMs(place);
     const { timing, exchanges } = await run(subject, place, model, { toolTurns: MANY_TURNS, deltas: FEW_DELTAS });
     const gap = median(gaps(exchanges));
@@ -55,7 +55,7 @@ export async function measureManyTurns({ entrants, model, measurements, rounds }
 
 /** What 10,000 pieces of text cost over 8 pieces, in CPU time. */
 export async function measureDeltasCpu({ entrants, model, measurements, rounds }: TurnOptions): Promise<void> {
-  await eachRound(entrants, rounds, async ({ subject, place }) => {
+  await eachEntrant(entrants, rounds, async ({ subject, place }) => {
     const few = await run(subject, place, model, { toolTurns: 0, deltas: FEW_DELTAS });
     const many = await run(subject, place, model, { toolTurns: 0, deltas: MANY_DELTAS });
     measurements.add("deltas_extra_cpu", subject.name, (many.timing.cpu - few.timing.cpu) * 1000);
@@ -64,7 +64,7 @@ export async function measureDeltasCpu({ entrants, model, measurements, rounds }
 
 /** Peak memory of the process tree: a turn with one tool call, and 10,000 pieces of text over 8. */
 export async function measureMemory({ entrants, model, measurements, rounds }: TurnOptions): Promise<void> {
-  await eachRound(entrants, rounds, async ({ subject, place }) => {
+  await eachEntrant(entrants, rounds, async ({ subject, place }) => {
     const peak = (scenario: Scenario) =>
       orOnceMore(() => {
         model.begin(scenario);
@@ -96,6 +96,28 @@ type Run = { readonly timing: Timing; readonly exchanges: readonly Exchange[] };
 async function run(subject: Subject, place: Place, model: BenchModel, scenario: Scenario): Promise<Run> {
   const command = subject.turn(place, PROMPT);
   return orOnceMore(() => timedTurn(command, model, scenario));
+}
+
+/**
+ * Interleaved rounds. A peer that fails twice in a row takes no further part in these: what it has not shown is missing in the
+ * table. Loom has no such excuse.
+ */
+async function eachEntrant(
+  entrants: readonly Entrant[],
+  rounds: number,
+  measure: (entrant: Entrant) => Promise<void>,
+): Promise<void> {
+  const out = new Set<Entrant>();
+  await eachRound(entrants, rounds, async (entrant) => {
+    if (out.has(entrant)) return;
+    try {
+      await measure(entrant);
+    } catch (error) {
+      if (!(error instanceof RunFailed) || entrant.subject.name === "loom") throw error;
+      console.log(`${entrant.subject.name} failed twice and is left out here: ${error.message}`);
+      out.add(entrant);
+    }
+  });
 }
 
 /** Ten minutes of measurements must not be lost to one run that failed on a busy machine; two in a row are a reason. */
