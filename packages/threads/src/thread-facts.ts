@@ -67,7 +67,7 @@ export function factsOf(header: ThreadHeader): ThreadFacts {
     tags: [],
     pinned: false,
     visibility: "private",
-    private: false,
+    private: header.private ?? false,
     models: [],
     turns: 0,
     totals: NO_TOTALS,
@@ -145,4 +145,13 @@ type Input = Extract<Extract<ThreadRecord, { type: "event" }>["event"], { type: 
 export function titleFrom(input: Input): string {
   const text = input.map((block) => (block.type === "text" ? block.text : "")).join(" ");
   return text.trim().split(/\r?\n/, 1).join("").slice(0, MAX_TITLE_UNITS).toWellFormed();
+}
+
+/** The facts as a text: what a snippet shows where a search finds them. */
+export function factsText({ title, named, tags, git, commits }: ThreadFacts): string {
+  const place = [git.remote, git.branch].filter((text) => text !== undefined);
+  const made = commits.map(({ subject }) => subject);
+  return [named ? title : "", tags.map((tag) => `#${tag}`).join(" "), ...place, ...made]
+    .filter((text) => text !== "")
+    .join("\n");
 }
