@@ -23,7 +23,9 @@ export type {
   ProviderCredentials,
 } from "./credentials.ts";
 export { CREDENTIAL_LABEL, MAX_CREDENTIAL_WEIGHT } from "./credentials.ts";
+export type { IdentityInfo, SignInProvider } from "./identities.ts";
 export { parseLlmRequest } from "./llm-request.ts";
+export type { MailDomainInfo, MailDomainList } from "./mail-domains.ts";
 export type { Models, ProviderModels } from "./models.ts";
 export type {
   Invitation,
@@ -106,3 +108,16 @@ export { TOKEN_NAME, TOKEN_SCOPES } from "./tokens.ts";
 export type { UsageDimension, UsageGroup, UsagePercentiles, UsageQuery, UsageReport, UsageSums } from "./usage.ts";
 export { DEFAULT_USAGE_GROUPS, USAGE_DIMENSIONS } from "./usage.ts";
 export { usageCsv } from "./usage-csv.ts";
+export type {
+  AccountDeletion,
+  GlobalRole,
+  ImpersonationState,
+  NewImpersonation,
+  Notice,
+  NoticeList,
+  ProfileChange,
+  StartedImpersonation,
+  UserInfo,
+  UserList,
+  UserProfile,
+} from "./users.ts";
