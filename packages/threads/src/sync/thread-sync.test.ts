@@ -93,6 +93,19 @@ describe("threads on two machines", () => {
     expect(a.store.load(id).facts.deletedAt).toBeDefined();
   });
 
+  test("that were put into the trash on the server, or taken out of it, are so on both", async () => {
+    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const id = await a.begin("alpha");
+    for (const each of [a, b]) await each.sync(remote);
+    for (const trash of [true, false]) {
+      remote.putInTrash(id, trash);
+      for (const each of [a, b, a]) await each.sync(remote);
+      expect(b.threads()).toEqual(a.threads());
+      for (const each of [a, b]) expect(each.store.load(id).facts.deletedAt !== undefined).toBe(trash);
+      for (const each of [a, b]) expect(await each.sync(remote)).toMatchObject({ settled: 0 });
+    }
+  });
+
   test("that are removed for good on one are removed on the other", async () => {
     const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
     const id = await a.begin("alpha");

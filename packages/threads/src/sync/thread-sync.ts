@@ -5,6 +5,7 @@ import { systemCode, ThreadError } from "../errors.ts";
 import { askForLease } from "../lease.ts";
 import type { ProcessIdentity } from "../process-identity.ts";
 import { threadFile, threadIds } from "../thread-store.ts";
+import { summarise } from "../thread-summary.ts";
 import { readTombstones } from "../tombstones.ts";
 import { backoffMs } from "./backoff.ts";
 import { Reconciler } from "./reconciler.ts";
@@ -263,7 +264,7 @@ class Round {
     this.#journal.putServer({ ...this.#journal.server, ...changed, lookedThroughAt: now() });
   }
 
-  #note({ id, version, digest, purged }: ThreadChange): void {
+  #note({ id, version, digest, deleted, purged }: ThreadChange): void {
     const { directory } = this.#options;
     const state = this.#journal.thread(id);
     if (purged) {
@@ -277,6 +278,7 @@ class Round {
     const { fate: _, remote: __, ...known } = state;
     const isKnown = state.synced.version === version && state.synced.digest === digest;
     if (!isKnown) this.#journal.putThread({ ...known, remote: { version, digest } });
+    else if (isInTrash(threadFile(directory, id)) === !deleted) this.#journal.putThread({ ...known, trash: deleted });
     else if (state.remote !== undefined) this.#journal.putThread(known);
   }
 }
@@ -285,11 +287,10 @@ class Round {
 function* pendingThreads(directory: string, journal: SyncJournal): Generator<ThreadId, void> {
   const here = new Set(threadIds(directory));
   for (const id of here) {
-    const { seen, remote } = journal.thread(id);
+    const { seen, remote, trash } = journal.thread(id);
     const stat = statSync(threadFile(directory, id), { throwIfNoEntry: false });
-    if (remote !== undefined || seen === undefined || seen.size !== stat?.size || seen.mtimeMs !== stat.mtimeMs) {
-      yield id;
-    }
+    const isAsSeen = seen !== undefined && seen.size === stat?.size && seen.mtimeMs === stat.mtimeMs;
+    if (!isAsSeen || remote !== undefined || trash !== undefined) yield id;
   }
   for (const { id, private: isPrivate } of readTombstones(directory)) {
     const { fate, synced, remote } = journal.thread(id);
@@ -316,6 +317,15 @@ function nextFailure(before: Failure | undefined, error: Error, now: number, ran
 function isOfOneThread(error: unknown): error is Error {
   if (error instanceof RemoteError) return error.kind !== "server";
   return error instanceof ThreadError || systemCode(error) !== undefined;
+}
+
+/** `undefined` where there is no such thread. */
+function isInTrash(file: string): boolean | undefined {
+  try {
+    return summarise(file).deleted;
+  } catch {
+    return undefined;
+  }
 }
 
 function isFile(path: string): boolean {
