@@ -2,10 +2,12 @@ import type { z } from "zod";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
 import { llm } from "./contracts/llm.ts";
+import { organizations } from "./contracts/organizations.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
 import { sessions } from "./contracts/sessions.ts";
 import { system } from "./contracts/system.ts";
+import { teams } from "./contracts/teams.ts";
 import { threads } from "./contracts/threads.ts";
 import { tokens } from "./contracts/tokens.ts";
 import { usage } from "./contracts/usage.ts";
@@ -16,4 +18,17 @@ export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
   import("./schemas/problem.ts").then((schemas) => schemas.problemSchema);
 
 /** Every route of the server. */
-export const api = { llm, tokens, budgets, usage, prices, credentials, routes, sessions, system, threads } as const;
+export const api = {
+  llm,
+  tokens,
+  budgets,
+  usage,
+  prices,
+  credentials,
+  routes,
+  system,
+  threads,
+  sessions,
+  organizations,
+  teams,
+} as const;

@@ -4,6 +4,7 @@ import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
 import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
+import type { Authorize } from "../kit/policy.ts";
 import { budgets } from "./budgets/index.ts";
 import { type CredentialNeeds, credentials } from "./credentials/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
@@ -11,9 +12,11 @@ import { mail } from "./mail/index.ts";
 import type { MailConfig } from "./mail/mail-config.ts";
 import { owner } from "./owner/index.ts";
 import { people } from "./people/index.ts";
+import { policy } from "./policy/index.ts";
 import { routing } from "./routing/index.ts";
 import { sessions } from "./sessions/index.ts";
 import { SESSION_LIMITS } from "./sessions/service.ts";
+import { threads } from "./threads/index.ts";
 import { tokens } from "./tokens/index.ts";
 
 /** What only a server needs that stays and is used by several. */
@@ -25,6 +28,7 @@ export type SharedFeatures = {
   readonly config: ServerConfig;
   readonly routing: Routing;
   readonly authenticate: Authenticate;
+  readonly authorize: Authorize;
   /** Says whether this start made the owner's token. @throws TokenFileError, DatabaseError, ConfigError */
   start(owner: { readonly file: string; readonly replace: boolean }): Promise<boolean>;
   stop(): Promise<void>;
@@ -32,7 +36,9 @@ export type SharedFeatures = {
 
 export type SharedNeeds = CredentialNeeds & { readonly mail?: MailConfig | undefined };
 
+/** @throws PolicyError where the policies cannot be used */
 export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
+  const rules = policy.build(kit, undefined);
   const ofOwner = owner.build(kit, undefined);
   const limits = budgets.build(kit, {
     allowUnpriced: needs.config.allowUnpricedModels,
@@ -49,9 +55,10 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     limits: SESSION_LIMITS,
     countryOf: countries.countryOf,
   });
+  const ofThreads = threads.build(kit, {});
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions],
+    all: [rules, ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions, ofThreads],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
@@ -61,6 +68,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       ofTokens.services.authenticate,
       ofSessions.services.byBearer,
     ),
+    authorize: rules.services.authorize,
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
       await limits.services.load();
