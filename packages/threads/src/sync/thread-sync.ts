@@ -139,8 +139,8 @@ class Round {
   readonly #call: RemoteCall;
   readonly #abort = new AbortController();
   readonly #reconciler: Reconciler;
-  /** Threads that came to be in this round. */
-  readonly #made: ThreadId[] = [];
+  /** Threads that came to be in this round, or were changed elsewhere meanwhile. */
+  readonly #more = new Set<ThreadId>();
   #settled = 0;
   #open = 0;
   #failed = 0;
@@ -161,7 +161,9 @@ class Round {
     try {
       await this.#hearWhatChanged();
       await this.#workAt(this.#threads());
-      while (this.#made.length > 0) await this.#workAt(this.#made.splice(0).values());
+      // What this round has sent is behind the cursor then: a server that forgets it can be told so.
+      if (this.#settled > 0) await this.#hearWhatChanged();
+      while (this.#more.size > 0) await this.#workAt(this.#takeMore());
     } catch (error) {
       this.#request.signal.throwIfAborted();
       if (!(error instanceof RemoteError)) throw error;
@@ -176,6 +178,12 @@ class Round {
 
   /** The first thing that went wrong with the round as a whole. */
   #fault: unknown;
+
+  #takeMore(): Iterator<ThreadId> {
+    const ids = [...this.#more];
+    this.#more.clear();
+    return ids.values();
+  }
 
   async #workAt(threads: AsyncIterator<ThreadId> | Iterator<ThreadId>): Promise<void> {
     const results = await Promise.allSettled(Array.from({ length: WORKERS }, () => this.#work(threads)));
@@ -199,7 +207,7 @@ class Round {
   async #one(id: ThreadId): Promise<void> {
     try {
       const { type, madeThreads } = await this.#reconciler.reconcile(id, this.#call);
-      this.#made.push(...madeThreads);
+      for (const made of madeThreads) this.#more.add(made);
       this.#failuresInARow = 0;
       if (type === "settled") this.#settled += 1;
       else this.#open += 1;
@@ -277,9 +285,11 @@ class Round {
     if (state.fate === "withdrawn" || state.fate === "detached") return;
     const { fate: _, remote: __, ...known } = state;
     const isKnown = state.synced.version === version && state.synced.digest === digest;
+    const isTrashNew = isKnown && isInTrash(threadFile(directory, id)) === !deleted;
     if (!isKnown) this.#journal.putThread({ ...known, remote: { version, digest } });
-    else if (isInTrash(threadFile(directory, id)) === !deleted) this.#journal.putThread({ ...known, trash: deleted });
+    else if (isTrashNew) this.#journal.putThread({ ...known, trash: deleted });
     else if (state.remote !== undefined) this.#journal.putThread(known);
+    if (this.#settled > 0 && (!isKnown || isTrashNew)) this.#more.add(id);
   }
 }
 
