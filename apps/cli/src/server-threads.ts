@@ -17,11 +17,6 @@ export type ServerThreads = {
   close(): void;
 };
 
-/** Whether there is a server to keep threads on; the one inside this process has none of its own. */
-export function hasServer({ config }: Settings): boolean {
-  return config.get("server.url") !== "";
-}
-
 /** @throws CliError `configuration` where no server is configured; ConfigError where there is no token for it. */
 export function openServerThreads({ config, directories }: Settings): ServerThreads {
   const serverUrl = config.get("server.url");
