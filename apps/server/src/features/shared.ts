@@ -95,7 +95,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     originOf: needs.web.originOf,
     signups: signInConfig.signups,
   });
-  const ofThreads = threads.build(kit, {});
+  const ofThreads = threads.build(kit, { filter: rules.services.filter });
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
     all: [
