@@ -16,6 +16,7 @@ import { policy } from "./policy/index.ts";
 import { routing } from "./routing/index.ts";
 import { sessions } from "./sessions/index.ts";
 import { SESSION_LIMITS } from "./sessions/service.ts";
+import { threads } from "./threads/index.ts";
 import { tokens } from "./tokens/index.ts";
 
 /** What only a server needs that stays and is used by several. */
@@ -47,16 +48,17 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofCredentials = credentials.build(kit, needs);
   const { config } = ofCredentials.services;
   const post = mail.build(kit, { config: needs.mail });
-  const ofPeople = people.build(kit, undefined);
+  const ofPeople = people.build(kit, { sessions: () => ofSessions.services, mail: post.services });
   const countries = createCountries({ warn: kit.log.warn });
   const ofSessions = sessions.build(kit, {
     users: ofPeople.services.users,
     limits: SESSION_LIMITS,
     countryOf: countries.countryOf,
   });
+  const ofThreads = threads.build(kit, {});
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [rules, ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions],
+    all: [rules, ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions, ofThreads],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
