@@ -1,11 +1,16 @@
 import type { z } from "zod";
+import { account } from "./contracts/account.ts";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
+import { domains } from "./contracts/domains.ts";
 import { llm } from "./contracts/llm.ts";
+import { magicLink } from "./contracts/magic-link.ts";
+import { oauth } from "./contracts/oauth.ts";
 import { organizations } from "./contracts/organizations.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
 import { sessions } from "./contracts/sessions.ts";
+import { signIn } from "./contracts/sign-in.ts";
 import { system } from "./contracts/system.ts";
 import { teams } from "./contracts/teams.ts";
 import { threads } from "./contracts/threads.ts";
@@ -20,17 +25,22 @@ export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
 
 /** Every route of the server. */
 export const api = {
-  llm,
-  tokens,
+  account,
   budgets,
-  usage,
-  prices,
   credentials,
-  routes,
-  system,
-  threads,
-  sessions,
+  domains,
+  llm,
+  magicLink,
+  oauth,
   organizations,
+  prices,
+  routes,
+  sessions,
+  signIn,
+  system,
   teams,
+  threads,
+  tokens,
+  usage,
   users,
 } as const;

@@ -3,10 +3,13 @@ import type { MigrationSet } from "../kit/migrations.ts";
 import { budgets } from "./budgets/index.ts";
 import { migrations as credentialMigrations } from "./credentials/migrations.ts";
 import { ledger } from "./ledger/index.ts";
+import { migrations as magicLinkMigrations } from "./magic-link/migrations.ts";
+import { migrations as oauthMigrations } from "./oauth/migrations.ts";
 import { owner } from "./owner/index.ts";
 import { migrations as peopleMigrations } from "./people/migrations.ts";
 import { routing } from "./routing/index.ts";
 import { migrations as sessionMigrations } from "./sessions/migrations.ts";
+import { migrations as signInMigrations } from "./sign-in/migrations.ts";
 import { migrations as threadMigrations } from "./threads/migrations.ts";
 import { tokens } from "./tokens/index.ts";
 
@@ -18,5 +21,8 @@ export const MIGRATIONS: readonly MigrationSet[] = [
   { feature: "credentials", migrations: credentialMigrations },
   { feature: "people", migrations: peopleMigrations },
   { feature: "sessions", migrations: sessionMigrations },
+  { feature: "sign-in", migrations: signInMigrations },
+  { feature: "oauth", migrations: oauthMigrations },
+  { feature: "magic-link", migrations: magicLinkMigrations },
   { feature: "threads", migrations: threadMigrations },
 ];

@@ -1,3 +1,4 @@
+import { ConfigError } from "@loom/config";
 import type { ServerConfig } from "../config.ts";
 import type { Budgets, Credentials, Routing } from "../gateway-types.ts";
 import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
@@ -5,17 +6,21 @@ import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import type { Authorize } from "../kit/policy.ts";
+import type { WebAddress } from "../kit/web-address.ts";
 import { budgets } from "./budgets/index.ts";
 import { type CredentialNeeds, credentials } from "./credentials/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
+import { magicLink } from "./magic-link/index.ts";
 import { mail } from "./mail/index.ts";
 import type { MailConfig } from "./mail/mail-config.ts";
+import { oauth } from "./oauth/index.ts";
 import { owner } from "./owner/index.ts";
 import { people } from "./people/index.ts";
 import { policy } from "./policy/index.ts";
 import { routing } from "./routing/index.ts";
 import { sessions } from "./sessions/index.ts";
-import { SESSION_LIMITS } from "./sessions/service.ts";
+import { signIn } from "./sign-in/index.ts";
+import { NO_SIGN_IN, type SignInConfig } from "./sign-in/sign-in-config.ts";
 import { threads } from "./threads/index.ts";
 import { tokens } from "./tokens/index.ts";
 
@@ -28,15 +33,24 @@ export type SharedFeatures = {
   readonly config: ServerConfig;
   readonly routing: Routing;
   readonly authenticate: Authenticate;
+  /** By the cookie of a browser. */
+  readonly authenticateBrowser: Authenticate;
   readonly authorize: Authorize;
   /** Says whether this start made the owner's token. @throws TokenFileError, DatabaseError, ConfigError */
   start(owner: { readonly file: string; readonly replace: boolean }): Promise<boolean>;
   stop(): Promise<void>;
 };
 
-export type SharedNeeds = CredentialNeeds & { readonly mail?: MailConfig | undefined };
+export type SharedNeeds = CredentialNeeds & {
+  readonly web: WebAddress;
+  readonly signIn?: SignInConfig | undefined;
+  readonly mail?: MailConfig | undefined;
+};
 
-/** @throws PolicyError where the policies cannot be used */
+const NO_MAIL =
+  "LOOM_SERVER_MAGIC_LINK is on, and there is no mail: set LOOM_SERVER_SMTP_HOST and the rest, or turn it off.";
+
+/** @throws PolicyError, ConfigError where the policies cannot be used */
 export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const rules = policy.build(kit, undefined);
   const ofOwner = owner.build(kit, undefined);
@@ -49,16 +63,56 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const { config } = ofCredentials.services;
   const post = mail.build(kit, { config: needs.mail });
   const ofPeople = people.build(kit, { sessions: () => ofSessions.services, mail: post.services });
-  const countries = createCountries({ warn: kit.log.warn });
+  const signInConfig = needs.signIn ?? NO_SIGN_IN;
+  const mailLinks = signInConfig.magicLink ?? post.services.isSetUp;
+  if (mailLinks && !post.services.isSetUp) throw new ConfigError(NO_MAIL);
+  const countries = createCountries({ file: signInConfig.geoipFile, warn: kit.log.warn });
   const ofSessions = sessions.build(kit, {
     users: ofPeople.services.users,
-    limits: SESSION_LIMITS,
+    limits: signInConfig.sessions,
     countryOf: countries.countryOf,
+  });
+  const ofSignIn = signIn.build(kit, {
+    config: signInConfig,
+    users: ofPeople.services.users,
+    sessions: ofSessions.services,
+    web: needs.web,
+    mailLinks,
+  });
+  const ofOAuth = oauth.build(kit, {
+    sessions: ofSessions.services,
+    attempts: ofSignIn.services.attempts,
+    issuerOf: needs.web.originOf,
+    countryOf: countries.countryOf,
+    signInPath: (path) => `/auth/sign-in?redirect_to=${encodeURIComponent(path)}`,
+  });
+  const links = magicLink.build(kit, {
+    ...ofSignIn.services,
+    users: ofPeople.services.users,
+    sessions: ofSessions.services,
+    mail: post.services,
+    isOn: mailLinks,
+    originOf: needs.web.originOf,
+    signups: signInConfig.signups,
   });
   const ofThreads = threads.build(kit, {});
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [rules, ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions, ofThreads],
+    all: [
+      rules,
+      ofOwner,
+      limits,
+      ofTokens,
+      ofCredentials,
+      routes,
+      post,
+      ofPeople,
+      ofSessions,
+      ofSignIn,
+      ofOAuth,
+      links,
+      ofThreads,
+    ],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
@@ -68,6 +122,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       ofTokens.services.authenticate,
       ofSessions.services.byBearer,
     ),
+    authenticateBrowser: ofSessions.services.byCookie,
     authorize: rules.services.authorize,
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
