@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Secret } from "@loom/config";
 import type { ServerConfig } from "./config.ts";
+import type { AuditConfig } from "./features/audit/audit-config.ts";
 import { buildFeatures } from "./features/index.ts";
 import type { MailConfig } from "./features/mail/mail-config.ts";
 import { AuditLine } from "./kit/audit.ts";
@@ -33,6 +34,8 @@ export type ServerOptions = {
   readonly postgres?: PostgresAddress | undefined;
   /** How mail to people goes out; without it, none does. */
   readonly mail?: MailConfig | undefined;
+  /** Of a server that stays. Default: what an empty environment says. */
+  readonly audit?: AuditConfig | undefined;
   /** Default: no log. */
   readonly log?: { readonly level: LogLevel; readonly destination: { readonly file: string } | "stdout" } | undefined;
   /** Milliseconds of silence towards a client after which a keep-alive is sent. Default 15,000. */
@@ -90,9 +93,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     dataDirectory,
     keepAliveMs: options.keepAliveMs,
     mail: options.mail,
+    audit: options.audit,
     isStopping,
     conceal,
   });
+
+  if (features.shared?.audit !== undefined) audit.connect(features.shared.audit);
 
   const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
   const dispatcher = createDispatcher({
@@ -155,12 +161,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function secretsOf({ config, access, postgres, mail }: ServerOptions): Secret[] {
+function secretsOf({ config, access, postgres, mail, audit }: ServerOptions): Secret[] {
   const keys = secretsOfProviders(config.providers);
   const masterKey = config.masterKey === undefined ? [] : [config.masterKey];
   const password = postgres?.password === undefined ? [] : [postgres.password];
   const mailPassword = mail?.transport === "smtp" && mail.login !== undefined ? [mail.login.password] : [];
-  return [...keys, ...masterKey, ...password, ...mailPassword, ...(access.type === "token" ? [access.token] : [])];
+  const auditKey = audit?.key === undefined ? [] : [audit.key];
+  return [
+    ...keys,
+    ...masterKey,
+    ...password,
+    ...mailPassword,
+    ...auditKey,
+    ...(access.type === "token" ? [access.token] : []),
+  ];
 }
 
 function nobody(): undefined {}

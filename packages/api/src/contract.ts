@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { audit } from "./contracts/audit.ts";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
 import { llm } from "./contracts/llm.ts";
@@ -15,4 +16,4 @@ export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
   import("./schemas/problem.ts").then((schemas) => schemas.problemSchema);
 
 /** Every route of the server. */
-export const api = { llm, tokens, budgets, usage, prices, credentials, routes, system, threads } as const;
+export const api = { llm, tokens, budgets, usage, prices, credentials, routes, system, threads, audit } as const;

@@ -1,8 +1,13 @@
 import type { ServerConfig } from "../config.ts";
-import type { Budgets, Credentials, Routing } from "../gateway-types.ts";
+import type { Budgets, Credentials, Ledger, Routing } from "../gateway-types.ts";
+import type { Audit } from "../kit/audit.ts";
 import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
+import { type AuditConfig, takeAuditConfig } from "./audit/audit-config.ts";
+import { audit } from "./audit/index.ts";
+import { withLlmEvents } from "./audit/llm-events.ts";
+import { SYSTEM } from "./audit/service.ts";
 import { budgets } from "./budgets/index.ts";
 import { type CredentialNeeds, credentials } from "./credentials/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
@@ -22,14 +27,27 @@ export type SharedFeatures = {
   readonly config: ServerConfig;
   readonly routing: Routing;
   readonly authenticate: Authenticate;
+  /** Absent where the server was given no directory. */
+  readonly audit: Audit | undefined;
+  /** The ledger, whose rows are events of the audit log, too, if that is asked for. */
+  audited(ledger: Ledger): Ledger;
   /** Says whether this start made the owner's token. @throws TokenFileError, DatabaseError, ConfigError */
   start(owner: { readonly file: string; readonly replace: boolean }): Promise<boolean>;
   stop(): Promise<void>;
 };
 
-export type SharedNeeds = CredentialNeeds & { readonly mail?: MailConfig | undefined };
+export type SharedNeeds = CredentialNeeds & {
+  readonly mail?: MailConfig | undefined;
+  readonly audit?: AuditConfig | undefined;
+  readonly version: string;
+};
 
 export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
+  const { dataDirectory, audit: auditConfig = takeAuditConfig({}), version } = needs;
+  const log =
+    dataDirectory === undefined
+      ? undefined
+      : audit.build(kit, { config: { audit: auditConfig }, dataDirectory, placeOf: () => undefined });
   const ofOwner = owner.build(kit, undefined);
   const limits = budgets.build(kit, {
     allowUnpriced: needs.config.allowUnpricedModels,
@@ -42,24 +60,34 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofPeople = people.build(kit, undefined);
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople],
+    all: [...(log === undefined ? [] : [log]), ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
     routing: routes.services,
     authenticate: authenticateByAny(ofOwner.services.authenticate, ofTokens.services.authenticate),
+    audit: log?.services.audit,
+    audited: (ledger) =>
+      log !== undefined && auditConfig.llm ? withLlmEvents(ledger, log.services.audit, kit.redact) : ledger,
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
       await limits.services.load();
       await ofCredentials.services.follow();
       await routes.services.load();
       await ofPeople.services.feed.follow();
+      if (minted) {
+        const event = token.replace ? "owner_token.replaced" : "owner_token.created";
+        await kit.audit.record({ event, outcome: "success", actor: SYSTEM });
+      }
+      void kit.audit.record({ event: "server.started", outcome: "success", actor: SYSTEM, details: { version } });
       return minted;
     },
     async stop() {
       await limits.services.close();
       await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));
       await ofTokens.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
+      await kit.audit.record({ event: "server.stopped", outcome: "success", actor: SYSTEM, details: { version } });
+      await log?.services.audit.close();
     },
   };
 }

@@ -14,6 +14,8 @@ export type AuditActor = {
   readonly type: Subject["type"] | "system";
   readonly id: string;
   readonly name: string;
+  /** The session or key that the request came with. */
+  readonly via?: { readonly type: "session" | "key"; readonly id: string };
   readonly impersonator?: { readonly id: string; readonly name: string };
 };
 
@@ -37,14 +39,24 @@ export type AuditEvent = {
 };
 
 export type Audit = {
-  /** Never rejects. Resolves when the event has its place in the queue: at once, unless that is full and waits. */
+  /**
+   * Never rejects. Resolves when the event is on the disk; where the disk does not take it, when it has its place in memory
+   * and is tried again. Whoever changes something awaits it before he answers.
+   */
   record(event: AuditEvent): Promise<void> | undefined;
+  /** False while nothing more can be kept and nothing may be lost: no request is to be let in then. */
+  accepts(): boolean;
 };
 
 export function actorOf(subject: Subject): AuditActor {
   const actor = { type: subject.type, id: principalOf(subject), name: nameOf(subject) };
-  if (subject.type !== "user" || subject.impersonator === undefined) return actor;
-  return { ...actor, impersonator: subject.impersonator };
+  if (subject.type !== "user") return actor;
+  const { via, impersonator } = subject;
+  return {
+    ...actor,
+    via: { type: via.type, id: via.id },
+    ...(impersonator === undefined ? {} : { impersonator }),
+  };
 }
 
 /** What every part of the server records to, before and after there is somebody who listens. */
@@ -57,5 +69,9 @@ export class AuditLine implements Audit {
 
   record(event: AuditEvent): Promise<void> | undefined {
     return this.#listener?.record(event);
+  }
+
+  accepts(): boolean {
+    return this.#listener?.accepts() ?? true;
   }
 }
