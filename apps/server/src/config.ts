@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { Environment } from "@loom/config";
 import { ConfigError, readSecret, type Secret } from "@loom/config";
 import { type LedgerConfig, readLedgerConfig } from "./features/ledger/ledger-config.ts";
-import { type TrustedProxies, trustedProxies } from "./kit/client-address.ts";
+import { networks, type TrustedProxies } from "./kit/client-address.ts";
 import {
   isBuiltIn,
   PROVIDER_NAMES,
@@ -120,7 +120,7 @@ function readPublicUrl(env: Environment): URL | undefined {
 
 function readTrustedProxies(env: Environment): TrustedProxies {
   try {
-    return trustedProxies(readList(env, "LOOM_SERVER_TRUSTED_PROXIES"));
+    return networks(readList(env, "LOOM_SERVER_TRUSTED_PROXIES"));
   } catch (error) {
     throw new ConfigError(`LOOM_SERVER_TRUSTED_PROXIES: ${error instanceof Error ? error.message : error}.`);
   }

@@ -1,5 +1,6 @@
 // What the features about people say to each other; like `gateway-types.ts` for the gateway.
-import type { GlobalRole, Standing } from "./kit/subject.ts";
+import type { RequestOrigin } from "./kit/audit.ts";
+import type { GlobalRole, SessionKind, Standing } from "./kit/subject.ts";
 
 /** A person with an account. Times are RFC 3339. */
 export type User = {
@@ -29,6 +30,13 @@ export type NewUser = {
   readonly locale?: string | undefined;
 };
 
+/** Who one is who may act now, and with which roles. */
+export type UserStanding = Standing & {
+  readonly username: string;
+  /** What his requests are charged to, besides himself. */
+  readonly personalOrganization?: string;
+};
+
 export type Users = {
   byId(id: string): Promise<User | undefined>;
   /** By a verified address, in any case. */
@@ -37,7 +45,39 @@ export type Users = {
   /** With a personal organization. The very first becomes system admin. Two at once with one address: both get the same. */
   create(user: NewUser): Promise<User>;
   /** The roles of one who may act now; `undefined` for who is disabled, deleted or unknown. */
-  standing(id: string): Promise<(Standing & { readonly username: string }) | undefined>;
+  standing(id: string): Promise<UserStanding | undefined>;
   /** Called with the id when somebody's roles, memberships or account change, by whichever server; "" for anybody's. */
   onChange(listener: (userId: string) => void): void;
+};
+
+export type NewSession = {
+  readonly userId: string;
+  readonly kind: SessionKind;
+  /** Where the one who signs in comes from: what the list of sessions shows. */
+  readonly origin: RequestOrigin;
+};
+
+export type StartedSession = {
+  /** `session-` and a UUIDv7. */
+  readonly id: string;
+  /** Goes to the one who signed in and nowhere else; only its hash is kept. */
+  readonly token: string;
+  /** RFC 3339: when it ends, however much it is used. Unused it ends earlier. */
+  readonly expiresAt: string;
+};
+
+export type Sessions = {
+  /** Always a new token. `undefined` for a user who may not act: disabled, deleted, unknown. */
+  start(session: NewSession): Promise<StartedSession | undefined>;
+  /** One in which `impersonator` acts as the user, for at most `durationMs`; it ends as soon as he is no system admin any more. */
+  startImpersonation(
+    session: NewSession & {
+      readonly impersonator: { readonly id: string; readonly name: string };
+      readonly durationMs: number;
+    },
+  ): Promise<StartedSession | undefined>;
+  /** At once, and within a second on other servers. False where it has ended before. */
+  end(id: string): Promise<boolean>;
+  /** Of the user, and those in which somebody acts as him. Gives how many there were. */
+  endAllOf(userId: string, options?: { readonly except?: string }): Promise<number>;
 };

@@ -5,6 +5,7 @@ import { credentials } from "./contracts/credentials.ts";
 import { llm } from "./contracts/llm.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
+import { sessions } from "./contracts/sessions.ts";
 import { system } from "./contracts/system.ts";
 import { threads } from "./contracts/threads.ts";
 import { tokens } from "./contracts/tokens.ts";
@@ -16,4 +17,16 @@ export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
   import("./schemas/problem.ts").then((schemas) => schemas.problemSchema);
 
 /** Every route of the server. */
-export const api = { llm, tokens, budgets, usage, prices, credentials, routes, system, threads, audit } as const;
+export const api = {
+  llm,
+  tokens,
+  budgets,
+  usage,
+  prices,
+  credentials,
+  routes,
+  sessions,
+  system,
+  threads,
+  audit,
+} as const;

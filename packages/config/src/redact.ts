@@ -14,7 +14,7 @@ const KEY_SHAPES = [
   String.raw`sk-ant-[\w-]{8,}`,
   String.raw`\bsk-[\w-]{16,}`,
   String.raw`\bAIza[\w-]{30,}`,
-  String.raw`\blt_[\w-]{16,}`,
+  String.raw`\bl[st]_[\w-]{16,}`,
   String.raw`(?<=\bBearer\s{1,4})[\w.~+/=-]{8,}`,
 ];
 

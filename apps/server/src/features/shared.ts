@@ -1,7 +1,8 @@
 import type { ServerConfig } from "../config.ts";
 import type { Budgets, Credentials, Ledger, Routing } from "../gateway-types.ts";
-import type { Audit } from "../kit/audit.ts";
+import type { AuditKeeper } from "../kit/audit.ts";
 import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
+import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import { type AuditConfig, takeAuditConfig } from "./audit/audit-config.ts";
@@ -16,6 +17,8 @@ import type { MailConfig } from "./mail/mail-config.ts";
 import { owner } from "./owner/index.ts";
 import { people } from "./people/index.ts";
 import { routing } from "./routing/index.ts";
+import { sessions } from "./sessions/index.ts";
+import { SESSION_LIMITS } from "./sessions/service.ts";
 import { tokens } from "./tokens/index.ts";
 
 /** What only a server needs that stays and is used by several. */
@@ -28,7 +31,7 @@ export type SharedFeatures = {
   readonly routing: Routing;
   readonly authenticate: Authenticate;
   /** Absent where the server was given no directory. */
-  readonly audit: Audit | undefined;
+  readonly audit: AuditKeeper | undefined;
   /** The ledger, whose rows are events of the audit log, too, if that is asked for. */
   audited(ledger: Ledger): Ledger;
   /** Says whether this start made the owner's token. @throws TokenFileError, DatabaseError, ConfigError */
@@ -43,11 +46,12 @@ export type SharedNeeds = CredentialNeeds & {
 };
 
 export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
+  const countries = createCountries({ warn: kit.log.warn });
   const { dataDirectory, audit: auditConfig = takeAuditConfig({}), version } = needs;
   const log =
     dataDirectory === undefined
       ? undefined
-      : audit.build(kit, { config: { audit: auditConfig }, dataDirectory, placeOf: () => undefined });
+      : audit.build(kit, { config: { audit: auditConfig }, dataDirectory, placeOf: countries.countryOf });
   const ofOwner = owner.build(kit, undefined);
   const limits = budgets.build(kit, {
     allowUnpriced: needs.config.allowUnpricedModels,
@@ -58,23 +62,43 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const { config } = ofCredentials.services;
   const post = mail.build(kit, { config: needs.mail });
   const ofPeople = people.build(kit, undefined);
+  const ofSessions = sessions.build(kit, {
+    users: ofPeople.services.users,
+    limits: SESSION_LIMITS,
+    countryOf: countries.countryOf,
+  });
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [...(log === undefined ? [] : [log]), ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople],
+    all: [
+      ...(log === undefined ? [] : [log]),
+      ofOwner,
+      limits,
+      ofTokens,
+      ofCredentials,
+      routes,
+      post,
+      ofPeople,
+      ofSessions,
+    ],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
     routing: routes.services,
-    authenticate: authenticateByAny(ofOwner.services.authenticate, ofTokens.services.authenticate),
     audit: log?.services.audit,
     audited: (ledger) =>
       log !== undefined && auditConfig.llm ? withLlmEvents(ledger, log.services.audit, kit.redact) : ledger,
+    authenticate: authenticateByAny(
+      ofOwner.services.authenticate,
+      ofTokens.services.authenticate,
+      ofSessions.services.byBearer,
+    ),
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
       await limits.services.load();
       await ofCredentials.services.follow();
       await routes.services.load();
       await ofPeople.services.feed.follow();
+      await ofSessions.services.followEnds();
       if (minted) {
         const event = token.replace ? "owner_token.replaced" : "owner_token.created";
         await kit.audit.record({ event, outcome: "success", actor: SYSTEM });
@@ -86,6 +110,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       await limits.services.close();
       await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));
       await ofTokens.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
+      await ofSessions.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
       await kit.audit.record({ event: "server.stopped", outcome: "success", actor: SYSTEM, details: { version } });
       await log?.services.audit.close();
     },

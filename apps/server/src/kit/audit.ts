@@ -44,6 +44,10 @@ export type Audit = {
    * and is tried again. Whoever changes something awaits it before he answers.
    */
   record(event: AuditEvent): Promise<void> | undefined;
+};
+
+/** Who keeps what is recorded. */
+export type AuditKeeper = Audit & {
   /** False while nothing more can be kept and nothing may be lost: no request is to be let in then. */
   accepts(): boolean;
 };
@@ -60,10 +64,10 @@ export function actorOf(subject: Subject): AuditActor {
 }
 
 /** What every part of the server records to, before and after there is somebody who listens. */
-export class AuditLine implements Audit {
-  #listener: Audit | undefined;
+export class AuditLine implements AuditKeeper {
+  #listener: AuditKeeper | undefined;
 
-  connect(listener: Audit): void {
+  connect(listener: AuditKeeper): void {
     this.#listener = listener;
   }
 

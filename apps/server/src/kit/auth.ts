@@ -20,13 +20,20 @@ export function authenticateByAny(...ways: readonly Authenticate[]): Authenticat
   };
 }
 
-const TOKEN_PREFIX = "lt_";
+/** `lt_`: of the owner and access tokens; `ls_`: of sessions. By these, scanners and our own redactor know a token. */
+type TokenPrefix = "lt_" | "ls_";
+
 const TOKEN_BYTES = 32;
 const TOKEN_SHAPE = /^lt_[A-Za-z0-9_-]{43}$/;
+const SESSION_TOKEN_SHAPE = /^ls_[A-Za-z0-9_-]{43}$/;
 
-/** 256 random bits, with a prefix by which scanners and our own redactor know it. */
-export function mintToken(): Secret {
-  return new Secret(TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString("base64url"));
+/** A prefix and 256 random bits. */
+export function mintToken(prefix: TokenPrefix = "lt_"): Secret {
+  return new Secret(prefix + randomBytes(TOKEN_BYTES).toString("base64url"));
+}
+
+export function looksLikeSessionToken(text: string): boolean {
+  return SESSION_TOKEN_SHAPE.test(text);
 }
 
 export function looksLikeToken(text: string): boolean {

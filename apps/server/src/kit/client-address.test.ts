@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
-import { clientAddress, trustedProxies } from "./client-address.ts";
+import { clientAddress, networks } from "./client-address.ts";
 
 function request(remoteAddress: string, ...forwarded: string[]): IncomingMessage {
   const headersDistinct = forwarded.length === 0 ? {} : { "x-forwarded-for": forwarded };
@@ -8,7 +8,7 @@ function request(remoteAddress: string, ...forwarded: string[]): IncomingMessage
 }
 
 describe("the address of a client", () => {
-  const proxies = trustedProxies(["10.0.0.0/8", "127.0.0.1", "fd00::/8"]);
+  const proxies = networks(["10.0.0.0/8", "127.0.0.1", "fd00::/8"]);
 
   test.each([
     ["nobody's word is taken unless it is trusted", "203.0.113.9", ["1.2.3.4"], "203.0.113.9"],
@@ -27,7 +27,7 @@ describe("the address of a client", () => {
   test.each(["10.0.0.0/33", "localhost", "10.0.0.0/8/8", "10.0.0.0/", "fd00::/129", "10.0.0.0/-1"])(
     "%s is no network",
     (part) => {
-      expect(() => trustedProxies([part])).toThrow(part);
+      expect(() => networks([part])).toThrow(part);
     },
   );
 });

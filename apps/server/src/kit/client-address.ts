@@ -1,11 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIP } from "node:net";
 
-/** Whose word on the client's address is taken: addresses and networks, e.g. `10.0.0.0/8`. */
+/** Whose word on the client's address is taken. */
 export type TrustedProxies = (address: string) => boolean;
 
-/** @throws Error that names the part which is no address and no network. */
-export function trustedProxies(parts: readonly string[]): TrustedProxies {
+/**
+ * Whether an address is one of these addresses and networks, e.g. `10.0.0.0/8`.
+ * @throws Error that names the part which is no address and no network.
+ */
+export function networks(parts: readonly string[]): (address: string) => boolean {
   const list = new BlockList();
   for (const part of parts) {
     const [address = "", bits, ...rest] = part.split("/");

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Audit, actorOf } from "./audit.ts";
+import { type AuditKeeper, actorOf } from "./audit.ts";
 import type { Authenticate } from "./auth.ts";
 import { bearerToken } from "./auth.ts";
 import type { Call } from "./call.ts";
@@ -26,7 +26,7 @@ export type DispatcherOptions = {
   readonly hosts: HostPolicy;
   readonly authenticate: Authenticate;
   readonly authorize: Authorize;
-  readonly audit: Audit;
+  readonly audit: AuditKeeper;
   readonly isTrustedProxy: TrustedProxies;
   /** While it holds, connections are not kept for another request. */
   readonly isStopping: () => boolean;

@@ -55,9 +55,15 @@ export type Authorize = (subject: Subject, action: Action, resource: Resource) =
 const ALLOWED: Decision = { allowed: true, policy: "scope" };
 const DENIED: Decision = { allowed: false, policy: "scope" };
 
-/** The owner may do everything, and so may a token with the scope `admin`; others only what one of their scopes names. */
+/**
+ * The owner may do everything, and so may a token with the scope `admin` and a system admin; a user what is about his
+ * own; others only what one of their scopes names.
+ */
 export const authorizeByScope: Authorize = (subject, action, resource) => {
   if (subject.type === "owner" || action === "visit") return ALLOWED;
+  if (subject.type === "user" && subject.scopes === undefined) {
+    return subject.globalRoles.includes("system_admin") || resource.owner === subject.id ? ALLOWED : DENIED;
+  }
   if (!("scopes" in subject) || subject.scopes === undefined) return DENIED;
   return subject.scopes.some((scope) => allows(scope, action, resource)) ? ALLOWED : DENIED;
 };

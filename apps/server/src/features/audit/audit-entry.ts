@@ -29,10 +29,10 @@ export type AuditEntry = {
 export type Entering = {
   /** Takes secrets out of a text. */
   readonly redact: (text: string) => string;
-  /** Where an address is; nothing where nobody knows. */
-  readonly placeOf: (address: string) => string | undefined;
   /** Unix milliseconds. */
-  readonly now: () => number;
+  readonly at: number;
+  /** Of the address that the request came from, as far as it is known. */
+  readonly place?: string | undefined;
 };
 
 /** Characters of a name, an id, an address... */
@@ -44,14 +44,13 @@ const MAX_DEPTH = 8;
 const MAX_MEMBERS = 200;
 
 /** The event with when and where, and without what must not be kept. */
-export function entryOf(event: AuditEvent, { redact, placeOf, now }: Entering): AuditEntry {
+export function entryOf(event: AuditEvent, { redact, at, place }: Entering): AuditEntry {
   const text = (value: string): string => cut(redact(value), MAX_TEXT);
   const facts = (value: JsonObject): JsonObject => boundedFacts(cleanObject(value, redact, 0));
   const { actor, target, organization, origin, policy, before, after, details } = event;
-  const place = origin === undefined ? undefined : placeOf(origin.address);
   return {
     id: `audit-${randomUUIDv7()}`,
-    at: now(),
+    at,
     event: event.event,
     severity: event.severity ?? AUDIT_EVENTS[event.event][0],
     outcome: event.outcome,

@@ -11,8 +11,8 @@ import { AuditService } from "./service.ts";
 export type AuditNeeds = {
   readonly config: { readonly audit: AuditConfig };
   readonly dataDirectory: string;
-  /** Where an address is; nothing where nobody knows. */
-  readonly placeOf: (address: string) => string | undefined;
+  /** Where an address is; nothing where nobody knows. Never rejects. */
+  readonly placeOf: (address: string) => Promise<string | undefined>;
 };
 
 const JOURNAL_DIRECTORY = "audit";

@@ -1,4 +1,4 @@
-import type { Audit, AuditEvent } from "../../kit/audit.ts";
+import type { AuditEvent, AuditKeeper } from "../../kit/audit.ts";
 import { AUDIT_EVENTS, AUDIT_SEVERITIES } from "../../kit/audit-events.ts";
 import type { Database } from "../../kit/database.ts";
 import { Journal } from "../../kit/journal/journal.ts";
@@ -32,7 +32,8 @@ export type AuditServiceOptions = {
   readonly endFile: string;
   readonly sinks: readonly AuditSink[];
   readonly redact: (text: string) => string;
-  readonly placeOf: (address: string) => string | undefined;
+  /** Where an address is; nothing where nobody knows. Never rejects. */
+  readonly placeOf: (address: string) => Promise<string | undefined>;
   readonly log: Log;
   readonly metrics: Metrics;
   /** Unix milliseconds. */
@@ -53,7 +54,7 @@ const MAX_JOURNAL_BYTES = 256 * 1024 * 1024;
  * Events on their way: redacted, for a moment in memory, in a journal on the disk, then in the database's chain. Whoever
  * awaits `record` knows that neither a `kill -9` nor a power cut takes the event away any more.
  */
-export class AuditService implements Audit {
+export class AuditService implements AuditKeeper {
   readonly #options: AuditServiceOptions;
   readonly #queue: AuditQueue;
   readonly #gate: FloodGate;
@@ -61,6 +62,8 @@ export class AuditService implements Audit {
   readonly #moveTimer = new Timer(() => void this.settle().catch(() => undefined));
   readonly #syncTimer = new Timer(() => void this.#sync().catch(() => undefined));
   readonly #databaseTrouble: Trouble;
+  /** Events whose place is being looked up. */
+  readonly #looking = new Set<Promise<string | undefined>>();
   #store: ChainStore | undefined;
   #database: Database | undefined;
   #moving: Promise<void> = Promise.resolve();
@@ -126,6 +129,7 @@ export class AuditService implements Audit {
    * @throws what the database or the disk has against it; the events stay in the journal then, and this is tried again.
    */
   async settle(): Promise<void> {
+    await Promise.all(this.#looking);
     const isWritten = await this.#queue.flush();
     await this.#move((store, database) => this.#moveAll(store, database));
     if (!isWritten) throw new Error("the audit journal cannot be written");
@@ -190,7 +194,14 @@ export class AuditService implements Audit {
 
   #take(event: AuditEvent): Promise<void> | undefined {
     if (!this.#isGraveEnough(event.severity ?? AUDIT_EVENTS[event.event][0])) return undefined;
-    return this.#queue.put(entryOf(event, this.#options));
+    const entering = { redact: this.#options.redact, at: this.#options.now() };
+    if (event.origin === undefined) return this.#queue.put(entryOf(event, entering));
+    const placed = this.#options.placeOf(event.origin.address);
+    this.#looking.add(placed);
+    return placed.then((place) => {
+      this.#looking.delete(placed);
+      return this.#queue.put(entryOf(event, { ...entering, place }));
+    });
   }
 
   #isGraveEnough(severity: AuditEntry["severity"]): boolean {

@@ -6,7 +6,7 @@ import { takeServerConfig } from "../../config.ts";
 import type { Budgets, Credentials, LedgerEntry, Routing } from "../../gateway-types.ts";
 import { AuditLine } from "../../kit/audit.ts";
 import { authenticateOne, mintToken } from "../../kit/auth.ts";
-import { trustedProxies } from "../../kit/client-address.ts";
+import { networks } from "../../kit/client-address.ts";
 import { createDispatcher } from "../../kit/dispatcher.ts";
 import { type Listener, listen } from "../../kit/listener.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
@@ -92,7 +92,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     authenticate: options.scopes === undefined ? authenticateOne(token) : () => named(options.scopes ?? []),
     authorize: authorizeByScope,
     audit: kit.audit,
-    isTrustedProxy: trustedProxies([]),
+    isTrustedProxy: networks([]),
     isStopping: () => stopping,
     log: SILENT_LOG,
     metrics,

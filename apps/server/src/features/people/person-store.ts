@@ -36,12 +36,15 @@ export async function personBySkeleton(db: People, skeleton: string): Promise<Pe
   return row && personOf(row);
 }
 
-export async function standingOf(db: People, id: string): Promise<Omit<Standing, "globalRoles">> {
+export async function standingOf(
+  db: People,
+  id: string,
+): Promise<Omit<Standing, "globalRoles"> & { readonly personalOrganization?: string }> {
   const [organizations, teams] = await Promise.all([
     db
       .selectFrom("organization_member")
       .innerJoin("organization", "organization.id", "organization_member.organization_id")
-      .select(["organization.id as id", "organization_member.role as role"])
+      .select(["organization.id as id", "organization_member.role as role", "organization.personal_of as personalOf"])
       .where("organization_member.person_id", "=", id)
       .where("organization.deleted_at", "is", null)
       .orderBy("organization.id")
@@ -56,7 +59,9 @@ export async function standingOf(db: People, id: string): Promise<Omit<Standing,
       .orderBy("team.id")
       .execute(),
   ]);
+  const personal = organizations.find((each) => each.personalOf === id);
   return {
+    ...(personal === undefined ? {} : { personalOrganization: personal.id }),
     organizations: organizations.map((each) => ({ id: each.id, role: each.role as OrganizationRole })),
     teams: teams.map((each) => ({ ...each, role: each.role as TeamRole })),
   };

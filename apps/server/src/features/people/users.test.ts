@@ -43,6 +43,7 @@ describe.each(engines)("on $name", (engine) => {
     expect(await users.standing(first.id)).toEqual({
       username: "Ada",
       globalRoles: ["system_admin"],
+      personalOrganization: expect.stringMatching(/^org-/),
       organizations: [{ id: expect.stringMatching(/^org-/), role: "owner" }],
       teams: [],
     });

@@ -1,0 +1,55 @@
+import type { Migration } from "../../kit/migrations.ts";
+import type { SessionKind } from "../../kit/subject.ts";
+
+export type SessionTables = {
+  /** Times are RFC 3339. The token itself is nowhere. */
+  session: {
+    id: string;
+    token_hash: Uint8Array;
+    user_id: string;
+    kind: SessionKind;
+    created_at: string;
+    /** Written down once a minute. */
+    last_used_at: string;
+    /** However much it is used. */
+    expires_at: string;
+    /** From where it was started. */
+    address: string;
+    device: string;
+    /** ISO 3166-1, two letters. */
+    country: string | null;
+    /** Who acts in the user's place. */
+    impersonator_id: string | null;
+    impersonator_name: string | null;
+    ended_at: string | null;
+    /** Grows with everything that ends; 0 before. */
+    revision: number;
+  };
+};
+
+export const migrations: readonly Migration[] = [
+  {
+    name: "0001_session",
+    async up(db) {
+      await db.schema
+        .createTable("session")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("token_hash", "blob", (column) => column.notNull().unique())
+        .addColumn("user_id", "text", (column) => column.notNull())
+        .addColumn("kind", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addColumn("last_used_at", "text", (column) => column.notNull())
+        .addColumn("expires_at", "text", (column) => column.notNull())
+        .addColumn("address", "text", (column) => column.notNull())
+        .addColumn("device", "text", (column) => column.notNull())
+        .addColumn("country", "text")
+        .addColumn("impersonator_id", "text")
+        .addColumn("impersonator_name", "text")
+        .addColumn("ended_at", "text")
+        .addColumn("revision", "bigint", (column) => column.notNull().defaultTo(0))
+        .execute();
+      await db.schema.createIndex("session_user").on("session").columns(["user_id", "id"]).execute();
+      await db.schema.createIndex("session_revision").on("session").column("revision").execute();
+    },
+  },
+];
