@@ -1,4 +1,3 @@
-import type { JsonObject } from "@loom/core";
 import type { AuditEventName, AuditSeverity } from "./audit-events.ts";
 import { nameOf, principalOf, type Subject } from "./subject.ts";
 
@@ -19,6 +18,10 @@ export type AuditActor = {
   readonly impersonator?: { readonly id: string; readonly name: string };
 };
 
+/** JSON; members that are undefined are left out. */
+export type AuditFacts = { readonly [name: string]: AuditFact };
+type AuditFact = string | number | boolean | null | undefined | readonly AuditFact[] | AuditFacts;
+
 /** Something that somebody who asks "who did that" wants to know of. Holds no secret; it is redacted all the same. */
 export type AuditEvent = {
   /** Family and what happened, e.g. `session.created`, `access.denied`; `audit-events.ts` has them all. */
@@ -30,9 +33,9 @@ export type AuditEvent = {
   readonly target?: { readonly type: string; readonly id: string; readonly name?: string };
   /** The organization that it concerns. */
   readonly organization?: string;
-  readonly before?: JsonObject;
-  readonly after?: JsonObject;
-  readonly details?: JsonObject;
+  readonly before?: AuditFacts;
+  readonly after?: AuditFacts;
+  readonly details?: AuditFacts;
   readonly origin?: RequestOrigin;
   /** The policy that decided. */
   readonly policy?: string;

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { JsonObject, JsonValue } from "@loom/core";
-import type { AuditActor, AuditEvent } from "../../kit/audit.ts";
+import type { AuditActor, AuditEvent, AuditFacts } from "../../kit/audit.ts";
 import { AUDIT_EVENTS, type AuditSeverity } from "../../kit/audit-events.ts";
 
 /** An event as it is kept, sent on and read again: complete, without secrets, and of bounded size. */
@@ -46,7 +46,7 @@ const MAX_MEMBERS = 200;
 /** The event with when and where, and without what must not be kept. */
 export function entryOf(event: AuditEvent, { redact, at, place }: Entering): AuditEntry {
   const text = (value: string): string => cut(redact(value), MAX_TEXT);
-  const facts = (value: JsonObject): JsonObject => boundedFacts(cleanObject(value, redact, 0));
+  const facts = (value: AuditFacts): JsonObject => boundedFacts(cleanObject(value, redact, 0));
   const { actor, target, organization, origin, policy, before, after, details } = event;
   return {
     id: `audit-${randomUUIDv7()}`,
@@ -98,7 +98,7 @@ function cut(text: string, max: number): string {
   return whole.includes("\0") ? whole.replaceAll("\0", "") : whole;
 }
 
-function cleanObject(value: JsonObject, redact: Text, depth: number): JsonObject {
+function cleanObject(value: AuditFacts, redact: Text, depth: number): JsonObject {
   const members = Object.entries(value).slice(0, MAX_MEMBERS);
   return Object.fromEntries(
     members.flatMap(([name, member]) =>
@@ -107,15 +107,18 @@ function cleanObject(value: JsonObject, redact: Text, depth: number): JsonObject
   );
 }
 
-function cleanValue(value: JsonValue, redact: Text, depth: number): JsonValue {
+function cleanValue(value: Fact, redact: Text, depth: number): JsonValue {
   if (typeof value === "string") return cut(redact(value), MAX_FACTS_BYTES);
-  if (typeof value !== "object" || value === null) return value;
+  if (value === undefined || value === null) return null;
+  if (typeof value !== "object") return value;
   if (depth > MAX_DEPTH) return "left out: too deep";
   if (isList(value)) return value.slice(0, MAX_MEMBERS).map((member) => cleanValue(member, redact, depth + 1));
   return cleanObject(value, redact, depth);
 }
 
-function isList(value: JsonValue): value is readonly JsonValue[] {
+type Fact = AuditFacts[string];
+
+function isList(value: Fact): value is readonly Fact[] {
   return Array.isArray(value);
 }
 

@@ -40,14 +40,14 @@ function factsOf({ before, after, details }: AuditEntry): string | null {
   return JSON.stringify({ before, after, details });
 }
 
-export type AuditFacts = {
+export type KeptFacts = {
   readonly before?: JsonObject;
   readonly after?: JsonObject;
   readonly details?: JsonObject;
 };
 
 /** What `facts` of a row says; nothing where somebody has put something else there. */
-export function readFacts(facts: string | null): AuditFacts {
+export function readFacts(facts: string | null): KeptFacts {
   if (facts === null) return {};
   try {
     const value: unknown = JSON.parse(facts);
