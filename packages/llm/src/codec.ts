@@ -1,8 +1,9 @@
 import type { JsonObject, LlmEvent, LlmFailure, LlmRequest, LlmResponse } from "@loom/core";
 
 /**
- * From a provider's bytes to events, incrementally: any split of the bytes gives the same events. The last event is one
- * `completed` or one `error`; whatever comes after it is ignored. Never throws.
+ * From a provider's bytes to events, incrementally: any split of the bytes gives the same events, but that neighbouring
+ * texts of one `push` may come as one delta. The last event is one `completed` or one `error`; whatever comes after it is
+ * ignored. Never throws.
  */
 export type LlmStreamDecoder = {
   push(bytes: Uint8Array): LlmEvent[];

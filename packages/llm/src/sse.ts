@@ -1,12 +1,20 @@
 import type { LlmFailure } from "@loom/core";
+import type { TextRun } from "./text-run.ts";
 import { Utf8Decoder } from "./utf8.ts";
 
 /** One event of a stream. `event` is `message` where the stream does not name it. */
-export type SseEvent = { readonly event: string; readonly data: string };
+export type SseEvent = {
+  readonly event: string;
+  readonly data: string;
+  /** The event stands for several, which `runAt` has read: `data` is their text. */
+  readonly isRun?: true;
+};
 
 export type SseOptions = {
   /** Most UTF-16 code units of one event, and of one line. Default 16 Mi. */
   readonly maxEventSize?: number;
+  /** Reads many events at once, where `stream` has such at `start`, the beginning of an event. */
+  readonly runAt?: (stream: string, start: number) => TextRun | undefined;
 };
 
 const DEFAULT_MAX_EVENT_SIZE = 16 * 1024 * 1024;
@@ -21,6 +29,7 @@ const COLON = 58;
 export class SseDecoder {
   readonly #utf8 = new Utf8Decoder();
   readonly #maxEventSize: number;
+  readonly #runAt: SseOptions["runAt"];
   #failure: LlmFailure | undefined;
   /** The line whose end has not come yet. Grows as a rope and is searched once, when it is whole. */
   #line = "";
@@ -32,6 +41,7 @@ export class SseDecoder {
 
   constructor(options: SseOptions = {}) {
     this.#maxEventSize = options.maxEventSize ?? DEFAULT_MAX_EVENT_SIZE;
+    this.#runAt = options.runAt;
   }
 
   /** Set for good once an event grew too large. The events before that one are still given; nothing comes after. */
@@ -61,12 +71,11 @@ export class SseDecoder {
   }
 
   /**
-   * The common case, quickly: events of one `event:` line and one `data:` line with LF line ends, whole in one chunk.
-   * Stops at the first that is different in any way and gives the index where it begins.
+   * The common case, quickly: from `start` on, events of one `event:` line and one `data:` line with LF line ends, whole in
+   * one chunk. Stops at the first that is different in any way and gives the index where it begins.
    */
-  #readWholeEvents(text: string, events: SseEvent[]): number {
-    let start = 0;
-    if (text.includes("\r")) return start;
+  #readWholeEvents(text: string, from: number, events: SseEvent[]): number {
+    let start = from;
     for (;;) {
       const named = text.startsWith("event: ", start);
       const data = named ? text.indexOf("\n", start) + 1 : start;
@@ -79,16 +88,30 @@ export class SseDecoder {
     }
   }
 
+  /** Tried once for each piece of text, because it may look through all of it. */
+  #readRun(text: string, start: number, events: SseEvent[]): number {
+    const run = text.length > this.#maxEventSize ? undefined : this.#runAt?.(text, start);
+    if (run === undefined) return start;
+    events.push({ event: "message", data: run.text, isRun: true });
+    return run.end;
+  }
+
   #read(text: string, events: SseEvent[]): void {
     const length = text.length;
     if (length === 0) return;
     let start = this.#afterCr && text.charCodeAt(0) === LF ? 1 : 0;
     this.#afterCr = false;
-    if (start === 0 && this.#line === "" && this.#size === 0) start = this.#readWholeEvents(text, events);
     // Each is the next one at or after `start`, or `length` for none, so that no part of the text is searched twice.
     let lf = indexOrEnd(text, "\n", start);
     let cr = indexOrEnd(text, "\r", start);
+    const onlyLf = cr === length;
+    let triedRun = false;
     while (start < length) {
+      if (onlyLf && this.#isBetweenEvents()) {
+        if (!triedRun) start = this.#readRun(text, start, events);
+        triedRun = true;
+        start = this.#readWholeEvents(text, start, events);
+      }
       if (lf < start) lf = indexOrEnd(text, "\n", start);
       if (cr < start) cr = indexOrEnd(text, "\r", start);
       const end = Math.min(lf, cr);
@@ -110,6 +133,10 @@ export class SseDecoder {
     if (start >= length) return;
     this.#line += text.slice(start);
     if (this.#size + this.#line.length > this.#maxEventSize) this.#fail();
+  }
+
+  #isBetweenEvents(): boolean {
+    return this.#line === "" && this.#size === 0;
   }
 
   /** One whole line, `text` from `start` to `end`. */

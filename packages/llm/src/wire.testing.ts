@@ -1,4 +1,4 @@
-import type { JsonObject } from "@loom/core";
+import type { JsonObject, LlmEvent } from "@loom/core";
 import fc from "fast-check";
 import type { EncodedRequest } from "./codec.ts";
 
@@ -22,4 +22,16 @@ export function splits(whole: Uint8Array): fc.Arbitrary<{ whole: Uint8Array; chu
     const places = [0, ...cuts.toSorted((a, b) => a - b), whole.length];
     return { whole, chunks: places.slice(1).map((end, index) => whole.slice(places[index], end)) };
   });
+}
+
+/** The events with neighbouring texts put together, which a decoder may do or leave. */
+export function withTextsJoined(events: readonly LlmEvent[]): LlmEvent[] {
+  const joined: LlmEvent[] = [];
+  for (const event of events) {
+    const last = joined.at(-1);
+    if (last?.type === "text_delta" && event.type === "text_delta") {
+      joined[joined.length - 1] = { type: "text_delta", text: last.text + event.text };
+    } else joined.push(event);
+  }
+  return joined;
 }

@@ -121,18 +121,27 @@ function removeThread(directory: string, facts: ThreadFacts, now: number, notice
 export function purgeThread(directory: string, facts: ThreadFacts, now: number): void {
   const lease = takeLease(leasesIn(directory), facts.id);
   try {
-    writeTombstone(directory, {
-      id: facts.id,
-      version: facts.version,
-      private: facts.private,
-      deletedAt: facts.deletedAt ?? new Date(now).toISOString(),
-    });
-    const file = threadFile(directory, facts.id);
-    rmSync(checkpointFileOf(file, facts.id), { force: true });
-    rmSync(file, { force: true });
+    eraseThread(directory, facts, now);
   } finally {
     lease.release();
   }
+}
+
+/** As `purgeThread`, for whoever holds the thread's lease. */
+export function eraseThread(
+  directory: string,
+  { id, version, private: isPrivate, deletedAt }: Pick<ThreadFacts, "id" | "version" | "private" | "deletedAt">,
+  now: number,
+): void {
+  writeTombstone(directory, {
+    id,
+    version,
+    private: isPrivate,
+    deletedAt: deletedAt ?? new Date(now).toISOString(),
+  });
+  const file = threadFile(directory, id);
+  rmSync(checkpointFileOf(file, id), { force: true });
+  rmSync(file, { force: true });
 }
 
 /** `named`: what is in use; `undefined` = not known, then no output is removed. */

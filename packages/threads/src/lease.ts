@@ -15,24 +15,34 @@ const UNFINISHED = ".new";
 export type Lease = { release(): void };
 
 /**
- * The right to write one thread. Every contender puts down a file of its own name and then looks for others: whoever
- * sees a living one withdraws. So two never both go on, a dead process's file can be removed without a race, and at
- * worst two that start in the same instant both withdraw.
- * @throws ThreadError `thread_in_use`.
+ * The right to write one thread. @throws ThreadError `thread_in_use`.
  */
 export function takeLease(directory: string, id: ThreadId): Lease {
+  const answer = askForLease(directory, id);
+  if ("release" in answer) return answer;
+  throw inUse(id, answer, thisProcess());
+}
+
+/**
+ * The right to do alone what `name` stands for, or who has it. Every contender puts down a file of its own name and
+ * then looks for others: whoever sees a living one withdraws. So two never both go on, a dead process's file can be
+ * removed without a race, and at worst two that start in the same instant both withdraw. @throws Node's own error.
+ */
+export function askForLease(directory: string, name: string): Lease | ProcessIdentity {
   makePrivateDirectory(directory);
-  const own = `${id}.${randomUUID()}.lease`;
+  const own = `${name}.${randomUUID()}.lease`;
   const path = join(directory, own);
   const identity = thisProcess();
   // Its name comes when it is whole: a lease that cannot be read counts as alive while it is fresh.
   writeFileSync(`${path}${UNFINISHED}`, JSON.stringify(identity), { mode: 0o600, flag: "wx" });
   renameSync(`${path}${UNFINISHED}`, path);
   try {
-    for (const name of readdirSync(directory)) {
-      if (name === own || !name.startsWith(`${id}.`) || name.endsWith(UNFINISHED)) continue;
-      const holder = livingHolder(join(directory, name), identity);
-      if (holder !== undefined) throw inUse(id, holder, identity);
+    for (const other of readdirSync(directory)) {
+      if (other === own || !other.startsWith(`${name}.`) || other.endsWith(UNFINISHED)) continue;
+      const holder = livingHolder(join(directory, other), identity);
+      if (holder === undefined) continue;
+      remove(path);
+      return holder;
     }
   } catch (error) {
     remove(path);

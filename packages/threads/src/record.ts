@@ -19,6 +19,8 @@ export type ThreadHeader = {
   readonly loomVersion: string;
   /** What this thread is a copy of: all records of that thread up to and with number `version`. */
   readonly forkedFrom?: { readonly id: ThreadId; readonly version: number };
+  /** It was begun to stay on this machine: from its first line on, so that there is no moment at which it may leave. */
+  readonly private?: boolean;
 };
 
 /**

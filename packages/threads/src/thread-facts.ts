@@ -67,7 +67,7 @@ export function factsOf(header: ThreadHeader): ThreadFacts {
     tags: [],
     pinned: false,
     visibility: "private",
-    private: false,
+    private: header.private ?? false,
     models: [],
     turns: 0,
     totals: NO_TOTALS,

@@ -25,11 +25,18 @@ export type OpenedThread = { readonly thread: ResumedThread; readonly writer: Th
 /** What a person changes of a thread beside talking in it. */
 export type ThreadChange = ThreadMetadata & { readonly title?: string };
 
+export type NewThread = {
+  readonly workspace: string;
+  readonly loomVersion: string;
+  /** It never leaves this machine. */
+  readonly private?: boolean;
+};
+
 /** The threads of one person on this machine: one append-only file of JSON lines each. */
 export type ThreadStore = {
   readonly directory: string;
   /** A new thread, open for writing. Its file appears with the first event that matters. */
-  create(thread: { readonly workspace: string; readonly loomVersion: string }): ThreadWriter;
+  create(thread: NewThread): ThreadWriter;
   /**
    * An existing thread, to go on with. Only one process at a time may.
    * @throws ThreadError `thread_not_found`, `thread_in_use`, `thread_deleted`, `thread_damaged`, `thread_too_new`,
@@ -77,14 +84,15 @@ export function createThreadStore({ directory, now = Date.now }: ThreadStoreOpti
 
   return {
     directory,
-    create({ workspace, loomVersion }) {
+    create({ workspace, loomVersion, private: isPrivate = false }) {
       const id: ThreadId = `T-${randomUUIDv7()}`;
       const file = fileOf(id);
       const takeLease = leaseOf(id);
       const onGrowth = growthOf(id, file);
       const writer = new ThreadWriter({ id, file, goodBytes: undefined, takeLease, now, outputs, onGrowth });
       const createdAt = new Date(now()).toISOString();
-      writer.append({ type: "thread", v: THREAD_FORMAT, id, createdAt, workspace, loomVersion });
+      const header: ThreadHeader = { type: "thread", v: THREAD_FORMAT, id, createdAt, workspace, loomVersion };
+      writer.append(isPrivate ? { ...header, private: true } : header);
       return writer;
     },
     open(id) {

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { makePrivateDirectory } from "@loom/config/private-directory";
 import { isThreadId, type ThreadId } from "@loom/core";
@@ -29,6 +29,11 @@ export function writeTombstone(directory: string, tombstone: Tombstone): void {
   renameSync(temporary, file);
 }
 
+/** Takes a tombstone away: the thread is back. */
+export function removeTombstone(directory: string, id: ThreadId): void {
+  rmSync(join(directory, "deleted", `${id}.json`), { force: true });
+}
+
 /** The tombstones of a directory of threads, in no order; one that cannot be read is left out. */
 export function readTombstones(directory: string): Tombstone[] {
   const place = join(directory, "deleted");
@@ -46,4 +51,14 @@ export function readTombstones(directory: string): Tombstone[] {
       return [];
     }
   });
+}
+
+/** The tombstone of one thread; `undefined` where it has none, or one that cannot be read. */
+export function readTombstone(directory: string, id: ThreadId): Tombstone | undefined {
+  try {
+    const tombstone: Tombstone = JSON.parse(readFileSync(join(directory, "deleted", `${id}.json`), "utf8"));
+    return tombstone.id === id ? tombstone : undefined;
+  } catch {
+    return undefined;
+  }
 }

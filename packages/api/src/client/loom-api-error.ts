@@ -11,6 +11,8 @@ export type LoomApiErrorDetails = {
   readonly status?: number | undefined;
   /** The request's id, as it stands in the server's log. */
   readonly requestId?: string | undefined;
+  /** The problem document, with what it says beyond the members that all have. */
+  readonly problem?: Readonly<Record<string, unknown>> | undefined;
 };
 
 /** A request to a Loom server failed. `message` is one sentence: which server, what happened, what to do. */
@@ -21,6 +23,7 @@ export class LoomApiError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly status: number | undefined;
   readonly requestId: string | undefined;
+  readonly problem: Readonly<Record<string, unknown>>;
 
   constructor(message: string, details: LoomApiErrorDetails, options?: ErrorOptions) {
     super(message, options);
@@ -29,6 +32,7 @@ export class LoomApiError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.status = details.status;
     this.requestId = details.requestId;
+    this.problem = details.problem ?? {};
   }
 
   /** The same as plain data, in the words of the agent's machine. */
@@ -92,6 +96,7 @@ export function errorFromResponse(
     retryAfterMs: problem.retryAfterMs,
     status: answer.status,
     requestId: problem.instance,
+    problem,
   });
 }
 

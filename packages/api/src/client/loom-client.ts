@@ -1,14 +1,11 @@
-import type { IncomingMessage } from "node:http";
 import type { LlmEvent, LlmRequest, LlmResponse } from "@loom/core";
 import { loomEvents } from "@loom/llm";
 import { api } from "../contract.ts";
 import { EventBatches } from "../http/event-batches.ts";
-import type { Connections } from "../http/exchange.ts";
-import { createConnections, exchange } from "../http/exchange.ts";
-import { responseText } from "../http/response-text.ts";
 import type { Models } from "../models.ts";
 import type { UsageQuery, UsageReport } from "../usage.ts";
-import { apiError, errorFromResponse, notLoom, sentenceAbout } from "./loom-api-error.ts";
+import { type ClientContext, clientContext, contentType, queryText, requestJson, send } from "./client-request.ts";
+import { apiError, notLoom, sentenceAbout } from "./loom-api-error.ts";
 
 /** Milliseconds. A server sends something every 15 s while it waits for a model. */
 export type LoomClientDeadlines = {
@@ -60,17 +57,11 @@ export type LoomClient = {
   close(): void;
 };
 
-const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
-const MAX_PROBLEM_BYTES = 64 * 1024;
-const PROBLEM_TOTAL_MS = 10_000;
-
 /** A client for one server. Follows no redirect, uses no proxy; trusts the certificates that Node trusts. */
 export function createLoomClient(options: LoomClientOptions): LoomClient {
-  const base = new URL(options.baseUrl);
-  const server = `${base.origin}${base.pathname.replace(/\/+$/, "")}`;
   const deadlines = { ...DEFAULT_CLIENT_DEADLINES, ...options.deadlines };
-  const connections = createConnections();
-  const context = { server, connections, deadlines, token: options.token };
+  const context = { ...clientContext(options), deadlines };
+  const { server, connections } = context;
 
   return {
     async *stream(provider, request, { signal } = {}) {
@@ -104,21 +95,12 @@ export function createLoomClient(options: LoomClientOptions): LoomClient {
   };
 }
 
-type Context = {
-  readonly server: string;
-  readonly connections: Connections;
-  readonly deadlines: LoomClientDeadlines;
-  readonly token: () => string | Promise<string>;
-};
-
-type Call = {
-  readonly method: "GET" | "POST";
-  readonly path: string;
-  readonly body?: string;
-  readonly signal?: AbortSignal | undefined;
-};
-
-async function openStream(context: Context, path: string, body: string, signal: AbortSignal | undefined) {
+async function openStream(
+  context: ClientContext & { readonly deadlines: LoomClientDeadlines },
+  path: string,
+  body: string,
+  signal: AbortSignal | undefined,
+) {
   const { server, deadlines } = context;
   const response = await send(
     context,
@@ -133,71 +115,8 @@ async function openStream(context: Context, path: string, body: string, signal: 
   return new EventBatches(response, loomEvents.decoder(), { deadlines, signal, sentence: sentenceAbout(server) });
 }
 
-async function requestJson(context: Context, call: Call): Promise<unknown> {
-  const { server, deadlines } = context;
-  try {
-    const response = await send(context, call, "application/json", deadlines.completeMs);
-    const text = await responseText(response, {
-      maxBytes: MAX_ANSWER_BYTES,
-      larger: "fail",
-      gapMs: deadlines.gapMs,
-      totalMs: deadlines.completeMs,
-      signal: call.signal,
-    });
-    return parseJson(text, server);
-  } catch (error) {
-    throw apiError(error, server);
-  }
-}
-
-/** Gives a response with a 2xx status, or throws what the server said instead. */
-async function send(context: Context, call: Call, accept: string, headersMs: number): Promise<IncomingMessage> {
-  const { server, connections, deadlines } = context;
-  const response = await exchange({
-    url: new URL(`${server}${call.path}`),
-    method: call.method,
-    headers: {
-      accept,
-      authorization: `Bearer ${await context.token()}`,
-      ...(call.body === undefined ? {} : { "content-type": "application/json" }),
-    },
-    ...(call.body === undefined ? {} : { body: call.body }),
-    connections,
-    deadlines: { connectMs: deadlines.connectMs, headersMs },
-    signal: call.signal,
-  });
-  const status = response.statusCode ?? 0;
-  if (status >= 200 && status < 300) return response;
-  const body = await responseText(response, {
-    maxBytes: MAX_PROBLEM_BYTES,
-    larger: "cut",
-    gapMs: PROBLEM_TOTAL_MS,
-    totalMs: PROBLEM_TOTAL_MS,
-    signal: call.signal,
-  });
-  throw errorFromResponse({ status, contentType: contentType(response), body }, server);
-}
-
 function pathFor(template: string, provider: string): string {
   return template.replace("{provider}", encodeURIComponent(provider));
-}
-
-function queryText(query: { readonly [name: string]: string | number | undefined }): string {
-  const text = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) text.set(name, String(value));
-  return text.toString();
-}
-
-function contentType(response: IncomingMessage): string {
-  return response.headers["content-type"] ?? "";
-}
-
-function parseJson(text: string, server: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw notLoom(server, "answered with something that is no JSON");
-  }
 }
 
 // The server validates what it sends by its types; these tell a Loom server from whatever else may answer.

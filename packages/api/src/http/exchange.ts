@@ -13,9 +13,9 @@ export type ExchangeDeadlines = {
 
 export type ExchangeRequest = {
   readonly url: URL;
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly headers: { readonly [name: string]: string };
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   readonly connections: Connections;
   readonly deadlines: ExchangeDeadlines;
   readonly signal?: AbortSignal | undefined;

@@ -57,7 +57,7 @@ export class ChatAnswer {
     this.#checkSize();
   }
 
-  /** Reads a chunk that is the last one over again with another text. */
+  /** Reads chunks that are, but for this text, the last one over again. */
   addText(text: string, out: LlmEvent[]): void {
     this.#say(text, out);
     this.#checkSize();

@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from "@loom/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { bytesOf, splits, withTextsJoined } from "../wire.testing.ts";
 import { calls, chunk, decode, stream, usageChunk } from "./chat.testing.ts";
 import { PlainDeltas } from "./plain-delta.ts";
 
@@ -42,6 +43,23 @@ test("an answer is the same whether its chunks are alike or each has to be parse
     expect(decode(stream(...list, "[DONE]"))).toEqual(decode(stream(...list.map(unlike), "[DONE]")));
   });
   fc.assert(check, { numRuns: 1_000 });
+});
+
+test("an answer is the same whether many chunks come at once or each alone, however their bytes are cut", () => {
+  const cut = chunks.chain((list) => splits(bytesOf(stream(...list, "[DONE]"))).map((split) => ({ list, ...split })));
+  const check = fc.property(cut, fc.constantFrom("\n", "\r\n"), ({ list, chunks: pieces }, lineEnd) => {
+    const alone = stream(...list.map(unlike), "[DONE]").replaceAll("\n", lineEnd);
+    expect(withTextsJoined(decode(...pieces))).toEqual(withTextsJoined(decode(alone)));
+  });
+  fc.assert(check, { numRuns: 2_000 });
+});
+
+test("chunks that are alike come as one text, up to the first one that has to be parsed", () => {
+  const data = (content: string) => `data: ${JSON.stringify(chunk({ content }))}\n\n`;
+  const half = data("cut").slice(0, -9);
+  const deltas = decode(data("a"), data("b") + data("") + data("c") + data("\n") + data("d") + half);
+  expect(deltas.slice(0, -1)).toEqual(["a", "bc", "\n", "d"].map((text) => ({ type: "text_delta", text })));
+  expect(deltas.at(-1)).toMatchObject({ type: "error", error: { code: "network" } });
 });
 
 test("a chunk like the last one is not parsed, and one that differs elsewhere or holds an escape is", () => {

@@ -1,9 +1,8 @@
 import type { JsonObject } from "@loom/core";
 import { asArray, asCount, asObject, asText, parseJson } from "../json-reader.ts";
+import { isPlain, type TextRun, textRun } from "../text-run.ts";
 
 const CONTENT = '"content":"';
-/** What has to be escaped in a JSON string (RFC 8259, section 7), and so ends or changes one that is only cut out. */
-const SPECIAL = /["\\\p{Cc}]/u;
 /** Stands for the text when the frame is tried. */
 const PROBE = "loom probe";
 /** So many frames in a row that fit no other chunk, and the server writes something new into each (OpenAI's padding). */
@@ -25,9 +24,17 @@ export class PlainDeltas {
     if (after === undefined || data.length < before.length + after.length) return undefined;
     if (!data.startsWith(before) || !data.endsWith(after)) return undefined;
     const text = data.slice(before.length, data.length - after.length);
-    if (SPECIAL.test(text)) return undefined;
+    if (!isPlain(text)) return undefined;
     this.#useless = 0;
     return text;
+  }
+
+  /** The texts of the chunks that stand in the stream from `start` on, if all of them are the last one over again. */
+  runAt(stream: string, start: number): TextRun | undefined {
+    if (this.#after === undefined) return undefined;
+    const run = textRun(stream, start, `data: ${this.#before}`, `${this.#after}\n\n`);
+    if (run !== undefined) this.#useless = 0;
+    return run;
   }
 
   /** To be called with every chunk that was parsed: what is known of the one before does not hold after it. */

@@ -19,7 +19,7 @@ const BLANK: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 
  * that imitate it. An answer is complete at `[DONE]`, or at the end of a stream that gave a `finish_reason`.
  */
 export class OpenAiStreamDecoder implements LlmStreamDecoder {
-  readonly #sse = new SseDecoder();
+  readonly #sse = new SseDecoder({ runAt: (stream, start) => this.#plainDeltas.runAt(stream, start) });
   readonly #utf8 = new Utf8Decoder();
   readonly #answer = new ChatAnswer();
   readonly #plainDeltas = new PlainDeltas();
@@ -72,12 +72,12 @@ export class OpenAiStreamDecoder implements LlmStreamDecoder {
     return out;
   }
 
-  #read({ event, data }: SseEvent, out: LlmEvent[]): void {
+  #read({ event, data, isRun }: SseEvent, out: LlmEvent[]): void {
     if (event === "error") {
       this.#fail(failureFromEvent(data), out);
       return;
     }
-    const text = this.#plainDeltas.textOf(data);
+    const text = isRun ? data : this.#plainDeltas.textOf(data);
     if (text === undefined) this.#readData(event, data, out);
     else this.#answer.addText(text, out);
     const failure = this.#answer.failure;

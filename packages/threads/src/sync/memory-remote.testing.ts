@@ -1,0 +1,104 @@
+import { createHash } from "node:crypto";
+import type { ThreadId } from "@loom/core";
+import { addToDigest } from "./digest-chain.ts";
+import type { ThreadRemote, ThreadVersion, WriteAnswer } from "./thread-remote.ts";
+
+type Kept = { records: string[]; purged: boolean; change: number };
+
+/** What a server does, in memory: for the many runs of the tests of properties. */
+export class MemoryRemote implements ThreadRemote {
+  readonly name = "the server";
+  readonly threads = new Map<ThreadId, Kept>();
+  readonly outputs = new Map<string, Uint8Array>();
+  #change = 0;
+
+  async create(id: ThreadId, records: readonly string[]): Promise<WriteAnswer> {
+    const kept = this.threads.get(id);
+    if (kept?.purged) return { type: "gone" };
+    if (kept === undefined) {
+      this.threads.set(id, { records: [...records], purged: false, change: ++this.#change });
+      return { type: "done", ...this.#end(id) };
+    }
+    return { type: "moved", ...this.#end(id) };
+  }
+
+  async append(id: ThreadId, expected: number, records: readonly string[]): Promise<WriteAnswer> {
+    const kept = this.threads.get(id);
+    if (kept === undefined) return { type: "missing" };
+    if (kept.purged) return { type: "gone" };
+    const there = kept.records.slice(expected, expected + records.length);
+    const isThere = there.length === records.length && there.every((text, index) => text === records[index]);
+    if (isThere) return { type: "done", ...this.#end(id) };
+    if (kept.records.length !== expected) return { type: "moved", ...this.#end(id) };
+    kept.records.push(...records);
+    kept.change = ++this.#change;
+    return { type: "done", ...this.#end(id) };
+  }
+
+  async purge(id: ThreadId, expected: number): Promise<WriteAnswer> {
+    const kept = this.threads.get(id);
+    if (kept === undefined) return { type: "missing" };
+    if (kept.purged) return { type: "gone" };
+    if (kept.records.length !== expected) return { type: "moved", ...this.#end(id) };
+    const end = this.#end(id);
+    this.threads.set(id, { records: [], purged: true, change: ++this.#change });
+    return { type: "done", ...end };
+  }
+
+  async records(id: ThreadId, after: number) {
+    const kept = this.threads.get(id);
+    if (kept === undefined) return { type: "missing" as const };
+    if (kept.purged) return { type: "gone" as const };
+    const page = kept.records.slice(after, after + 3);
+    return { type: "records" as const, records: page, version: kept.records.length };
+  }
+
+  async digest(id: ThreadId, at: number) {
+    const kept = this.threads.get(id);
+    if (kept === undefined || kept.purged || kept.records.length < at) return undefined;
+    return digestOf(kept.records.slice(0, at));
+  }
+
+  async version(id: ThreadId) {
+    const kept = this.threads.get(id);
+    if (kept === undefined) return "missing" as const;
+    return kept.purged ? ("gone" as const) : this.#end(id);
+  }
+
+  async changes(since: string | undefined) {
+    const from = Number(since ?? 0);
+    const changes = [...this.threads]
+      .filter(([, { change }]) => change > from)
+      .sort(([, a], [, b]) => a.change - b.change)
+      .slice(0, 3);
+    const cursor = String(changes.at(-1)?.[1].change ?? from);
+    return {
+      changes: changes.map(([id, { purged }]) => ({ id, purged, ...this.#end(id) })),
+      cursor,
+      more: Number(cursor) < this.#change,
+      rewound: from > this.#change,
+    };
+  }
+
+  async missingOutputs(_: ThreadId, names: readonly string[]) {
+    return names.filter((name) => !this.outputs.has(name));
+  }
+
+  async putOutput(_: ThreadId, sha256: string, content: Uint8Array) {
+    if (createHash("sha256").update(content).digest("hex") !== sha256) throw new Error("another output");
+    this.outputs.set(sha256, content);
+  }
+
+  async output(_: ThreadId, sha256: string) {
+    return this.outputs.get(sha256);
+  }
+
+  #end(id: ThreadId): ThreadVersion {
+    const records = this.threads.get(id)?.records ?? [];
+    return { version: records.length, digest: digestOf(records) };
+  }
+}
+
+function digestOf(records: readonly string[]): string {
+  return records.reduce(addToDigest, "");
+}

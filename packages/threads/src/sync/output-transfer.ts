@@ -1,0 +1,52 @@
+import { isUtf8 } from "node:buffer";
+import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import type { ThreadId } from "@loom/core";
+import { systemCode } from "../errors.ts";
+import type { OutputStore } from "../output-store.ts";
+import type { RemoteCall, ThreadRemote } from "./thread-remote.ts";
+
+type Ends = { readonly remote: ThreadRemote; readonly outputs: OutputStore };
+
+/** Sends those of the outputs that the server lacks. One that is lost here is passed over: whoever reads says so. */
+export async function sendOutputs(
+  { remote, outputs }: Ends,
+  id: ThreadId,
+  named: ReadonlySet<string>,
+  call: RemoteCall,
+): Promise<void> {
+  if (named.size === 0) return;
+  for (const sha256 of await remote.missingOutputs(id, [...named], call)) {
+    const content = contentOf(outputs, sha256);
+    if (content !== undefined) await remote.putOutput(id, sha256, content, call);
+  }
+}
+
+/** Gets those of the outputs that this machine lacks; what is not what its name says counts as lost. */
+export async function fetchOutputs(
+  { remote, outputs }: Ends,
+  id: ThreadId,
+  named: ReadonlySet<string>,
+  call: RemoteCall,
+): Promise<void> {
+  for (const sha256 of named) {
+    if (statSync(outputs.fileOf(sha256), { throwIfNoEntry: false }) !== undefined) continue;
+    const content = await remote.output(id, sha256, call);
+    if (content === undefined || digestOf(content) !== sha256 || !isUtf8(content)) continue;
+    outputs.put(Buffer.from(content).toString("utf8"));
+  }
+}
+
+function contentOf(outputs: OutputStore, sha256: string): Buffer | undefined {
+  try {
+    const content = readFileSync(outputs.fileOf(sha256));
+    return digestOf(content) === sha256 ? content : undefined;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function digestOf(content: Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}

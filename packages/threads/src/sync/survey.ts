@@ -1,0 +1,112 @@
+import { type Stats, statSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
+import type { ThreadId } from "@loom/core";
+import { anchorAt } from "../index/anchor.ts";
+import type { ThreadRecord } from "../record.ts";
+import { readLines, recordIn } from "../thread-lines.ts";
+import { checkHeader, damaged } from "../thread-reader.ts";
+import { addToDigest, NO_RECORDS } from "./digest-chain.ts";
+import type { ThreadVersion } from "./thread-remote.ts";
+
+/** A place between two records of a thread's file. */
+export type RecordPoint = ThreadVersion & {
+  /** Bytes of the file in front of it. */
+  readonly position: number;
+};
+
+export const BEGINNING: RecordPoint = { version: 0, digest: NO_RECORDS, position: 0 };
+
+export type LocalRecord = {
+  /** Without its newline; good until the next record is asked for. */
+  readonly bytes: Buffer;
+  readonly record: ThreadRecord | "unknown";
+  /** The place behind it. */
+  readonly end: RecordPoint;
+};
+
+/**
+ * The records of a file from a place on. A last line that is no record was torn by a crash, and is left out.
+ * @throws ThreadError `thread_damaged` at a line that is no record where another follows; `thread_too_new`.
+ */
+export function* recordsFrom(file: string, from: RecordPoint): Generator<LocalRecord, undefined> {
+  let end = from;
+  let isBroken = false;
+  for (const { position, bytes } of readLines(file, from.position)) {
+    if (isBroken) throw damaged(file, end.version + 1, "is not a record of a thread");
+    const record = recordIn(bytes);
+    if (end.version === 0) checkHeader(file, record);
+    if (record === undefined) {
+      isBroken = true;
+      continue;
+    }
+    end = {
+      version: end.version + 1,
+      digest: addToDigest(end.digest, bytes),
+      position: position + bytes.length + 1,
+    };
+    yield { bytes, record, end };
+  }
+  return undefined;
+}
+
+/** What is remembered of a file to find out later what was appended to it. */
+export type KnownPart = RecordPoint & {
+  /** Fingerprint of the bytes in front of that place (`anchorAt`). */
+  readonly anchor: string;
+  /** By the records in front of it, the thread is to stay on this machine. */
+  readonly private: boolean;
+};
+
+export const NOTHING_KNOWN: KnownPart = { ...BEGINNING, anchor: "", private: false };
+
+export type FileState = Pick<Stats, "size" | "mtimeMs">;
+
+export type Survey = {
+  /** The part that was known and still holds; nothing where the file is another than it was. */
+  readonly known: KnownPart;
+  readonly end: RecordPoint;
+  /** The thread is to stay on this machine. */
+  readonly private: boolean;
+  /** The file just before it was read. */
+  readonly seen: FileState;
+};
+
+/** Records between two breaths: others wait for their turn. */
+const BREATH_RECORDS = 256;
+
+/** Reads what was appended since `known`; a file that was rewritten is read from its beginning. @throws as `recordsFrom`. */
+export async function surveyThread(id: ThreadId, file: string, known: KnownPart): Promise<Survey> {
+  const { size, mtimeMs } = statSync(file);
+  const holds = known.position <= size && anchorOf(file, known.position) === known.anchor;
+  const start = holds ? known : NOTHING_KNOWN;
+  let end: RecordPoint = start;
+  let isPrivate = start.private;
+  for (const { record, end: next } of recordsFrom(file, start)) {
+    if (record !== "unknown") {
+      if (record.type === "thread") {
+        if (next.version > 1) throw damaged(file, next.version, "is a second header");
+        if (record.id !== id) throw damaged(file, 1, "names another thread than its file");
+      }
+      if (record.type === "thread" || record.type === "metadata") isPrivate = record.private ?? isPrivate;
+    }
+    end = next;
+    if (end.version % BREATH_RECORDS === 0) await setImmediate();
+  }
+  if (end.version === 0) throw damaged(file, 1, "is missing");
+  return { known: start, end, private: isPrivate, seen: { size, mtimeMs } };
+}
+
+/** "" in front of everything, so that nothing known needs no file. */
+export function anchorOf(file: string, position: number): string {
+  return position === 0 ? "" : anchorAt(file, position);
+}
+
+/** The place behind record number `version`, which lies behind `from`; `undefined` where the file has not so many. */
+export async function pointAt(file: string, from: RecordPoint, version: number): Promise<RecordPoint | undefined> {
+  if (version === from.version) return from;
+  for (const { end } of recordsFrom(file, from)) {
+    if (end.version === version) return end;
+    if (end.version % BREATH_RECORDS === 0) await setImmediate();
+  }
+  return undefined;
+}

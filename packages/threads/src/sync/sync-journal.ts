@@ -1,0 +1,148 @@
+import { closeSync, fstatSync, openSync, readFileSync, readSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { makePrivateDirectory } from "@loom/config/private-directory";
+import type { ThreadId } from "@loom/core";
+import { type FileState, type KnownPart, NOTHING_KNOWN } from "./survey.ts";
+import type { ThreadVersion } from "./thread-remote.ts";
+
+export type Failure = {
+  /** In a row. */
+  readonly count: number;
+  /** Milliseconds since 1970, by this machine's clock. */
+  readonly at: number;
+  readonly nextTryAt: number;
+  /** One sentence. */
+  readonly message: string;
+};
+
+/** What is remembered of one thread. */
+export type ThreadSyncState = {
+  readonly id: ThreadId;
+  /** The part that is the same here and on the server. */
+  readonly synced: KnownPart;
+  /** How far a thread was read that never left this machine and is not to. */
+  readonly keptHere?: KnownPart;
+  /** The file when all of it was last found to be on the server. */
+  readonly seen?: FileState;
+  /** What the server was last heard to have, where that is not `synced`. */
+  readonly remote?: ThreadVersion | "purged";
+  /**
+   * `withdrawn`: it is to stay on this machine, and was removed from the server. `detached`: it was removed from the
+   * server by another machine, but holds what was never there. `removed`: it is gone here and there.
+   */
+  readonly fate?: "withdrawn" | "detached" | "removed";
+  readonly failure?: Failure;
+};
+
+/** What is remembered of the server. */
+export type ServerSyncState = {
+  /** Where to go on with asking what has changed. */
+  readonly cursor?: string;
+  /** When all threads of the server were last looked through; milliseconds since 1970. */
+  readonly lookedThroughAt?: number;
+  readonly succeededAt?: number;
+  readonly failure?: Failure;
+};
+
+export function freshState(id: ThreadId): ThreadSyncState {
+  return { id, synced: NOTHING_KNOWN };
+}
+
+const NAME = "journal.jsonl";
+const SLACK_LINES = 256;
+
+/**
+ * What is remembered between two rounds of sync: a file of JSON lines of which the last about each thing counts. To be
+ * written by one process at a time. Not synced to the disk, and no harm where it is lost or damaged: what is alike is
+ * found out again by comparing.
+ */
+export class SyncJournal {
+  readonly #file: string;
+  readonly #threads = new Map<ThreadId, ThreadSyncState>();
+  #server: ServerSyncState = {};
+  #lines = 0;
+  #descriptor: number | undefined;
+
+  /** Reads what is there; makes nothing. */
+  constructor(directory: string) {
+    this.#file = join(directory, NAME);
+    let text = "";
+    try {
+      text = readFileSync(this.#file, "utf8");
+    } catch {
+      // There is none yet.
+    }
+    for (const line of text.split("\n")) {
+      if (line === "") continue;
+      this.#lines += 1;
+      this.#take(line);
+    }
+  }
+
+  get server(): ServerSyncState {
+    return this.#server;
+  }
+
+  get threads(): ReadonlyMap<ThreadId, ThreadSyncState> {
+    return this.#threads;
+  }
+
+  thread(id: ThreadId): ThreadSyncState {
+    return this.#threads.get(id) ?? freshState(id);
+  }
+
+  putThread(state: ThreadSyncState): void {
+    this.#threads.set(state.id, state);
+    this.#append({ thread: state });
+  }
+
+  putServer(state: ServerSyncState): void {
+    this.#server = state;
+    this.#append({ server: state });
+  }
+
+  close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  #take(line: string): void {
+    try {
+      const { thread, server } = JSON.parse(line);
+      if (isThreadState(thread)) this.#threads.set(thread.id, thread);
+      else if (typeof server === "object" && server !== null) this.#server = server;
+    } catch {
+      // Torn by a crash.
+    }
+  }
+
+  #append(entry: { readonly thread: ThreadSyncState } | { readonly server: ServerSyncState }): void {
+    this.#descriptor ??= this.#open();
+    writeSync(this.#descriptor, `${JSON.stringify(entry)}\n`);
+    this.#lines += 1;
+  }
+
+  #open(): number {
+    makePrivateDirectory(join(this.#file, ".."));
+    if (this.#lines > 2 * this.#threads.size + SLACK_LINES) this.#compact();
+    const descriptor = openSync(this.#file, "a+", 0o600);
+    const { size } = fstatSync(descriptor);
+    const last = Buffer.alloc(1);
+    if (size > 0 && readSync(descriptor, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a) writeSync(descriptor, "\n");
+    return descriptor;
+  }
+
+  #compact(): void {
+    const entries = [{ server: this.#server }, ...Array.from(this.#threads.values(), (thread) => ({ thread }))];
+    const temporary = `${this.#file}.new`;
+    writeFileSync(temporary, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(""), { mode: 0o600 });
+    renameSync(temporary, this.#file);
+    this.#lines = entries.length;
+  }
+}
+
+function isThreadState(value: unknown): value is ThreadSyncState {
+  if (typeof value !== "object" || value === null || !("id" in value) || !("synced" in value)) return false;
+  const { id, synced } = value;
+  return typeof id === "string" && typeof synced === "object" && synced !== null && "position" in synced;
+}

@@ -1,0 +1,274 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { Device } from "./device.testing.ts";
+import { MemoryRemote } from "./memory-remote.testing.ts";
+import { RemoteError } from "./thread-sync.ts";
+
+const devices: Device[] = [];
+afterEach(() => {
+  for (const device of devices.splice(0)) device.remove();
+});
+
+function machine(now?: () => number): Device {
+  const device = new Device(now);
+  devices.push(device);
+  return device;
+}
+
+const LONG = "a line of output\n".repeat(1_000);
+
+describe("threads on two machines", () => {
+  test("go up, come down, and go on", async () => {
+    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const id = await a.begin("alpha", { output: LONG });
+    expect(await a.sync(remote)).toMatchObject({ type: "done", settled: 1 });
+    await b.sync(remote);
+    expect(b.threads()).toEqual(a.threads());
+    expect(b.text()).toContain(JSON.stringify(LONG).slice(1, -1));
+    await b.say(id, "beta");
+    await b.sync(remote);
+    await a.sync(remote);
+    expect(a.threads()).toEqual(b.threads());
+    expect(a.text()).toContain("done with beta");
+    expect(a.syncWith(remote).status()).toMatchObject({ pending: 0 });
+  });
+
+  test("that were continued on both become two, with all that was said, and the person is told once", async () => {
+    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const id = await a.begin("alpha");
+    await a.sync(remote);
+    await b.sync(remote);
+    await a.say(id, "on a");
+    await b.say(id, "on b");
+    await a.sync(remote);
+    await b.sync(remote);
+    await a.sync(remote);
+    expect(a.threads()).toEqual(b.threads());
+    expect(a.threads().size).toBe(2);
+    const [side] = [...a.threads().keys()].filter((each) => each !== id);
+    if (side === undefined) throw new Error("there is no copy");
+    expect(JSON.stringify(a.store.load(id).messages)).toContain("on a");
+    expect(JSON.stringify(a.store.load(id).messages)).not.toContain("on b");
+    const copy = a.store.load(side);
+    expect(JSON.stringify(copy.messages)).toContain("on b");
+    expect(copy.header.forkedFrom).toMatchObject({ id, version: expect.any(Number) });
+    expect(b.syncWith(remote).takeNotices()).toEqual([expect.stringContaining(side)]);
+    expect(b.syncWith(remote).takeNotices()).toEqual([]);
+    expect(a.syncWith(remote).takeNotices()).toEqual([]);
+  });
+
+  test("that were named on one and continued on the other stay one", async () => {
+    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const id = await a.begin("alpha");
+    await a.sync(remote);
+    await b.sync(remote);
+    for (const [namer, talker] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      const title = `Named ${namer === a ? "by a" : "by b"}`;
+      await namer.store.change(id, { title, tags: ["tag"] });
+      await talker.say(id, `instead of ${title}`);
+      await namer.sync(remote);
+      await talker.sync(remote);
+      await namer.sync(remote);
+      expect(a.threads()).toEqual(b.threads());
+      expect(a.threads().size).toBe(1);
+      expect(a.store.load(id).facts).toMatchObject({ title, tags: ["tag"] });
+      expect(a.text()).toContain(`done with instead of ${title}`);
+    }
+  });
+
+  test("that were put into the trash on one and continued on the other are not in the trash", async () => {
+    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const id = await a.begin("alpha");
+    await a.sync(remote);
+    await b.sync(remote);
+    await a.store.change(id, { deleted: true });
+    await b.say(id, "beta");
+    for (const each of [a, b, a]) await each.sync(remote);
+    expect(a.threads()).toEqual(b.threads());
+    expect(a.store.load(id).facts.deletedAt).toBeUndefined();
+    await b.store.change(id, { deleted: true });
+    for (const each of [b, a]) await each.sync(remote);
+    expect(a.store.load(id).facts.deletedAt).toBeDefined();
+  });
+
+  test("that are removed for good on one are removed on the other", async () => {
+    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const id = await a.begin("alpha");
+    await a.sync(remote);
+    await b.sync(remote);
+    a.purge(id);
+    await a.sync(remote);
+    await b.sync(remote);
+    expect(b.threads().size).toBe(0);
+    expect(b.syncWith(remote).status()).toMatchObject({ pending: 0, detached: [] });
+    for (const each of [a, b]) expect(await each.sync(remote)).toMatchObject({ settled: 0 });
+  });
+
+  test("that are removed for good on one stay where something was said that was never on the server", async () => {
+    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const id = await a.begin("alpha");
+    await a.sync(remote);
+    await b.sync(remote);
+    a.purge(id);
+    await b.say(id, "beta");
+    await a.sync(remote);
+    await b.sync(remote);
+    expect(b.text()).toContain("beta");
+    expect(b.syncWith(remote).status()).toMatchObject({ pending: 0, detached: [id] });
+    expect(b.syncWith(remote).takeNotices()).toHaveLength(1);
+    await b.say(id, "gamma");
+    await b.sync(remote);
+    expect(JSON.stringify([...remote.threads])).not.toContain("gamma");
+  });
+
+  test("that are removed on one and were continued on the other before come back", async () => {
+    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const id = await a.begin("alpha");
+    await a.sync(remote);
+    await b.sync(remote);
+    await b.say(id, "beta");
+    await b.sync(remote);
+    a.purge(id);
+    await a.sync(remote);
+    expect(a.threads()).toEqual(b.threads());
+    expect(a.syncWith(remote).takeNotices()).toEqual([expect.stringContaining("it is back")]);
+  });
+});
+
+describe("a thread that is private", () => {
+  test("is never sent, and not asked for", async () => {
+    const [a, remote] = [machine(), new MemoryRemote()];
+    await a.begin("secret", { private: true });
+    const id = await a.begin("alpha");
+    await a.store.change(id, { private: true });
+    await a.sync(remote);
+    await a.say(id, "more");
+    await a.sync(remote);
+    expect(remote.threads.size).toBe(0);
+    expect(a.syncWith(remote).status()).toMatchObject({ pending: 0 });
+    await a.store.change(id, { private: false });
+    await a.sync(remote);
+    expect([...remote.threads.keys()]).toEqual([id]);
+  });
+
+  test("is taken back from the server, once what was said elsewhere is here", async () => {
+    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const id = await a.begin("alpha");
+    await a.sync(remote);
+    await b.sync(remote);
+    await b.say(id, "beta");
+    await b.sync(remote);
+    await a.store.change(id, { private: true });
+    await a.sync(remote);
+    expect(remote.threads.get(id)).toMatchObject({ purged: true, records: [] });
+    expect(a.text()).toContain("beta");
+    expect(a.syncWith(remote).status()).toMatchObject({ pending: 0, withdrawn: [id] });
+    await b.sync(remote);
+    expect(b.threads().size).toBe(0);
+    a.forget();
+    await a.sync(remote);
+    expect(a.text()).toContain("beta");
+  });
+
+  test("is taken back, and what was said in it on both machines stays here as two private threads", async () => {
+    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const id = await a.begin("alpha");
+    await a.sync(remote);
+    await b.sync(remote);
+    await b.say(id, "on b");
+    await b.sync(remote);
+    await a.say(id, "on a");
+    await a.store.change(id, { private: true });
+    await a.sync(remote);
+    expect(a.threads().size).toBe(2);
+    for (const each of a.threads().keys()) expect(a.store.load(each).facts.private).toBe(true);
+    expect([...remote.threads.values()].flatMap(({ records }) => records)).toEqual([]);
+  });
+});
+
+describe("a thread that is open in a session", () => {
+  test("goes up while it is written, and is not touched until the session is over", async () => {
+    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const id = await a.begin("alpha");
+    await a.sync(remote);
+    await b.sync(remote);
+    await b.say(id, "on b");
+    await b.sync(remote);
+    const { writer } = a.store.open(id);
+    const before = a.threads();
+    expect(await a.sync(remote)).toMatchObject({ type: "done", open: 1 });
+    expect(a.threads()).toEqual(before);
+    await writer.close();
+    expect(await a.sync(remote)).toMatchObject({ type: "done", open: 0 });
+    expect(a.threads()).toEqual(b.threads());
+  });
+});
+
+describe("a server that", () => {
+  test("has lost its last second gets it again", async () => {
+    const [a, remote] = [machine(), new MemoryRemote()];
+    const id = await a.begin("alpha");
+    await a.sync(remote);
+    const kept = remote.threads.get(id);
+    const all = [...(kept?.records ?? [])];
+    kept?.records.splice(3);
+    await a.say(id, "beta");
+    await a.sync(remote);
+    expect(kept?.records.slice(0, all.length)).toEqual(all);
+    expect(JSON.stringify(kept?.records)).toContain("beta");
+  });
+
+  test("has forgotten threads that it had told of gets them again", async () => {
+    const [a, remote] = [machine(), new MemoryRemote()];
+    await a.begin("alpha");
+    await a.begin("beta");
+    for (let round = 0; round < 2; round++) await a.sync(remote);
+    const older = new MemoryRemote();
+    await a.sync(older);
+    expect(older.threads.size).toBe(2);
+  });
+
+  test("fails is asked again later and later, and nothing is lost", async () => {
+    let clock = Date.parse("2026-11-20T10:00:00Z");
+    const [a, remote] = [machine(() => clock), new MemoryRemote()];
+    const id = await a.begin("alpha");
+    const create = remote.create.bind(remote);
+    let asked = 0;
+    remote.changes = async () => {
+      asked += 1;
+      throw new RemoteError("request", "The server answered with status 500.");
+    };
+    for (const end = clock + 3_600_000; clock < end; clock += 5_000) await a.sync(remote, { hurry: false });
+    expect(asked).toBeGreaterThan(5);
+    expect(asked).toBeLessThan(20);
+    expect(a.syncWith(remote).status()).toMatchObject({
+      pending: 1,
+      failure: { count: asked, message: "The server answered with status 500." },
+    });
+    remote.changes = MemoryRemote.prototype.changes;
+    remote.create = create;
+    clock += 16 * 60_000;
+    expect(await a.sync(remote, { hurry: false })).toMatchObject({ type: "done", settled: 1 });
+    expect(remote.threads.has(id)).toBe(true);
+    expect(a.syncWith(remote).status()).not.toHaveProperty("failure");
+  });
+
+  test("will not take one thread takes the others", async () => {
+    const [a, remote] = [machine(), new MemoryRemote()];
+    const id = await a.begin("alpha");
+    const other = await a.begin("beta");
+    const create = remote.create.bind(remote);
+    remote.create = async (each, records) => {
+      if (each === id) throw new RemoteError("refused", "Record 3 is too long.");
+      return create(each, records);
+    };
+    expect(await a.sync(remote)).toMatchObject({ type: "done", settled: 1, failed: 1 });
+    expect([...remote.threads.keys()]).toEqual([other]);
+    expect(a.syncWith(remote).status()).toMatchObject({
+      pending: 1,
+      failures: [{ id, failure: { count: 1, message: "Record 3 is too long." } }],
+    });
+  });
+});
