@@ -122,6 +122,14 @@ async function main(): Promise<void> {
       await runRouteCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
       return;
     }
+    if (first === "audit") {
+      const { runAuditCommand } = await import("./audit-command.ts");
+      process.exitCode = await runAuditCommand(rest, process.env, {
+        print: (text) => void process.stdout.write(text),
+        say,
+      });
+      return;
+    }
     if (first === "mail") {
       const { runMailCommand } = await import("./mail-command.ts");
       const output = { print: (text: string) => void process.stdout.write(text), say };

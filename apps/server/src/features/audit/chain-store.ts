@@ -21,7 +21,7 @@ export type ChainStore = {
 
 export type Expired = { readonly rows: number; readonly firstSeq: number; readonly lastSeq: number };
 
-const TURN = { lock: "audit" } as const;
+const LOCK = "audit";
 export const CHAIN_ID = 1;
 
 /** Rows of one statement: some hundred values, which every engine takes. */
@@ -40,7 +40,18 @@ export const GENESIS: AuditChainRow = {
   signature: null,
 };
 
-export function createChainStore(database: Database, seal: ChainSeal | undefined): ChainStore {
+export function createChainStore(
+  database: Database,
+  {
+    seal,
+    patienceMs = 0,
+  }: {
+    readonly seal: ChainSeal | undefined;
+    /** How long it waits for another process's write on SQLite. */
+    readonly patienceMs?: number;
+  },
+): ChainStore {
+  const turn = { lock: LOCK, patienceMs };
   const insertion = createInsertion();
   return {
     append: (entries) =>
@@ -60,7 +71,7 @@ export function createChainStore(database: Database, seal: ChainSeal | undefined
         }
         await writeChain(transaction, chain, { head_seq: end.seq, head_hash: end.hash }, seal);
         return { added, end: { seq: end.seq, hash: end.hash } };
-      }, TURN),
+      }, turn),
     expire: (beforeMs, { max, nowMs }) =>
       database.writeBehind<AuditTables, Expired>(async (transaction) => {
         const chain = await readChain(transaction);
@@ -85,7 +96,7 @@ export function createChainStore(database: Database, seal: ChainSeal | undefined
           .execute();
         await writeChain(transaction, chain, { anchor_seq: last.seq, anchor_hash: last.hash }, seal);
         return { rows: old.length, firstSeq: first.seq, lastSeq: last.seq };
-      }, TURN),
+      }, turn),
   };
 }
 
@@ -95,15 +106,18 @@ export async function readChain(db: Kysely<AuditTables>): Promise<AuditChainRow>
 
 /** Signs the chain as it is, whoever has been at it. For an operator who has looked at it. */
 export function sealChain(database: Database, seal: ChainSeal): Promise<void> {
-  return database.write<AuditTables, void>(async (transaction) => {
-    const row = await readChain(transaction);
-    const sealed = { ...row, key_id: seal.keyId, signature: seal.sign(row) };
-    await transaction
-      .insertInto("audit_chain")
-      .values(sealed)
-      .onConflict((conflict) => conflict.column("id").doUpdateSet(sealed))
-      .execute();
-  }, TURN);
+  return database.write<AuditTables, void>(
+    async (transaction) => {
+      const row = await readChain(transaction);
+      const sealed = { ...row, key_id: seal.keyId, signature: seal.sign(row) };
+      await transaction
+        .insertInto("audit_chain")
+        .values(sealed)
+        .onConflict((conflict) => conflict.column("id").doUpdateSet(sealed))
+        .execute();
+    },
+    { lock: LOCK },
+  );
 }
 
 /**

@@ -263,7 +263,7 @@ export class AuditService implements AuditKeeper {
     const done = this.#moving.then(async () => {
       try {
         this.#database ??= await this.#options.database();
-        this.#store ??= createChainStore(this.#database, this.#options.sealFor(this.#database));
+        this.#store ??= createChainStore(this.#database, { seal: this.#options.sealFor(this.#database) });
         await work(this.#store, this.#database);
         this.#databaseTrouble.isOver();
       } catch (error) {
