@@ -32,7 +32,14 @@ export default {
       name: "server-knows-no-agent",
       severity: "error",
       from: { path: "^apps/server/src/", pathNot: TESTS },
-      to: { path: ["^apps/cli/", library("(tools|threads|agent|testkit)")] },
+      to: { path: ["^apps/cli/", library("(tools|agent|testkit)")] },
+    },
+    {
+      name: "server-knows-threads-by-their-records",
+      comment: "the server keeps copies of threads; it has no thread store of its own on disk",
+      severity: "error",
+      from: { path: "^apps/server/src/", pathNot: TESTS },
+      to: { path: library("threads"), pathNot: "^packages/threads/src/records\\.ts$" },
     },
     {
       name: "features-use-services-not-tables",

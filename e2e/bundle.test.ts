@@ -1,11 +1,13 @@
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTempHome, runProcess, say, startScriptedModel, type TempHome } from "@loom/testkit";
+import { createTempHome, runProcess, say, startProcess, startScriptedModel, type TempHome } from "@loom/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loomAnswers, serverAnswers } from "../scripts/bundle/answers.ts";
 
 const root = new URL("..", import.meta.url).pathname;
+
+const POLICY_ENGINE = "cedar_wasm_bg.wasm";
 
 let home: TempHome;
 let elsewhere: string;
@@ -18,6 +20,7 @@ beforeAll(async () => {
   // Alone: nothing of the checkout is near.
   await cp(join(elsewhere, "dist", "loom.mjs"), join(elsewhere, "loom.mjs"));
   await cp(join(elsewhere, "dist", "loom-server.mjs"), join(elsewhere, "loom-server.mjs"));
+  await cp(join(elsewhere, "dist", POLICY_ENGINE), join(elsewhere, POLICY_ENGINE));
 });
 
 afterAll(async () => {
@@ -89,4 +92,37 @@ test("a code cache that others may write is not used", async () => {
   const cache = join(home.cacheDir, "loom", "code");
   await runProcess("sh", ["-c", `for f in ${cache}/*; do printf 'process.exit(7)' > "$f"; chmod 666 "$f"; done`]);
   expect(await run("loom.mjs", ["list"])).toMatchObject({ code: 0, stderr: "" });
+});
+
+test("the bundled server decides by the policies that it carries, with the engine that stands beside it", async () => {
+  const data = join(elsewhere, "data");
+  const args = [join(elsewhere, "loom-server.mjs"), "--listen", "127.0.0.1:0", "--data", data];
+  const env = { ...home.env, ANTHROPIC_API_KEY: "scripted" };
+  const running = await startProcess(process.execPath, args, { env, cwd: elsewhere });
+  const [, url = ""] = await running.waitForOutput(/Listening on (\S+)\.\n/);
+  const owner = (await readFile(join(data, "owner-token"), "utf8")).trim();
+  const ask = (path: string, token: string, body?: object) =>
+    fetch(url + path, {
+      method: body === undefined ? "GET" : "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  const { token } = (await (await ask("/api/tokens", owner, { name: "ci", scopes: ["usage:read"] })).json()) as {
+    token: string;
+  };
+  expect((await ask("/api/usage", token)).status).toBe(200);
+  expect((await ask("/api/models", token)).status).toBe(403);
+  expect((await ask("/api/models", owner)).status).toBe(200);
+  running.signal("SIGTERM");
+  expect((await running.exited).code).toBe(0);
+});
+
+test("a bundled server without its policy engine says so and does not start", async () => {
+  const alone = await mkdtemp(join(tmpdir(), "loom-bundle-"));
+  await cp(join(elsewhere, "loom-server.mjs"), join(alone, "loom-server.mjs"));
+  const args = [join(alone, "loom-server.mjs"), "--listen", "127.0.0.1:0", "--data", join(alone, "data")];
+  const { code, stderr } = await runProcess(process.execPath, args, { env: home.env });
+  await rm(alone, { recursive: true, force: true });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^loom-server: The policy engine is not where it should be [^\n]+\.\n$/);
 });

@@ -2,10 +2,11 @@
 // need at run time.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { POLICY_FOLDER, readPolicyFolder } from "../apps/server/src/features/policy/policy-files.ts";
 import { loomAnswers, serverAnswers } from "./bundle/answers.ts";
 import { packApplication } from "./bundle/application-comment.ts";
 
@@ -16,6 +17,8 @@ const BUNDLES = [
 ];
 /** Stays outside: it carries a binary per platform, found by its package at run time. */
 const EXTERNAL = ["@vscode/ripgrep"];
+/** Stands beside the bundles: it is read by servers that stay, and would make every start of the others slower. */
+const POLICY_ENGINE = "node_modules/@cedar-policy/cedar-wasm/nodejs/cedar_wasm_bg.wasm";
 const { version } = JSON.parse(readFileSync(`${root}apps/cli/package.json`, "utf8"));
 
 /** What the version command says of a build. The time is the commit's, so that one commit always gives one bundle. */
@@ -30,7 +33,7 @@ function buildFacts() {
   }
 }
 
-/** The program as one function of `require` and its own URL; Node's modules are required when used, not before. */
+/** The program as one function of `require`, its own URL and its directory; Node's modules are required when used, not before. */
 async function application(entry: string): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [root + entry],
@@ -44,10 +47,15 @@ async function application(entry: string): Promise<string> {
     external: EXTERNAL,
     // What stays outside is required as well: a script compiled by hand may not import.
     supported: { "dynamic-import": false },
-    define: { "import.meta.url": "__loomUrl", LOOM_BUILD: JSON.stringify(buildFacts() ?? {}) },
+    define: {
+      "import.meta.url": "__loomUrl",
+      __dirname: "__loomDirectory",
+      LOOM_BUILD: JSON.stringify(buildFacts() ?? {}),
+      LOOM_POLICIES: JSON.stringify(readPolicyFolder(POLICY_FOLDER)),
+    },
     logLevel: "warning",
   });
-  return `(function(require,__loomUrl){${outputFiles[0]?.text ?? ""}\n})`;
+  return `(function(require,__loomUrl,__loomDirectory){${outputFiles[0]?.text ?? ""}\n})`;
 }
 
 const out = resolve(process.argv[2] ?? `${root}dist`);
@@ -74,6 +82,8 @@ for (const { name, entry, answers } of BUNDLES) {
   chmodSync(outfile, 0o755);
   console.log(`${outfile}  ${(statSync(outfile).size / 1_024).toFixed(0)} KB`);
 }
+
+copyFileSync(root + POLICY_ENGINE, join(out, basename(POLICY_ENGINE)));
 
 const tools = JSON.parse(readFileSync(`${root}packages/tools/package.json`, "utf8"));
 const manifest = {

@@ -40,7 +40,11 @@ function run() {
     return;
   }
   const { createRequire } = process.getBuiltinModule("node:module");
-  compile(import.meta.filename).runInThisContext()(createRequire(import.meta.url), import.meta.url);
+  compile(import.meta.filename).runInThisContext()(
+    createRequire(import.meta.url),
+    import.meta.url,
+    import.meta.dirname,
+  );
 }
 
 function compile(file: string): Script {

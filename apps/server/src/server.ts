@@ -110,7 +110,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       origins: config.allowedOrigins,
     },
     authenticate: access.type === "token" ? authenticateOne(access.token) : (features.shared?.authenticate ?? nobody),
-    authorize: authorizeByScope,
+    authorize: features.shared?.authorize ?? authorizeByScope,
     audit,
     isTrustedProxy: config.isTrustedProxy,
     isStopping,

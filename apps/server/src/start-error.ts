@@ -1,14 +1,19 @@
 import { TokenFileError } from "./features/owner/token-file.ts";
+import { PolicyError } from "./features/policy/policy-error.ts";
 import { DatabaseError } from "./kit/database-error.ts";
 import { LogFileError } from "./kit/log.ts";
 
 /** Why the server could not start, as one sentence; `undefined` for what only a mistake of ours explains. */
 export function describeStartError(error: unknown): string | undefined {
+  if (error instanceof PolicyError) return `The policies cannot be used: ${error.message}`;
   if (error instanceof DatabaseError || error instanceof TokenFileError || error instanceof LogFileError)
     return error.message;
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   const place = "address" in error && "port" in error ? `${error.address}:${error.port}` : "The address";
   switch (error.code) {
+    case "ENOENT":
+      if (!("path" in error && String(error.path).endsWith(".wasm"))) break;
+      return `The policy engine is not where it should be (${error.path}): install Loom again, with every file of it.`;
     case "EADDRINUSE":
       return `${place} is in use: stop the process that listens there, or choose another port with --listen.`;
     case "EADDRNOTAVAIL":

@@ -3,10 +3,12 @@ import { audit } from "./contracts/audit.ts";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
 import { llm } from "./contracts/llm.ts";
+import { organizations } from "./contracts/organizations.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
 import { sessions } from "./contracts/sessions.ts";
 import { system } from "./contracts/system.ts";
+import { teams } from "./contracts/teams.ts";
 import { threads } from "./contracts/threads.ts";
 import { tokens } from "./contracts/tokens.ts";
 import { usage } from "./contracts/usage.ts";
@@ -25,8 +27,10 @@ export const api = {
   prices,
   credentials,
   routes,
-  sessions,
+  audit,
   system,
   threads,
-  audit,
+  sessions,
+  organizations,
+  teams,
 } as const;

@@ -27,6 +27,34 @@ export type {
 export { CREDENTIAL_LABEL, MAX_CREDENTIAL_WEIGHT } from "./credentials.ts";
 export { parseLlmRequest } from "./llm-request.ts";
 export type { Models, ProviderModels } from "./models.ts";
+export type {
+  Invitation,
+  InvitationList,
+  InvitationState,
+  InvitationView,
+  Joined,
+  JoinPolicy,
+  JoinRequest,
+  JoinRequestList,
+  Member,
+  MintedInvitation,
+  NewInvitation,
+  NewOrganization,
+  NewTeam,
+  Organization,
+  OrganizationChange,
+  OrganizationList,
+  OrganizationMember,
+  OrganizationMembers,
+  OrganizationRole,
+  OrganizationVisibility,
+  Team,
+  TeamChange,
+  TeamList,
+  TeamMember,
+  TeamMembers,
+  TeamRole,
+} from "./organizations.ts";
 export type { PriceOverride, PriceOverrideInput, TokenPrices } from "./prices.ts";
 export type { FieldError, Problem, ProblemCode } from "./problem.ts";
 export { PROBLEM_MEDIA_TYPE, problemOf } from "./problem.ts";

@@ -20,6 +20,8 @@ export type ProblemCode =
   | "version_mismatch"
   /** A change has to say which version it changes: If-Match is missing. */
   | "precondition_required"
+  /** It does not go together with what is there: a name that is taken, an organization without an owner. */
+  | "conflict"
   /** It was here and is gone for good. */
   | "gone"
   /** The thread is private: it may not leave the machine that it is on. */
@@ -73,6 +75,7 @@ const KINDS: Readonly<Record<ProblemCode, { status: number; title: string }>> = 
   invalid_input: { status: 400, title: "A field is wrong" },
   version_mismatch: { status: 412, title: "Somebody else changed it" },
   precondition_required: { status: 428, title: "If-Match is missing" },
+  conflict: { status: 409, title: "It does not go together with what is there" },
   gone: { status: 410, title: "Gone for good" },
   thread_private: { status: 422, title: "The thread is private" },
   host_not_allowed: { status: 421, title: "Unknown host name" },

@@ -1,9 +1,32 @@
 import type { BudgetLimits } from "./budgets.ts";
 
-/** `llm:use`: ask models; `usage:read`: see what was used; `admin`: everything that the owner may do. */
-export type TokenScope = "llm:use" | "usage:read" | "admin";
+/**
+ * `llm:use`: ask models; `tools:use`: the server's tools; `usage:read`: see what was used; `audit:read`: the audit log;
+ * `threads:…`: read, keep and remove threads; `org:manage`: change an organization, its members, teams and invitations;
+ * `admin`: everything that whoever made it may do.
+ */
+export type TokenScope =
+  | "llm:use"
+  | "tools:use"
+  | "usage:read"
+  | "audit:read"
+  | "threads:read"
+  | "threads:write"
+  | "threads:delete"
+  | "org:manage"
+  | "admin";
 
-export const TOKEN_SCOPES = ["llm:use", "usage:read", "admin"] as const satisfies readonly TokenScope[];
+export const TOKEN_SCOPES = [
+  "llm:use",
+  "tools:use",
+  "usage:read",
+  "audit:read",
+  "threads:read",
+  "threads:write",
+  "threads:delete",
+  "org:manage",
+  "admin",
+] as const satisfies readonly TokenScope[];
 
 /** Letters, digits and `._-`, beginning with a letter or digit, at most 64 characters. */
 export const TOKEN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;

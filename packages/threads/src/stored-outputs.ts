@@ -38,10 +38,13 @@ export function storeLongOutputs(
   return { record: withContent(record, stored), files };
 }
 
+/** Where long texts are read from: an `OutputStore`, or another place that has them. */
+export type OutputSource = Pick<OutputStore, "read">;
+
 /** The record as it was, up to `maxBytes` of each long text. A text that is gone is replaced by a sentence that says so. */
 export function restoreOutputs<Record extends ThreadRecord>(
   record: Record,
-  store: OutputStore,
+  store: OutputSource,
   maxBytes?: number,
 ): Record {
   const content: readonly (ToolResultContent | StoredText)[] | undefined = toolContent(record);

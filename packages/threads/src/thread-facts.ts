@@ -146,3 +146,12 @@ export function titleFrom(input: Input): string {
   const text = input.map((block) => (block.type === "text" ? block.text : "")).join(" ");
   return text.trim().split(/\r?\n/, 1).join("").slice(0, MAX_TITLE_UNITS).toWellFormed();
 }
+
+/** The facts as a text: what a snippet shows where a search finds them. */
+export function factsText({ title, named, tags, git, commits }: ThreadFacts): string {
+  const place = [git.remote, git.branch].filter((text) => text !== undefined);
+  const made = commits.map(({ subject }) => subject);
+  return [named ? title : "", tags.map((tag) => `#${tag}`).join(" "), ...place, ...made]
+    .filter((text) => text !== "")
+    .join("\n");
+}

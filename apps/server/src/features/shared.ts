@@ -5,6 +5,7 @@ import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
 import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
+import type { Authorize } from "../kit/policy.ts";
 import { type AuditConfig, takeAuditConfig } from "./audit/audit-config.ts";
 import { audit } from "./audit/index.ts";
 import { withLlmEvents } from "./audit/llm-events.ts";
@@ -16,9 +17,11 @@ import { mail } from "./mail/index.ts";
 import type { MailConfig } from "./mail/mail-config.ts";
 import { owner } from "./owner/index.ts";
 import { people } from "./people/index.ts";
+import { policy } from "./policy/index.ts";
 import { routing } from "./routing/index.ts";
 import { sessions } from "./sessions/index.ts";
 import { SESSION_LIMITS } from "./sessions/service.ts";
+import { threads } from "./threads/index.ts";
 import { tokens } from "./tokens/index.ts";
 
 /** What only a server needs that stays and is used by several. */
@@ -34,6 +37,7 @@ export type SharedFeatures = {
   readonly audit: AuditKeeper | undefined;
   /** The ledger, whose rows are events of the audit log, too, if that is asked for. */
   audited(ledger: Ledger): Ledger;
+  readonly authorize: Authorize;
   /** Says whether this start made the owner's token. @throws TokenFileError, DatabaseError, ConfigError */
   start(owner: { readonly file: string; readonly replace: boolean }): Promise<boolean>;
   stop(): Promise<void>;
@@ -45,6 +49,7 @@ export type SharedNeeds = CredentialNeeds & {
   readonly version: string;
 };
 
+/** @throws PolicyError where the policies cannot be used */
 export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const countries = createCountries({ warn: kit.log.warn });
   const { dataDirectory, audit: auditConfig = takeAuditConfig({}), version } = needs;
@@ -52,6 +57,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     dataDirectory === undefined
       ? undefined
       : audit.build(kit, { config: { audit: auditConfig }, dataDirectory, placeOf: countries.countryOf });
+  const rules = policy.build(kit, undefined);
   const ofOwner = owner.build(kit, undefined);
   const limits = budgets.build(kit, {
     allowUnpriced: needs.config.allowUnpricedModels,
@@ -67,10 +73,12 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     limits: SESSION_LIMITS,
     countryOf: countries.countryOf,
   });
+  const ofThreads = threads.build(kit, {});
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
     all: [
       ...(log === undefined ? [] : [log]),
+      rules,
       ofOwner,
       limits,
       ofTokens,
@@ -79,6 +87,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       post,
       ofPeople,
       ofSessions,
+      ofThreads,
     ],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
@@ -92,6 +101,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       ofTokens.services.authenticate,
       ofSessions.services.byBearer,
     ),
+    authorize: rules.services.authorize,
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
       await limits.services.load();

@@ -68,9 +68,9 @@ export function actorOf(subject: Subject): AuditActor {
 
 /** What every part of the server records to, before and after there is somebody who listens. */
 export class AuditLine implements AuditKeeper {
-  #listener: AuditKeeper | undefined;
+  #listener: (Audit & Partial<AuditKeeper>) | undefined;
 
-  connect(listener: AuditKeeper): void {
+  connect(listener: Audit & Partial<AuditKeeper>): void {
     this.#listener = listener;
   }
 
@@ -79,6 +79,6 @@ export class AuditLine implements AuditKeeper {
   }
 
   accepts(): boolean {
-    return this.#listener?.accepts() ?? true;
+    return this.#listener?.accepts?.() ?? true;
   }
 }

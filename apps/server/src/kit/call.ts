@@ -4,6 +4,7 @@ import type { Audit, RequestOrigin } from "./audit.ts";
 import { clientAddress, type TrustedProxies } from "./client-address.ts";
 import type { Listed } from "./live-list.ts";
 import type { Log } from "./log.ts";
+import type { Authorize } from "./policy.ts";
 
 /** One request on its way through the server. */
 export type Call = {
@@ -17,12 +18,19 @@ export type Call = {
   onStop(listener: () => void): void;
   readonly log: Log;
   readonly audit: Audit;
+  /** Whether somebody may do something still, for answers that last. */
+  readonly authorize: Authorize;
   /** Who is at the other end, proxies that are trusted left out. */
   readonly origin: RequestOrigin;
 };
 
 /** What all calls of a server share. */
-export type Surroundings = { readonly log: Log; readonly audit: Audit; readonly isTrustedProxy: TrustedProxies };
+export type Surroundings = {
+  readonly log: Log;
+  readonly audit: Audit;
+  readonly authorize: Authorize;
+  readonly isTrustedProxy: TrustedProxies;
+};
 
 const MAX_USER_AGENT = 200;
 
@@ -53,6 +61,10 @@ export class OpenCall implements Call, Listed {
 
   get audit(): Audit {
     return this.#surroundings.audit;
+  }
+
+  get authorize(): Authorize {
+    return this.#surroundings.authorize;
   }
 
   get origin(): RequestOrigin {

@@ -47,7 +47,12 @@ export type Dispatcher = {
  */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { routes, rawRoutes, log } = options;
-  const surroundings = { log, audit: options.audit, isTrustedProxy: options.isTrustedProxy };
+  const surroundings = {
+    log,
+    audit: options.audit,
+    authorize: options.authorize,
+    isTrustedProxy: options.isTrustedProxy,
+  };
   const open = new LiveList<OpenCall>();
   const record = recordRequests({ log, metrics: options.metrics, open: () => open.size });
   const matchDirect = createMatcher(routes.filter((route) => route.contract.parseBody !== undefined));

@@ -23,12 +23,13 @@ export function createHonoApp(routes: readonly Route[], answerer: Answerer): (ad
   const app = new Hono<Environment>();
   const methodsOf = new Map<string, string[]>();
   for (const route of routes) {
-    const path = honoPath(route.contract.path);
-    methodsOf.set(path, [...(methodsOf.get(path) ?? []), route.contract.method]);
-    app.on(route.contract.method, path, async (c) => {
-      await answerer.run(c.env.admitted, route, c.req.param());
-      return RESPONSE_ALREADY_SENT;
-    });
+    for (const path of honoPaths(route.contract.path)) {
+      methodsOf.set(path, [...(methodsOf.get(path) ?? []), route.contract.method]);
+      app.on(route.contract.method, path, async (c) => {
+        await answerer.run(c.env.admitted, route, c.req.param());
+        return RESPONSE_ALREADY_SENT;
+      });
+    }
   }
   for (const [path, methods] of methodsOf) {
     const allow = methods.join(", ");
@@ -64,7 +65,12 @@ export function createHonoApp(routes: readonly Route[], answerer: Answerer): (ad
   };
 }
 
-/** `/proxy/{provider}/stream` in Hono's spelling. */
-function honoPath(path: string): string {
-  return path.replaceAll(/\{(\w+)\}/g, ":$1");
+/** Other names of parts of the API, for clients that know them by these. */
+const ALIASES: Readonly<Record<string, string>> = { "/api/threads": "/v1/threads" };
+
+/** `/proxy/{provider}/stream` in Hono's spelling, and where it is found besides. */
+function honoPaths(path: string): string[] {
+  const own = path.replaceAll(/\{(\w+)\}/g, ":$1");
+  const others = Object.entries(ALIASES).filter(([prefix]) => own === prefix || own.startsWith(`${prefix}/`));
+  return [own, ...others.map(([prefix, alias]) => alias + own.slice(prefix.length))];
 }

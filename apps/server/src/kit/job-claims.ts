@@ -18,6 +18,21 @@ export const KIT_MIGRATIONS: MigrationSet = {
           .execute();
       },
     },
+    {
+      name: "0002_idempotency_key",
+      async up(db) {
+        await db.schema
+          .createTable("idempotency_key")
+          .addColumn("owner", "text", (column) => column.notNull())
+          .addColumn("key", "text", (column) => column.notNull())
+          .addColumn("fingerprint", "text", (column) => column.notNull())
+          .addColumn("made", "text", (column) => column.notNull())
+          .addColumn("used_at", "bigint", (column) => column.notNull())
+          .addPrimaryKeyConstraint("idempotency_key_key", ["owner", "key"])
+          .execute();
+        await db.schema.createIndex("idempotency_key_used").on("idempotency_key").column("used_at").execute();
+      },
+    },
   ],
 };
 

@@ -1,12 +1,16 @@
 import type { TokenScope } from "@loom/api";
 import type { Subject } from "./subject.ts";
 
+/** What somebody wants to do; what each means for a type of resource is for `policies/*.cedar` to say. */
 export type Action =
   | "read"
+  /** To be shown in lists to somebody who does not know of it yet. */
+  | "list"
   | "use"
   | "create"
   | "write"
   | "delete"
+  /** To let others see it: by a link, by another visibility. */
   | "share"
   | "administer"
   | "impersonate"
@@ -15,21 +19,32 @@ export type Action =
 
 export type ResourceType =
   | "model"
+  | "tool"
   | "usage"
   | "token"
   | "budget"
   | "credential"
   | "system"
+  | "audit"
+  /** Policies of an organization, and why the server decides as it does. */
+  | "policy"
   | "sign_in"
   | "user"
+  /** A way in which a person signs in. */
+  | "identity"
+  /** A second factor: a passkey, TOTP, recovery codes. */
+  | "factor"
   | "session"
   | "api_key"
   | "organization"
+  /** That somebody (`owner`) belongs to an organization or to one of its teams, or asks to. */
+  | "membership"
   | "team"
   | "invitation"
   | "thread"
   | "share_link"
-  | "audit";
+  /** That support may see a thread; `owner` is the thread's. */
+  | "support_access";
 
 /** What a route is about, e.g. `{ type: "model", id: "anthropic" }`, with what a decision may depend on. */
 export type Resource = {
@@ -39,7 +54,8 @@ export type Resource = {
   readonly owner?: string;
   readonly organization?: string;
   readonly team?: string;
-  readonly visibility?: "private" | "team" | "organization" | "public";
+  /** Default: "private". Organizations are private, unlisted or public. */
+  readonly visibility?: "private" | "team" | "organization" | "unlisted" | "public";
   readonly sharedWithSupport?: boolean;
 };
 
@@ -56,14 +72,11 @@ const ALLOWED: Decision = { allowed: true, policy: "scope" };
 const DENIED: Decision = { allowed: false, policy: "scope" };
 
 /**
- * The owner may do everything, and so may a token with the scope `admin` and a system admin; a user what is about his
- * own; others only what one of their scopes names.
+ * Of a server of one turn: the owner may do everything, and so may a token with the scope `admin`; others only what one
+ * of their scopes names.
  */
 export const authorizeByScope: Authorize = (subject, action, resource) => {
   if (subject.type === "owner" || action === "visit") return ALLOWED;
-  if (subject.type === "user" && subject.scopes === undefined) {
-    return subject.globalRoles.includes("system_admin") || resource.owner === subject.id ? ALLOWED : DENIED;
-  }
   if (!("scopes" in subject) || subject.scopes === undefined) return DENIED;
   return subject.scopes.some((scope) => allows(scope, action, resource)) ? ALLOWED : DENIED;
 };

@@ -1,12 +1,15 @@
 import type { ServerResponse } from "node:http";
 import type { FieldError, Problem, ProblemCode } from "@loom/api";
 import { PROBLEM_MEDIA_TYPE, problemOf } from "@loom/api";
+import type { JsonObject } from "@loom/core";
 
 /** Thrown by whoever finds that a request cannot be done; becomes the response. `message` is for the client. */
 export class ProblemError extends Error {
   override readonly name = "ProblemError";
   readonly problem: Problem;
   readonly headers: { readonly [name: string]: string };
+  /** Members of the document that only this kind of problem has (RFC 9457, 3.2). */
+  readonly extensions: JsonObject;
 
   constructor(
     code: ProblemCode,
@@ -16,10 +19,11 @@ export class ProblemError extends Error {
       readonly retryAfterMs?: number | undefined;
       readonly errors?: readonly FieldError[];
       readonly headers?: { readonly [name: string]: string };
+      readonly extensions?: JsonObject;
     } = {},
   ) {
     super(detail);
-    const { retryable = false, retryAfterMs, errors, headers = {} } = options;
+    const { retryable = false, retryAfterMs, errors, headers = {}, extensions = {} } = options;
     this.problem = problemOf(code, {
       detail,
       retryable,
@@ -27,6 +31,7 @@ export class ProblemError extends Error {
       ...(errors === undefined ? {} : { errors }),
     });
     this.headers = headers;
+    this.extensions = extensions;
   }
 }
 
@@ -56,7 +61,7 @@ export const PAGE_HEADERS: { readonly [name: string]: string } = {
 
 export function sendProblem(outgoing: ServerResponse, error: ProblemError, requestId: string): void {
   const { problem } = error;
-  const body = JSON.stringify({ ...problem, instance: requestId });
+  const body = JSON.stringify({ ...error.extensions, ...problem, instance: requestId });
   const retryAfter =
     problem.retryAfterMs === undefined ? {} : { "retry-after": String(Math.ceil(problem.retryAfterMs / 1000)) };
   outgoing.writeHead(problem.status, {

@@ -95,6 +95,9 @@ function auditorOf(
   return (event) => call.audit.record({ ...event, actor: actorOf(subject), origin: call.origin });
 }
 
+/** Has no body (RFC 9110, 15.4.5). */
+const NOT_MODIFIED = 304;
+
 const CONTENT_TYPES = {
   json: "application/json",
   text: "text/plain; charset=utf-8",
@@ -103,6 +106,10 @@ const CONTENT_TYPES = {
 
 function send(call: Call, kind: keyof typeof CONTENT_TYPES, reply: Reply<unknown>): void {
   if (call.outgoing.destroyed) return;
+  if (reply.status === NOT_MODIFIED) {
+    call.outgoing.writeHead(NOT_MODIFIED, { ...COMMON_HEADERS, "x-request-id": call.id, ...reply.headers }).end();
+    return;
+  }
   const body = bodyOf(kind, reply.body);
   const headers: OutgoingHttpHeaders = {
     ...COMMON_HEADERS,

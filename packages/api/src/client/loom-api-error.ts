@@ -143,6 +143,7 @@ function llmErrorCode(code: ProblemCode): LlmErrorCode {
     case "unsupported_media_type":
     case "version_mismatch":
     case "precondition_required":
+    case "conflict":
     case "gone":
     case "thread_private":
     case "invalid_input":

@@ -3,7 +3,8 @@ import type { Problem } from "../problem.ts";
 import { PROBLEM_CODES } from "../problem.ts";
 
 export const problemSchema: z.ZodType<Problem> = z
-  .strictObject({
+  // Some kinds have members of their own (RFC 9457, 3.2).
+  .looseObject({
     type: z.string(),
     title: z.string(),
     status: z.int().min(400).max(599),

@@ -6,7 +6,7 @@ import type { ThreadRecord } from "../record.ts";
 import { MAX_TOOL_UNITS, searchableText } from "../searchable-text.ts";
 import { restoreOutputs } from "../stored-outputs.ts";
 import { indexTerms } from "../text/terms.ts";
-import { addToFacts, factsOf, type ThreadFacts } from "../thread-facts.ts";
+import { addToFacts, factsOf, factsText, type ThreadFacts } from "../thread-facts.ts";
 import { readLines, recordIn } from "../thread-lines.ts";
 import { checkHeader } from "../thread-reader.ts";
 import { anchorAt } from "./anchor.ts";
@@ -134,15 +134,6 @@ function writeFactsEntry(
     .run(key, FACTS_ROLE);
   database.prepare("DELETE FROM entry WHERE thread = ? AND role = ?").run(key, FACTS_ROLE);
   addEntry({ turn: 0, role: FACTS_ROLE, at: facts.updatedAt, position: 0, length: 0 }, factsText(facts));
-}
-
-/** The facts as a text: what a snippet shows where a search finds them. */
-export function factsText({ title, named, tags, git, commits }: ThreadFacts): string {
-  const place = [git.remote, git.branch].filter((text) => text !== undefined);
-  const made = commits.map(({ subject }) => subject);
-  return [named ? title : "", tags.map((tag) => `#${tag}`).join(" "), ...place, ...made]
-    .filter((text) => text !== "")
-    .join("\n");
 }
 
 type FileState = { readonly file: string; readonly size: number; readonly mtimeMs: number; readonly ino: number };

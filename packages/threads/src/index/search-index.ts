@@ -7,10 +7,9 @@ import { MAX_TOOL_UNITS, type SearchRole, searchableText } from "../searchable-t
 import { restoreOutputs } from "../stored-outputs.ts";
 import { planQuery, type QueryPlan, withBeginnings } from "../text/query.ts";
 import { type Snippet, snippetOf } from "../text/snippet.ts";
-import type { ThreadFacts } from "../thread-facts.ts";
+import { factsText, type ThreadFacts } from "../thread-facts.ts";
 import { filterSql, type ThreadFilters } from "./filters.ts";
 import { matchExpression } from "./match-expression.ts";
-import { factsText } from "./read-into-index.ts";
 
 /** One place where something was found. */
 export type SearchHit = {

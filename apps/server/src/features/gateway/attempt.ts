@@ -2,7 +2,14 @@ import { codeOf, connectionError } from "@loom/api/http";
 import type { LlmFailure } from "@loom/core";
 import type { UpstreamDeadlines } from "../../config.ts";
 import type { Deadlines, Waiter } from "./deadlines.ts";
-import type { Transport, UpstreamControl, UpstreamHandler, UpstreamHeaders, UpstreamRequest } from "./transport.ts";
+import {
+  CONNECT_TIMED_OUT,
+  type Transport,
+  type UpstreamControl,
+  type UpstreamHandler,
+  type UpstreamHeaders,
+  type UpstreamRequest,
+} from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** Who is told how an attempt goes: a head, chunks and an end; or, at any point, one refusal or failure instead. */
@@ -157,14 +164,14 @@ export class Attempt implements UpstreamHandler, Waiter {
       this.#refuse();
       return;
     }
-    if (codeOf(error) === "UND_ERR_CONNECT_TIMEOUT") {
+    if (codeOf(error) === CONNECT_TIMED_OUT) {
       this.#fail(
         "timeout",
         `did not accept a connection within ${this.#deadlines.connectMs / 1000} s (connect time-out)`,
       );
       return;
     }
-    this.#fail("network", clauseOf(error));
+    this.#fail("network", connectionError(error).message);
   }
 
   #collect(chunk: Buffer): void {
@@ -247,11 +254,3 @@ type WaitReason = "headers" | "first_event" | "gap" | "client" | "refusal" | "li
 export const LINGER_MS = 1_000;
 
 const ABORTED = new Error("Nobody waits for this answer any more.");
-
-/** undici's own codes are about the socket; the rest are Node's. */
-function clauseOf(error: Error): string {
-  const code = codeOf(error);
-  if (code === "UND_ERR_SOCKET") return "closed the connection";
-  if (code.startsWith("UND_ERR_")) return `does not speak HTTP (${code})`;
-  return connectionError(error).message;
-}

@@ -1,6 +1,12 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { createConnections, http, https } from "@loom/api/http";
-import type { Transport, UpstreamControl, UpstreamHandler, UpstreamRequest } from "./transport.ts";
+import {
+  CONNECT_TIMED_OUT,
+  type Transport,
+  type UpstreamControl,
+  type UpstreamHandler,
+  type UpstreamRequest,
+} from "./transport.ts";
 
 /** Node's own client. For a server of one turn: it is in memory already, and each request costs a little more. */
 export function createLightTransport({ connectMs }: { readonly connectMs: number }): Transport {
@@ -58,7 +64,7 @@ class LightExchange implements UpstreamControl {
   start(body: UpstreamRequest["body"]): void {
     const outgoing = this.#outgoing;
     const waiting = setTimeout(() => {
-      this.abort(Object.assign(new Error("No connection in time."), { code: "UND_ERR_CONNECT_TIMEOUT" }));
+      this.abort(Object.assign(new Error("No connection in time."), { code: CONNECT_TIMED_OUT }));
     }, this.#connectMs);
     outgoing.once("socket", (socket) => {
       const connected = (): void => {

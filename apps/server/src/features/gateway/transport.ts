@@ -1,3 +1,6 @@
+/** The code of an error: the time to connect is over. */
+export const CONNECT_TIMED_OUT = "CONNECT_TIMED_OUT";
+
 /** Flat, name after value. */
 export type UpstreamRequest = {
   readonly path: string;
@@ -15,7 +18,7 @@ export type UpstreamControl = {
   abort(reason: Error): void;
 };
 
-/** What happens to a request; undici's names, so that its calls come without anything in between. */
+/** What happens to a request. */
 export type UpstreamHandler = {
   /** A connection was found. Comes before anything else but `onResponseError`. */
   onRequestStart(control: UpstreamControl): void;

@@ -49,6 +49,31 @@ export type PeopleTables = {
     version: number;
   };
   team_member: { team_id: string; person_id: string; role: string; joined_at: string };
+  /** Whoever has the token and the address may join; the token itself is nowhere. */
+  invitation: {
+    id: string;
+    organization_id: string;
+    email: string;
+    email_key: string;
+    role: string;
+    token_hash: Uint8Array;
+    invited_by: string;
+    created_at: string;
+    expires_at: string;
+    /** `pending`, also past its time; `accepted`, `declined`, `cancelled`. */
+    state: string;
+    answered_at: string | null;
+  };
+  join_request: {
+    id: string;
+    organization_id: string;
+    person_id: string;
+    message: string;
+    created_at: string;
+    /** `pending`, `approved`, `rejected`. */
+    state: string;
+    decided_at: string | null;
+  };
 };
 
 export const migrations: readonly Migration[] = [
@@ -131,6 +156,46 @@ export const migrations: readonly Migration[] = [
         .addPrimaryKeyConstraint("team_member_key", ["team_id", "person_id"])
         .execute();
       await db.schema.createIndex("team_member_person").on("team_member").column("person_id").execute();
+    },
+  },
+  {
+    name: "0003_invitation",
+    async up(db) {
+      await db.schema
+        .createTable("invitation")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("organization_id", "text", (column) => column.notNull())
+        .addColumn("email", "text", (column) => column.notNull())
+        .addColumn("email_key", "text", (column) => column.notNull())
+        .addColumn("role", "text", (column) => column.notNull())
+        .addColumn("token_hash", "blob", (column) => column.notNull().unique())
+        .addColumn("invited_by", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addColumn("expires_at", "text", (column) => column.notNull())
+        .addColumn("state", "text", (column) => column.notNull())
+        .addColumn("answered_at", "text")
+        .execute();
+      await db.schema
+        .createIndex("invitation_organization")
+        .on("invitation")
+        .columns(["organization_id", "id"])
+        .execute();
+      await db.schema
+        .createTable("join_request")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("organization_id", "text", (column) => column.notNull())
+        .addColumn("person_id", "text", (column) => column.notNull())
+        .addColumn("message", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addColumn("state", "text", (column) => column.notNull())
+        .addColumn("decided_at", "text")
+        .execute();
+      await db.schema
+        .createIndex("join_request_organization")
+        .on("join_request")
+        .columns(["organization_id", "id"])
+        .execute();
+      await db.schema.createIndex("join_request_person").on("join_request").column("person_id").execute();
     },
   },
 ];

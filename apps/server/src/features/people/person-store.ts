@@ -3,6 +3,7 @@ import type { User } from "../../identity-types.ts";
 import type { GlobalRole, OrganizationRole, Standing, TeamRole } from "../../kit/subject.ts";
 import type { Changes } from "./change-feed.ts";
 import type { PeopleTables } from "./migrations.ts";
+import { skeletonOf } from "./usernames.ts";
 
 // Each takes the tables of a transaction, or of none: what belongs together is put together by the services.
 export type People = Kysely<PeopleTables>;
@@ -67,6 +68,11 @@ export async function standingOf(
   };
 }
 
+export async function personalOrganizationOf(db: People, id: string): Promise<string | undefined> {
+  const row = await db.selectFrom("organization").select("id").where("personal_of", "=", id).executeTakeFirst();
+  return row?.id;
+}
+
 const MAX_CHANGES = 1_000;
 
 export async function changesSince(db: People, revision: number): Promise<Changes> {
@@ -79,6 +85,46 @@ export async function changesSince(db: People, revision: number): Promise<Change
     .execute();
   if (rows.length <= MAX_CHANGES) return { revision: rows.at(-1)?.revision ?? revision, ids: rows.map(({ id }) => id) };
   return { revision: await newestRevision(db), ids: undefined };
+}
+
+/** Makes the other servers look at these people anew; within a `write`. */
+export async function touch(db: People, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  const revision = (await newestRevision(db)) + 1;
+  await db
+    .updateTable("person")
+    .set({ revision })
+    .where("id", "in", [...ids])
+    .execute();
+}
+
+/** As `touch`, for whoever belongs to an organization. */
+export async function touchMembers(db: People, organizationId: string): Promise<void> {
+  const revision = (await newestRevision(db)) + 1;
+  await db
+    .updateTable("person")
+    .set({ revision })
+    .where("id", "in", (where) =>
+      where
+        .selectFrom("organization_member")
+        .select("organization_member.person_id")
+        .where("organization_member.organization_id", "=", organizationId),
+    )
+    .execute();
+}
+
+/** By id or username; nobody who is only a tombstone. */
+export async function findPerson(db: People, idOrUsername: string): Promise<Person | undefined> {
+  const person = idOrUsername.startsWith("user-")
+    ? await personById(db, idOrUsername)
+    : await personByUsername(db, idOrUsername);
+  return person?.purgedAt === null ? person : undefined;
+}
+
+/** In any case, but not by what only looks like it. */
+export async function personByUsername(db: People, username: string): Promise<Person | undefined> {
+  const person = await personBySkeleton(db, skeletonOf(username));
+  return person?.username.toLowerCase() === username.toLowerCase() ? person : undefined;
 }
 
 export async function newestRevision(db: People): Promise<number> {

@@ -19,10 +19,8 @@ describe.each(engines)("on $name", (engine) => {
       made += 1;
       return `r${made}`;
     };
-    return {
-      feed,
-      users: createUsers({ database: async () => database, feed, random, wall: () => Date.UTC(2026, 11) }),
-    };
+    const wall = (): number => Date.UTC(2026, 11);
+    return { feed, users: createUsers({ database: async () => database, feed, random, wall }) };
   }
 
   beforeEach(async () => {

@@ -1,26 +1,22 @@
 import { randomBytes, randomUUIDv7 } from "node:crypto";
 import type { NewUser, User, Users } from "../../identity-types.ts";
-import type { Database } from "../../kit/database.ts";
 import type { GlobalRole } from "../../kit/subject.ts";
-import type { ChangeFeed } from "./change-feed.ts";
-import type { PeopleTables } from "./migrations.ts";
+import { createDesk, type DeskOptions } from "./desk.ts";
 import { PeopleError } from "./people-error.ts";
 import {
   newestRevision,
   type People,
   type Person,
+  personalOrganizationOf,
   personByAddress,
   personById,
   personBySkeleton,
+  personByUsername,
   standingOf,
 } from "./person-store.ts";
 import { addressKey, skeletonOf, slugsLike, usernamesLike } from "./usernames.ts";
 
-export type UsersOptions = {
-  readonly database: () => Promise<Database>;
-  readonly feed: ChangeFeed;
-  /** Milliseconds. */
-  readonly wall?: () => number;
+export type UsersOptions = DeskOptions & {
   /** A few letters and digits, for names that are taken. */
   readonly random?: () => string;
 };
@@ -31,36 +27,31 @@ const MAX_ADDRESS = 254;
 
 /** The people of this server, for whoever signs them in and decides what they may. */
 export function createUsers(options: UsersOptions): Users {
-  const { database, feed, wall = Date.now, random = () => randomBytes(4).toString("hex") } = options;
-  const tables = async (): Promise<People> => (await database()).tables<PeopleTables>();
-
+  const { feed, random = () => randomBytes(4).toString("hex") } = options;
+  const desk = createDesk(options);
   return {
-    byId: async (id) => present(await personById(await tables(), id)),
-    byEmail: async (email) => present(await personByAddress(await tables(), addressKey(email))),
-    async byUsername(username) {
-      const person = await personBySkeleton(await tables(), skeletonOf(username));
-      return person?.username.toLowerCase() === username.toLowerCase() ? present(person) : undefined;
-    },
+    byId: async (id) => present(await personById(await desk.read(), id)),
+    byEmail: async (email) => present(await personByAddress(await desk.read(), addressKey(email))),
+    byUsername: async (username) => present(await personByUsername(await desk.read(), username)),
     async create(wish) {
       checkAddress(wish.email);
-      const user = await (await database()).write<PeopleTables, User>(async (transaction) => {
-        const known = await personByAddress(transaction, addressKey(wish.email));
-        return known === undefined ? add(transaction, wish) : userOf(known);
+      return desk.change(async (db, now) => {
+        const known = await personByAddress(db, addressKey(wish.email));
+        return known === undefined ? add(db, wish, now) : userOf(known);
       });
-      await feed.changed();
-      return user;
     },
     async standing(id) {
-      const db = await tables();
+      const db = await desk.read();
       const person = await personById(db, id);
       if (person === undefined || person.disabledAt !== null || person.deletedAt !== null) return undefined;
-      return { username: person.username, globalRoles: person.globalRoles, ...(await standingOf(db, id)) };
+      const [rest, personalOrganization] = await Promise.all([standingOf(db, id), personalOrganizationOf(db, id)]);
+      const { username, globalRoles } = person;
+      return { username, globalRoles, ...rest, ...(personalOrganization !== undefined && { personalOrganization }) };
     },
     onChange: (listener) => feed.onChange(listener),
   };
 
-  async function add(db: People, wish: NewUser): Promise<User> {
-    const now = new Date(wall()).toISOString();
+  async function add(db: People, wish: NewUser, now: string): Promise<User> {
     const isFirst = (await db.selectFrom("person").select("id").limit(1).executeTakeFirst()) === undefined;
     const globalRoles: readonly GlobalRole[] = isFirst ? ["system_admin"] : [];
     const username = await freeUsername(db, wish);

@@ -1,0 +1,138 @@
+import { randomUUIDv7 } from "node:crypto";
+import type { JoinRequest, OrganizationMember } from "@loom/api";
+import type { Selectable } from "kysely";
+import { decodeCursor, pageOf } from "../../kit/paging.ts";
+import type { Actor } from "./actor.ts";
+import type { PeopleDesk } from "./desk.ts";
+import { type Page, putMember, thePerson } from "./members.ts";
+import type { PeopleTables } from "./migrations.ts";
+import { memberRole, theOrganization } from "./organization-store.ts";
+import { checkAdministers } from "./organizations.ts";
+import { PeopleError } from "./people-error.ts";
+
+/** Open ones of one organization. */
+const MAX_PENDING = 1_000;
+
+type Row = Selectable<PeopleTables["join_request"]> & { readonly username: string };
+
+export type JoinOutcome =
+  | { readonly state: "joined"; readonly member: OrganizationMember; readonly organization: string }
+  /** `isNew`: not where the same person has asked before. */
+  | { readonly state: "requested"; readonly request: JoinRequest; readonly isNew: boolean };
+
+export type Joining = {
+  /** As the join policy has it. @throws PeopleError where nobody can join without an invitation */
+  join(userId: string, idOrSlug: string, message: string): Promise<JoinOutcome>;
+  /** Newest first. */
+  list(
+    idOrSlug: string,
+    page: Page,
+  ): Promise<{ readonly requests: readonly JoinRequest[]; readonly nextCursor: string | null }>;
+  /** @throws PeopleError */
+  decide(
+    actor: Actor,
+    idOrSlug: string,
+    id: string,
+    decision: "approved" | "rejected",
+  ): Promise<{ readonly request: JoinRequest; readonly member?: OrganizationMember }>;
+};
+
+export function createJoining(desk: PeopleDesk): Joining {
+  return {
+    join: (userId, idOrSlug, message) =>
+      desk.change(async (db, now): Promise<JoinOutcome> => {
+        const organization = await theOrganization(db, idOrSlug);
+        const person = await thePerson(db, userId);
+        const role = await memberRole(db, organization.id, userId);
+        if (role !== undefined) {
+          throw new PeopleError("conflict", `You belong to ${organization.slug} already, as ${role}.`);
+        }
+        if (organization.join_policy === "invite" || organization.visibility === "private") {
+          throw new PeopleError("refused", `${organization.slug} takes nobody in without an invitation.`);
+        }
+        if (organization.join_policy === "open") {
+          const member = await putMember(db, organization.id, person, "member", now);
+          return { state: "joined", member, organization: organization.id };
+        }
+        const open = await db
+          .selectFrom("join_request")
+          .selectAll()
+          .where("organization_id", "=", organization.id)
+          .where("state", "=", "pending")
+          .orderBy("id")
+          .execute();
+        const mine = open.find(({ person_id }) => person_id === userId);
+        if (mine !== undefined) {
+          return { state: "requested", request: requestOf({ ...mine, username: person.username }), isNew: false };
+        }
+        if (open.length >= MAX_PENDING) {
+          throw new PeopleError("conflict", `${MAX_PENDING} people have asked already: try again later.`);
+        }
+        const row = {
+          id: `join-${randomUUIDv7()}`,
+          organization_id: organization.id,
+          person_id: userId,
+          message,
+          created_at: now,
+          state: "pending",
+          decided_at: null,
+        };
+        await db.insertInto("join_request").values(row).execute();
+        return { state: "requested", request: requestOf({ ...row, username: person.username }), isNew: true };
+      }),
+    async list(idOrSlug, { limit, cursor }) {
+      const db = await desk.read();
+      const organization = await theOrganization(db, idOrSlug);
+      const before = cursor === undefined ? undefined : String(decodeCursor(cursor, ["string"])[0]);
+      const rows = await db
+        .selectFrom("join_request")
+        .innerJoin("person", "person.id", "join_request.person_id")
+        .selectAll("join_request")
+        .select("person.username as username")
+        .where("join_request.organization_id", "=", organization.id)
+        .$if(before !== undefined, (query) => query.where("join_request.id", "<", before ?? ""))
+        .orderBy("join_request.id", "desc")
+        .limit(limit + 1)
+        .execute();
+      const { items, nextCursor } = pageOf(rows, limit, ({ id }) => [id]);
+      return { requests: items.map(requestOf), nextCursor };
+    },
+    decide: (actor, idOrSlug, id, decision) =>
+      desk.change(async (db, now) => {
+        const organization = await theOrganization(db, idOrSlug);
+        await checkAdministers(db, actor, organization);
+        const row = await db
+          .selectFrom("join_request")
+          .innerJoin("person", "person.id", "join_request.person_id")
+          .selectAll("join_request")
+          .select("person.username as username")
+          .where("join_request.id", "=", id)
+          .where("join_request.organization_id", "=", organization.id)
+          .executeTakeFirst();
+        if (row === undefined) throw new PeopleError("unknown", "Nobody has asked to join by this id.");
+        if (row.state !== "pending") throw new PeopleError("conflict", `The request was ${row.state} before.`);
+        const person = await thePerson(db, row.person_id);
+        if (decision === "approved" && (person.disabledAt ?? person.deletedAt) !== null) {
+          throw new PeopleError("conflict", `The account ${person.username} is disabled or deleted.`);
+        }
+        await db.updateTable("join_request").set({ state: decision, decided_at: now }).where("id", "=", id).execute();
+        const request = requestOf({ ...row, state: decision });
+        if (decision === "rejected") return { request };
+        // He may have come by an invitation meanwhile, and not as a mere member.
+        const role = (await memberRole(db, organization.id, person.id)) ?? "member";
+        return { request, member: await putMember(db, organization.id, person, role, now) };
+      }),
+  };
+}
+
+function requestOf(row: Row): JoinRequest {
+  return {
+    id: row.id,
+    organization: row.organization_id,
+    userId: row.person_id,
+    username: row.username,
+    message: row.message,
+    createdAt: row.created_at,
+    state: row.state as JoinRequest["state"],
+  };
+}

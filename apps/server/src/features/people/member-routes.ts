@@ -1,0 +1,103 @@
+import { api } from "@loom/api";
+import type { AuditEvent } from "../../kit/audit.ts";
+import { type Route, route } from "../../kit/route.ts";
+import { actorIn, userIdOf } from "./actor.ts";
+import type { Joining } from "./joining.ts";
+import type { MemberChange, Members } from "./members.ts";
+import type { Resources } from "./resources.ts";
+import { personOf, told } from "./told.ts";
+
+export type MemberServices = { readonly members: Members; readonly joining: Joining };
+
+export function memberRoutes({ members, joining }: MemberServices, resources: Resources): Route[] {
+  return [
+    route(
+      api.organizations.members,
+      { action: "read", resource: resources.memberships, hidden: true },
+      ({ params, query }) => told(members.list(params.org, query)),
+    ),
+    route(
+      api.organizations.putMember,
+      { action: "write", resource: resources.membership, hidden: true },
+      async ({ subject, params, body, audit }) => {
+        const change = await told(members.put(actorIn(subject), params.org, params.user, body.role));
+        await audit(change.was === undefined ? memberAdded(change) : memberChanged(change));
+        return change.member;
+      },
+    ),
+    route(
+      api.organizations.removeMember,
+      { action: "delete", resource: resources.membership, hidden: true },
+      async ({ subject, params, audit }) => {
+        const change = await told(members.remove(actorIn(subject), params.org, params.user));
+        await audit({ ...aboutMember(change), event: "member.removed", before: { role: change.member.role } });
+        return change.member;
+      },
+    ),
+    route(
+      api.organizations.join,
+      { action: "create", resource: resources.ownMembership, hidden: true },
+      async ({ subject, params, body, audit }) => {
+        const userId = personOf(userIdOf(subject));
+        const outcome = await told(joining.join(userId, params.org, body.message ?? ""));
+        if (outcome.state === "joined") await audit(memberAdded(outcome));
+        else if (outcome.isNew) {
+          const { id, organization } = outcome.request;
+          await audit({
+            event: "join_request.created",
+            outcome: "success",
+            target: { type: "join_request", id },
+            organization,
+          });
+        }
+        return { state: outcome.state };
+      },
+    ),
+    route(
+      api.organizations.joinRequests,
+      { action: "read", resource: resources.invitations, hidden: true },
+      ({ params, query }) => told(joining.list(params.org, query)),
+    ),
+    ...(["approve", "reject"] as const).map((name) =>
+      route(
+        api.organizations[name],
+        { action: "write", resource: resources.invitations, hidden: true },
+        async ({ subject, params, audit }) => {
+          const decision = name === "approve" ? "approved" : "rejected";
+          const { request, member } = await told(joining.decide(actorIn(subject), params.org, params.id, decision));
+          await audit({
+            event: `join_request.${decision}`,
+            outcome: "success",
+            target: { type: "join_request", id: request.id, name: request.username },
+            organization: request.organization,
+          });
+          if (member !== undefined) await audit(memberAdded({ member, organization: request.organization }));
+          return request;
+        },
+      ),
+    ),
+  ];
+}
+
+type Recorded = Omit<AuditEvent, "actor" | "origin">;
+
+export function memberAdded(change: MemberChange): Recorded {
+  return { ...aboutMember(change), event: "member.added", after: { role: change.member.role } };
+}
+
+function memberChanged(change: MemberChange): Recorded {
+  return {
+    ...aboutMember(change),
+    event: "member.role_changed",
+    before: { role: change.was ?? null },
+    after: { role: change.member.role },
+  };
+}
+
+function aboutMember({ member, organization }: MemberChange) {
+  return {
+    outcome: "success",
+    target: { type: "user", id: member.userId, name: member.username },
+    organization,
+  } as const;
+}

@@ -1,0 +1,231 @@
+import { randomUUIDv7 } from "node:crypto";
+import type { NewOrganization, Organization, OrganizationChange } from "@loom/api";
+import { makeOnce, type Once } from "../../kit/idempotency.ts";
+import { decodeCursor, pageOf } from "../../kit/paging.ts";
+import { type Actor, roleIn } from "./actor.ts";
+import type { PeopleDesk } from "./desk.ts";
+import {
+  findOrganization,
+  memberRole,
+  type OrganizationRow,
+  organizationOf,
+  shown,
+  theOrganization,
+} from "./organization-store.ts";
+import { PeopleError } from "./people-error.ts";
+import { findPerson, type People, touch, touchMembers } from "./person-store.ts";
+import { slugFault } from "./usernames.ts";
+
+/** How something was and how it is now. */
+export type Change<Thing> = { readonly before: Thing; readonly after: Thing };
+
+export type OrganizationQuery = {
+  readonly which: "mine" | "all" | "deleted";
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+};
+
+export type Organizations = {
+  /** By slug. Those that are deleted are for their owners. */
+  list(
+    actor: Actor,
+    query: OrganizationQuery,
+  ): Promise<{ readonly organizations: readonly Organization[]; readonly nextCursor: string | null }>;
+  /** @throws PeopleError, as all of these */
+  get(actor: Actor, idOrSlug: string): Promise<Organization>;
+  create(
+    actor: Actor,
+    wish: NewOrganization,
+    once?: Once,
+  ): Promise<{ readonly organization: Organization; readonly repeated: boolean }>;
+  change(
+    actor: Actor,
+    idOrSlug: string,
+    change: OrganizationChange,
+    version: number | undefined,
+  ): Promise<Change<Organization>>;
+  /** For 90 days it can be restored; until then nobody else may have its slug. */
+  delete(actor: Actor, idOrSlug: string, version: number | undefined): Promise<Organization>;
+  restore(actor: Actor, idOrSlug: string): Promise<Organization>;
+};
+
+export function createOrganizations(desk: PeopleDesk): Organizations {
+  return {
+    async list(actor, { which, limit, cursor }) {
+      const db = await desk.read();
+      const after = cursor === undefined ? "" : String(decodeCursor(cursor, ["string"])[0]);
+      const viewer = actor.userId ?? "";
+      const rows = await db
+        .selectFrom("organization")
+        .leftJoin("organization_member", (join) =>
+          join
+            .onRef("organization_member.organization_id", "=", "organization.id")
+            .on("organization_member.person_id", "=", viewer),
+        )
+        .selectAll("organization")
+        .select("organization_member.role as role")
+        .where("organization.slug", ">", after)
+        .where("organization.deleted_at", which === "deleted" ? "is not" : "is", null)
+        .$if(which === "deleted" && !actor.runsServer, (query) => query.where("organization_member.role", "=", "owner"))
+        .$if(which === "mine", (query) =>
+          query.where(
+            actor.keyOf === undefined ? "organization_member.person_id" : "organization.id",
+            "=",
+            actor.keyOf ?? viewer,
+          ),
+        )
+        .$if(which === "all" && !actor.runsServer, (query) =>
+          query.where((where) =>
+            where.or([
+              where("organization.visibility", "=", "public"),
+              where("organization_member.person_id", "=", viewer),
+            ]),
+          ),
+        )
+        .orderBy("organization.slug")
+        .limit(limit + 1)
+        .execute();
+      const { items, nextCursor } = pageOf(rows, limit, ({ slug }) => [slug]);
+      return { organizations: items.map((row) => organizationOf(row, row.role)), nextCursor };
+    },
+    async get(actor, idOrSlug) {
+      const db = await desk.read();
+      return withRole(db, actor, await theOrganization(db, idOrSlug));
+    },
+    create: (actor, wish, once) =>
+      desk.change(async (db, now) => {
+        const { id, repeated } = await makeOnce(db, { once, now: desk.wall() }, () => found(db, actor, wish, now));
+        return { organization: await withRole(db, actor, await theOrganization(db, id)), repeated };
+      }),
+    change: (actor, idOrSlug, change, version) =>
+      desk.change(async (db) => {
+        const row = await theOrganization(db, idOrSlug);
+        checkVersion(row, version);
+        await checkAdministers(db, actor, row);
+        if (row.personal_of !== null && (change.visibility ?? change.joinPolicy) !== undefined) throw isPersonal(row);
+        if (change.slug !== undefined && change.slug !== row.slug) await checkSlug(db, change.slug);
+        await db
+          .updateTable("organization")
+          .set({
+            version: row.version + 1,
+            ...(change.slug !== undefined && { slug: change.slug }),
+            ...(change.name !== undefined && { name: change.name.trim() }),
+            ...(change.description !== undefined && { description: change.description }),
+            ...(change.visibility !== undefined && { visibility: change.visibility }),
+            ...(change.joinPolicy !== undefined && { join_policy: change.joinPolicy }),
+          })
+          .where("id", "=", row.id)
+          .execute();
+        const after = await theOrganization(db, row.id);
+        return { before: await withRole(db, actor, row), after: await withRole(db, actor, after) };
+      }),
+    delete: (actor, idOrSlug, version) =>
+      desk.change(async (db, now) => {
+        const row = await theOrganization(db, idOrSlug);
+        checkVersion(row, version);
+        if ((await roleIn(db, actor, row.id)) !== "owner") throw ownersOnly("delete the organization");
+        if (row.personal_of !== null) throw isPersonal(row);
+        await touchMembers(db, row.id);
+        await db
+          .updateTable("organization")
+          .set({ deleted_at: now, version: row.version + 1 })
+          .where("id", "=", row.id)
+          .execute();
+        return withRole(db, actor, { ...row, deleted_at: now, version: row.version + 1 });
+      }),
+    restore: (actor, idOrSlug) =>
+      desk.change(async (db) => {
+        const row = await findOrganization(db, idOrSlug);
+        if (row === undefined || (await roleIn(db, actor, row.id)) !== "owner") {
+          throw new PeopleError("unknown", `You own no organization ${shown(idOrSlug)} that could be restored.`);
+        }
+        if (row.deleted_at === null) throw new PeopleError("conflict", "The organization is not deleted.");
+        await db
+          .updateTable("organization")
+          .set({ deleted_at: null, version: row.version + 1 })
+          .where("id", "=", row.id)
+          .execute();
+        await touchMembers(db, row.id);
+        return withRole(db, actor, await theOrganization(db, row.id));
+      }),
+  };
+}
+
+async function found(db: People, actor: Actor, wish: NewOrganization, now: string): Promise<string> {
+  const owner = await ownerOf(db, actor, wish);
+  await checkSlug(db, wish.slug);
+  const id = `org-${randomUUIDv7()}`;
+  await db
+    .insertInto("organization")
+    .values({
+      id,
+      slug: wish.slug,
+      name: wish.name?.trim() ?? wish.slug,
+      description: wish.description ?? "",
+      visibility: wish.visibility ?? "public",
+      join_policy: wish.joinPolicy ?? "invite",
+      personal_of: null,
+      created_at: now,
+      deleted_at: null,
+      version: 1,
+    })
+    .execute();
+  await db
+    .insertInto("organization_member")
+    .values({ organization_id: id, person_id: owner, role: "owner", joined_at: now })
+    .execute();
+  await touch(db, [owner]);
+  return id;
+}
+
+/** A person owns what he makes; who is none, or runs the server, names somebody. */
+async function ownerOf(db: People, actor: Actor, { owner }: NewOrganization): Promise<string> {
+  if (owner === undefined) {
+    if (actor.userId !== undefined) return actor.userId;
+    throw new PeopleError("wrong", "This token is no person's: say in owner whose the organization shall be.", {
+      field: "owner",
+    });
+  }
+  const person = await findPerson(db, owner);
+  if (person === undefined || person.deletedAt !== null || person.disabledAt !== null) {
+    throw new PeopleError("wrong", `There is nobody ${shown(owner)} who could own it.`, { field: "owner" });
+  }
+  if (person.id !== actor.userId && !actor.runsServer) {
+    throw new PeopleError("refused", "Only who runs the server may make an organization for somebody else.");
+  }
+  return person.id;
+}
+
+async function checkSlug(db: People, slug: string): Promise<void> {
+  const fault = slugFault(slug, { least: 3 });
+  if (fault !== undefined) throw new PeopleError("wrong", `The slug ${fault}.`, { field: "slug" });
+  if ((await findOrganization(db, slug)) === undefined) return;
+  throw new PeopleError("conflict", `The slug ${shown(slug)} is taken: choose another.`, { field: "slug" });
+}
+
+export function checkVersion(row: { readonly version: number }, version: number | undefined): void {
+  if (version === undefined || version === row.version) return;
+  throw new PeopleError("version", `It has been changed meanwhile and is at version ${row.version}: look at it again.`);
+}
+
+/** @throws PeopleError for who is neither owner nor admin any more. */
+export async function checkAdministers(db: People, actor: Actor, { id }: OrganizationRow): Promise<void> {
+  const role = await roleIn(db, actor, id);
+  if (role === "owner" || role === "admin") return;
+  throw new PeopleError("refused", "Only owners and admins of the organization may do that.");
+}
+
+export function isPersonal({ slug }: OrganizationRow): PeopleError {
+  return new PeopleError(
+    "conflict",
+    `${slug} is a personal organization: it has its one person, stays private and goes with the account.`,
+  );
+}
+
+export function ownersOnly(what: string): PeopleError {
+  return new PeopleError("refused", `Only owners may ${what}.`);
+}
+
+async function withRole(db: People, { userId }: Actor, row: OrganizationRow): Promise<Organization> {
+  return organizationOf(row, await memberRole(db, row.id, userId));
+}

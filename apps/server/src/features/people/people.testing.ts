@@ -1,0 +1,128 @@
+// What the tests of people share: a database, and a server on it whose tokens are the ids of people.
+import type { IncomingHttpHeaders } from "node:http";
+import type { User, Users } from "../../identity-types.ts";
+import { type AuditEvent, AuditLine } from "../../kit/audit.ts";
+import { createDispatcher } from "../../kit/dispatcher.ts";
+import { type Engine, type TestDatabase, testDatabase } from "../../kit/engines.testing.ts";
+import { KIT_MIGRATIONS } from "../../kit/job-claims.ts";
+import { listen } from "../../kit/listener.ts";
+import { SILENT_LOG } from "../../kit/log.ts";
+import { createMetrics } from "../../kit/metrics.ts";
+import type { Action, Resource } from "../../kit/policy.ts";
+import { OWNER, type Subject } from "../../kit/subject.ts";
+import { send } from "../../testing.ts";
+import { people } from "./index.ts";
+import { migrations } from "./migrations.ts";
+
+export const DAY_MS = 86_400_000;
+
+export type Town = {
+  readonly home: TestDatabase;
+  /** Moves the clocks of all servers. */
+  pass(ms: number): void;
+  /** Another server on the same database. */
+  node(): Promise<Node>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+export type Node = {
+  readonly services: ReturnType<typeof people.build>["services"];
+  readonly events: readonly AuditEvent[];
+  /** What the policy was asked, oldest first. */
+  readonly asked: readonly { readonly action: Action; readonly resource: Resource }[];
+  person(username: string): Promise<User>;
+  /** `as`: a person's id, `owner` for the owner's token, "" for nobody. */
+  call<Body = unknown>(as: string, method: string, path: string, options?: CallOptions): Promise<Told<Body>>;
+};
+
+export type CallOptions = {
+  readonly body?: unknown;
+  /** Default: `*`; "" for none. */
+  readonly ifMatch?: string | undefined;
+  readonly key?: string;
+};
+
+export type Told<Body> = { readonly status: number; readonly json: Body; readonly headers: IncomingHttpHeaders };
+
+export async function town(engine: Engine): Promise<Town> {
+  let now = Date.UTC(2026, 10, 20);
+  const home = await testDatabase(engine, [KIT_MIGRATIONS, { feature: "people", migrations }]);
+  const closing: (() => Promise<void>)[] = [];
+
+  async function node(): Promise<Node> {
+    const database = await home.open();
+    const events: AuditEvent[] = [];
+    const asked: { action: Action; resource: Resource }[] = [];
+    const audit = new AuditLine();
+    audit.connect({ record: (event) => void events.push(event) });
+    const metrics = createMetrics();
+    const kit = { log: SILENT_LOG, metrics, audit, redact: (text: string) => text, database: async () => database };
+    const feature = people.build(kit, { wall: () => now });
+    const { users } = feature.services;
+    const dispatcher = createDispatcher({
+      routes: feature.routes,
+      rawRoutes: [],
+      hosts: { names: ["127.0.0.1"], anyAddress: false, origins: [] },
+      authenticate: (token) => (token === "owner" ? OWNER : subjectOf(users, token)),
+      authorize: (_, action, resource) => {
+        asked.push({ action, resource });
+        return { allowed: true, policy: "test" };
+      },
+      audit,
+      isTrustedProxy: () => false,
+      isStopping: () => false,
+      log: SILENT_LOG,
+      metrics,
+    });
+    const listener = await listen({ host: "127.0.0.1", port: 0, handle: dispatcher.handle });
+    closing.push(() => listener.close({ drainMs: 0, abort: dispatcher.abortOpen }));
+    return {
+      services: feature.services,
+      events,
+      asked,
+      person: (username) => users.create({ email: `${username}@example.com`, username }),
+      async call<Body>(as: string, method: string, path: string, { body, ifMatch = "*", key }: CallOptions = {}) {
+        const answer = await send(listener.url, {
+          method,
+          path,
+          headers: {
+            ...(as === "" ? { authorization: [] } : { authorization: `Bearer ${as}` }),
+            ...(ifMatch === "" ? {} : { "if-match": ifMatch }),
+            ...(key !== undefined && { "idempotency-key": key }),
+            ...(body !== undefined && { "content-type": "application/json" }),
+          },
+          ...(body !== undefined && { body: JSON.stringify(body) }),
+        });
+        return { status: answer.status, json: JSON.parse(answer.text) as Body, headers: answer.headers };
+      },
+    };
+  }
+
+  return {
+    home,
+    pass(ms) {
+      now += ms;
+    },
+    node,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(closing.map((close) => close()));
+      await home[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function subjectOf(users: Users, id: string): Promise<Subject | undefined> {
+  const standing = await users.standing(id);
+  if (standing === undefined) return undefined;
+  const { username, globalRoles, organizations, teams } = standing;
+  return {
+    type: "user",
+    id,
+    name: username,
+    via: { type: "session", id: "session-1", kind: "cli" },
+    globalRoles,
+    organizations,
+    teams,
+    nodes: [{ kind: "user", id }],
+  };
+}

@@ -1,0 +1,88 @@
+import type { EntityJson } from "@cedar-policy/cedar-wasm/nodejs";
+import type { Action, Authorize, Decision, Resource, ResourceType } from "../../kit/policy.ts";
+import type { Subject } from "../../kit/subject.ts";
+import { PRINCIPAL_ENTITIES, principalEntity, RESOURCE_ENTITIES, resourceEntity } from "./entities.ts";
+import { createJudge, fits } from "./judge.ts";
+import type { Policy } from "./policy-book.ts";
+import { attributesThatMatter } from "./what-matters.ts";
+
+/** Different standings that are remembered; those met first are forgotten first. */
+const MAX_STANDINGS = 500;
+/** Decisions about each; then it begins anew. */
+const MAX_DECISIONS = 200;
+
+/** What is known of all subjects that stand alike. */
+type Known = { readonly principal: EntityJson; readonly decisions: Map<string, Decision> };
+
+/**
+ * Asks Cedar once about what cannot turn out differently: the same standing, the same action, and a resource with the
+ * same in all that the policies look at. A subject whose roles have changed is another object with another standing, so
+ * that nothing has to be forgotten.
+ */
+export function createAuthorize(policies: readonly Policy[]): Authorize {
+  const judge = createJudge(policies);
+  const keyOf = createKeys(policies);
+  const bySubject = new WeakMap<Subject, Known>();
+  const byStanding = new Map<string, Known>();
+
+  function meet(subject: Subject): Known {
+    const principal = principalEntity(subject);
+    const standing = JSON.stringify(principal);
+    const known = byStanding.get(standing) ?? { principal, decisions: new Map() };
+    byStanding.set(standing, known);
+    const [oldest] = byStanding.keys();
+    if (byStanding.size > MAX_STANDINGS && oldest !== undefined) byStanding.delete(oldest);
+    bySubject.set(subject, known);
+    return known;
+  }
+
+  return (subject, action, resource) => {
+    const known = bySubject.get(subject) ?? meet(subject);
+    const key = keyOf(action, resource);
+    const decided = known.decisions.get(key);
+    if (decided !== undefined) return decided;
+    if (known.decisions.size >= MAX_DECISIONS) known.decisions.clear();
+    const decision = judge(known.principal, action, resourceEntity(resource));
+    known.decisions.set(key, decision);
+    return decision;
+  };
+}
+
+/** Of types where nothing matters but the type, as on the gateway's path, the key is at hand. */
+function createKeys(policies: readonly Policy[]): (action: Action, resource: Resource) => string {
+  const byType = new Map<ResourceType, Map<Action, Key>>();
+
+  function meet(action: Action, type: ResourceType): Key {
+    const key = new Key(action, type, mattersFor(policies, action, type));
+    const actions = byType.get(type) ?? new Map();
+    byType.set(type, actions.set(action, key));
+    return key;
+  }
+
+  return (action, resource) => (byType.get(resource.type)?.get(action) ?? meet(action, resource.type)).of(resource);
+}
+
+function mattersFor(policies: readonly Policy[], action: Action, type: ResourceType): ReadonlySet<string> {
+  const resourceType = RESOURCE_ENTITIES[type];
+  const fitting = policies.filter((policy) =>
+    Object.values(PRINCIPAL_ENTITIES).some((principal) => fits(policy, principal, action, resourceType)),
+  );
+  return attributesThatMatter(fitting, { action, resourceType });
+}
+
+class Key {
+  readonly #plain: string;
+  readonly #matters: ReadonlySet<string>;
+
+  constructor(action: Action, type: ResourceType, matters: ReadonlySet<string>) {
+    this.#plain = `${action} ${type}`;
+    this.#matters = matters;
+  }
+
+  of(resource: Resource): string {
+    if (this.#matters.size === 0) return this.#plain;
+    const { uid, attrs } = resourceEntity(resource);
+    const looked = Object.entries(attrs).filter(([name]) => this.#matters.has(name));
+    return JSON.stringify([this.#plain, this.#matters.has("id") ? uid : "", looked]);
+  }
+}

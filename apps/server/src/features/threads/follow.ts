@@ -1,0 +1,159 @@
+import type { Call } from "../../kit/call.ts";
+import type { Listener, LiveHub, News } from "./live-hub.ts";
+
+export type FollowOptions = {
+  readonly id: string;
+  /** The version that the client has. */
+  readonly after: number;
+  readonly hub: LiveHub;
+  /** Records behind a version, some of them at a time; `undefined` where the thread may not be read any more. */
+  readonly read: (after: number) => Promise<readonly string[] | undefined>;
+  /** Milliseconds of silence after which a comment is sent. */
+  readonly heartbeatMs: number;
+  /** Milliseconds for which a client may take nothing of what is written. */
+  readonly patienceMs: number;
+};
+
+const HEADERS = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-store, no-transform",
+  "x-accel-buffering": "no",
+  "x-content-type-options": "nosniff",
+};
+
+/** Records that wait for one listener in memory, in UTF-16 units. What is more is read from the store again. */
+const MAX_WAITING_UNITS = 256 * 1024;
+
+/**
+ * Sends a thread's records from a version on, as they come, until the client is gone. Each is one event whose id is the
+ * version that it makes (HTML, 9.2). What is written faster than a client reads does not pile up: it is read from the
+ * store when there is room, and a client that takes nothing for long is let go; it can come back with Last-Event-ID.
+ */
+export function follow(call: Call, options: FollowOptions): Promise<void> {
+  return new Follower(call, options).run();
+}
+
+class Follower implements Listener {
+  readonly #call: Call;
+  readonly #options: FollowOptions;
+  #version: number;
+  /** What came right behind `#version` and was not sent yet. */
+  #waiting: string[] = [];
+  #waitingUnits = 0;
+  #mayHaveMore = true;
+  #wake: (() => void) | undefined;
+
+  constructor(call: Call, options: FollowOptions) {
+    this.#call = call;
+    this.#options = options;
+    this.#version = options.after;
+  }
+
+  onNews(news: News | undefined): void {
+    const end = this.#version + this.#waiting.length;
+    const isNext = news !== undefined && !this.#mayHaveMore && news.from === end;
+    if (isNext && this.#waitingUnits < MAX_WAITING_UNITS) {
+      this.#waiting.push(...news.records);
+      this.#waitingUnits += news.records.reduce((sum, { length }) => sum + length, 0);
+    } else if (news === undefined || news.from + news.records.length > end) this.#mayHaveMore = true;
+    this.#wake?.();
+  }
+
+  async run(): Promise<void> {
+    const { outgoing, signal, id: requestId } = this.#call;
+    const { hub, id } = this.#options;
+    const leave = hub.add(id, this);
+    const stop = (): void => this.#wake?.();
+    signal.addEventListener("abort", stop);
+    try {
+      outgoing.writeHead(200, { ...HEADERS, "x-request-id": requestId });
+      outgoing.flushHeaders();
+      while (!signal.aborted && (await this.#sendSome())) await this.#something();
+    } finally {
+      leave();
+      signal.removeEventListener("abort", stop);
+      if (!outgoing.destroyed) outgoing.end();
+    }
+  }
+
+  /** Sends what there is. False: it is over. */
+  async #sendSome(): Promise<boolean> {
+    for (;;) {
+      const records = this.#waiting;
+      this.#waiting = [];
+      this.#waitingUnits = 0;
+      if (records.length > 0 && !(await this.#send(records))) return false;
+      if (this.#waiting.length > 0) continue;
+      if (!this.#mayHaveMore) return true;
+      // First: what comes while we read makes us read again.
+      this.#mayHaveMore = false;
+      const more = await this.#options.read(this.#version);
+      if (more === undefined) return false;
+      if (more.length === 0) continue;
+      this.#waiting = [];
+      this.#waitingUnits = 0;
+      this.#mayHaveMore = true;
+      if (!(await this.#send(more))) return false;
+    }
+  }
+
+  async #send(records: readonly string[]): Promise<boolean> {
+    const events = records.map((record, index) => `id: ${this.#version + index + 1}\ndata: ${dataLine(record)}\n\n`);
+    this.#version += records.length;
+    return this.#write(events.join(""));
+  }
+
+  async #write(text: string): Promise<boolean> {
+    const { outgoing, signal } = this.#call;
+    if (signal.aborted || outgoing.destroyed) return false;
+    if (outgoing.write(text)) return true;
+    const drained = await this.#drained();
+    if (!drained && !outgoing.destroyed) {
+      outgoing.end(": you read too slowly; come back with Last-Event-ID\n\n");
+      setTimeout(() => outgoing.destroy(), this.#options.patienceMs).unref();
+    }
+    return drained;
+  }
+
+  #drained(): Promise<boolean> {
+    const { outgoing, signal } = this.#call;
+    return new Promise((resolve) => {
+      const done = (isDrained: boolean): void => {
+        clearTimeout(timer);
+        outgoing.off("drain", onDrain).off("close", onEnd);
+        signal.removeEventListener("abort", onEnd);
+        resolve(isDrained);
+      };
+      const onDrain = (): void => done(true);
+      const onEnd = (): void => done(false);
+      const timer = setTimeout(onEnd, this.#options.patienceMs);
+      outgoing.once("drain", onDrain).once("close", onEnd);
+      signal.addEventListener("abort", onEnd);
+    });
+  }
+
+  /** Until there is something to do; keeps the connection alive meanwhile. */
+  async #something(): Promise<void> {
+    while (!this.#mayHaveMore && this.#waiting.length === 0 && !this.#call.signal.aborted) {
+      const isAwake = await this.#sleep();
+      if (!isAwake && !(await this.#write(": ping\n\n"))) return;
+    }
+  }
+
+  #sleep(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => done(false), this.#options.heartbeatMs);
+      const done = (isAwake: boolean): void => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve(isAwake);
+      };
+      this.#wake = () => done(true);
+    });
+  }
+}
+
+/** A carriage return would end the line: outside of strings, JSON has it as white space alone. */
+function dataLine(record: string): string {
+  return record.includes("\r") ? record.replaceAll("\r", " ") : record;
+}

@@ -1,0 +1,52 @@
+import { defineFeature } from "../../kit/feature.ts";
+import { every } from "../../kit/jobs.ts";
+import { CommitQueue } from "./commit-queue.ts";
+import { LiveHub } from "./live-hub.ts";
+import { migrations } from "./migrations.ts";
+import { NewsPoll } from "./news-poll.ts";
+import { createOutputService } from "./outputs.ts";
+import { type ThreadParts, threadRoutes } from "./routes.ts";
+import { createThreadService } from "./service.ts";
+import { createSharingService } from "./sharing.ts";
+import { createThreadStore } from "./store.ts";
+import { ownThreads } from "./visible-threads.ts";
+
+export type ThreadNeeds = {
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  /** Silence towards a follower after which a comment is sent, in milliseconds. */
+  readonly heartbeatMs?: number | undefined;
+};
+
+const HEARTBEAT_MS = 15_000;
+const PATIENCE_MS = 30_000;
+
+/** Conversations that people keep here: their records, who may see them, and who follows them. */
+export const threads = defineFeature<ThreadParts & { readonly poll: NewsPoll }, ThreadNeeds>({
+  name: "threads",
+  migrations,
+  services: ({ database, metrics }, { now = Date.now, heartbeatMs = HEARTBEAT_MS }) => {
+    const queue = new CommitQueue(database, now);
+    const hub = new LiveHub();
+    const store = createThreadStore(database, { visible: ownThreads, now });
+    metrics.observed({
+      name: "loom_thread_followers",
+      help: "Connections that follow a thread.",
+      type: "gauge",
+      read: () => hub.size,
+    });
+    return {
+      store,
+      service: createThreadService({ database, queue, store, hub, now }),
+      outputs: createOutputService(database, queue),
+      sharing: createSharingService(database, queue, now),
+      hub,
+      poll: new NewsPoll(database, hub),
+      now,
+      heartbeatMs,
+      patienceMs: PATIENCE_MS,
+    };
+  },
+  routes: threadRoutes,
+  jobs: ({ poll }) => [every("1 s", "notice_thread_news", () => poll.look())],
+});

@@ -1,0 +1,251 @@
+import { api, type ThreadEnd } from "@loom/api";
+import type { AuditEventName } from "../../kit/audit-events.ts";
+import type { Call } from "../../kit/call.ts";
+import type { Resource } from "../../kit/policy.ts";
+import { isKnown, neededVersion, preconditionOf } from "../../kit/preconditions.ts";
+import { ProblemError } from "../../kit/problem-reply.ts";
+import { Reply, type Route, route } from "../../kit/route.ts";
+import { principalOf, type Subject } from "../../kit/subject.ts";
+import { type Changed, etagOf } from "./changes.ts";
+import { follow } from "./follow.ts";
+import type { LiveHub } from "./live-hub.ts";
+import type { OutputService } from "./outputs.ts";
+import { organizationOf, type ThreadService } from "./service.ts";
+import type { SharingService } from "./sharing.ts";
+import type { ThreadStore } from "./store.ts";
+import { endOf, resourceOf, type ThreadRow } from "./thread-row.ts";
+
+export type ThreadParts = {
+  readonly store: ThreadStore;
+  readonly service: ThreadService;
+  readonly outputs: OutputService;
+  readonly sharing: SharingService;
+  readonly hub: LiveHub;
+  readonly now: () => number;
+  readonly heartbeatMs: number;
+  readonly patienceMs: number;
+};
+
+/** Records sent to a follower at a time. */
+const FOLLOW_PAGE = 500;
+
+type Recorder = (event: {
+  event: AuditEventName;
+  outcome: "success";
+  target: { type: "thread"; id: string };
+}) => unknown;
+
+export function threadRoutes(parts: ThreadParts): Route[] {
+  const { store, service, outputs, sharing, hub } = parts;
+  const time = (): string => new Date(parts.now()).toISOString();
+  const resource = async ({ id }: { readonly id: string }): Promise<Resource | undefined> => {
+    const row = await store.row(id);
+    return row && resourceOf(row, time());
+  };
+  /** As `resource`; what is not there yet is the asker's to make. */
+  const ownOr = async ({ id }: { readonly id: string }, subject: Subject): Promise<Resource> =>
+    (await resource({ id })) ?? { ...own(subject), id };
+  const READ = { action: "read", resource, hidden: true } as const;
+  const WRITE = { action: "write", resource, hidden: true } as const;
+  const DELETE = { action: "delete", resource, hidden: true } as const;
+  const SHARE = { action: "share", resource, hidden: true } as const;
+  const access = async ({ id }: { readonly id: string }): Promise<Resource | undefined> => {
+    const thread = await resource({ id });
+    return thread && { ...thread, type: "support_access" };
+  };
+  const OWN = { action: "read", resource: (_: unknown, subject: Subject) => own(subject) } as const;
+
+  return [
+    route(api.threads.list, OWN, ({ query, subject }) => {
+      const { author, tag, pinned, deleted, ...rest } = query;
+      return store.list(subject, {
+        ...rest,
+        author: author === "me" ? principalOf(subject) : author,
+        tags: tag?.split(","),
+        pinned: pinned === undefined ? undefined : pinned === "true",
+        deleted: deleted === "true",
+      });
+    }),
+    route(api.threads.changes, OWN, ({ query, subject }) => store.changes(principalOf(subject), query)),
+    route(
+      api.threads.put,
+      { action: "write", resource: ownOr, hidden: true },
+      async ({ params: { id }, query, body, subject, call, audit }) => {
+        const wish = { precondition: preconditionOf(call.incoming), copy: query.copy !== undefined };
+        const changed = await service.put(subject, id, body.records, wish);
+        if (changed.before === undefined) await done(audit, "thread.created", id);
+        else await auditNarrowing(changed, audit);
+        return endReply(changed, changed.before === undefined ? 201 : 200);
+      },
+    ),
+    route(api.threads.append, WRITE, async ({ params: { id }, query, body, call, audit }) => {
+      const version = neededVersion(call.incoming);
+      if (body.from !== undefined && body.from !== version) {
+        throw new ProblemError("invalid_input", "The field from is wrong: If-Match names another version.", {
+          errors: [{ field: "from", message: "is not the version that If-Match names" }],
+        });
+      }
+      const changed = await service.append(id, version, body.records, query.copy !== undefined);
+      await auditNarrowing(changed, audit);
+      return endReply(changed, 200);
+    }),
+    route(api.threads.get, READ, async ({ params: { id }, call }) => {
+      const row = await store.present(id);
+      const etag = etagOf(row);
+      const info = await store.infoOf(row);
+      return isKnown(call.incoming, etag)
+        ? new Reply(info, { status: 304, headers: { etag } })
+        : new Reply(info, { headers: { etag } });
+    }),
+    route(api.threads.records, READ, ({ params: { id }, query }) => store.records(id, query.after, query.limit)),
+    route(api.threads.digest, READ, ({ params: { id }, query }) => store.digest(id, query.at)),
+    route(api.threads.messages, READ, ({ params: { id }, query }) => store.messages(id, query.from, query.limit)),
+    route(api.threads.events, READ, async ({ params: { id }, query, subject, call }) => {
+      const { version } = await store.present(id);
+      const { heartbeatMs, patienceMs } = parts;
+      await follow(call, {
+        id,
+        after: lastEventId(call) ?? query.after ?? version,
+        hub,
+        heartbeatMs,
+        patienceMs,
+        read: async (after) => {
+          const row = await store.row(id);
+          if (
+            row === undefined ||
+            row.purged === 1 ||
+            !call.authorize(subject, "read", resourceOf(row, time())).allowed
+          )
+            return undefined;
+          return (await store.records(id, after, FOLLOW_PAGE)).records;
+        },
+      });
+      return undefined;
+    }),
+    route(api.threads.delete, DELETE, async ({ params: { id }, query, call, audit }) => {
+      const precondition = preconditionOf(call.incoming);
+      const version = precondition?.type === "version" ? precondition.version : undefined;
+      const purge = query.purge === "true";
+      const { end, changed } = await service.remove(id, { purge, version });
+      if (changed) await done(audit, purge ? "thread.purged" : "thread.deleted", id);
+      return end;
+    }),
+    route(api.threads.restore, DELETE, async ({ params: { id }, audit }) => {
+      const end = await service.restore(id);
+      await done(audit, "thread.restored", id);
+      return end;
+    }),
+    route(api.threads.missingOutputs, WRITE, async ({ params: { id }, body }) => ({
+      missing: await outputs.missing(id, body.sha256s),
+    })),
+    route(api.threads.putOutput, WRITE, async ({ params: { id, sha256 }, body }) => {
+      await outputs.put(id, sha256, body);
+      return { sha256, bytes: body.length };
+    }),
+    route(api.threads.output, READ, async ({ params: { id, sha256 } }) => {
+      const content = await outputs.get(id, sha256);
+      return new Reply(content, { headers: { "content-type": "application/octet-stream" } });
+    }),
+    route(api.threads.visibility, SHARE, async ({ params: { id }, body, subject, audit }) => {
+      const { before, after } = await service.setVisibility(subject, id, body);
+      await audit({
+        event: "thread.visibility_changed",
+        outcome: "success",
+        target: { type: "thread", id },
+        ...(after.organization === null ? {} : { organization: after.organization }),
+        before: placeOf(before),
+        after: placeOf(after),
+      });
+      return store.infoOf(after);
+    }),
+    route(api.threads.fork, READ, async ({ params: { id }, body, subject, audit }) => {
+      const info = await service.fork(subject, id, body.version);
+      await audit({
+        event: "thread.created",
+        outcome: "success",
+        target: { type: "thread", id: info.id },
+        details: { forkedFrom: id },
+      });
+      return new Reply(info, { status: 201, headers: { etag: `"${info.version}"` } });
+    }),
+    route(api.threads.share, SHARE, async ({ params: { id }, body, audit }) => {
+      const share = await sharing.share(id, body.expiresAt);
+      await audit({
+        event: "thread.shared",
+        outcome: "success",
+        target: { type: "thread", id },
+        details: { expiresAt: share.expiresAt },
+      });
+      return new Reply(share, { status: 201 });
+    }),
+    route(api.threads.unshare, SHARE, async ({ params: { id }, audit }) => {
+      if (await sharing.unshare(id)) await done(audit, "thread.unshared", id);
+      return { shared: false } as const;
+    }),
+    route(api.threads.supportAccess, { action: "read", resource: access, hidden: true }, ({ params: { id } }) =>
+      sharing.supportAccess(id),
+    ),
+    route(
+      api.threads.requestSupportAccess,
+      { action: "create", resource: access, hidden: true },
+      async ({ params: { id }, body, subject, audit }) => {
+        const access = await sharing.request(id, principalOf(subject), body.reason);
+        await done(audit, "support_access.requested", id);
+        return access;
+      },
+    ),
+    route(
+      api.threads.approveSupportAccess,
+      { action: "write", resource: access, hidden: true },
+      async ({ params: { id }, audit }) => {
+        const access = await sharing.approve(id);
+        await done(audit, "support_access.granted", id);
+        return access;
+      },
+    ),
+    route(
+      api.threads.revokeSupportAccess,
+      { action: "delete", resource: access, hidden: true },
+      async ({ params: { id }, audit }) => {
+        const access = await sharing.revoke(id);
+        await done(audit, "support_access.revoked", id);
+        return access;
+      },
+    ),
+  ];
+}
+
+function own(subject: Subject): Resource {
+  const organization = organizationOf(subject);
+  return {
+    type: "thread",
+    owner: principalOf(subject),
+    ...(organization === null ? {} : { organization }),
+    visibility: "private",
+  };
+}
+
+function done(audit: Recorder, event: AuditEventName, id: string): unknown {
+  return audit({ event, outcome: "success", target: { type: "thread", id } });
+}
+
+function endReply({ after }: Changed, status: number): Reply<ThreadEnd> {
+  return new Reply(endOf(after), { status, headers: { etag: etagOf(after) } });
+}
+
+/** Records that make a thread visible to fewer people do so without being asked for it by itself. */
+async function auditNarrowing({ before, after }: Changed, audit: Recorder): Promise<void> {
+  if (before !== undefined && before.visibility !== after.visibility) {
+    await done(audit, "thread.visibility_changed", after.id);
+  }
+}
+
+function placeOf({ visibility, organization, team }: ThreadRow) {
+  return { visibility, organization, team };
+}
+
+/** HTML, 9.2.4. */
+function lastEventId({ incoming }: Call): number | undefined {
+  const value = incoming.headers["last-event-id"];
+  return typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+}

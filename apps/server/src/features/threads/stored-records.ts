@@ -1,0 +1,68 @@
+import type { Kysely, Selectable } from "kysely";
+import { digestOver, NO_DIGEST } from "./digest.ts";
+import type { ThreadTables } from "./migrations.ts";
+
+export type StoredChunk = Selectable<ThreadTables["thread_chunk"]>;
+
+/** At once in memory: chunks that are read together. */
+const PAGE_CHUNKS = 32;
+
+/** The chunks of a thread from the one that holds record number `after + 1` on. */
+export async function* chunksFrom(db: Kysely<ThreadTables>, key: number, after: number): AsyncGenerator<StoredChunk> {
+  let from = (await chunkAt(db, key, after))?.first ?? after;
+  for (;;) {
+    const chunks = await db
+      .selectFrom("thread_chunk")
+      .selectAll()
+      .where("thread_key", "=", key)
+      .where("first", ">=", from)
+      .orderBy("first")
+      .limit(PAGE_CHUNKS)
+      .execute();
+    yield* chunks;
+    const last = chunks.at(-1);
+    if (last === undefined || chunks.length < PAGE_CHUNKS) return;
+    from = last.first + last.count;
+  }
+}
+
+function chunkAt(db: Kysely<ThreadTables>, key: number, position: number) {
+  return db
+    .selectFrom("thread_chunk")
+    .selectAll()
+    .where("thread_key", "=", key)
+    .where("first", "<=", position)
+    .orderBy("first", "desc")
+    .limit(1)
+    .executeTakeFirst();
+}
+
+/** Records behind `after`, until there are `limit` of them or `maxUnits` of text; one at least where there is one. */
+export async function recordsAfter(
+  db: Kysely<ThreadTables>,
+  key: number,
+  after: number,
+  { limit, maxUnits }: { readonly limit: number; readonly maxUnits: number },
+): Promise<string[]> {
+  const records: string[] = [];
+  let units = 0;
+  for await (const { first, records: text } of chunksFrom(db, key, after)) {
+    for (const record of text.split("\n").slice(Math.max(0, after - first))) {
+      units += record.length;
+      if (records.length >= limit || (records.length > 0 && units > maxUnits)) return records;
+      records.push(record);
+    }
+  }
+  return records;
+}
+
+/** The digest up to record `version`, which the thread has to have. */
+export async function digestAt(db: Kysely<ThreadTables>, key: number, version: number): Promise<string> {
+  if (version === 0) return NO_DIGEST;
+  const chunk = await chunkAt(db, key, version - 1);
+  if (chunk === undefined) return NO_DIGEST;
+  const { first, count, digest, records } = chunk;
+  if (first + count === version) return digest;
+  const before = first === 0 ? undefined : await chunkAt(db, key, first - 1);
+  return digestOver(before?.digest ?? NO_DIGEST, records.split("\n").slice(0, version - first));
+}

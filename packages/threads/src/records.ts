@@ -1,0 +1,14 @@
+// What a thread's records say, without a disk: for whoever keeps copies of threads elsewhere.
+export type { GitRecord, ThreadHeader, ThreadRecord, Visibility } from "./record.ts";
+export { decodeRecord, encodeRecord, THREAD_FORMAT, VISIBILITIES } from "./record.ts";
+export type { SearchRole } from "./searchable-text.ts";
+export { MAX_TOOL_UNITS, searchableText } from "./searchable-text.ts";
+export type { OutputSource } from "./stored-outputs.ts";
+export { outputsNamedIn, restoreOutputs } from "./stored-outputs.ts";
+export type { Phrase, QueryPlan, Wanted } from "./text/query.ts";
+export { planQuery, withBeginnings } from "./text/query.ts";
+export type { Snippet } from "./text/snippet.ts";
+export { snippetOf } from "./text/snippet.ts";
+export { wordsOf } from "./text/terms.ts";
+export type { ThreadFacts } from "./thread-facts.ts";
+export { addToFacts, factsOf, factsText, titleFrom } from "./thread-facts.ts";
