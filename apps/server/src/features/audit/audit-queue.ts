@@ -39,6 +39,7 @@ export class AuditQueue {
   #batch: Item[] = [];
   #forRoom = new Set<() => void>();
   #writing: Promise<boolean> | undefined;
+  #isSoon = false;
   #dropped = 0;
   #stopped = false;
 
@@ -74,7 +75,7 @@ export class AuditQueue {
   flush(): Promise<boolean> {
     this.#writing ??= this.#write().finally(() => {
       this.#writing = undefined;
-      if (this.#waiting.length > 0) this.#timer.start(0);
+      if (this.#waiting.length > 0 && this.#batch.length === 0) this.#soon();
     });
     return this.#writing;
   }
@@ -135,10 +136,20 @@ export class AuditQueue {
     this.#options.onTaken(entry);
     // While a write runs, it takes this one along.
     if (this.#writing === undefined) {
-      if (waits || this.#waiting.length >= BATCH_ROWS) this.#timer.stop();
-      this.#timer.start(waits || this.#waiting.length >= BATCH_ROWS ? 0 : COALESCE_MS);
+      if (waits || this.#waiting.length >= BATCH_ROWS) this.#soon();
+      else this.#timer.start(COALESCE_MS);
     }
     return settled;
+  }
+
+  /** With what else is recorded in this turn. Unlike a timer of ours, it keeps the process alive for those who wait. */
+  #soon(): void {
+    if (this.#isSoon) return;
+    this.#isSoon = true;
+    setImmediate(() => {
+      this.#isSoon = false;
+      void this.flush();
+    });
   }
 
   async #write(): Promise<boolean> {
