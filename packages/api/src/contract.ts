@@ -12,6 +12,7 @@ import { teams } from "./contracts/teams.ts";
 import { threads } from "./contracts/threads.ts";
 import { tokens } from "./contracts/tokens.ts";
 import { usage } from "./contracts/usage.ts";
+import { users } from "./contracts/users.ts";
 import type { Problem } from "./problem.ts";
 
 /** The schema of the problem document that any route may answer with. */
@@ -33,4 +34,5 @@ export const api = {
   sessions,
   organizations,
   teams,
+  users,
 } as const;

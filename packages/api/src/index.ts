@@ -108,3 +108,16 @@ export { TOKEN_NAME, TOKEN_SCOPES } from "./tokens.ts";
 export type { UsageDimension, UsageGroup, UsagePercentiles, UsageQuery, UsageReport, UsageSums } from "./usage.ts";
 export { DEFAULT_USAGE_GROUPS, USAGE_DIMENSIONS } from "./usage.ts";
 export { usageCsv } from "./usage-csv.ts";
+export type {
+  AccountDeletion,
+  GlobalRole,
+  ImpersonationState,
+  NewImpersonation,
+  Notice,
+  NoticeList,
+  ProfileChange,
+  StartedImpersonation,
+  UserInfo,
+  UserList,
+  UserProfile,
+} from "./users.ts";

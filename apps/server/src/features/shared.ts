@@ -67,7 +67,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofCredentials = credentials.build(kit, needs);
   const { config } = ofCredentials.services;
   const post = mail.build(kit, { config: needs.mail });
-  const ofPeople = people.build(kit, undefined);
+  const ofPeople = people.build(kit, { sessions: () => ofSessions.services, mail: post.services });
   const ofSessions = sessions.build(kit, {
     users: ofPeople.services.users,
     limits: SESSION_LIMITS,

@@ -1,17 +1,28 @@
-import type { Users } from "../../identity-types.ts";
+import type { Sessions, Users } from "../../identity-types.ts";
+import type { Audit } from "../../kit/audit.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
+import type { Mail } from "../mail/index.ts";
+import { adminRoutes } from "./admin-routes.ts";
+import { type Administration, createAdministration } from "./administration.ts";
 import { ChangeFeed } from "./change-feed.ts";
+import { createDeparture, type Departure } from "./departure.ts";
 import { createDesk } from "./desk.ts";
+import { createImpersonation, type Impersonation } from "./impersonation.ts";
+import { impersonationRoutes } from "./impersonation-routes.ts";
 import { invitationRoutes } from "./invitation-routes.ts";
 import { createInvitations, type Invitations } from "./invitations.ts";
 import { createJoining, type Joining } from "./joining.ts";
 import { memberRoutes } from "./member-routes.ts";
 import { createMembers, type Members } from "./members.ts";
 import { migrations, type PeopleTables } from "./migrations.ts";
+import { createNotices, type Notices } from "./notices.ts";
 import { organizationRoutes } from "./organization-routes.ts";
 import { createOrganizations, type Organizations } from "./organizations.ts";
 import { changesSince } from "./person-store.ts";
+import { profileRoutes } from "./profile-routes.ts";
+import { createProfiles, type Profiles } from "./profiles.ts";
+import { purge } from "./purge.ts";
 import { createResources, type Resources } from "./resources.ts";
 import { teamRoutes } from "./team-routes.ts";
 import { createTeams, type Teams } from "./teams.ts";
@@ -25,16 +36,31 @@ export type PeopleServices = {
   readonly joining: Joining;
   readonly invitations: Invitations;
   readonly teams: Teams;
+  readonly profiles: Profiles;
+  readonly departure: Departure;
+  readonly administration: Administration;
+  readonly notices: Notices;
+  readonly impersonation: Impersonation;
+  readonly audit: Audit;
   readonly resources: Resources;
 };
 
+export type PeopleNeeds = {
+  /** Made after the people that it needs. */
+  readonly sessions: () => Sessions;
+  readonly mail: Mail;
+  /** Milliseconds. */
+  readonly wall?: () => number;
+};
+
 /** Who there is, and who belongs where: people, their organizations and teams. */
-export const people = defineFeature<PeopleServices, { readonly wall?: () => number } | undefined>({
+export const people = defineFeature<PeopleServices, PeopleNeeds>({
   name: "people",
   migrations,
-  services: ({ database }, { wall = Date.now } = {}) => {
+  services: ({ database, audit }, { sessions, mail, wall = Date.now }) => {
     const feed = new ChangeFeed(async (revision) => changesSince((await database()).tables<PeopleTables>(), revision));
     const desk = createDesk({ database, feed, wall });
+    const notices = createNotices(desk);
     return {
       feed,
       users: createUsers({ database, feed, wall }),
@@ -43,6 +69,12 @@ export const people = defineFeature<PeopleServices, { readonly wall?: () => numb
       joining: createJoining(desk),
       invitations: createInvitations(desk),
       teams: createTeams(desk),
+      profiles: createProfiles(desk),
+      departure: createDeparture(desk),
+      administration: createAdministration(desk),
+      notices,
+      impersonation: createImpersonation({ desk, notices, sessions, mail }),
+      audit,
       resources: createResources(desk),
     };
   },
@@ -51,6 +83,12 @@ export const people = defineFeature<PeopleServices, { readonly wall?: () => numb
     ...memberRoutes(services, services.resources),
     ...invitationRoutes(services.invitations, services.resources),
     ...teamRoutes(services.teams, services.resources),
+    ...profileRoutes(services, services.resources),
+    ...adminRoutes(services, services.resources),
+    ...impersonationRoutes(services.impersonation, services.resources),
   ],
-  jobs: ({ feed }) => [every("1 s", "follow_people", () => feed.follow())],
+  jobs: ({ feed, departure, audit }) => [
+    every("1 s", "follow_people", () => feed.follow()),
+    every("1 h", "purge_people", () => purge(departure, audit), { once: true }),
+  ],
 });

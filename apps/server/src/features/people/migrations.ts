@@ -74,6 +74,10 @@ export type PeopleTables = {
     state: string;
     decided_at: string | null;
   };
+  /** With what a person takes the deletion of his account back; the token itself is nowhere. */
+  person_restore: { person_id: string; token_hash: Uint8Array };
+  /** What was done to somebody's account by others. */
+  notice: { id: string; person_id: string; kind: string; text: string; created_at: string };
 };
 
 export const migrations: readonly Migration[] = [
@@ -196,6 +200,26 @@ export const migrations: readonly Migration[] = [
         .columns(["organization_id", "id"])
         .execute();
       await db.schema.createIndex("join_request_person").on("join_request").column("person_id").execute();
+    },
+  },
+  {
+    name: "0004_notice",
+    async up(db) {
+      await db.schema
+        .createTable("person_restore")
+        .addColumn("person_id", "text", (column) => column.primaryKey())
+        .addColumn("token_hash", "blob", (column) => column.notNull().unique())
+        .execute();
+      await db.schema
+        .createTable("notice")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("person_id", "text", (column) => column.notNull())
+        .addColumn("kind", "text", (column) => column.notNull())
+        .addColumn("text", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .execute();
+      await db.schema.createIndex("notice_person").on("notice").columns(["person_id", "id"]).execute();
+      await db.schema.createIndex("notice_created").on("notice").column("created_at").execute();
     },
   },
 ];

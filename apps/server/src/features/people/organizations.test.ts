@@ -248,7 +248,7 @@ describe.each(engines)("on $name", (engine) => {
         const { json } = await node.call<OrganizationMembers>("owner", "GET", `/api/orgs/${slug}/members`);
         expect(json.members.filter(({ role }) => role === "owner")).not.toHaveLength(0);
       }),
-      { numRuns: 15 },
+      { numRuns: 8 },
     );
   });
 

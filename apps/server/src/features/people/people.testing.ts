@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { User, Users } from "../../identity-types.ts";
 import { type AuditEvent, AuditLine } from "../../kit/audit.ts";
+import { authenticateByAny } from "../../kit/auth.ts";
 import { createDispatcher } from "../../kit/dispatcher.ts";
 import { type Engine, type TestDatabase, testDatabase } from "../../kit/engines.testing.ts";
 import { KIT_MIGRATIONS } from "../../kit/job-claims.ts";
@@ -11,6 +12,11 @@ import { createMetrics } from "../../kit/metrics.ts";
 import type { Action, Resource } from "../../kit/policy.ts";
 import { OWNER, type Subject } from "../../kit/subject.ts";
 import { send } from "../../testing.ts";
+import type { MailContent } from "../mail/compose-mail.ts";
+import { policy } from "../policy/index.ts";
+import { migrations as sessionMigrations } from "../sessions/migrations.ts";
+import { createSessionService, SESSION_LIMITS } from "../sessions/service.ts";
+import { createSessionStore } from "../sessions/store.ts";
 import { people } from "./index.ts";
 import { migrations } from "./migrations.ts";
 
@@ -20,8 +26,8 @@ export type Town = {
   readonly home: TestDatabase;
   /** Moves the clocks of all servers. */
   pass(ms: number): void;
-  /** Another server on the same database. */
-  node(): Promise<Node>;
+  /** Another server on the same database. With the policies, or with nothing before the rules of this feature. */
+  node(options?: { readonly isPolicied?: boolean }): Promise<Node>;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -30,6 +36,7 @@ export type Node = {
   readonly events: readonly AuditEvent[];
   /** What the policy was asked, oldest first. */
   readonly asked: readonly { readonly action: Action; readonly resource: Resource }[];
+  readonly mails: readonly MailContent[];
   person(username: string): Promise<User>;
   /** `as`: a person's id, `owner` for the owner's token, "" for nobody. */
   call<Body = unknown>(as: string, method: string, path: string, options?: CallOptions): Promise<Told<Body>>;
@@ -46,10 +53,14 @@ export type Told<Body> = { readonly status: number; readonly json: Body; readonl
 
 export async function town(engine: Engine): Promise<Town> {
   let now = Date.UTC(2026, 10, 20);
-  const home = await testDatabase(engine, [KIT_MIGRATIONS, { feature: "people", migrations }]);
+  const home = await testDatabase(engine, [
+    KIT_MIGRATIONS,
+    { feature: "people", migrations },
+    { feature: "sessions", migrations: sessionMigrations },
+  ]);
   const closing: (() => Promise<void>)[] = [];
 
-  async function node(): Promise<Node> {
+  async function node({ isPolicied = false } = {}): Promise<Node> {
     const database = await home.open();
     const events: AuditEvent[] = [];
     const asked: { action: Action; resource: Resource }[] = [];
@@ -57,16 +68,32 @@ export async function town(engine: Engine): Promise<Town> {
     audit.connect({ record: (event) => void events.push(event) });
     const metrics = createMetrics();
     const kit = { log: SILENT_LOG, metrics, audit, redact: (text: string) => text, database: async () => database };
-    const feature = people.build(kit, { wall: () => now });
+    const mails: MailContent[] = [];
+    const mail = { isSetUp: true, send: (content: MailContent) => void mails.push(content), settled: async () => {} };
+    const feature = people.build(kit, { wall: () => now, sessions: () => sessions, mail });
     const { users } = feature.services;
+    const sessions = createSessionService({
+      store: createSessionStore(kit.database),
+      users,
+      limits: SESSION_LIMITS,
+      clock: { wall: () => now, monotonic: () => now },
+      countryOf: async () => undefined,
+      audit,
+      log: SILENT_LOG,
+    });
+    const rules = policy.build(kit, undefined).services.authorize;
     const dispatcher = createDispatcher({
       routes: feature.routes,
       rawRoutes: [],
       hosts: { names: ["127.0.0.1"], anyAddress: false, origins: [] },
-      authenticate: (token) => (token === "owner" ? OWNER : subjectOf(users, token)),
-      authorize: (_, action, resource) => {
+      authenticate: authenticateByAny(
+        (token) => (token === "owner" ? OWNER : undefined),
+        sessions.byBearer,
+        (token) => subjectOf(users, token),
+      ),
+      authorize: (subject, action, resource) => {
         asked.push({ action, resource });
-        return { allowed: true, policy: "test" };
+        return isPolicied ? rules(subject, action, resource) : { allowed: true, policy: "test" };
       },
       audit,
       isTrustedProxy: () => false,
@@ -80,6 +107,7 @@ export async function town(engine: Engine): Promise<Town> {
       services: feature.services,
       events,
       asked,
+      mails,
       person: (username) => users.create({ email: `${username}@example.com`, username }),
       async call<Body>(as: string, method: string, path: string, { body, ifMatch = "*", key }: CallOptions = {}) {
         const answer = await send(listener.url, {

@@ -135,7 +135,7 @@ export async function newestRevision(db: People): Promise<number> {
   return row?.newest ?? 0;
 }
 
-function personOf(row: Selectable<PeopleTables["person"]>): Person {
+export function personOf(row: Selectable<PeopleTables["person"]>): Person {
   return {
     id: row.id,
     username: row.username,

@@ -3,7 +3,7 @@ import { principalOf, type Subject } from "../../kit/subject.ts";
 import { actorIn, userIdOf } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
 import { findOrganization, memberRole, type OrganizationRow } from "./organization-store.ts";
-import { findPerson } from "./person-store.ts";
+import { findPerson, personById } from "./person-store.ts";
 import { findTeam } from "./teams.ts";
 
 type OfOrganization = { readonly org: string };
@@ -13,6 +13,10 @@ type Lookup<Params> = (params: Params, subject: Subject) => Promise<Resource | u
 
 /** What the routes about people are about, for the policy: an organization and what is in it, `undefined` where it is not. */
 export type Resources = {
+  /** Somebody's profile; `me` is the asker. Tombstones are found by their ids. */
+  readonly profile: Lookup<{ readonly id: string }>;
+  /** The account of somebody who is no tombstone. */
+  readonly user: Lookup<{ readonly user: string }>;
   readonly organization: Lookup<OfOrganization>;
   /** One that was deleted, for those who own it. */
   readonly deletedOrganization: Lookup<OfOrganization>;
@@ -47,6 +51,17 @@ export function createResources(desk: PeopleDesk): Resources {
   const person = async (user: string): Promise<string | undefined> => (await findPerson(await desk.read(), user))?.id;
 
   return {
+    async profile({ id }, subject) {
+      const me = userIdOf(subject);
+      if (id === "me") return me === undefined ? undefined : { type: "user", id: me, owner: me };
+      const db = await desk.read();
+      const found = (await findPerson(db, id)) ?? (await personById(db, id));
+      return found && { type: "user", id: found.id, owner: found.id };
+    },
+    async user({ user }) {
+      const id = await person(user);
+      return id === undefined ? undefined : { type: "user", id, owner: id };
+    },
     organization: within(organizationResource),
     async deletedOrganization({ org }, subject) {
       const db = await desk.read();
