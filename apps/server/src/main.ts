@@ -5,6 +5,7 @@ import { takeServerConfig } from "./config.ts";
 import { takeDatabaseAddress } from "./database-config.ts";
 import { takeAuditConfig } from "./features/audit/audit-config.ts";
 import { takeMailConfig } from "./features/mail/mail-config.ts";
+import { takeSignInConfig } from "./features/sign-in/sign-in-config.ts";
 import { describeStartError } from "./start-error.ts";
 import { UsageError } from "./usage-error.ts";
 import { VERSION } from "./version.ts";
@@ -23,6 +24,7 @@ async function run(command: RunCommand): Promise<void> {
   const postgres = takeDatabaseAddress(process.env, { warn: say });
   const mail = takeMailConfig(process.env, { warn: say });
   const audit = takeAuditConfig(process.env, { warn: say });
+  const signIn = takeSignInConfig(process.env, { warn: say });
   const { startServer } = await import("./server.ts");
   const server = await startServer({
     config,
@@ -33,6 +35,7 @@ async function run(command: RunCommand): Promise<void> {
     postgres,
     mail,
     audit,
+    signIn,
     log: {
       level: command.logLevel,
       destination: command.logFile === undefined ? "stdout" : { file: command.logFile },

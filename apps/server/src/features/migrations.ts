@@ -8,6 +8,7 @@ import { owner } from "./owner/index.ts";
 import { migrations as peopleMigrations } from "./people/migrations.ts";
 import { routing } from "./routing/index.ts";
 import { migrations as sessionMigrations } from "./sessions/migrations.ts";
+import { migrations as signInMigrations } from "./sign-in/migrations.ts";
 import { migrations as threadMigrations } from "./threads/migrations.ts";
 import { tokens } from "./tokens/index.ts";
 
@@ -20,5 +21,6 @@ export const MIGRATIONS: readonly MigrationSet[] = [
   { feature: "audit", migrations: auditMigrations },
   { feature: "people", migrations: peopleMigrations },
   { feature: "sessions", migrations: sessionMigrations },
+  { feature: "sign-in", migrations: signInMigrations },
   { feature: "threads", migrations: threadMigrations },
 ];

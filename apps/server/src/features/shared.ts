@@ -6,6 +6,7 @@ import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import type { Authorize } from "../kit/policy.ts";
+import type { WebAddress } from "../kit/web-address.ts";
 import { type AuditConfig, takeAuditConfig } from "./audit/audit-config.ts";
 import { audit } from "./audit/index.ts";
 import { withLlmEvents } from "./audit/llm-events.ts";
@@ -20,7 +21,8 @@ import { people } from "./people/index.ts";
 import { policy } from "./policy/index.ts";
 import { routing } from "./routing/index.ts";
 import { sessions } from "./sessions/index.ts";
-import { SESSION_LIMITS } from "./sessions/service.ts";
+import { signIn } from "./sign-in/index.ts";
+import { NO_SIGN_IN, type SignInConfig } from "./sign-in/sign-in-config.ts";
 import { threads } from "./threads/index.ts";
 import { tokens } from "./tokens/index.ts";
 
@@ -37,6 +39,8 @@ export type SharedFeatures = {
   readonly audit: AuditKeeper | undefined;
   /** The ledger, whose rows are events of the audit log, too, if that is asked for. */
   audited(ledger: Ledger): Ledger;
+  /** By the cookie of a browser. */
+  readonly authenticateBrowser: Authenticate;
   readonly authorize: Authorize;
   /** Says whether this start made the owner's token. @throws TokenFileError, DatabaseError, ConfigError */
   start(owner: { readonly file: string; readonly replace: boolean }): Promise<boolean>;
@@ -44,6 +48,8 @@ export type SharedFeatures = {
 };
 
 export type SharedNeeds = CredentialNeeds & {
+  readonly web: WebAddress;
+  readonly signIn?: SignInConfig | undefined;
   readonly mail?: MailConfig | undefined;
   readonly audit?: AuditConfig | undefined;
   readonly version: string;
@@ -51,7 +57,8 @@ export type SharedNeeds = CredentialNeeds & {
 
 /** @throws PolicyError where the policies cannot be used */
 export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
-  const countries = createCountries({ warn: kit.log.warn });
+  const signInConfig = needs.signIn ?? NO_SIGN_IN;
+  const countries = createCountries({ file: signInConfig.geoipFile, warn: kit.log.warn });
   const { dataDirectory, audit: auditConfig = takeAuditConfig({}), version } = needs;
   const log =
     dataDirectory === undefined
@@ -70,10 +77,16 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofPeople = people.build(kit, { sessions: () => ofSessions.services, mail: post.services });
   const ofSessions = sessions.build(kit, {
     users: ofPeople.services.users,
-    limits: SESSION_LIMITS,
+    limits: signInConfig.sessions,
     countryOf: countries.countryOf,
   });
   const ofThreads = threads.build(kit, {});
+  const ofSignIn = signIn.build(kit, {
+    config: signInConfig,
+    users: ofPeople.services.users,
+    sessions: ofSessions.services,
+    web: needs.web,
+  });
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
     all: [
@@ -87,6 +100,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       post,
       ofPeople,
       ofSessions,
+      ofSignIn,
       ofThreads,
     ],
     budgets: limits.services,
@@ -101,6 +115,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       ofTokens.services.authenticate,
       ofSessions.services.byBearer,
     ),
+    authenticateBrowser: ofSessions.services.byCookie,
     authorize: rules.services.authorize,
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
