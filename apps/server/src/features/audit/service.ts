@@ -67,6 +67,7 @@ export class AuditService implements AuditKeeper {
   #store: ChainStore | undefined;
   #database: Database | undefined;
   #moving: Promise<void> = Promise.resolve();
+  #syncing: Promise<void> = Promise.resolve();
   #sawOthers = false;
   /** The last one that was not kept yet. */
   #end: ChainEnd | undefined;
@@ -220,8 +221,11 @@ export class AuditService implements AuditKeeper {
     await this.#journal.append(lines, entries);
   }
 
+  /** One after the other: a second one must not resolve while the first is still at the same bytes. */
   #sync(): Promise<void> {
-    return this.#journal.sync();
+    const done = this.#syncing.then(() => this.#journal.sync());
+    this.#syncing = done.catch(() => undefined);
+    return done;
   }
 
   async #moveAll(store: ChainStore, database: Database): Promise<void> {
