@@ -159,6 +159,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       return minted;
     },
     async stop() {
+      await ofThreads.services.search.close();
       await limits.services.close();
       await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));
       await ofTokens.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
