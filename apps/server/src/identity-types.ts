@@ -81,3 +81,52 @@ export type Sessions = {
   /** Of the user, and those in which somebody acts as him. Gives how many there were. */
   endAllOf(userId: string, options?: { readonly except?: string }): Promise<number>;
 };
+
+/** How often something may be tried: `max` times in `perMs` milliseconds. */
+export type AttemptLimit = {
+  /** What is counted, e.g. `sign_in`: a name for each limit. */
+  readonly name: string;
+  readonly max: number;
+  readonly perMs: number;
+};
+
+/** Counts what people try, for all servers on one database together. */
+export type Attempts = {
+  /**
+   * Counts one more try of `who`: an address, an account, a code.
+   * @throws ProblemError 429 with Retry-After where there were too many.
+   */
+  take(limit: AttemptLimit, who: string): Promise<void>;
+};
+
+/** What a way to sign in has found out: the address is the person's own. */
+export type ProvenAddress = {
+  /** How: `magic_link`, `okta`, … For the audit log. */
+  readonly method: string;
+  readonly email: string;
+  readonly displayName?: string | undefined;
+  readonly username?: string | undefined;
+  readonly kind: SessionKind;
+  readonly origin: RequestOrigin;
+};
+
+/** `code` is for programs; `message` is a whole sentence for the person. */
+export class SignInRefused extends Error {
+  override readonly name = "SignInRefused";
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export type SignIn = {
+  /** What an address's organization wants; `forced`: nothing but this provider. */
+  ruleFor(email: string): Promise<{ readonly provider: string; readonly forced: boolean } | undefined>;
+  /**
+   * Signs in who has proven an address: finds or makes the user and starts a session.
+   * @throws SignInRefused where the account is closed, signing up is, or the organization wants another way.
+   */
+  admit(proof: ProvenAddress): Promise<{ readonly user: User; readonly session: StartedSession }>;
+};

@@ -4,6 +4,7 @@ import { HELP, parseCommandLine, type ServerCommand } from "./command-line.ts";
 import { takeServerConfig } from "./config.ts";
 import { takeDatabaseAddress } from "./database-config.ts";
 import { takeMailConfig } from "./features/mail/mail-config.ts";
+import { takeSignInConfig } from "./features/sign-in/sign-in-config.ts";
 import { describeStartError } from "./start-error.ts";
 import { UsageError } from "./usage-error.ts";
 import { VERSION } from "./version.ts";
@@ -21,6 +22,7 @@ async function run(command: RunCommand): Promise<void> {
   const config = takeServerConfig(process.env, { warn: say });
   const postgres = takeDatabaseAddress(process.env, { warn: say });
   const mail = takeMailConfig(process.env, { warn: say });
+  const signIn = takeSignInConfig(process.env, { warn: say });
   const { startServer } = await import("./server.ts");
   const server = await startServer({
     config,
@@ -30,6 +32,7 @@ async function run(command: RunCommand): Promise<void> {
     dataDirectory: command.dataDirectory,
     postgres,
     mail,
+    signIn,
     log: {
       level: command.logLevel,
       destination: command.logFile === undefined ? "stdout" : { file: command.logFile },

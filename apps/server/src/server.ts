@@ -3,6 +3,7 @@ import type { Secret } from "@loom/config";
 import type { ServerConfig } from "./config.ts";
 import { buildFeatures } from "./features/index.ts";
 import type { MailConfig } from "./features/mail/mail-config.ts";
+import type { SignInConfig } from "./features/sign-in/sign-in-config.ts";
 import { AuditLine } from "./kit/audit.ts";
 import { authenticateOne } from "./kit/auth.ts";
 import { type Database, type DatabasePlace, openDatabase } from "./kit/database.ts";
@@ -17,6 +18,7 @@ import { createMetrics } from "./kit/metrics.ts";
 import { authorizeByScope } from "./kit/policy.ts";
 import type { PostgresAddress } from "./kit/postgres-address.ts";
 import { defineProcessMetrics } from "./kit/process-metrics.ts";
+import { createWebAddress } from "./kit/web-address.ts";
 import { secretsOfProviders } from "./provider-config.ts";
 import { VERSION } from "./version.ts";
 
@@ -31,6 +33,8 @@ export type ServerOptions = {
   readonly dataDirectory?: string | undefined;
   /** The database, in place of a file. */
   readonly postgres?: PostgresAddress | undefined;
+  /** With whom people sign in, and for how long; default: with nobody. */
+  readonly signIn?: SignInConfig | undefined;
   /** How mail to people goes out; without it, none does. */
   readonly mail?: MailConfig | undefined;
   /** Default: no log. */
@@ -83,8 +87,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const audit = new AuditLine();
   const kit = { log, metrics, audit, redact, database: database.open };
   const isStopping = (): boolean => state.stopping;
+  const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
+  const web = createWebAddress({ publicUrl: config.publicUrl, host, tls: options.tls !== undefined });
   const features = await buildFeatures(kit, {
     config,
+    web,
+    signIn: options.signIn,
     version: VERSION,
     hasOwner: access.type === "owner",
     dataDirectory,
@@ -94,7 +102,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     conceal,
   });
 
-  const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
   const dispatcher = createDispatcher({
     routes: features.all.flatMap((each) => each.routes),
     rawRoutes: features.all.flatMap((each) => each.rawRoutes),
@@ -102,7 +109,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       names: [host.toLowerCase(), ...config.allowedHosts],
       anyAddress: !isLoopbackName(host),
       origins: config.allowedOrigins,
+      ownOrigin: web.originOf,
     },
+    browsers: features.shared && { secure: web.secure, authenticate: features.shared.authenticateBrowser },
     authenticate: access.type === "token" ? authenticateOne(access.token) : (features.shared?.authenticate ?? nobody),
     authorize: features.shared?.authorize ?? authorizeByScope,
     audit,
@@ -155,12 +164,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function secretsOf({ config, access, postgres, mail }: ServerOptions): Secret[] {
+function secretsOf({ config, access, postgres, mail, signIn }: ServerOptions): Secret[] {
   const keys = secretsOfProviders(config.providers);
   const masterKey = config.masterKey === undefined ? [] : [config.masterKey];
   const password = postgres?.password === undefined ? [] : [postgres.password];
   const mailPassword = mail?.transport === "smtp" && mail.login !== undefined ? [mail.login.password] : [];
-  return [...keys, ...masterKey, ...password, ...mailPassword, ...(access.type === "token" ? [access.token] : [])];
+  const ofProviders = signIn?.providers.map(({ clientSecret }) => clientSecret) ?? [];
+  return [
+    ...keys,
+    ...masterKey,
+    ...password,
+    ...mailPassword,
+    ...ofProviders,
+    ...(access.type === "token" ? [access.token] : []),
+  ];
 }
 
 function nobody(): undefined {}

@@ -1,11 +1,14 @@
 import type { z } from "zod";
+import { account } from "./contracts/account.ts";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
+import { domains } from "./contracts/domains.ts";
 import { llm } from "./contracts/llm.ts";
 import { organizations } from "./contracts/organizations.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
 import { sessions } from "./contracts/sessions.ts";
+import { signIn } from "./contracts/sign-in.ts";
 import { system } from "./contracts/system.ts";
 import { teams } from "./contracts/teams.ts";
 import { threads } from "./contracts/threads.ts";
@@ -32,5 +35,8 @@ export const api = {
   sessions,
   organizations,
   teams,
+  signIn,
+  account,
+  domains,
   users,
 } as const;

@@ -4,6 +4,7 @@ import type { ServerConfig } from "../config.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import { nameOf } from "../kit/subject.ts";
+import type { WebAddress } from "../kit/web-address.ts";
 import { environmentCredentials } from "./gateway/environment-credentials.ts";
 import { gateway } from "./gateway/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
@@ -11,6 +12,7 @@ import { health } from "./health/index.ts";
 import { ledger } from "./ledger/index.ts";
 import type { MailConfig } from "./mail/mail-config.ts";
 import { openApi } from "./openapi/index.ts";
+import type { SignInConfig } from "./sign-in/sign-in-config.ts";
 
 export type FeatureNeeds = {
   readonly config: ServerConfig;
@@ -20,6 +22,8 @@ export type FeatureNeeds = {
   readonly isStopping: () => boolean;
   /** Where the server keeps files; without it, it keeps nothing. */
   readonly dataDirectory: string | undefined;
+  readonly web: WebAddress;
+  readonly signIn?: SignInConfig | undefined;
   readonly mail?: MailConfig | undefined;
   /** Silence towards a client after which a keep-alive is sent, in milliseconds. */
   readonly keepAliveMs?: number | undefined;

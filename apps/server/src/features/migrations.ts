@@ -7,6 +7,7 @@ import { owner } from "./owner/index.ts";
 import { migrations as peopleMigrations } from "./people/migrations.ts";
 import { routing } from "./routing/index.ts";
 import { migrations as sessionMigrations } from "./sessions/migrations.ts";
+import { migrations as signInMigrations } from "./sign-in/migrations.ts";
 import { migrations as threadMigrations } from "./threads/migrations.ts";
 import { tokens } from "./tokens/index.ts";
 
@@ -18,5 +19,6 @@ export const MIGRATIONS: readonly MigrationSet[] = [
   { feature: "credentials", migrations: credentialMigrations },
   { feature: "people", migrations: peopleMigrations },
   { feature: "sessions", migrations: sessionMigrations },
+  { feature: "sign-in", migrations: signInMigrations },
   { feature: "threads", migrations: threadMigrations },
 ];

@@ -5,6 +5,7 @@ import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import type { Authorize } from "../kit/policy.ts";
+import type { WebAddress } from "../kit/web-address.ts";
 import { budgets } from "./budgets/index.ts";
 import { type CredentialNeeds, credentials } from "./credentials/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
@@ -15,7 +16,8 @@ import { people } from "./people/index.ts";
 import { policy } from "./policy/index.ts";
 import { routing } from "./routing/index.ts";
 import { sessions } from "./sessions/index.ts";
-import { SESSION_LIMITS } from "./sessions/service.ts";
+import { signIn } from "./sign-in/index.ts";
+import { NO_SIGN_IN, type SignInConfig } from "./sign-in/sign-in-config.ts";
 import { threads } from "./threads/index.ts";
 import { tokens } from "./tokens/index.ts";
 
@@ -28,13 +30,19 @@ export type SharedFeatures = {
   readonly config: ServerConfig;
   readonly routing: Routing;
   readonly authenticate: Authenticate;
+  /** By the cookie of a browser. */
+  readonly authenticateBrowser: Authenticate;
   readonly authorize: Authorize;
   /** Says whether this start made the owner's token. @throws TokenFileError, DatabaseError, ConfigError */
   start(owner: { readonly file: string; readonly replace: boolean }): Promise<boolean>;
   stop(): Promise<void>;
 };
 
-export type SharedNeeds = CredentialNeeds & { readonly mail?: MailConfig | undefined };
+export type SharedNeeds = CredentialNeeds & {
+  readonly web: WebAddress;
+  readonly signIn?: SignInConfig | undefined;
+  readonly mail?: MailConfig | undefined;
+};
 
 /** @throws PolicyError where the policies cannot be used */
 export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
@@ -49,16 +57,23 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const { config } = ofCredentials.services;
   const post = mail.build(kit, { config: needs.mail });
   const ofPeople = people.build(kit, { sessions: () => ofSessions.services, mail: post.services });
-  const countries = createCountries({ warn: kit.log.warn });
+  const signInConfig = needs.signIn ?? NO_SIGN_IN;
+  const countries = createCountries({ file: signInConfig.geoipFile, warn: kit.log.warn });
   const ofSessions = sessions.build(kit, {
     users: ofPeople.services.users,
-    limits: SESSION_LIMITS,
+    limits: signInConfig.sessions,
     countryOf: countries.countryOf,
   });
   const ofThreads = threads.build(kit, {});
+  const ofSignIn = signIn.build(kit, {
+    config: signInConfig,
+    users: ofPeople.services.users,
+    sessions: ofSessions.services,
+    web: needs.web,
+  });
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [rules, ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions, ofThreads],
+    all: [rules, ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions, ofSignIn, ofThreads],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,
@@ -68,6 +83,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       ofTokens.services.authenticate,
       ofSessions.services.byBearer,
     ),
+    authenticateBrowser: ofSessions.services.byCookie,
     authorize: rules.services.authorize,
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);

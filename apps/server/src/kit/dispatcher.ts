@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Audit, actorOf } from "./audit.ts";
 import type { Authenticate } from "./auth.ts";
 import { bearerToken } from "./auth.ts";
+import { type BrowserSessions, subjectOfBrowser } from "./browser-session.ts";
 import type { Call } from "./call.ts";
 import { OpenCall } from "./call.ts";
 import type { TrustedProxies } from "./client-address.ts";
@@ -25,6 +26,8 @@ export type DispatcherOptions = {
   readonly rawRoutes: readonly RawRoute[];
   readonly hosts: HostPolicy;
   readonly authenticate: Authenticate;
+  /** Absent: cookies mean nothing. */
+  readonly browsers?: BrowserSessions | undefined;
   readonly authorize: Authorize;
   readonly audit: Audit;
   readonly isTrustedProxy: TrustedProxies;
@@ -103,12 +106,21 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     throw hidden ? nothingThere() : forbidden();
   }
 
+  /** A token comes before a cookie, also one that means nothing or cannot be read. */
+  async function subjectOf(incoming: IncomingMessage): Promise<Subject> {
+    const token = bearerToken(incoming);
+    if (token !== undefined || incoming.headers.authorization !== undefined) {
+      return authenticated(token, options.authenticate);
+    }
+    const { browsers } = options;
+    return browsers === undefined || incoming.headers.cookie === undefined
+      ? ANONYMOUS
+      : subjectOfBrowser(incoming, browsers);
+  }
+
   async function answer(call: Call): Promise<void> {
     checkHostAndOrigin(call.incoming, options.hosts);
-    const token = bearerToken(call.incoming);
-    // A token that cannot be read is not the same as none.
-    const isAnonymous = token === undefined && call.incoming.headers.authorization === undefined;
-    const subject = isAnonymous ? ANONYMOUS : await authenticated(token, options.authenticate);
+    const subject = await subjectOf(call.incoming);
     const direct = matchDirect(call.incoming.method ?? "", pathOf(call.incoming));
     if (direct !== undefined) return answerer.run({ call, subject }, direct.route, direct.params);
     hono ??= import("./hono-app.ts").then(({ createHonoApp }) => createHonoApp(routes, answerer));

@@ -7,8 +7,10 @@ export type HostPolicy = {
   readonly names: readonly string[];
   /** Addresses as host are fine on a server that listens wider: rebinding needs a name. */
   readonly anyAddress: boolean;
-  /** e.g. `https://loom.example.com`. A browser page of any other origin is refused. */
+  /** e.g. `https://loom.example.com`. A browser page of any other origin, but for the server's own, is refused. */
   readonly origins: readonly string[];
+  /** The server's own origin, for a request whose Host has been checked. */
+  readonly ownOrigin: (request: IncomingMessage) => string;
 };
 
 /**
@@ -32,7 +34,7 @@ export function checkHostAndOrigin(request: IncomingMessage, policy: HostPolicy)
   }
   if (request.headers.origin === undefined) return;
   const origin = onlyValue(rawHeaders, "origin");
-  if (origin === undefined || !policy.origins.includes(origin)) {
+  if (origin === undefined || !(policy.origins.includes(origin) || origin === policy.ownOrigin(request))) {
     throw new ProblemError(
       "origin_not_allowed",
       "Web pages of this origin may not use this server; add the origin to LOOM_SERVER_ALLOWED_ORIGINS if it is yours.",

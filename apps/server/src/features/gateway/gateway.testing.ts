@@ -88,7 +88,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   const dispatcher = createDispatcher({
     routes: feature.routes,
     rawRoutes: feature.rawRoutes,
-    hosts: { names: [], anyAddress: false, origins: [] },
+    hosts: { names: [], anyAddress: false, origins: [], ownOrigin: () => "" },
     authenticate: options.scopes === undefined ? authenticateOne(token) : () => named(options.scopes ?? []),
     authorize: authorizeByScope,
     audit: kit.audit,

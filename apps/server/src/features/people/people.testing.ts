@@ -85,7 +85,7 @@ export async function town(engine: Engine): Promise<Town> {
     const dispatcher = createDispatcher({
       routes: feature.routes,
       rawRoutes: [],
-      hosts: { names: ["127.0.0.1"], anyAddress: false, origins: [] },
+      hosts: { names: ["127.0.0.1"], anyAddress: false, origins: [], ownOrigin: () => "" },
       authenticate: authenticateByAny(
         (token) => (token === "owner" ? OWNER : undefined),
         sessions.byBearer,

@@ -1,0 +1,69 @@
+import type { Selectable } from "kysely";
+import type { Database } from "../../kit/database.ts";
+import type { SignInTables } from "./migrations.ts";
+
+/** A mail domain that an organization has, and whom its people sign in with. */
+export type MailDomain = {
+  /** Lower case. */
+  readonly domain: string;
+  readonly organization: string;
+  /** A provider's name. */
+  readonly provider: string;
+  /** With nobody else. */
+  readonly forced: boolean;
+  /** RFC 3339. */
+  readonly createdAt: string;
+};
+
+export type Domains = {
+  /** By the part behind the last `@`, in any case. */
+  ofAddress(email: string): Promise<MailDomain | undefined>;
+  list(options: { readonly after?: string | undefined; readonly limit: number }): Promise<readonly MailDomain[]>;
+  put(domain: Omit<MailDomain, "createdAt">, now: string): Promise<MailDomain>;
+  remove(domain: string): Promise<boolean>;
+};
+
+export function createDomains(database: () => Promise<Database>): Domains {
+  const select = async () => (await database()).tables<SignInTables>().selectFrom("mail_domain").selectAll();
+  return {
+    async ofAddress(email) {
+      const row = await (await select()).where("domain", "=", domainOf(email)).executeTakeFirst();
+      return row && mailDomainOf(row);
+    },
+    async list({ after, limit }) {
+      const all = (await select()).orderBy("domain").limit(limit);
+      const rows = await (after === undefined ? all : all.where("domain", ">", after)).execute();
+      return rows.map(mailDomainOf);
+    },
+    async put({ domain, organization, provider, forced }, now) {
+      const set = { organization_id: organization, provider, forced: forced ? 1 : 0 };
+      const row = await (await database()).write<SignInTables, SignInTables["mail_domain"]>(
+        (db) =>
+          db
+            .insertInto("mail_domain")
+            .values({ domain, created_at: now, ...set })
+            .onConflict((conflict) => conflict.column("domain").doUpdateSet(set))
+            .returningAll()
+            .executeTakeFirstOrThrow(),
+        { lock: null },
+      );
+      return mailDomainOf(row);
+    },
+    async remove(domain) {
+      const { numDeletedRows } = await (await database()).write<SignInTables, { numDeletedRows: bigint }>(
+        (db) => db.deleteFrom("mail_domain").where("domain", "=", domain).executeTakeFirstOrThrow(),
+        { lock: null },
+      );
+      return numDeletedRows > 0n;
+    },
+  };
+}
+
+export function domainOf(email: string): string {
+  return email.slice(email.lastIndexOf("@") + 1).toLowerCase();
+}
+
+function mailDomainOf(row: Selectable<SignInTables["mail_domain"]>): MailDomain {
+  const { domain, organization_id: organization, provider, forced, created_at: createdAt } = row;
+  return { domain, organization, provider, forced: forced === 1, createdAt };
+}

@@ -1,0 +1,79 @@
+import type { Attempts, SignIn, Users } from "../../identity-types.ts";
+import { SYSTEM_CLOCK } from "../../kit/clock.ts";
+import { defineFeature } from "../../kit/feature.ts";
+import { every } from "../../kit/jobs.ts";
+import type { Route } from "../../kit/route.ts";
+import type { WebAddress } from "../../kit/web-address.ts";
+import type { SessionService } from "../sessions/service.ts";
+import { accountRoutes } from "./account-routes.ts";
+import { createAttempts } from "./attempts.ts";
+import { domainRoutes } from "./domain-routes.ts";
+import { createDomains } from "./domains.ts";
+import { createFlowStore } from "./flow-store.ts";
+import { createFlows } from "./flows.ts";
+import { createGithubProvider } from "./github-provider.ts";
+import { createIdentityStore } from "./identity-store.ts";
+import { migrations } from "./migrations.ts";
+import { createOpenIdProvider } from "./openid-provider.ts";
+import { signInRoutes } from "./routes.ts";
+import { createSignInService } from "./service.ts";
+import type { SignInConfig } from "./sign-in-config.ts";
+import { createWebFlow } from "./web-flow.ts";
+
+export type SignInNeeds = {
+  readonly config: SignInConfig;
+  readonly users: Users;
+  readonly sessions: SessionService;
+  readonly web: WebAddress;
+};
+
+export type SignInServices = {
+  readonly signIn: SignIn;
+  readonly attempts: Attempts;
+  readonly routes: readonly Route[];
+  /** Removes what is too old to be of use. */
+  tidy(): Promise<void>;
+};
+
+/** How people come in: with whom they have an account already. */
+export const signIn = defineFeature<SignInServices, SignInNeeds>({
+  name: "sign-in",
+  migrations,
+  services: ({ database, audit, log }, { config, users, sessions, web }) => {
+    const clock = SYSTEM_CLOCK;
+    const attempts = createAttempts(database, clock.wall);
+    const flows = createFlows(createFlowStore(database), clock);
+    const service = createSignInService({
+      providers: config.providers.map((each) =>
+        each.type === "github" ? createGithubProvider(each) : createOpenIdProvider(each, clock.monotonic),
+      ),
+      flows,
+      identities: createIdentityStore(database),
+      domains: createDomains(database),
+      attempts,
+      users,
+      sessions,
+      signups: config.signups,
+      clock,
+      audit,
+      log,
+    });
+    const flow = createWebFlow(web, clock.wall);
+    const { developmentUser } = config;
+    return {
+      signIn: service,
+      attempts,
+      routes: [
+        ...signInRoutes({ service, sessions, web, flow, developmentUser }),
+        ...accountRoutes({ service, sessions, users, flow, developmentUser }),
+        ...domainRoutes(service, clock.wall),
+      ],
+      async tidy() {
+        await flows.removeExpired();
+        await attempts.removeExpired();
+      },
+    };
+  },
+  routes: ({ routes }) => routes,
+  jobs: ({ tidy }) => [every("1 min", "tidy_sign_ins", tidy, { once: true })],
+});

@@ -1,0 +1,118 @@
+import { api } from "@loom/api";
+import { SignInRefused } from "../../identity-types.ts";
+import type { Call } from "../../kit/call.ts";
+import { ProblemError } from "../../kit/problem-reply.ts";
+import { Reply, type Route, route } from "../../kit/route.ts";
+import type { WebAddress } from "../../kit/web-address.ts";
+import type { SessionService } from "../sessions/service.ts";
+import { refusalPage, signInPage, startPage } from "./pages.ts";
+import type { Provider } from "./provider.ts";
+import type { SignInService } from "./service.ts";
+import type { WebFlow } from "./web-flow.ts";
+
+export type SignInRouteNeeds = {
+  readonly service: SignInService;
+  readonly sessions: SessionService;
+  readonly web: WebAddress;
+  readonly flow: WebFlow;
+  readonly developmentUser: string | undefined;
+};
+
+const VISIT = { action: "visit", resource: { type: "sign_in" } } as const;
+const HOME = "/auth/account";
+
+/** The ways in: pages and redirects that somebody sees who is nobody yet. */
+export function signInRoutes({ service, sessions, web, flow, developmentUser }: SignInRouteNeeds): Route[] {
+  const redirectUri = (call: Call, provider: Provider): string =>
+    `${web.originOf(call.incoming)}/auth/callback/${provider.name}`;
+
+  function providerOf(name: string): Provider {
+    const provider = service.providers.find((each) => each.name === name);
+    if (provider !== undefined) return provider;
+    const known = service.providers.map((each) => each.name).join(", ") || "none";
+    throw new ProblemError("not_found", `No such provider is set up here; there is: ${known}.`);
+  }
+
+  /** Whoever signs in is given a new session; the one that the browser had is over, whosever it was. */
+  async function endOld(id: string | undefined): Promise<void> {
+    if (id !== undefined) await sessions.end(id);
+  }
+
+  return [
+    route(api.signIn.providers, VISIT, () => ({
+      providers: service.providers.map(({ name, label }) => ({ name, label })),
+    })),
+    route(api.signIn.page, VISIT, ({ query: { redirect_to: redirectTo = HOME } }) =>
+      signInPage({ providers: service.providers, redirectTo, developmentUser, askAddress: true }),
+    ),
+    route(api.signIn.start, VISIT, async ({ query: { email, redirect_to: redirectTo = HOME } }) =>
+      startPage(await service.providersFor(email), email, redirectTo),
+    ),
+    route(api.signIn.login, VISIT, ({ params, query: { redirect_to: redirectTo = HOME }, call }) =>
+      onPage(async () => {
+        const provider = providerOf(params.provider);
+        const { url, browser } = await service.begin({
+          provider,
+          redirectTo,
+          redirectUri: redirectUri(call, provider),
+          browser: flow.browserOf(call.incoming),
+          origin: call.origin,
+        });
+        return flow.toProvider(url, browser);
+      }),
+    ),
+    route(api.signIn.callback, VISIT, ({ params, call, subject }) =>
+      onPage(async () => {
+        const provider = providerOf(params.provider);
+        const callback = new URL(redirectUri(call, provider));
+        callback.search = new URL(call.incoming.url ?? "", callback).search;
+        const { session, redirectTo } = await service.finish({
+          provider,
+          callback,
+          browser: flow.browserOf(call.incoming),
+          origin: call.origin,
+        });
+        await endOld(sessionOf(subject));
+        return flow.signedIn(session, redirectTo);
+      }),
+    ),
+    ...(developmentUser === undefined
+      ? []
+      : [
+          route(api.signIn.development, VISIT, ({ query: { redirect_to: redirectTo = HOME }, call, subject }) =>
+            onPage(async () => {
+              const proof = {
+                method: "development",
+                email: developmentUser,
+                kind: "web",
+                origin: call.origin,
+              } as const;
+              const { session } = await service.admit(proof);
+              await endOld(sessionOf(subject));
+              return flow.signedIn(session, redirectTo);
+            }),
+          ),
+        ]),
+  ];
+}
+
+/** The session by which somebody is known. */
+export function sessionOf(subject: Parameters<Parameters<typeof route>[2]>[0]["subject"]): string | undefined {
+  return subject.type === "user" && subject.via.type === "session" ? subject.via.id : undefined;
+}
+
+const STATUS: Readonly<Record<string, number>> = { provider_failed: 502, flow_unknown: 400 };
+
+/** Who looks at a page is told on one why he is not let in. */
+async function onPage(work: () => Promise<Reply<string>>): Promise<Reply<string>> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SignInRefused) {
+      return new Reply(refusalPage(error.message), { status: STATUS[error.code] ?? 403 });
+    }
+    if (!(error instanceof ProblemError) || error.problem.code !== "rate_limited") throw error;
+    const seconds = Math.ceil((error.problem.retryAfterMs ?? 1_000) / 1000);
+    return new Reply(refusalPage(error.message), { status: 429, headers: { "retry-after": String(seconds) } });
+  }
+}

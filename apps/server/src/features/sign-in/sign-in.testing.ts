@@ -1,0 +1,48 @@
+// A server that people sign in to, for the tests of that.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { startServer, takeServerConfig } from "../../index.ts";
+import type { TestHome } from "../../kit/engines.testing.ts";
+import type { RunningServer } from "../../server.ts";
+import { takeSignInConfig } from "./sign-in-config.ts";
+
+export type SignInServer = {
+  readonly url: string;
+  readonly server: RunningServer;
+  /** As the owner. */
+  call(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly json: unknown }>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+export async function startSignInServer(
+  home: TestHome,
+  env: Readonly<Record<string, string>>,
+  name = "server",
+): Promise<SignInServer> {
+  const directory = join(home.path, name);
+  const tokenFile = join(directory, "token");
+  const server = await startServer({
+    config: takeServerConfig({ ...env }),
+    signIn: takeSignInConfig({ ...env }),
+    access: { type: "owner", tokenFile, replace: true },
+    dataDirectory: directory,
+    postgres: home.postgres,
+  });
+  const token = (await readFile(tokenFile, "utf8")).trim();
+  return {
+    url: server.url,
+    server,
+    async call(method, path, body) {
+      const response = await fetch(server.url + path, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: response.status, json: await response.json() };
+    },
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}
