@@ -69,6 +69,11 @@ const FILTER_FLAGS: readonly FlagSpec[] = [
   { name: "--until", value: "TIME", description: "Used (in a search: said) before then." },
 ];
 
+const EVERYONE_FLAG: FlagSpec = {
+  name: "--everyone",
+  description: "With a server: also threads of others that you may see there.",
+};
+
 const THREAD_ID = { name: "ID", required: true, description: "Thread id, the start of one, or its last characters." };
 const UNDO_FLAG: FlagSpec = { name: "--undo", description: "Take it back." };
 
@@ -132,12 +137,23 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("../commands/resume.ts"),
   },
   {
+    name: "private",
+    summary: "Start a conversation whose thread never leaves this machine; with -p, run one prompt and exit.",
+    details: [
+      "What is said in it goes to the model, as always; the thread is on no server, and no sync ever sends it.",
+    ],
+    arguments: [],
+    flags: [...HEADLESS_FLAGS, ...MODEL_FLAGS, ...COMMON_FLAGS],
+    load: () => import("../commands/private.ts"),
+  },
+  {
     name: "list",
     summary: "List the threads of this workspace, newest first.",
     arguments: [],
     flags: [
       { name: "--all", description: "Threads of every workspace." },
       ...FILTER_FLAGS,
+      EVERYONE_FLAG,
       { name: "--deleted", description: "Those in the trash." },
       LIMIT_FLAG,
       JSON_FLAG,
@@ -157,6 +173,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     flags: [
       { name: "--here", description: "Threads of this workspace only." },
       ...FILTER_FLAGS,
+      EVERYONE_FLAG,
       LIMIT_FLAG,
       JSON_FLAG,
       ...COMMON_FLAGS,
@@ -244,6 +261,40 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: [],
     flags: [{ name: "--dry-run", description: "Only say what would be removed." }, JSON_FLAG, ...COMMON_FLAGS],
     load: async () => ({ run: (await import("../commands/threads-gc.ts")).run }),
+  },
+  {
+    name: "share",
+    summary: "Let others read a thread on the server: by a link, or by who may see it.",
+    details: [
+      "Without flags, makes a link with which anybody can read the thread, and prints it; an earlier link is void then.",
+    ],
+    arguments: [
+      { name: "ID", required: false, description: "Thread id or the start of one; default: the workspace's newest." },
+    ],
+    flags: [
+      { name: "--expires", value: "TIME", description: "The link holds so long: 12h, 7d, 2w, or until a date." },
+      {
+        name: "--visibility",
+        value: "LEVEL",
+        choices: ["private", "team", "organization", "public"],
+        description: "Instead of a link: who may see it from now on.",
+      },
+      { name: "--support", description: "Let the support read it, which has asked for that, for 31 days." },
+      { name: "--revoke", description: "Void the link; with --support, what the support was allowed." },
+      ...COMMON_FLAGS,
+    ],
+    load: () => import("../commands/share.ts"),
+  },
+  {
+    name: "sync",
+    summary: "Show how far threads are the same here and on the server, or make them the same now.",
+    details: [
+      "Sessions sync by themselves, after each turn and at their end. status (default) asks nobody: it says what is not on",
+      "the server yet, what went wrong, and when it is tried again. now tries everything at once.",
+    ],
+    arguments: [{ name: "ACTION", required: false, description: "status (default) or now." }],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: () => import("../commands/sync.ts"),
   },
   {
     name: "replay",

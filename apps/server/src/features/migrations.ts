@@ -3,6 +3,8 @@ import type { MigrationSet } from "../kit/migrations.ts";
 import { budgets } from "./budgets/index.ts";
 import { migrations as credentialMigrations } from "./credentials/migrations.ts";
 import { ledger } from "./ledger/index.ts";
+import { migrations as magicLinkMigrations } from "./magic-link/migrations.ts";
+import { migrations as oauthMigrations } from "./oauth/migrations.ts";
 import { owner } from "./owner/index.ts";
 import { migrations as peopleMigrations } from "./people/migrations.ts";
 import { routing } from "./routing/index.ts";
@@ -20,5 +22,7 @@ export const MIGRATIONS: readonly MigrationSet[] = [
   { feature: "people", migrations: peopleMigrations },
   { feature: "sessions", migrations: sessionMigrations },
   { feature: "sign-in", migrations: signInMigrations },
+  { feature: "oauth", migrations: oauthMigrations },
+  { feature: "magic-link", migrations: magicLinkMigrations },
   { feature: "threads", migrations: threadMigrations },
 ];

@@ -1,3 +1,4 @@
+import { ConfigError } from "@loom/config";
 import type { ServerConfig } from "../config.ts";
 import type { Budgets, Credentials, Routing } from "../gateway-types.ts";
 import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
@@ -9,8 +10,10 @@ import type { WebAddress } from "../kit/web-address.ts";
 import { budgets } from "./budgets/index.ts";
 import { type CredentialNeeds, credentials } from "./credentials/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
+import { magicLink } from "./magic-link/index.ts";
 import { mail } from "./mail/index.ts";
 import type { MailConfig } from "./mail/mail-config.ts";
+import { oauth } from "./oauth/index.ts";
 import { owner } from "./owner/index.ts";
 import { people } from "./people/index.ts";
 import { policy } from "./policy/index.ts";
@@ -44,7 +47,10 @@ export type SharedNeeds = CredentialNeeds & {
   readonly mail?: MailConfig | undefined;
 };
 
-/** @throws PolicyError where the policies cannot be used */
+const NO_MAIL =
+  "LOOM_SERVER_MAGIC_LINK is on, and there is no mail: set LOOM_SERVER_SMTP_HOST and the rest, or turn it off.";
+
+/** @throws PolicyError, ConfigError where the policies cannot be used */
 export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const rules = policy.build(kit, undefined);
   const ofOwner = owner.build(kit, undefined);
@@ -58,22 +64,55 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const post = mail.build(kit, { config: needs.mail });
   const ofPeople = people.build(kit, { sessions: () => ofSessions.services, mail: post.services });
   const signInConfig = needs.signIn ?? NO_SIGN_IN;
+  const mailLinks = signInConfig.magicLink ?? post.services.isSetUp;
+  if (mailLinks && !post.services.isSetUp) throw new ConfigError(NO_MAIL);
   const countries = createCountries({ file: signInConfig.geoipFile, warn: kit.log.warn });
   const ofSessions = sessions.build(kit, {
     users: ofPeople.services.users,
     limits: signInConfig.sessions,
     countryOf: countries.countryOf,
   });
-  const ofThreads = threads.build(kit, {});
   const ofSignIn = signIn.build(kit, {
     config: signInConfig,
     users: ofPeople.services.users,
     sessions: ofSessions.services,
     web: needs.web,
+    mailLinks,
   });
+  const ofOAuth = oauth.build(kit, {
+    sessions: ofSessions.services,
+    attempts: ofSignIn.services.attempts,
+    issuerOf: needs.web.originOf,
+    countryOf: countries.countryOf,
+    signInPath: (path) => `/auth/sign-in?redirect_to=${encodeURIComponent(path)}`,
+  });
+  const links = magicLink.build(kit, {
+    ...ofSignIn.services,
+    users: ofPeople.services.users,
+    sessions: ofSessions.services,
+    mail: post.services,
+    isOn: mailLinks,
+    originOf: needs.web.originOf,
+    signups: signInConfig.signups,
+  });
+  const ofThreads = threads.build(kit, { filter: rules.services.filter });
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
-    all: [rules, ofOwner, limits, ofTokens, ofCredentials, routes, post, ofPeople, ofSessions, ofSignIn, ofThreads],
+    all: [
+      rules,
+      ofOwner,
+      limits,
+      ofTokens,
+      ofCredentials,
+      routes,
+      post,
+      ofPeople,
+      ofSessions,
+      ofSignIn,
+      ofOAuth,
+      links,
+      ofThreads,
+    ],
     budgets: limits.services,
     credentials: ofCredentials.services.credentials,
     config,

@@ -1,5 +1,6 @@
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
+import type { ListFilter } from "../../kit/list-filter.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { LiveHub } from "./live-hub.ts";
 import { migrations } from "./migrations.ts";
@@ -9,9 +10,11 @@ import { type ThreadParts, threadRoutes } from "./routes.ts";
 import { createThreadService } from "./service.ts";
 import { createSharingService } from "./sharing.ts";
 import { createThreadStore } from "./store.ts";
-import { ownThreads } from "./visible-threads.ts";
+import { readableThreads } from "./visible-threads.ts";
 
 export type ThreadNeeds = {
+  /** Which threads somebody finds in lists. */
+  readonly filter: ListFilter;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   /** Silence towards a follower after which a comment is sent, in milliseconds. */
@@ -25,10 +28,10 @@ const PATIENCE_MS = 30_000;
 export const threads = defineFeature<ThreadParts & { readonly poll: NewsPoll }, ThreadNeeds>({
   name: "threads",
   migrations,
-  services: ({ database, metrics }, { now = Date.now, heartbeatMs = HEARTBEAT_MS }) => {
+  services: ({ database, metrics }, { filter, now = Date.now, heartbeatMs = HEARTBEAT_MS }) => {
     const queue = new CommitQueue(database, now);
     const hub = new LiveHub();
-    const store = createThreadStore(database, { visible: ownThreads, now });
+    const store = createThreadStore(database, { visible: readableThreads(filter), now });
     metrics.observed({
       name: "loom_thread_followers",
       help: "Connections that follow a thread.",
