@@ -59,7 +59,7 @@ export function openConversation(options: ConversationOptions): Conversation {
     tools: builtinTools,
     files,
     processes,
-    threads: threadSearch({ directories, workspace, current: opened }),
+    threads: threadSearch({ settings, current: opened }),
     outputDirectory: join(directories.cache, "output"),
     ...allowed,
   });

@@ -1,9 +1,12 @@
 import type { z } from "zod";
 import { account } from "./contracts/account.ts";
+import { audit } from "./contracts/audit.ts";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
 import { domains } from "./contracts/domains.ts";
 import { llm } from "./contracts/llm.ts";
+import { magicLink } from "./contracts/magic-link.ts";
+import { oauth } from "./contracts/oauth.ts";
 import { organizations } from "./contracts/organizations.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
@@ -23,20 +26,23 @@ export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
 
 /** Every route of the server. */
 export const api = {
-  llm,
-  tokens,
-  budgets,
-  usage,
-  prices,
-  credentials,
-  routes,
-  system,
-  threads,
-  sessions,
-  organizations,
-  teams,
-  signIn,
   account,
+  audit,
+  budgets,
+  credentials,
   domains,
+  llm,
+  magicLink,
+  oauth,
+  organizations,
+  prices,
+  routes,
+  sessions,
+  signIn,
+  system,
+  teams,
+  threads,
+  tokens,
+  usage,
   users,
 } as const;

@@ -69,8 +69,38 @@ const FILTER_FLAGS: readonly FlagSpec[] = [
   { name: "--until", value: "TIME", description: "Used (in a search: said) before then." },
 ];
 
+const EVERYONE_FLAG: FlagSpec = {
+  name: "--everyone",
+  description: "With a server: also threads of others that you may see there.",
+};
+
 const THREAD_ID = { name: "ID", required: true, description: "Thread id, the start of one, or its last characters." };
 const UNDO_FLAG: FlagSpec = { name: "--undo", description: "Take it back." };
+
+const ORG = { name: "ORG", required: true, description: "The organization's slug or id." };
+const TEAM = { name: "TEAM", required: true, description: "The team's slug or id." };
+const USER = { name: "USER", required: true, description: "A username or a user's id." };
+const NEW_SLUG = {
+  name: "SLUG",
+  required: true,
+  description: "Lower-case letters, digits and hyphens; how it is called.",
+};
+const NAMING_FLAGS: readonly FlagSpec[] = [
+  { name: "--name", value: "NAME", description: "How people read it; default: the slug." },
+  { name: "--description", value: "TEXT", description: "What it is for." },
+];
+const ORG_ROLE_FLAG: FlagSpec = {
+  name: "--role",
+  value: "ROLE",
+  choices: ["owner", "admin", "member"],
+  description: "owner, admin or member (default).",
+};
+const TEAM_ROLE_FLAG: FlagSpec = {
+  name: "--role",
+  value: "ROLE",
+  choices: ["maintainer", "member"],
+  description: "maintainer or member (default).",
+};
 
 const STDIN_DETAILS = [
   "With -p, what is piped in is added to the prompt as context: at most 1 MiB, if it begins within half a second and as",
@@ -107,12 +137,23 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("../commands/resume.ts"),
   },
   {
+    name: "private",
+    summary: "Start a conversation whose thread never leaves this machine; with -p, run one prompt and exit.",
+    details: [
+      "What is said in it goes to the model, as always; the thread is on no server, and no sync ever sends it.",
+    ],
+    arguments: [],
+    flags: [...HEADLESS_FLAGS, ...MODEL_FLAGS, ...COMMON_FLAGS],
+    load: () => import("../commands/private.ts"),
+  },
+  {
     name: "list",
     summary: "List the threads of this workspace, newest first.",
     arguments: [],
     flags: [
       { name: "--all", description: "Threads of every workspace." },
       ...FILTER_FLAGS,
+      EVERYONE_FLAG,
       { name: "--deleted", description: "Those in the trash." },
       LIMIT_FLAG,
       JSON_FLAG,
@@ -132,6 +173,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     flags: [
       { name: "--here", description: "Threads of this workspace only." },
       ...FILTER_FLAGS,
+      EVERYONE_FLAG,
       LIMIT_FLAG,
       JSON_FLAG,
       ...COMMON_FLAGS,
@@ -221,6 +263,40 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => ({ run: (await import("../commands/threads-gc.ts")).run }),
   },
   {
+    name: "share",
+    summary: "Let others read a thread on the server: by a link, or by who may see it.",
+    details: [
+      "Without flags, makes a link with which anybody can read the thread, and prints it; an earlier link is void then.",
+    ],
+    arguments: [
+      { name: "ID", required: false, description: "Thread id or the start of one; default: the workspace's newest." },
+    ],
+    flags: [
+      { name: "--expires", value: "TIME", description: "The link holds so long: 12h, 7d, 2w, or until a date." },
+      {
+        name: "--visibility",
+        value: "LEVEL",
+        choices: ["private", "team", "organization", "public"],
+        description: "Instead of a link: who may see it from now on.",
+      },
+      { name: "--support", description: "Let the support read it, which has asked for that, for 31 days." },
+      { name: "--revoke", description: "Void the link; with --support, what the support was allowed." },
+      ...COMMON_FLAGS,
+    ],
+    load: () => import("../commands/share.ts"),
+  },
+  {
+    name: "sync",
+    summary: "Show how far threads are the same here and on the server, or make them the same now.",
+    details: [
+      "Sessions sync by themselves, after each turn and at their end. status (default) asks nobody: it says what is not on",
+      "the server yet, what went wrong, and when it is tried again. now tries everything at once.",
+    ],
+    arguments: [{ name: "ACTION", required: false, description: "status (default) or now." }],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: () => import("../commands/sync.ts"),
+  },
+  {
     name: "replay",
     summary: "Run a thread's event log again and check that it gives the states and actions it recorded.",
     arguments: [{ name: "FILE", required: true, description: "A thread's file." }],
@@ -253,6 +329,142 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...COMMON_FLAGS,
     ],
     load: () => import("../commands/usage.ts"),
+  },
+  {
+    name: "org list",
+    summary: "List the organizations that you belong to.",
+    details: ["Organizations and teams are on the configured Loom server (LOOM_SERVER_URL)."],
+    arguments: [],
+    flags: [
+      { name: "--all", description: "Public ones too." },
+      { name: "--deleted", description: "Those of yours that can be restored." },
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/org.ts")).list }),
+  },
+  {
+    name: "org create",
+    summary: "Found an organization; you own it.",
+    arguments: [NEW_SLUG],
+    flags: [
+      ...NAMING_FLAGS,
+      {
+        name: "--visibility",
+        value: "LEVEL",
+        choices: ["public", "unlisted", "private"],
+        description: "Who sees it: public (default), unlisted (who knows its name) or private (its members).",
+      },
+      {
+        name: "--join",
+        value: "POLICY",
+        choices: ["open", "request", "invite"],
+        description: "How one joins: open, request (somebody has to approve) or invite (default).",
+      },
+      { name: "--owner", value: "USER", description: "Who owns it; for who runs the server." },
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/org.ts")).create }),
+  },
+  {
+    name: "org show",
+    summary: "Show what an organization says of itself.",
+    arguments: [ORG],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).show }),
+  },
+  {
+    name: "org members",
+    summary: "List who belongs to an organization, and as what.",
+    arguments: [ORG],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).members }),
+  },
+  {
+    name: "org invite",
+    summary: "Invite somebody; prints the token that accepts it, once.",
+    details: ["The invitation is good for 30 days and for the person whose verified e-mail address it is for."],
+    arguments: [ORG, { name: "WHOM", required: true, description: "An e-mail address or a username." }],
+    flags: [ORG_ROLE_FLAG, JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).invite }),
+  },
+  {
+    name: "org accept",
+    summary: "Accept an invitation; its token is read from standard input.",
+    arguments: [],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).accept }),
+  },
+  {
+    name: "org role",
+    summary: "Give a member another role.",
+    arguments: [ORG, USER, { name: "ROLE", required: true, description: "owner, admin or member." }],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).role }),
+  },
+  {
+    name: "org remove",
+    summary: "Remove somebody from an organization, or leave it.",
+    arguments: [ORG, USER],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).remove }),
+  },
+  {
+    name: "org delete",
+    summary: "Delete an organization; for 90 days it can be restored.",
+    arguments: [ORG],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).deleteOrganization }),
+  },
+  {
+    name: "org restore",
+    summary: "Bring a deleted organization back.",
+    arguments: [ORG],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).restore }),
+  },
+  {
+    name: "team list",
+    summary: "List the teams of an organization.",
+    arguments: [ORG],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/team.ts")).list }),
+  },
+  {
+    name: "team create",
+    summary: "Make a team.",
+    arguments: [ORG, NEW_SLUG],
+    flags: [...NAMING_FLAGS, JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/team.ts")).create }),
+  },
+  {
+    name: "team members",
+    summary: "List who is in a team, and as what.",
+    arguments: [ORG, TEAM],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/team.ts")).members }),
+  },
+  {
+    name: "team add",
+    summary: "Put a member of the organization into a team, or give him another role in it.",
+    arguments: [ORG, TEAM, USER],
+    flags: [TEAM_ROLE_FLAG, JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/team.ts")).add }),
+  },
+  {
+    name: "team remove",
+    summary: "Take somebody out of a team, or leave it.",
+    arguments: [ORG, TEAM, USER],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/team.ts")).remove }),
+  },
+  {
+    name: "team delete",
+    summary: "Dissolve a team for good.",
+    arguments: [ORG, TEAM],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/team.ts")).deleteTeam }),
   },
   {
     name: "config show",

@@ -14,3 +14,14 @@ export function pastTime(flag: string, text: string, now: number): string {
   if (!Number.isNaN(time)) return new Date(time).toISOString();
   throw new CliError("usage", `${flag} must be a time like 12h, 7d, 2w or 2026-01-31.`);
 }
+
+/** As `pastTime`, but from now on: `12h`, `7d`, `2w`. @throws CliError `usage`, also for a time that is over. */
+export function futureTime(flag: string, text: string, now: number): string {
+  const [, count, unit] = /^(\d{1,5})([hdw])$/.exec(text) ?? [];
+  if (count !== undefined && Number(count) > 0 && (unit === "h" || unit === "d" || unit === "w")) {
+    return new Date(now + Number(count) * UNITS[unit]).toISOString();
+  }
+  const time = TIME.test(text) ? Date.parse(text) : Number.NaN;
+  if (time > now) return new Date(time).toISOString();
+  throw new CliError("usage", `${flag} must be a time to come, like 12h, 7d, 2w or 2099-01-31.`);
+}

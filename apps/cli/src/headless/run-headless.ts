@@ -1,4 +1,5 @@
 import type { SessionUpdate } from "@loom/agent";
+import type { ThreadId } from "@loom/core";
 import type { Invocation } from "../command-line/specification.ts";
 import { connect } from "../connection.ts";
 import { openConversation } from "../conversation.ts";
@@ -7,7 +8,7 @@ import { exitCodeOf } from "../exit-codes.ts";
 import { describeFailure } from "../failure.ts";
 import { StandardOutput } from "../output/standard-output.ts";
 import { RunStop } from "../run-stop.ts";
-import { loadSettings, textOf } from "../settings.ts";
+import { loadSettings, type Settings, textOf } from "../settings.ts";
 import type { ThreadChoice } from "../thread-access.ts";
 import { versionFacts } from "../version.ts";
 import { createFormat, type RunFormat } from "./formats.ts";
@@ -73,9 +74,21 @@ async function runTurn(
     }
     const result = await session.send(input);
     const end = await conversation.close();
+    await syncAtEnd(settings, session.threadId, (text) => onUpdate({ type: "notice", text }));
     const durationMs = Math.round(performance.now());
     return reportRun({ threadId: session.threadId, result, end, stop: stop.reason, durationMs });
   } finally {
     await connection.close();
   }
+}
+
+/** Not for long: what does not get through now does with the next session, or with `loom sync now`. */
+async function syncAtEnd(
+  settings: Settings,
+  threadId: ThreadId | undefined,
+  tell: (notice: string) => void,
+): Promise<void> {
+  if (settings.config.get("server.url") === "") return;
+  const { SessionSync } = await import("../session-sync.ts");
+  await new SessionSync(settings, tell).close(threadId);
 }

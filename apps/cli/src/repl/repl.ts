@@ -8,6 +8,7 @@ import { describeFailure } from "../failure.ts";
 import { StandardOutput } from "../output/standard-output.ts";
 import { terminalText } from "../output/terminal-text.ts";
 import { RunStop } from "../run-stop.ts";
+import type { SessionSync } from "../session-sync.ts";
 import { loadSettings, type Settings } from "../settings.ts";
 import type { ThreadChoice } from "../thread-access.ts";
 import { LineInput } from "./line-input.ts";
@@ -31,9 +32,10 @@ export async function runRepl(invocation: Invocation, choice: ThreadChoice): Pro
   const screen = new Screen(output, process.env);
   const { withKeys, forChildren } = splitEnvironment();
   const connection = await connect(settings, withKeys);
+  const sync = await syncFor(settings, screen);
   let exit: ExitName;
   try {
-    exit = await new Repl({ settings, connection, environment: forChildren, screen, stop }).run(choice);
+    exit = await new Repl({ settings, connection, environment: forChildren, screen, stop, sync }).run(choice);
   } catch (error) {
     const failure = await describeFailure(error);
     screen.problem(failure.message);
@@ -44,12 +46,20 @@ export async function runRepl(invocation: Invocation, choice: ThreadChoice): Pro
   process.exit(exitCodeOf(exit));
 }
 
+async function syncFor(settings: Settings, screen: Screen): Promise<SessionSync | undefined> {
+  if (settings.config.get("server.url") === "") return undefined;
+  const { SessionSync } = await import("../session-sync.ts");
+  return new SessionSync(settings, (notice) => screen.aside(`  ${terminalText(notice)}`));
+}
+
 type Parts = {
   readonly settings: Settings;
   readonly connection: Connection;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly screen: Screen;
   readonly stop: RunStop;
+  /** Only where a server is configured. */
+  readonly sync: SessionSync | undefined;
 };
 
 class Repl {
@@ -85,6 +95,7 @@ class Repl {
     stop.signal.addEventListener("abort", () => this.#leave(stop.reason?.exit ?? "failed"));
     screen.aside(`Loom in ${terminalText(settings.workspace)}; /help for help.`);
     this.#open(choice);
+    this.#parts.sync?.kick();
     this.#prompt();
     const exit = await this.#left;
     this.#input.close();
@@ -103,7 +114,9 @@ class Repl {
   #onUpdate(update: SessionUpdate): void {
     this.#parts.screen.update(update);
     // The machine goes on by itself where input was waiting.
-    if (update.type === "turn_ended") setImmediate(() => this.#isResting() && this.#promptAfterTurn());
+    if (update.type !== "turn_ended") return;
+    this.#parts.sync?.kick(this.#conversation?.session.threadId);
+    setImmediate(() => this.#isResting() && this.#promptAfterTurn());
   }
 
   #promptAfterTurn(): void {
@@ -150,7 +163,7 @@ class Repl {
     const { threadId } = conversation.session;
     await conversation.close();
     const begun = conversation.hasBegun() && threadId !== undefined;
-    this.#open(begun ? { type: "named", text: threadId, fork: false } : { type: "new" }, name);
+    this.#open(begun ? { type: "named", text: threadId, fork: false, here: true } : { type: "new" }, name);
     this.#say(`The model is now ${terminalText(name)}.`);
   }
 
@@ -176,6 +189,7 @@ class Repl {
     if (conversation === undefined) return exit;
     const { screen } = this.#parts;
     const end = await conversation.close();
+    await this.#parts.sync?.close(conversation.session.threadId);
     if (end.unsaved !== undefined) {
       screen.problem(end.unsaved.message);
       return exit === "ok" ? "not_saved" : exit;

@@ -5,7 +5,7 @@ const time = z.iso.datetime();
 const page = z.string();
 
 /** Where to go afterwards. Browsers take a backslash for a slash and leave line ends out: such are no paths of ours. */
-const redirectTo = z
+export const redirectTo = z
   .string()
   .max(2_000)
   .regex(/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/, "must be a path on this server, such as /auth/account")

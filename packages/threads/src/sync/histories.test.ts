@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { threadIds } from "../thread-store.ts";
 import { Device } from "./device.testing.ts";
 import { MemoryRemote } from "./memory-remote.testing.ts";
+import { SyncServer } from "./sync-server.testing.ts";
 import type { ThreadRemote } from "./thread-sync.ts";
 
 const DEVICES = 3;
@@ -62,9 +63,13 @@ function cutting(remote: ThreadRemote, { cutAt, cutBefore }: Action): ThreadRemo
 
 class History {
   readonly devices = Array.from({ length: DEVICES }, () => new Device());
-  readonly remote = new MemoryRemote();
+  readonly remote: ThreadRemote;
   readonly said: string[] = [];
   readonly #open = new Map<Device, { readonly id: ThreadId; close(): Promise<unknown> }>();
+
+  constructor(remote: ThreadRemote) {
+    this.remote = remote;
+  }
 
   async perform(action: Action): Promise<void> {
     const device = this.devices[action.device];
@@ -123,29 +128,42 @@ class History {
   }
 }
 
+/** Fails where something that was said is lost, or the devices do not come to be the same. */
+async function check(history: readonly Action[], remote: ThreadRemote): Promise<void> {
+  const world = new History(remote);
+  try {
+    for (const action of history) await world.perform(action);
+    await world.settle();
+    const [first, ...others] = world.devices;
+    if (first === undefined) throw new Error("there is no device");
+    for (const other of others) expect(other.threads()).toEqual(first.threads());
+    const text = first.text();
+    for (const words of world.said) expect(text).toContain(`done with ${words}`);
+    for (const id of threadIds(first.directory)) {
+      expect(conversationProblem(first.store.load(id).messages)).toBeUndefined();
+    }
+    expect(first.syncWith(remote).status()).toMatchObject({ pending: 0, detached: [], withdrawn: [] });
+    for (const device of world.devices) expect(await device.sync(remote)).toMatchObject({ settled: 0 });
+  } finally {
+    world.remove();
+  }
+}
+
 describe("three devices, with any interleaving of what is said offline and of syncs that are cut off", () => {
-  test("lose nothing that was said and come to have the same threads", async () => {
-    await fc.assert(
-      fc.asyncProperty(actions, async (history) => {
-        const world = new History();
-        try {
-          for (const action of history) await world.perform(action);
-          await world.settle();
-          const [first, ...others] = world.devices;
-          if (first === undefined) throw new Error("there is no device");
-          for (const other of others) expect(other.threads()).toEqual(first.threads());
-          const text = first.text();
-          for (const words of world.said) expect(text).toContain(`done with ${words}`);
-          for (const id of threadIds(first.directory)) {
-            expect(conversationProblem(first.store.load(id).messages)).toBeUndefined();
-          }
-          expect(first.syncWith(world.remote).status()).toMatchObject({ pending: 0, detached: [], withdrawn: [] });
-          for (const device of world.devices) expect(await device.sync(world.remote)).toMatchObject({ settled: 0 });
-        } finally {
-          world.remove();
-        }
-      }),
-      { numRuns: Number(process.env.LOOM_HISTORIES ?? 60) },
-    );
-  }, 300_000);
+  test("lose nothing that was said and come to have the same threads, on a server", async () => {
+    const server = await SyncServer.start();
+    const property = fc
+      .asyncProperty(actions, (history) => check(history, server.remote))
+      .afterEach(() => server.clear());
+    try {
+      await fc.assert(property, { numRuns: Number(process.env.LOOM_HISTORIES ?? 20) });
+    } finally {
+      await server.stop();
+    }
+  }, 600_000);
+
+  test("lose nothing and come to have the same threads, by the logic alone", async () => {
+    const property = fc.asyncProperty(actions, (history) => check(history, new MemoryRemote()));
+    await fc.assert(property, { numRuns: Number(process.env.LOOM_HISTORIES ?? 60) });
+  }, 600_000);
 });

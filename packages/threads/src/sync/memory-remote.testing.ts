@@ -3,7 +3,7 @@ import type { ThreadId } from "@loom/core";
 import { addToDigest } from "./digest-chain.ts";
 import type { ThreadRemote, ThreadVersion, WriteAnswer } from "./thread-remote.ts";
 
-type Kept = { records: string[]; purged: boolean; change: number };
+type Kept = { records: string[]; purged: boolean; change: number; trash?: boolean };
 
 /** What a server does, in memory: for the many runs of the tests of properties. */
 export class MemoryRemote implements ThreadRemote {
@@ -31,6 +31,7 @@ export class MemoryRemote implements ThreadRemote {
     if (isThere) return { type: "done", ...this.#end(id) };
     if (kept.records.length !== expected) return { type: "moved", ...this.#end(id) };
     kept.records.push(...records);
+    if (records.some((text) => text.includes('"deleted":'))) delete kept.trash;
     kept.change = ++this.#change;
     return { type: "done", ...this.#end(id) };
   }
@@ -73,7 +74,12 @@ export class MemoryRemote implements ThreadRemote {
       .slice(0, 3);
     const cursor = String(changes.at(-1)?.[1].change ?? from);
     return {
-      changes: changes.map(([id, { purged }]) => ({ id, purged, ...this.#end(id) })),
+      changes: changes.map(([id, { purged, records, trash }]) => ({
+        id,
+        purged,
+        deleted: trash ?? isDeleted(records),
+        ...this.#end(id),
+      })),
       cursor,
       more: Number(cursor) < this.#change,
       rewound: from > this.#change,
@@ -93,6 +99,12 @@ export class MemoryRemote implements ThreadRemote {
     return this.outputs.get(sha256);
   }
 
+  /** As somebody does who looks at the thread on the web. */
+  putInTrash(id: ThreadId, trash: boolean): void {
+    const kept = this.threads.get(id);
+    if (kept !== undefined) Object.assign(kept, { trash, change: ++this.#change });
+  }
+
   #end(id: ThreadId): ThreadVersion {
     const records = this.threads.get(id)?.records ?? [];
     return { version: records.length, digest: digestOf(records) };
@@ -101,4 +113,9 @@ export class MemoryRemote implements ThreadRemote {
 
 function digestOf(records: readonly string[]): string {
   return records.reduce(addToDigest, "");
+}
+
+function isDeleted(records: readonly string[]): boolean {
+  const words = records.filter((text) => text.includes('"deleted":')).at(-1);
+  return words?.includes('"deleted":true') ?? false;
 }

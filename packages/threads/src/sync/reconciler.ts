@@ -4,6 +4,7 @@ import type { ThreadId } from "@loom/core";
 import { eraseThread } from "../garbage.ts";
 import { askForLease, type Lease } from "../lease.ts";
 import { OutputStore } from "../output-store.ts";
+import { encodeRecord } from "../record.ts";
 import { leasesIn, threadFile } from "../thread-store.ts";
 import { readTombstone, removeTombstone, type Tombstone } from "../tombstones.ts";
 import { downloadRecords, type Incoming } from "./incoming.ts";
@@ -11,6 +12,7 @@ import { mergeIncoming, touch } from "./merge-thread.ts";
 import { sendOutputs } from "./output-transfer.ts";
 import { anchorOf, BEGINNING, type FileState, pointAt, type RecordPoint, type Survey, surveyThread } from "./survey.ts";
 import { freshState, type SyncJournal, type ThreadSyncState } from "./sync-journal.ts";
+import { writeBehind } from "./thread-file-writer.ts";
 import { type RemoteCall, RemoteError, type ThreadRemote, type ThreadVersion } from "./thread-remote.ts";
 import { nextBatch } from "./upload-batch.ts";
 
@@ -77,6 +79,7 @@ export class Reconciler {
     const known: ThreadSyncState = { ...state, synced: survey.known };
     if (known.remote === "purged") return this.#removeHere(known, survey);
     if (known.remote !== undefined) return this.#meet(known, survey, known.remote, call, madeThreads);
+    if (known.trash !== undefined) return this.#followTrash(known, survey, known.trash);
     if (survey.end.version === survey.known.version) return this.#settle(known, survey.seen);
     return this.#push(known, survey, call);
   }
@@ -98,6 +101,9 @@ export class Reconciler {
           ? await remote.create(id, batch.records, call)
           : await remote.append(id, from.version, batch.records, call);
       if (answer.type === "gone") return this.#save({ ...state, remote: "purged" }, "again");
+      if (answer.type === "missing" && from.version === 0) {
+        throw new RemoteError("refused", `On ${remote.name}, thread ${id} belongs to somebody else.`);
+      }
       if (answer.type === "missing") return this.#save(freshState(id), "again");
       const { version, digest } = answer;
       if (answer.type === "moved" || version !== batch.end.version || digest !== batch.end.digest) {
@@ -187,6 +193,19 @@ export class Reconciler {
       if (isLease(lease)) lease.release();
       rmSync(incoming.file, { force: true });
     }
+  }
+
+  /** Says in the thread what was done to it on the server. Where something was said meanwhile, that comes first. */
+  #followTrash({ trash: _, ...state }: ThreadSyncState, survey: Survey, deleted: boolean): Step {
+    const { id } = state;
+    if (survey.end.version !== survey.known.version) return this.#save(state, "again");
+    return this.#withFile(id, survey, undefined, () => {
+      const at = new Date(this.#options.now()).toISOString();
+      writeBehind(this.#fileOf(id), survey.end.position, (tail) => {
+        tail.line(encodeRecord({ type: "metadata", at, deleted }).trimEnd());
+      });
+      return this.#save(state, "again");
+    });
   }
 
   async #askAgain(state: ThreadSyncState, call: RemoteCall): Promise<Step> {

@@ -26,6 +26,8 @@ export type ThreadSyncState = {
   readonly seen?: FileState;
   /** What the server was last heard to have, where that is not `synced`. */
   readonly remote?: ThreadVersion | "purged";
+  /** On the server it was put into the trash, or taken out of it, and no record says so. */
+  readonly trash?: boolean;
   /**
    * `withdrawn`: it is to stay on this machine, and was removed from the server. `detached`: it was removed from the
    * server by another machine, but holds what was never there. `removed`: it is gone here and there.

@@ -17,7 +17,13 @@ export type RecordsAnswer =
   | { readonly type: "missing" }
   | { readonly type: "gone" };
 
-export type ThreadChange = ThreadVersion & { readonly id: ThreadId; readonly purged: boolean };
+export type ThreadChange = ThreadVersion & {
+  readonly id: ThreadId;
+  /** It is in the trash: by its records, or because somebody put it there on the server. */
+  readonly deleted: boolean;
+  /** It was removed for good. */
+  readonly purged: boolean;
+};
 
 export type ChangesPage = {
   readonly changes: readonly ThreadChange[];

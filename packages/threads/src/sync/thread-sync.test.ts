@@ -1,12 +1,24 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createThreadsClient } from "@loom/api/threads-client";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Device } from "./device.testing.ts";
-import { MemoryRemote } from "./memory-remote.testing.ts";
-import { RemoteError } from "./thread-sync.ts";
+import { serverRemote } from "./server-remote.ts";
+import { SyncServer } from "./sync-server.testing.ts";
+import type { ThreadRemote } from "./thread-sync.ts";
 
+let server: SyncServer;
+let remote: ThreadRemote;
 const devices: Device[] = [];
-afterEach(() => {
-  for (const device of devices.splice(0)) device.remove();
+beforeAll(async () => {
+  server = await SyncServer.start();
+  ({ remote } = server);
 });
+afterEach(async () => {
+  for (const device of devices.splice(0)) device.remove();
+  await server.clear();
+});
+afterAll(() => server.stop());
 
 function machine(now?: () => number): Device {
   const device = new Device(now);
@@ -18,7 +30,7 @@ const LONG = "a line of output\n".repeat(1_000);
 
 describe("threads on two machines", () => {
   test("go up, come down, and go on", async () => {
-    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const [a, b] = [machine(), machine()];
     const id = await a.begin("alpha", { output: LONG });
     expect(await a.sync(remote)).toMatchObject({ type: "done", settled: 1 });
     await b.sync(remote);
@@ -33,7 +45,7 @@ describe("threads on two machines", () => {
   });
 
   test("that were continued on both become two, with all that was said, and the person is told once", async () => {
-    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const [a, b] = [machine(), machine()];
     const id = await a.begin("alpha");
     await a.sync(remote);
     await b.sync(remote);
@@ -57,7 +69,7 @@ describe("threads on two machines", () => {
   });
 
   test("that were named on one and continued on the other stay one", async () => {
-    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const [a, b] = [machine(), machine()];
     const id = await a.begin("alpha");
     await a.sync(remote);
     await b.sync(remote);
@@ -79,7 +91,7 @@ describe("threads on two machines", () => {
   });
 
   test("that were put into the trash on one and continued on the other are not in the trash", async () => {
-    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const [a, b] = [machine(), machine()];
     const id = await a.begin("alpha");
     await a.sync(remote);
     await b.sync(remote);
@@ -93,8 +105,21 @@ describe("threads on two machines", () => {
     expect(a.store.load(id).facts.deletedAt).toBeDefined();
   });
 
+  test("that were put into the trash on the server, or taken out of it, are so on both", async () => {
+    const [a, b] = [machine(), machine()];
+    const id = await a.begin("alpha");
+    for (const each of [a, b]) await each.sync(remote);
+    for (const trash of [true, false]) {
+      await server.putInTrash(id, trash);
+      for (const each of [a, b, a]) await each.sync(remote);
+      expect(b.threads()).toEqual(a.threads());
+      for (const each of [a, b]) expect(each.store.load(id).facts.deletedAt !== undefined).toBe(trash);
+      for (const each of [a, b]) expect(await each.sync(remote)).toMatchObject({ settled: 0 });
+    }
+  });
+
   test("that are removed for good on one are removed on the other", async () => {
-    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const [a, b] = [machine(), machine()];
     const id = await a.begin("alpha");
     await a.sync(remote);
     await b.sync(remote);
@@ -107,7 +132,7 @@ describe("threads on two machines", () => {
   });
 
   test("that are removed for good on one stay where something was said that was never on the server", async () => {
-    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const [a, b] = [machine(), machine()];
     const id = await a.begin("alpha");
     await a.sync(remote);
     await b.sync(remote);
@@ -120,11 +145,11 @@ describe("threads on two machines", () => {
     expect(b.syncWith(remote).takeNotices()).toHaveLength(1);
     await b.say(id, "gamma");
     await b.sync(remote);
-    expect(JSON.stringify([...remote.threads])).not.toContain("gamma");
+    expect(await server.ids()).toEqual([]);
   });
 
   test("that are removed on one and were continued on the other before come back", async () => {
-    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const [a, b] = [machine(), machine()];
     const id = await a.begin("alpha");
     await a.sync(remote);
     await b.sync(remote);
@@ -139,22 +164,22 @@ describe("threads on two machines", () => {
 
 describe("a thread that is private", () => {
   test("is never sent, and not asked for", async () => {
-    const [a, remote] = [machine(), new MemoryRemote()];
+    const a = machine();
     await a.begin("secret", { private: true });
     const id = await a.begin("alpha");
     await a.store.change(id, { private: true });
     await a.sync(remote);
     await a.say(id, "more");
     await a.sync(remote);
-    expect(remote.threads.size).toBe(0);
+    expect(await server.ids()).toEqual([]);
     expect(a.syncWith(remote).status()).toMatchObject({ pending: 0 });
     await a.store.change(id, { private: false });
     await a.sync(remote);
-    expect([...remote.threads.keys()]).toEqual([id]);
+    expect(await server.ids()).toEqual([id]);
   });
 
   test("is taken back from the server, once what was said elsewhere is here", async () => {
-    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const [a, b] = [machine(), machine()];
     const id = await a.begin("alpha");
     await a.sync(remote);
     await b.sync(remote);
@@ -162,7 +187,7 @@ describe("a thread that is private", () => {
     await b.sync(remote);
     await a.store.change(id, { private: true });
     await a.sync(remote);
-    expect(remote.threads.get(id)).toMatchObject({ purged: true, records: [] });
+    expect(await server.ids()).toEqual([]);
     expect(a.text()).toContain("beta");
     expect(a.syncWith(remote).status()).toMatchObject({ pending: 0, withdrawn: [id] });
     await b.sync(remote);
@@ -173,7 +198,7 @@ describe("a thread that is private", () => {
   });
 
   test("is taken back, and what was said in it on both machines stays here as two private threads", async () => {
-    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const [a, b] = [machine(), machine()];
     const id = await a.begin("alpha");
     await a.sync(remote);
     await b.sync(remote);
@@ -184,13 +209,13 @@ describe("a thread that is private", () => {
     await a.sync(remote);
     expect(a.threads().size).toBe(2);
     for (const each of a.threads().keys()) expect(a.store.load(each).facts.private).toBe(true);
-    expect([...remote.threads.values()].flatMap(({ records }) => records)).toEqual([]);
+    expect(await server.ids()).toEqual([]);
   });
 });
 
 describe("a thread that is open in a session", () => {
   test("goes up while it is written, and is not touched until the session is over", async () => {
-    const [a, b, remote] = [machine(), machine(), new MemoryRemote()];
+    const [a, b] = [machine(), machine()];
     const id = await a.begin("alpha");
     await a.sync(remote);
     await b.sync(remote);
@@ -208,67 +233,93 @@ describe("a thread that is open in a session", () => {
 
 describe("a server that", () => {
   test("has lost its last second gets it again", async () => {
-    const [a, remote] = [machine(), new MemoryRemote()];
+    const [a, b] = [machine(), machine()];
     const id = await a.begin("alpha");
     await a.sync(remote);
-    const kept = remote.threads.get(id);
-    const all = [...(kept?.records ?? [])];
-    kept?.records.splice(3);
+    const older = server.snapshot();
     await a.say(id, "beta");
+    const lost = await a.begin("gamma");
     await a.sync(remote);
-    expect(kept?.records.slice(0, all.length)).toEqual(all);
-    expect(JSON.stringify(kept?.records)).toContain("beta");
+    const records = await server.records(id);
+    server = await server.restart(older);
+    ({ remote } = server);
+    expect((await server.records(id)).length).toBeLessThan(records.length);
+    await a.say(id, "delta");
+    await a.sync(remote);
+    expect((await server.records(id)).slice(0, records.length)).toEqual(records);
+    await b.sync(remote);
+    expect(b.threads()).toEqual(a.threads());
+    expect(b.text()).toContain("delta");
+    expect([...b.threads().keys()]).toContain(lost);
   });
 
   test("has forgotten threads that it had told of gets them again", async () => {
-    const [a, remote] = [machine(), new MemoryRemote()];
-    await a.begin("alpha");
-    await a.begin("beta");
+    const a = machine();
+    const empty = server.snapshot();
+    const ids = [await a.begin("alpha"), await a.begin("beta")];
     for (let round = 0; round < 2; round++) await a.sync(remote);
-    const older = new MemoryRemote();
-    await a.sync(older);
-    expect(older.threads.size).toBe(2);
+    server = await server.restart(empty);
+    ({ remote } = server);
+    await a.sync(remote);
+    expect(await server.ids()).toEqual(ids.sort());
   });
 
-  test("fails is asked again later and later, and nothing is lost", async () => {
+  test("fails for an hour is asked again later and later, and nothing is lost", async () => {
     let clock = Date.parse("2026-11-20T10:00:00Z");
-    const [a, remote] = [machine(() => clock), new MemoryRemote()];
+    const a = machine(() => clock);
     const id = await a.begin("alpha");
-    const create = remote.create.bind(remote);
     let asked = 0;
-    remote.changes = async () => {
+    const failing = createServer((_, response) => {
       asked += 1;
-      throw new RemoteError("request", "The server answered with status 500.");
-    };
-    for (const end = clock + 3_600_000; clock < end; clock += 5_000) await a.sync(remote, { hurry: false });
+      const problem = {
+        type: "about:blank",
+        title: "Broken",
+        status: 500,
+        detail: "The disk of the server is broken.",
+      };
+      response.writeHead(500, { "content-type": "application/problem+json" });
+      response.end(JSON.stringify({ ...problem, code: "internal", retryable: false, instance: "req-1" }));
+    });
+    await new Promise<void>((resolve) => failing.listen(0, "127.0.0.1", resolve));
+    const { port } = failing.address() as AddressInfo;
+    const client = createThreadsClient({ baseUrl: `http://127.0.0.1:${port}`, token: () => "t" });
+    for (const end = clock + 3_600_000; clock < end; clock += 5_000)
+      await a.sync(serverRemote(client), { hurry: false });
+    client.close();
+    failing.close();
     expect(asked).toBeGreaterThan(5);
     expect(asked).toBeLessThan(20);
     expect(a.syncWith(remote).status()).toMatchObject({
       pending: 1,
-      failure: { count: asked, message: "The server answered with status 500." },
+      failure: { count: asked, message: "The disk of the server is broken." },
     });
-    remote.changes = MemoryRemote.prototype.changes;
-    remote.create = create;
     clock += 16 * 60_000;
     expect(await a.sync(remote, { hurry: false })).toMatchObject({ type: "done", settled: 1 });
-    expect(remote.threads.has(id)).toBe(true);
+    expect(await server.ids()).toEqual([id]);
     expect(a.syncWith(remote).status()).not.toHaveProperty("failure");
   });
 
+  test("is not there is named, with when it is asked again", async () => {
+    const a = machine(() => Date.parse("2026-11-20T10:00:00Z"));
+    await a.begin("alpha");
+    const gone = createThreadsClient({ baseUrl: "http://127.0.0.1:9", token: () => "t" });
+    expect(await a.sync(serverRemote(gone))).toMatchObject({
+      type: "failed",
+      failure: { count: 1, message: expect.stringContaining("http://127.0.0.1:9 refused the connection") },
+    });
+    expect(await a.sync(serverRemote(gone), { hurry: false })).toMatchObject({ type: "waiting" });
+    gone.close();
+  });
+
   test("will not take one thread takes the others", async () => {
-    const [a, remote] = [machine(), new MemoryRemote()];
-    const id = await a.begin("alpha");
+    const a = machine();
+    const id = await a.begin("x".repeat(5_000_000));
     const other = await a.begin("beta");
-    const create = remote.create.bind(remote);
-    remote.create = async (each, records) => {
-      if (each === id) throw new RemoteError("refused", "Record 3 is too long.");
-      return create(each, records);
-    };
     expect(await a.sync(remote)).toMatchObject({ type: "done", settled: 1, failed: 1 });
-    expect([...remote.threads.keys()]).toEqual([other]);
+    expect(await server.ids()).toContain(other);
     expect(a.syncWith(remote).status()).toMatchObject({
       pending: 1,
-      failures: [{ id, failure: { count: 1, message: "Record 3 is too long." } }],
+      failures: [{ id, failure: { count: 1, message: expect.stringMatching(/\w/) } }],
     });
   });
 });

@@ -5,6 +5,7 @@ import { systemCode, ThreadError } from "../errors.ts";
 import { askForLease } from "../lease.ts";
 import type { ProcessIdentity } from "../process-identity.ts";
 import { threadFile, threadIds } from "../thread-store.ts";
+import { summarise } from "../thread-summary.ts";
 import { readTombstones } from "../tombstones.ts";
 import { backoffMs } from "./backoff.ts";
 import { Reconciler } from "./reconciler.ts";
@@ -138,8 +139,8 @@ class Round {
   readonly #call: RemoteCall;
   readonly #abort = new AbortController();
   readonly #reconciler: Reconciler;
-  /** Threads that came to be in this round. */
-  readonly #made: ThreadId[] = [];
+  /** Threads that came to be in this round, or were changed elsewhere meanwhile. */
+  readonly #more = new Set<ThreadId>();
   #settled = 0;
   #open = 0;
   #failed = 0;
@@ -160,7 +161,9 @@ class Round {
     try {
       await this.#hearWhatChanged();
       await this.#workAt(this.#threads());
-      while (this.#made.length > 0) await this.#workAt(this.#made.splice(0).values());
+      // What this round has sent is behind the cursor then: a server that forgets it can be told so.
+      if (this.#settled > 0) await this.#hearWhatChanged();
+      while (this.#more.size > 0) await this.#workAt(this.#takeMore());
     } catch (error) {
       this.#request.signal.throwIfAborted();
       if (!(error instanceof RemoteError)) throw error;
@@ -175,6 +178,12 @@ class Round {
 
   /** The first thing that went wrong with the round as a whole. */
   #fault: unknown;
+
+  #takeMore(): Iterator<ThreadId> {
+    const ids = [...this.#more];
+    this.#more.clear();
+    return ids.values();
+  }
 
   async #workAt(threads: AsyncIterator<ThreadId> | Iterator<ThreadId>): Promise<void> {
     const results = await Promise.allSettled(Array.from({ length: WORKERS }, () => this.#work(threads)));
@@ -198,7 +207,7 @@ class Round {
   async #one(id: ThreadId): Promise<void> {
     try {
       const { type, madeThreads } = await this.#reconciler.reconcile(id, this.#call);
-      this.#made.push(...madeThreads);
+      for (const made of madeThreads) this.#more.add(made);
       this.#failuresInARow = 0;
       if (type === "settled") this.#settled += 1;
       else this.#open += 1;
@@ -263,7 +272,7 @@ class Round {
     this.#journal.putServer({ ...this.#journal.server, ...changed, lookedThroughAt: now() });
   }
 
-  #note({ id, version, digest, purged }: ThreadChange): void {
+  #note({ id, version, digest, deleted, purged }: ThreadChange): void {
     const { directory } = this.#options;
     const state = this.#journal.thread(id);
     if (purged) {
@@ -276,8 +285,11 @@ class Round {
     if (state.fate === "withdrawn" || state.fate === "detached") return;
     const { fate: _, remote: __, ...known } = state;
     const isKnown = state.synced.version === version && state.synced.digest === digest;
+    const isTrashNew = isKnown && isInTrash(threadFile(directory, id)) === !deleted;
     if (!isKnown) this.#journal.putThread({ ...known, remote: { version, digest } });
+    else if (isTrashNew) this.#journal.putThread({ ...known, trash: deleted });
     else if (state.remote !== undefined) this.#journal.putThread(known);
+    if (this.#settled > 0 && (!isKnown || isTrashNew)) this.#more.add(id);
   }
 }
 
@@ -285,11 +297,10 @@ class Round {
 function* pendingThreads(directory: string, journal: SyncJournal): Generator<ThreadId, void> {
   const here = new Set(threadIds(directory));
   for (const id of here) {
-    const { seen, remote } = journal.thread(id);
+    const { seen, remote, trash } = journal.thread(id);
     const stat = statSync(threadFile(directory, id), { throwIfNoEntry: false });
-    if (remote !== undefined || seen === undefined || seen.size !== stat?.size || seen.mtimeMs !== stat.mtimeMs) {
-      yield id;
-    }
+    const isAsSeen = seen !== undefined && seen.size === stat?.size && seen.mtimeMs === stat.mtimeMs;
+    if (!isAsSeen || remote !== undefined || trash !== undefined) yield id;
   }
   for (const { id, private: isPrivate } of readTombstones(directory)) {
     const { fate, synced, remote } = journal.thread(id);
@@ -316,6 +327,15 @@ function nextFailure(before: Failure | undefined, error: Error, now: number, ran
 function isOfOneThread(error: unknown): error is Error {
   if (error instanceof RemoteError) return error.kind !== "server";
   return error instanceof ThreadError || systemCode(error) !== undefined;
+}
+
+/** `undefined` where there is no such thread. */
+function isInTrash(file: string): boolean | undefined {
+  try {
+    return summarise(file).deleted;
+  } catch {
+    return undefined;
+  }
 }
 
 function isFile(path: string): boolean {

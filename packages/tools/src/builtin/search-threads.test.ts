@@ -34,7 +34,7 @@ test("results name thread and turn, so that they can be cited", async () => {
     'T-1 ("the \\"parser\\""), turn 2, assistant, 2026-11-20:\nWe keep the old parser.\n' +
       'T-1 ("the \\"parser\\""), title, 2026-11-20:\nWe keep the old parser.',
   );
-  expect(asked).toEqual([{ query: "parser", maxResults: 8, allWorkspaces: false }]);
+  expect(asked).toEqual([{ query: "parser", maxResults: 8, allWorkspaces: false, everyone: false }]);
   expect(modelText(await search({ search: async () => [] }, { query: "x" }))).toBe("(nothing found)");
 });
 

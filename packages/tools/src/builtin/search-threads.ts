@@ -14,14 +14,15 @@ export const searchThreads = defineTool({
   input: z.strictObject({
     query: z.string().min(1).max(500),
     allWorkspaces: z.boolean().default(false),
+    everyone: z.boolean().default(false),
     maxResults: z.int().min(1).max(MAX_RESULTS).default(DEFAULT_RESULTS),
   }),
   effects: "none",
   describe: ({ query }) => `Search threads for ${displayPath(query)}`,
-  async run({ query, allWorkspaces, maxResults }, { threads, signal }) {
+  async run({ query, allWorkspaces, everyone, maxResults }, { threads, signal }) {
     if (threads === undefined)
       throw new ToolFailure("not_allowed", "There are no earlier conversations to search here.");
-    const matches = await threads.search({ query, maxResults, allWorkspaces, signal });
+    const matches = await threads.search({ query, maxResults, allWorkspaces, everyone, signal });
     return {
       model: matches.length === 0 ? "(nothing found)" : matches.map(lines).join("\n"),
       display: { kind: "search", pattern: query, matches: matches.length, truncated: matches.length === maxResults },

@@ -19,6 +19,8 @@ export type ThreadSearch = {
     readonly maxResults: number;
     /** Not only conversations of this workspace. */
     readonly allWorkspaces: boolean;
+    /** Also conversations of others that the person may see. */
+    readonly everyone: boolean;
     readonly signal: AbortSignal;
   }): Promise<readonly ThreadMatch[]>;
 };

@@ -4,6 +4,7 @@ import type { AuditEvent } from "../../kit/audit.ts";
 import type { Engine, TestDatabase } from "../../kit/engines.testing.ts";
 import { testDatabase } from "../../kit/engines.testing.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
+import type { MigrationSet } from "../../kit/migrations.ts";
 import { ChangeFeed } from "../people/change-feed.ts";
 import { type PeopleTables, migrations as peopleMigrations } from "../people/migrations.ts";
 import { changesSince } from "../people/person-store.ts";
@@ -34,11 +35,13 @@ export type SessionHouse = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-export async function sessionHouse(engine: Engine): Promise<SessionHouse> {
+/** `further`: tables of other features in the same database. */
+export async function sessionHouse(engine: Engine, further: readonly MigrationSet[] = []): Promise<SessionHouse> {
   let now = Date.UTC(2026, 10, 20);
   const home = await testDatabase(engine, [
     { feature: "people", migrations: peopleMigrations },
     { feature: "sessions", migrations },
+    ...further,
   ]);
   return {
     home,

@@ -18,18 +18,22 @@ import { createOpenIdProvider } from "./openid-provider.ts";
 import { signInRoutes } from "./routes.ts";
 import { createSignInService } from "./service.ts";
 import type { SignInConfig } from "./sign-in-config.ts";
-import { createWebFlow } from "./web-flow.ts";
+import { createWebFlow, type WebFlow } from "./web-flow.ts";
 
 export type SignInNeeds = {
   readonly config: SignInConfig;
   readonly users: Users;
   readonly sessions: SessionService;
   readonly web: WebAddress;
+  /** Whether links are sent by mail. */
+  readonly mailLinks: boolean;
 };
 
 export type SignInServices = {
   readonly signIn: SignIn;
   readonly attempts: Attempts;
+  /** For other ways in: what browsers are told. */
+  readonly flow: WebFlow;
   readonly routes: readonly Route[];
   /** Removes what is too old to be of use. */
   tidy(): Promise<void>;
@@ -39,7 +43,7 @@ export type SignInServices = {
 export const signIn = defineFeature<SignInServices, SignInNeeds>({
   name: "sign-in",
   migrations,
-  services: ({ database, audit, log }, { config, users, sessions, web }) => {
+  services: ({ database, audit, log }, { config, users, sessions, web, mailLinks }) => {
     const clock = SYSTEM_CLOCK;
     const attempts = createAttempts(database, clock.wall);
     const flows = createFlows(createFlowStore(database), clock);
@@ -63,8 +67,9 @@ export const signIn = defineFeature<SignInServices, SignInNeeds>({
     return {
       signIn: service,
       attempts,
+      flow,
       routes: [
-        ...signInRoutes({ service, sessions, web, flow, developmentUser }),
+        ...signInRoutes({ service, sessions, web, flow, developmentUser, mailLinks }),
         ...accountRoutes({ service, sessions, users, flow, developmentUser }),
         ...domainRoutes(service, clock.wall),
       ],

@@ -20,13 +20,14 @@ export function signInPage(options: {
   readonly developmentUser: string | undefined;
   /** Whether an organization may have a provider of its own. */
   readonly askAddress: boolean;
+  readonly mailLinks: boolean;
 }): string {
-  const { providers, redirectTo, developmentUser, askAddress } = options;
+  const { providers, redirectTo, developmentUser, askAddress, mailLinks } = options;
   const development =
     developmentUser !== undefined &&
     html`<a class="button" href="/auth/development${redirectQuery(redirectTo)}">Continue as ${developmentUser}</a>`;
   const none = html`<p class="dim">Nobody can sign in here yet: whoever runs this server has to set up a provider, as <code>docs/identity.md</code> says.</p>`;
-  const isEmpty = providers.length === 0 && developmentUser === undefined;
+  const isEmpty = providers.length === 0 && developmentUser === undefined && !mailLinks;
   const body = html`${isEmpty ? none : html`<div class="stack">${development}${buttonsOf(providers, redirectTo)}</div>`}
 ${
   askAddress &&
@@ -34,8 +35,14 @@ ${
   html`<form method="get" action="/auth/start"><label for="email">Or tell your mail address, and your organization's way is found</label>
 <input id="email" name="email" type="email" autocomplete="email" required maxlength="254" placeholder="you@example.com">
 <input type="hidden" name="redirect_to" value="${redirectTo}"><p><button class="quiet">Continue</button></p></form>`
-}`;
+}${mailLinks && linkForm(redirectTo)}`;
   return page({ title: "Sign in to Loom", body });
+}
+
+function linkForm(redirectTo: string): Html {
+  return html`<form method="post" action="/auth/magic-link"><label for="link-email">Or have a link sent to you</label>
+<input id="link-email" name="email" type="email" autocomplete="email" required maxlength="254" placeholder="you@example.com">
+<input type="hidden" name="redirect_to" value="${redirectTo}"><p><button class="quiet">Send me a link</button></p></form>`;
 }
 
 function buttonsOf(providers: readonly Provider[], redirectTo: string): Html[] {
@@ -45,9 +52,15 @@ function buttonsOf(providers: readonly Provider[], redirectTo: string): Html[] {
 }
 
 /** For an address: one button if its organization has a way of its own. A form may not lead to another site by itself. */
-export function startPage(providers: readonly Provider[], email: string, redirectTo: string): string {
+export function startPage(
+  providers: readonly Provider[],
+  email: string,
+  redirectTo: string,
+  { mailLinks }: { readonly mailLinks: boolean },
+): string {
   const body = html`<p>For <strong>${email}</strong>:</p>
 <div class="stack">${buttonsOf(providers, redirectTo)}</div>
+${mailLinks && linkForm(redirectTo)}
 <p><a href="/auth/sign-in${redirectQuery(redirectTo)}">Another way</a></p>`;
   return page({ title: "Sign in to Loom", body });
 }

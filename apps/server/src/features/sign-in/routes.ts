@@ -17,13 +17,14 @@ export type SignInRouteNeeds = {
   readonly web: WebAddress;
   readonly flow: WebFlow;
   readonly developmentUser: string | undefined;
+  readonly mailLinks: boolean;
 };
 
 const VISIT = { action: "visit", resource: { type: "sign_in" } } as const;
 const HOME = "/auth/account";
 
 /** The ways in: pages and redirects that somebody sees who is nobody yet. */
-export function signInRoutes({ service, sessions, web, flow, developmentUser }: SignInRouteNeeds): Route[] {
+export function signInRoutes({ service, sessions, web, flow, developmentUser, mailLinks }: SignInRouteNeeds): Route[] {
   const redirectUri = (call: Call, provider: Provider): string =>
     `${web.originOf(call.incoming)}/auth/callback/${provider.name}`;
 
@@ -44,10 +45,10 @@ export function signInRoutes({ service, sessions, web, flow, developmentUser }: 
       providers: service.providers.map(({ name, label }) => ({ name, label })),
     })),
     route(api.signIn.page, VISIT, ({ query: { redirect_to: redirectTo = HOME } }) =>
-      signInPage({ providers: service.providers, redirectTo, developmentUser, askAddress: true }),
+      signInPage({ providers: service.providers, redirectTo, developmentUser, askAddress: true, mailLinks }),
     ),
     route(api.signIn.start, VISIT, async ({ query: { email, redirect_to: redirectTo = HOME } }) =>
-      startPage(await service.providersFor(email), email, redirectTo),
+      startPage(await service.providersFor(email), email, redirectTo, { mailLinks }),
     ),
     route(api.signIn.login, VISIT, ({ params, query: { redirect_to: redirectTo = HOME }, call }) =>
       onPage(async () => {
@@ -106,7 +107,7 @@ export function sessionOf(subject: Parameters<Parameters<typeof route>[2]>[0]["s
 const STATUS: Readonly<Record<string, number>> = { provider_failed: 502, flow_unknown: 400 };
 
 /** Who looks at a page is told on one why he is not let in. */
-async function onPage(work: () => Promise<Reply<string>>): Promise<Reply<string>> {
+export async function onPage(work: () => Promise<Reply<string>>): Promise<Reply<string>> {
   try {
     return await work();
   } catch (error) {

@@ -21,6 +21,8 @@ export type SignInConfig = {
   readonly providers: readonly ProviderConfig[];
   /** Whether somebody whom nobody knows yet gets an account. */
   readonly signups: "open" | "closed";
+  /** Whether links are sent by mail; `undefined`: if there is mail. */
+  readonly magicLink: boolean | undefined;
   /** For development: the mail address of the user that everybody is. */
   readonly developmentUser: string | undefined;
   readonly sessions: { readonly idleMs: number; readonly maxMs: number };
@@ -44,6 +46,7 @@ export function takeSignInConfig(env: NodeJS.ProcessEnv, options: Options = {}):
   return {
     providers: readProviders(env, options),
     signups: readSignups(env),
+    magicLink: readMagicLink(env),
     developmentUser: readDevelopmentUser(env),
     sessions: { idleMs: days("LOOM_SERVER_SESSION_IDLE_DAYS", 60), maxMs: days("LOOM_SERVER_SESSION_MAX_DAYS", 180) },
     geoipFile: env.LOOM_SERVER_GEOIP_FILE || undefined,
@@ -136,6 +139,13 @@ function readSignups(env: Environment): "open" | "closed" {
   const wish = env.LOOM_SERVER_SIGNUPS || "open";
   if (wish === "open" || wish === "closed") return wish;
   throw new ConfigError("LOOM_SERVER_SIGNUPS has to be open or closed.");
+}
+
+function readMagicLink(env: Environment): boolean | undefined {
+  const wish = env.LOOM_SERVER_MAGIC_LINK || undefined;
+  if (wish === undefined) return undefined;
+  if (wish === "on" || wish === "off") return wish === "on";
+  throw new ConfigError("LOOM_SERVER_MAGIC_LINK has to be on or off.");
 }
 
 function readDevelopmentUser(env: Environment): string | undefined {
