@@ -1,38 +1,31 @@
-import { type ClientContext, clientContext, requestJson } from "@loom/api/request";
+import { api, createJsonClient, type JsonClient } from "@loom/api/json-client";
 
 /** Who a token belongs to, as the server says. */
-export type Identity = {
-  readonly type: string;
-  readonly id: string;
-  readonly name: string;
-  readonly email?: string;
-  readonly globalRoles?: readonly string[];
-  readonly organizations?: readonly { readonly id: string; readonly role: string }[];
-  readonly scopes?: readonly string[];
-  readonly impersonator?: string;
-};
-
-const DEADLINES = { connectMs: 10_000, gapMs: 10_000, completeMs: 15_000 };
+export type Identity = Awaited<ReturnType<typeof whoAmI>>;
 
 /** @throws LoomApiError */
-export async function whoAmI(server: string, token: string): Promise<Identity> {
-  return (await ask(server, token, "GET", "/api/whoami")) as Identity;
+export function whoAmI(server: string, token: string) {
+  return withToken(server, token, (client) => client.ask(api.oauth.whoami, {}));
 }
 
 /** Ends the session that the token is of. @throws LoomApiError */
 export async function endSession(server: string, token: string): Promise<void> {
-  const { sessions } = (await ask(server, token, "GET", "/api/sessions?limit=100")) as {
-    readonly sessions?: readonly { readonly id: string; readonly current: boolean }[];
-  };
-  const current = sessions?.find((each) => each.current);
-  if (current !== undefined) await ask(server, token, "DELETE", `/api/sessions/${encodeURIComponent(current.id)}`);
+  await withToken(server, token, async (client) => {
+    const { sessions } = await client.ask(api.sessions.list, { query: { limit: 100 } });
+    const current = sessions.find((each) => each.current);
+    if (current !== undefined) await client.ask(api.sessions.end, { params: { id: current.id } });
+  });
 }
 
-async function ask(server: string, token: string, method: "GET" | "DELETE", path: string): Promise<unknown> {
-  const context: ClientContext = { ...clientContext({ baseUrl: server, token: () => token }), deadlines: DEADLINES };
+async function withToken<Result>(
+  server: string,
+  token: string,
+  work: (client: JsonClient) => Promise<Result>,
+): Promise<Result> {
+  const client = createJsonClient({ baseUrl: server, token: () => token });
   try {
-    return await requestJson(context, { method, path });
+    return await work(client);
   } finally {
-    context.connections.close();
+    client.close();
   }
 }
