@@ -184,12 +184,8 @@ describe.each(engines)("on $name", (engine) => {
     expect(await isIn()).toBe(false);
     expect((await act("POST", "/restore")).status).toBe(200);
     expect(await isIn()).toBe(true);
-    expect(node.events.slice(-4).map(({ event }) => event)).toEqual([
-      "user.disabled",
-      "user.enabled",
-      "user.deletion_requested",
-      "user.restored",
-    ]);
+    const changes = node.events.map(({ event }) => event).filter((event) => /^user\./.test(event));
+    expect(changes.slice(-4)).toEqual(["user.disabled", "user.enabled", "user.deletion_requested", "user.restored"]);
     expect((await node.call(id(root), "POST", `/api/admin/users/${id(root)}/disable`)).status).toBe(409);
   });
 
