@@ -7,6 +7,7 @@ import { migrations as magicLinkMigrations } from "./magic-link/migrations.ts";
 import { migrations as oauthMigrations } from "./oauth/migrations.ts";
 import { owner } from "./owner/index.ts";
 import { migrations as peopleMigrations } from "./people/migrations.ts";
+import { migrations as policyMigrations } from "./policy/migrations.ts";
 import { routing } from "./routing/index.ts";
 import { migrations as sessionMigrations } from "./sessions/migrations.ts";
 import { migrations as signInMigrations } from "./sign-in/migrations.ts";
@@ -20,6 +21,7 @@ export const MIGRATIONS: readonly MigrationSet[] = [
   // Without the feature itself: the server of one turn has the tables and nothing else of it.
   { feature: "credentials", migrations: credentialMigrations },
   { feature: "people", migrations: peopleMigrations },
+  { feature: "policy", migrations: policyMigrations },
   { feature: "sessions", migrations: sessionMigrations },
   { feature: "sign-in", migrations: signInMigrations },
   { feature: "oauth", migrations: oauthMigrations },
