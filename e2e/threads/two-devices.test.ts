@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTempHome, type ScriptedModel, say, startScriptedModel, type TempHome } from "@loom/testkit";
@@ -103,14 +103,19 @@ function sentToThreads({ line }: Machine): string {
 describe("two machines and a server", PATIENT, () => {
   test("a partition in the middle and a killed sync lose nothing; what was continued on both becomes two", async () => {
     const [a, b] = [await machine(), await machine()];
-    const begun = await a.loom("-p", "The first words.", "--output-format", "json");
+    const project = join(a.home.path, "project");
+    mkdirSync(project);
+    const onA = ["--workspace", project];
+    const begun = await a.loom("-p", "The first words.", "--output-format", "json", ...onA);
     expect(begun).toMatchObject({ code: 0 });
     const id = idIn(begun.stdout);
     expect(await b.loom("sync", "now")).toMatchObject({ code: 0 });
     expect(b.files()).toEqual(a.files());
 
     // The other machine has another directory: the thread goes on in the one that is named.
+    renameSync(project, `${project}.away`);
     const elsewhere = await b.loom("resume", id, "-p", "x");
+    renameSync(`${project}.away`, project);
     expect(elsewhere).toMatchObject({ code: 11, stderr: expect.stringContaining("--workspace DIR") });
 
     b.line.cut();
@@ -120,7 +125,7 @@ describe("two machines and a server", PATIENT, () => {
     const { code, stdout } = await b.loom("list", "--all");
     expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining(id) });
     expect(await b.loom("threads", "title", id, "Named offline")).toMatchObject({ code: 0 });
-    expect(await a.loom("resume", id, "-p", "Words of a.")).toMatchObject({ code: 0 });
+    expect(await a.loom("resume", id, "-p", "Words of a.", ...onA)).toMatchObject({ code: 0 });
     b.line.mend();
 
     // Killed in the middle, at no place in particular.
@@ -134,12 +139,12 @@ describe("two machines and a server", PATIENT, () => {
     const both = [...a.files().values()].join();
     for (const words of ["The first words.", "Words of a.", "Named offline"]) expect(both).toContain(words);
 
-    // Continued on both: only the sync of b is cut off, its model is not.
-    const conflict = await Promise.all([
-      a.loom("resume", id, "-p", "More words of a."),
-      b.loom("resume", id, "--workspace", b.home.path, "-p", "More words of b."),
-    ]);
-    for (const each of conflict) expect(each).toMatchObject({ code: 0 });
+    // Continued on both before either has heard of the other.
+    expect(await a.loom("resume", id, "-p", "More words of a.", ...onA)).toMatchObject({ code: 0 });
+    renameSync(project, `${project}.away`);
+    const there = await b.loom("resume", id, "--workspace", b.home.path, "-p", "More words of b.");
+    renameSync(`${project}.away`, project);
+    expect(there).toMatchObject({ code: 0, stderr: expect.stringContaining("continued on another machine as well") });
     for (const each of [b, a, b]) expect(await each.loom("sync", "now")).toMatchObject({ code: 0 });
     expect(b.files()).toEqual(a.files());
     const all = [...a.files().values()].join();
