@@ -26,14 +26,15 @@ export async function benchAgents(options: Options): Promise<number> {
   const wanted = subjects.filter(({ name }) => options.only.includes(name));
   if (!wanted.some(({ name }) => name === "loom"))
     console.log('Without Loom: "npm run build" makes the bundle to measure.');
-  const busy = loadavg()[0] ?? 0;
-  if (busy > 0.5)
-    console.log(`The machine is busy (load ${busy.toFixed(1)}): trust the CPU times, not the wall times.`);
+  const load = loadavg()[0] ?? 0;
+  if (load > 0.5) {
+    console.log(`The machine is busy (load ${load.toFixed(1)}): trust the ratios and the memory, not the times.`);
+  }
 
   const root = mkdtempSync(join(tmpdir(), "loom-bench-"));
   try {
     const measurements = await measure(wanted, root, options);
-    return report({ subjects: wanted, measurements, bundle, writeDocs: options.writeDocs });
+    return report({ subjects: wanted, measurements, bundle, options, load });
   } finally {
     rmSync(root, { recursive: true, force: true });
   }

@@ -118,6 +118,12 @@ export function otherFigures(measurements: Measurements, installations: Installa
   const metricFigures: readonly MetricFigure[] = [
     { title: "headless turn, CPU", unit: "ms", metric: "turn_cpu", comparable: true },
     { title: "start to first request", unit: "ms", metric: "first_request_after", comparable: true },
+    {
+      title: "an answer's end to the next request, command included",
+      unit: "ms",
+      metric: "tool_turn_gap",
+      comparable: true,
+    },
     { title: "20 tool turns, wall", unit: "ms", metric: "twenty_turns_wall", comparable: true },
     { title: "20 tool turns, bytes sent", unit: "KB", metric: "twenty_turns_sent_bytes", comparable: true },
     {

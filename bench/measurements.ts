@@ -10,6 +10,7 @@ export type Metric =
   | "turn_cpu"
   | "first_request_after"
   | "first_request_bytes"
+  | "tool_turn_gap"
   | "tool_turn_overhead"
   | "twenty_turns_wall"
   | "twenty_turns_sent_bytes"

@@ -44,7 +44,6 @@ type Times = { startedAt: number; finishedAt: number };
 
 export async function startBenchModel(): Promise<BenchModel> {
   let scenario: Scenario = { toolTurns: 0, deltas: 1 };
-  let seen = 0;
   const times = new WeakMap<IncomingHttpHeaders, Times>();
   // Node's own server announces both moments: exact, and without a word in the way of the bytes.
   subscribe("http.server.request.start", (message) => {
@@ -67,13 +66,10 @@ export async function startBenchModel(): Promise<BenchModel> {
     url: model.url,
     begin(next) {
       scenario = next;
-      seen = model.requests.length;
+      // Or this process grows by every body, and with it the time that it takes to start another.
+      model.forget();
     },
-    exchanges: () =>
-      model.requests
-        .slice(seen)
-        .filter((request) => request.conversation !== undefined)
-        .map(exchange),
+    exchanges: () => model.requests.filter((request) => request.conversation !== undefined).map(exchange),
     close: () => model.close(),
   };
 }

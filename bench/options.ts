@@ -17,10 +17,10 @@ export type Options = {
   readonly sync: boolean;
 };
 
-const NAMES: readonly SubjectName[] = ["loom", "codex", "pi", "opencode"];
+export const SUBJECT_NAMES: readonly SubjectName[] = ["loom", "codex", "pi", "opencode"];
 
 export const HELP = `npm run bench -- [options]
-  --only NAMES   measure only these, e.g. loom,pi (${NAMES.join(", ")})
+  --only NAMES   measure only these, e.g. loom,pi (${SUBJECT_NAMES.join(", ")})
   --quick        two rounds of everything: a look, not a measurement
   --bundle FILE  another loom.mjs than dist/loom.mjs, e.g. one of an older commit
   --codecs       the stream codecs alone
@@ -44,11 +44,12 @@ export function readOptions(args: readonly string[]): Options | "help" {
     },
   });
   if (values.help) return "help";
-  const wanted = values.only?.split(",") ?? NAMES;
-  const unknown = wanted.find((name) => !NAMES.includes(name as SubjectName));
-  if (unknown !== undefined) throw new Error(`--only does not know "${unknown}": it takes ${NAMES.join(", ")}.`);
+  const wanted = values.only?.split(",") ?? SUBJECT_NAMES;
+  const unknown = wanted.find((name) => !SUBJECT_NAMES.includes(name as SubjectName));
+  if (unknown !== undefined)
+    throw new Error(`--only does not know "${unknown}": it takes ${SUBJECT_NAMES.join(", ")}.`);
   return {
-    only: NAMES.filter((name) => wanted.includes(name)),
+    only: SUBJECT_NAMES.filter((name) => wanted.includes(name)),
     quick: values.quick,
     writeDocs: values["write-docs"],
     bundle: values.bundle,

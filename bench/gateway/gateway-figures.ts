@@ -9,6 +9,9 @@ export type GatewayFigure = {
   readonly nginx: string;
   readonly node: string;
   readonly portkey: string;
+  /** Of CPU, how many times as much; otherwise empty. */
+  readonly timesNginx: string;
+  readonly timesNode: string;
 };
 
 const NODE = "node24-undici8-dispatch";
@@ -43,7 +46,7 @@ export function gatewayFigures(rows: readonly Row[]): GatewayFigure[] {
     ),
     ...compared("memory per open stream at 5,000", "KB", openStreams(rows), "<= 60 KB", (value) => value <= 60),
     ...compared(
-      "memory gained over the second half of an abort storm",
+      `memory gained over the second half of ${aborts(rows)} aborts`,
       "MB",
       stormGain(rows),
       "plateau: <= 10 MB",
@@ -106,7 +109,12 @@ function compared(
     return `${value.toFixed(digits)}${unit === "" ? "" : ` ${unit}`}`;
   };
   const [nginx, node, portkey] = [shown("nginx"), shown(NODE), shown("portkey")];
-  return [{ title, bar, holds: holds(loom), loom: shown("loom"), nginx, node, portkey }];
+  const times = (target: string): string => {
+    const peer = cell(target);
+    return unit === "µs" && peer !== undefined ? `${(loom / peer).toFixed(1)}x` : "";
+  };
+  const [timesNginx, timesNode] = [times("nginx"), times(NODE)];
+  return [{ title, bar, holds: holds(loom), loom: shown("loom"), nginx, node, portkey, timesNginx, timesNode }];
 }
 
 function within(value: number, times: number, peer: number | undefined): boolean | undefined {
@@ -146,6 +154,14 @@ function stormGain(rows: readonly Row[]): Cell {
     const [last] = numberAt(points.at(-1), ["rssMB"]);
     return middle === undefined || last === undefined ? undefined : last - middle;
   };
+}
+
+function aborts(rows: readonly Row[]): string {
+  const [count = 0] = numberAt(
+    rows.find((row) => row.phase === "leak"),
+    ["aborts"],
+  );
+  return count.toLocaleString("en-US");
 }
 
 function identical(rows: readonly Row[]): Cell {

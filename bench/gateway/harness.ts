@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type { MeasuredServer } from "./measured-server.ts";
 
 /** What the harness found in one phase for one target; which fields there are depends on the phase. */
@@ -31,6 +32,57 @@ export async function runPhase(harness: string, phase: Phase, server: MeasuredSe
   if (!existsSync(out)) throw new Error(`The harness found nothing in the phase ${phase.name}.`);
   const rows = JSON.parse(readFileSync(out, "utf8")) as Row[];
   return rows.map((row) => ({ ...row, phase: phase.name }));
+}
+
+type Storm = {
+  readonly points: readonly { readonly aborts: number; readonly rssMB: number }[];
+  readonly aborts: number;
+};
+
+/** Mock and load have this one, the proxy has the other. */
+const LOAD_CPU = "1";
+/** Seconds of one run of the harness's abort storm, and how many are waited for. */
+const STORM_SECONDS = 30;
+const MAX_STORMS = 4;
+
+/** Clients that leave after three chunks, until at least `aborts` have; with the memory every 5 s. */
+export async function runAborts(harness: string, server: MeasuredServer, aborts: number): Promise<Row> {
+  const mock = spawn("taskset", ["-c", LOAD_CPU, process.execPath, "mock-upstream.mjs"], {
+    cwd: harness,
+    stdio: "ignore",
+    env: { ...process.env, PORT: "9100" },
+  });
+  const orphaned = (): void => void mock.kill("SIGKILL");
+  process.once("exit", orphaned);
+  try {
+    await pause(700);
+    const points: Storm["points"][number][] = [];
+    let total = 0;
+    for (let run = 0; run < MAX_STORMS && total < aborts; run += 1) {
+      const storm = await oneStorm(harness, server);
+      for (const point of storm.points) points.push({ ...point, aborts: total + point.aborts });
+      total += storm.aborts;
+    }
+    return { phase: "leak", target: "loom", points, aborts: total };
+  } finally {
+    process.off("exit", orphaned);
+    mock.kill("SIGKILL");
+  }
+}
+
+async function oneStorm(harness: string, { url, pid, token }: MeasuredServer): Promise<Storm> {
+  const target = ["--url", `${url}/proxy/anthropic/v1/messages`, "--header", `authorization: Bearer ${token}`];
+  const much = ["--conns", "32", "--duration", String(STORM_SECONDS), "--pid", String(pid)];
+  const child = spawn("taskset", ["-c", LOAD_CPU, process.execPath, "load.mjs", "leak", ...target, ...much], {
+    cwd: harness,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let said = "";
+  child.stdout.on("data", (data: Buffer) => {
+    said += data.toString();
+  });
+  await new Promise((resolve, reject) => child.once("error", reject).once("close", resolve));
+  return JSON.parse(said) as Storm;
 }
 
 function finished(harness: string, args: readonly string[]): Promise<void> {

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { machine, table } from "../markdown.ts";
 import { writeBetweenMarkers } from "../write-docs.ts";
 import { gatewayFigures } from "./gateway-figures.ts";
-import { PEERS, type Phase, type Row, runPhase } from "./harness.ts";
-import { CHECKOUT, startMeasuredServer } from "./measured-server.ts";
+import { PEERS, type Phase, type Row, runAborts, runPhase } from "./harness.ts";
+import { CHECKOUT, type MeasuredServer, startMeasuredServer } from "./measured-server.ts";
 import { type GatewayBenchOptions, HELP, readOptions } from "./options.ts";
 
 const COMMAND = "npm run build && npm run bench:gateway -- --harness DIR --write-docs";
@@ -23,13 +23,15 @@ const IN_ROUNDS: readonly Phase[] = [
   native("stream"),
   native("stream-hi"),
 ];
+const PROXIES = PEERS.filter((peer) => peer !== "direct");
 const ONCE: readonly Phase[] = [
-  native("open", ["--open-model", "mock-c3600-g1000-t0"]),
-  native("cancel"),
-  native("slow"),
-  { ...native("leak"), peers: ["nginx", "node24-undici8-dispatch"] },
-  native("verify"),
+  { ...native("open", ["--open-model", "mock-c3600-g1000-t0", "--levels", "5000"]), peers: PROXIES },
+  { ...native("cancel"), peers: PROXIES },
+  { ...native("slow"), peers: PROXIES },
+  { ...native("verify"), peers: PROXIES },
 ];
+/** Clients that leave in the middle, before it is judged whether memory has a plateau. */
+const ABORTS = 30_000;
 
 // Ended early, it takes what it has started along.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
@@ -53,22 +55,16 @@ async function benchGateway({ harness, rounds, only, writeDocs }: GatewayBenchOp
   const isWanted = ({ name }: Phase): boolean => only?.includes(name) ?? true;
   const phases = [...Array.from({ length: rounds }, () => IN_ROUNDS).flat(), ...ONCE].filter(isWanted);
   const rows: Row[] = [];
-  for (const phase of phases) {
-    // A process of its own for each: none bears what another has left in memory.
-    const server = await startMeasuredServer(PORT);
-    try {
-      rows.push(...(await runPhase(harness, phase, server)));
-    } finally {
-      await server.stop();
-    }
-  }
+  for (const phase of phases) rows.push(...(await onFreshServer((server) => runPhase(harness, phase, server))));
+  if (only?.includes("leak") ?? true) rows.push(await onFreshServer((server) => runAborts(harness, server, ABORTS)));
   const figures = gatewayFigures(rows);
   const text = [
     `Measured with \`${COMMAND}\` on ${machine()}; ${rounds} rounds, of CPU and latency the least of them.`,
     table([
-      ["figure", "Loom", "nginx", "bare Node", "Portkey", "bar", ""],
-      ...figures.map(({ title, loom, nginx, node, portkey, bar, holds }) => {
-        return [title, loom, nginx, node, portkey, bar, holds === undefined ? "-" : holds ? "met" : "missed"];
+      ["figure", "Loom", "nginx", "bare Node", "Portkey", "Loom / nginx", "Loom / bare Node", "bar", ""],
+      ...figures.map(({ title, loom, nginx, node, portkey, timesNginx, timesNode, bar, holds }) => {
+        const verdict = holds === undefined ? "-" : holds ? "met" : "missed";
+        return [title, loom, nginx, node, portkey, timesNginx, timesNode, bar, verdict];
       }),
     ]),
   ].join("\n\n");
@@ -77,4 +73,14 @@ async function benchGateway({ harness, rounds, only, writeDocs }: GatewayBenchOp
   writeFileSync(join(RESULTS, "gateway.json"), `${JSON.stringify({ machine: machine(), figures, rows }, null, 2)}\n`);
   if (writeDocs) writeBetweenMarkers(join(CHECKOUT, "docs", "benchmarks.md"), text, "gateway");
   return figures.some(({ holds }) => holds === false) ? 1 : 0;
+}
+
+/** A process of its own for each: none bears what another has left in memory. */
+async function onFreshServer<Result>(work: (server: MeasuredServer) => Promise<Result>): Promise<Result> {
+  const server = await startMeasuredServer(PORT);
+  try {
+    return await work(server);
+  } finally {
+    await server.stop();
+  }
 }

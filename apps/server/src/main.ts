@@ -18,11 +18,21 @@ function say(sentence: string): void {
   process.stderr.write(`loom-server: ${sentence}\n`);
 }
 
+/**
+ * The bodies of prompts lie outside of V8's heap. By itself it collects the whole heap each time that some megabytes of
+ * them have come by; with this flag it weighs them with everything else, which halves the cost of a prompt of 256 KB.
+ */
+function rarelyCollect(): void {
+  if (!process.versions.node.startsWith("24.")) return;
+  process.getBuiltinModule("node:v8").setFlagsFromString("--external-memory-accounted-in-global-limit");
+}
+
 async function run(command: RunCommand): Promise<void> {
   const config = takeServerConfig(process.env, { warn: say });
   const postgres = takeDatabaseAddress(process.env, { warn: say });
   const mail = takeMailConfig(process.env, { warn: say });
   const signIn = takeSignInConfig(process.env, { warn: say });
+  rarelyCollect();
   const { startServer } = await import("./server.ts");
   const server = await startServer({
     config,

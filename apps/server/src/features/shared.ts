@@ -95,7 +95,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     originOf: needs.web.originOf,
     signups: signInConfig.signups,
   });
-  const ofThreads = threads.build(kit, {});
+  const ofThreads = threads.build(kit, { filter: rules.services.filter });
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
     all: [
@@ -134,6 +134,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       return minted;
     },
     async stop() {
+      await ofThreads.services.search.close();
       await limits.services.close();
       await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));
       await ofTokens.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));

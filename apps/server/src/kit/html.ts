@@ -48,16 +48,22 @@ button.quiet,.button.quiet{color:var(--text);background:transparent;border:1px s
 code,pre{font:0.9em ui-monospace,monospace}pre{overflow:auto;padding:.8rem;background:var(--back);border-radius:8px;white-space:pre-wrap;overflow-wrap:anywhere}.code{font-size:1.8rem;letter-spacing:.12em}
 `);
 
+const POLICY = new Html(
+  `<meta http-equiv="content-security-policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">`,
+);
+
 /** A whole page of ours, without a script. */
 export function page(options: {
   readonly title: string;
   readonly body: Html;
   readonly wide?: boolean;
   readonly locale?: string;
+  /** For a file that is kept elsewhere: what no header forbids there, the page forbids itself. */
+  readonly standalone?: boolean;
 }): string {
-  const { title, body, wide = false, locale = "en" } = options;
+  const { title, body, wide = false, locale = "en", standalone = false } = options;
   return html`<!doctype html>
-<html lang="${locale}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${title} · Loom</title><style>${STYLE}</style></head>
+<html lang="${locale}"><head><meta charset="utf-8">${standalone && POLICY}<meta name="viewport" content="width=device-width,initial-scale=1"><title>${title} · Loom</title><style>${STYLE}</style></head>
 <body><main class="${wide ? "wide" : ""}"><h1>${title}</h1>
 ${body}
 </main></body></html>

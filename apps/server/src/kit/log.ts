@@ -29,30 +29,35 @@ const nothing: Write = () => {};
 export const SILENT_LOG: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, close: async () => {} };
 
 /**
- * One JSON object per line. pino is loaded only if there is something to write.
+ * One JSON object per line.
  * @throws LogFileError
  */
 export async function createLog({ level, destination, redact }: LogOptions): Promise<Log> {
   if (level === "silent") return SILENT_LOG;
-  const { pino } = await import("pino");
   const output = openDestination(destination);
-  const logger = pino(
-    {
-      level,
-      base: { pid: process.pid },
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    { write: (line) => output.write(redact(line)) },
-  );
+  const { pid } = process;
+  const writer = (of: LogLevel): Write => {
+    if (LOG_LEVELS.indexOf(of) < LOG_LEVELS.indexOf(level)) return nothing;
+    return (msg, fields) =>
+      output.write(redact(`${JSON.stringify({ level: of, time: isoTime(), pid, ...fields, msg })}\n`));
+  };
   return {
-    debug: (message, fields) => logger.debug(fields ?? {}, message),
-    info: (message, fields) => logger.info(fields ?? {}, message),
-    warn: (message, fields) => logger.warn(fields ?? {}, message),
-    error: (message, fields) => logger.error(fields ?? {}, message),
+    debug: writer("debug"),
+    info: writer("info"),
+    warn: writer("warn"),
+    error: writer("error"),
     close: () => output.close(),
   };
 }
+
+/** Many lines are of the same millisecond. */
+function isoTime(): string {
+  const now = Date.now();
+  if (now !== lastTime.ms) lastTime = { ms: now, text: new Date(now).toISOString() };
+  return lastTime.text;
+}
+
+let lastTime = { ms: Number.NaN, text: "" };
 
 /** The log cannot be written where it was asked for. `message` is a whole sentence. */
 export class LogFileError extends Error {

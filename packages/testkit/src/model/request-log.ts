@@ -38,6 +38,10 @@ export class RequestLog {
     }
   }
 
+  forget(): void {
+    this.requests.length = 0;
+  }
+
   /** Resolves once there are `count` requests in all, with those. */
   async waitFor(count: number): Promise<readonly RecordedRequest[]> {
     if (this.requests.length < count) {

@@ -26,6 +26,8 @@ export type ScriptedModel = {
   readonly port: number;
   /** Every request, oldest first; the array is live. */
   readonly requests: readonly RecordedRequest[];
+  /** Drops what was recorded so far, and its memory: a long run of many would hold every body. Nobody may be waiting. */
+  forget(): void;
   /** The next request to come, counted from this call. */
   nextRequest(): Promise<RecordedRequest>;
   /** Resolves once `count` requests have come in all. */
@@ -80,6 +82,7 @@ export async function startScriptedModel(options: ScriptedModelOptions): Promise
     url: `http://${HOST}:${port}`,
     port,
     requests: log.requests,
+    forget: () => log.forget(),
     async nextRequest() {
       const count = log.requests.length + 1;
       const requests = await log.waitFor(count);

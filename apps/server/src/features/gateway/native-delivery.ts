@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { LlmFailure } from "@loom/core";
+import { ClientBody } from "./client-body.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { DecodedTap } from "./decoded-tap.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
@@ -31,6 +32,9 @@ export class NativeDelivery implements Delivery {
   #decoded: DecodedTap | undefined;
   #filter: UsageChunkFilter | undefined;
   #commit: NodeJS.Timeout | undefined;
+  #body: ClientBody | undefined;
+  /** The whole body of an answer, which goes out with the head. */
+  #whole: Buffer | undefined;
   sent = false;
 
   constructor(host: DeliveryHost, options: NativeOptions) {
@@ -58,20 +62,21 @@ export class NativeDelivery implements Delivery {
   onChunk(chunk: Buffer): void {
     if (!this.sent) {
       if (this.#eventStream && this.#options.isAnswer && this.#isRefusedInBand(chunk)) return;
-      this.#sendHead({ alone: false });
+      // Its end comes with it.
+      if (!this.#eventStream && this.#headers["content-length"] === String(chunk.length)) this.#whole = chunk;
+      else this.#sendHead({ alone: false });
     }
     if (this.#decoded !== undefined) this.#decoded.push(chunk);
     else this.#tap?.push(chunk);
+    if (this.#whole !== undefined) return;
     const out = this.#filter === undefined ? chunk : this.#filter.push(chunk);
-    if (out.length > 0 && !this.#outgoing.write(out)) this.#host.pause();
+    if (this.#body?.write(out) === false) this.#host.pause();
   }
 
   onEnd(trailers: UpstreamHeaders): void {
     this.#readAll((reading) => {
       if (this.#outgoing.destroyed) return;
       if (!this.sent) this.#sendHead({ alone: false });
-      const rest = this.#filter?.end();
-      if (rest !== undefined && rest.length > 0) this.#outgoing.write(rest);
       const cutOff =
         this.#eventStream &&
         this.#options.isAnswer &&
@@ -79,10 +84,7 @@ export class NativeDelivery implements Delivery {
         !reading.complete &&
         this.#decoded === undefined;
       if (cutOff && !reading.failed) this.#endBroken(CUT_OFF);
-      else {
-        addTrailers(this.#outgoing, trailers);
-        this.#outgoing.end();
-      }
+      else this.#body?.end(this.#whole ?? this.#filter?.end(), trailers);
       this.#host.finished(cutOff ? "cut_off" : "completed", answered(reading));
     });
   }
@@ -110,9 +112,8 @@ export class NativeDelivery implements Delivery {
       this.#outgoing.destroy();
       return;
     }
-    const rest = this.#filter?.end();
-    if (rest !== undefined && rest.length > 0) this.#outgoing.write(rest);
-    this.#outgoing.end(streamError(this.#options.dialect, failure));
+    this.#body?.write(this.#filter?.end() ?? EMPTY);
+    this.#body?.end(Buffer.from(streamError(this.#options.dialect, failure), "utf8"), NO_TRAILERS);
   }
 
   #sendHead({ alone }: { readonly alone: boolean }): void {
@@ -120,10 +121,8 @@ export class NativeDelivery implements Delivery {
     if (this.sent) return;
     this.sent = true;
     const changed = this.#filter !== undefined;
-    this.#outgoing.writeHead(
-      this.#status,
-      responseHeaders(this.#headers, this.#host.headers(), { eventStream: this.#eventStream, changed }),
-    );
+    const headers = responseHeaders(this.#headers, this.#host.headers(), { eventStream: this.#eventStream, changed });
+    this.#body = new ClientBody(this.#outgoing, this.#status, headers);
     if (alone) this.#outgoing.flushHeaders();
     this.#host.firstByte();
   }
@@ -143,17 +142,13 @@ export class NativeDelivery implements Delivery {
   }
 }
 
+const EMPTY = Buffer.alloc(0);
+const NO_TRAILERS: UpstreamHeaders = {};
+
 const ERROR_FIRST = /^\s*(?:event: ?error\r?\n|data: ?\{"(?:error"|type": ?"error"))/;
 
 function answered(reading: TapReading | undefined): Answered {
   if (reading === undefined) return { usage: undefined, final: false, model: undefined, textBytes: 0 };
   const { usage, counted, complete, model, textBytes } = reading;
   return { usage: counted ? usage : undefined, final: counted && complete, model, textBytes };
-}
-
-function addTrailers(outgoing: ServerResponse, trailers: UpstreamHeaders): void {
-  for (const name in trailers) {
-    const value = trailers[name];
-    if (typeof value === "string" && outgoing.chunkedEncoding) outgoing.addTrailers({ [name]: value });
-  }
 }

@@ -19,27 +19,30 @@ const DROPPED: ReadonlySet<string> = new Set([
   "x-accel-buffering",
 ]);
 
-type OutgoingHeaders = Record<string, string | string[]>;
-
-/** The provider's headers without those of the connection, and ours. */
+/** The provider's headers without those of the connection, and ours; flat, name after value, as they go out. */
 export function responseHeaders(
   upstream: UpstreamHeaders,
   ours: { readonly [name: string]: string },
   { eventStream, changed }: { readonly eventStream: boolean; readonly changed: boolean },
-): OutgoingHeaders {
-  const headers: OutgoingHeaders = {};
+): string[] {
+  const headers: string[] = [];
   for (const name in upstream) {
     const value = upstream[name];
     if (value === undefined || DROPPED.has(name) || name.startsWith("access-control-")) continue;
     if (changed && name === "content-length") continue;
-    if (name === "x-request-id") headers["x-upstream-request-id"] = value;
-    else headers[name] = value;
+    if (name === "x-request-id") push(headers, "x-upstream-request-id", value);
+    else if (ours[name] === undefined) push(headers, name, value);
   }
   if (eventStream) {
     // nginx and its like hold nothing back.
-    headers["x-accel-buffering"] = "no";
-    headers["cache-control"] ??= "no-cache, no-transform";
+    headers.push("x-accel-buffering", "no");
+    if (upstream["cache-control"] === undefined) headers.push("cache-control", "no-cache, no-transform");
   }
-  for (const name in ours) headers[name] = ours[name] ?? "";
+  for (const name in ours) headers.push(name, ours[name] ?? "");
   return headers;
+}
+
+function push(headers: string[], name: string, value: string | string[]): void {
+  if (typeof value === "string") headers.push(name, value);
+  else for (const each of value) headers.push(name, each);
 }

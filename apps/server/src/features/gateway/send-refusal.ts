@@ -23,8 +23,12 @@ export function sendRefusal(
   const clean = options.redact(withoutCredential(text, options.credential));
   const bytes = clean === text ? body : Buffer.from(clean, "utf8");
   const passed = responseHeaders(headers, options.ours, { eventStream: false, changed: true });
-  for (const name in passed) if (holdsCredential(String(passed[name]), options.credential)) delete passed[name];
-  outgoing.writeHead(status, { ...passed, "content-length": String(bytes.length) });
+  const sent: string[] = [];
+  for (let index = 0; index + 1 < passed.length; index += 2) {
+    const [name = "", value = ""] = passed.slice(index, index + 2);
+    if (!holdsCredential(value, options.credential)) sent.push(name, value);
+  }
+  outgoing.writeHead(status, [...sent, "content-length", String(bytes.length)]);
   outgoing.end(bytes);
   return true;
 }

@@ -26,14 +26,17 @@ type Segment = {
   written: number;
   /** Of these, what is in the database. */
   taken: number;
-  /** The last writes, oldest first: as long as there are few, nothing has to be read again. */
+  /** The last writes, oldest first: as long as they are few rows, nothing has to be read again. */
   batches: Batch[];
+  /** In `batches`. */
+  rows: number;
   unsynced: boolean;
 };
 
-const MAX_BATCHES = 16;
+/** Rows that stay in memory until they are in the database. */
+const MAX_ROWS = 4_096;
 const READ_BYTES = 128 * 1024;
-/** Rows of one transaction, where they are read again. */
+/** Rows of one transaction. */
 const READ_ROWS = 256;
 
 const SEGMENT_BYTES = 4 * 1024 * 1024;
@@ -70,7 +73,8 @@ export class Journal {
       const segment = this.#current ?? (await this.#begin());
       await this.#write(segment, lines);
       segment.batches.push({ start: segment.written, bytes: lines.length, entries });
-      if (segment.batches.length > MAX_BATCHES) segment.batches.shift();
+      segment.rows += entries.length;
+      while (segment.rows > MAX_ROWS) segment.rows -= segment.batches.shift()?.entries.length ?? segment.rows;
       segment.written += lines.length;
       segment.unsynced = true;
       if (segment.written >= SEGMENT_BYTES) this.#current = undefined;
@@ -84,13 +88,7 @@ export class Journal {
     const segment = this.#segments.find(({ written, taken }) => taken < written);
     if (segment === undefined) return undefined;
     const [batch] = segment.batches;
-    if (batch !== undefined && batch.start === segment.taken) {
-      const take = (): void => {
-        segment.taken += batch.bytes;
-        segment.batches = segment.batches.filter((each) => each !== batch);
-      };
-      return { entries: batch.entries, take };
-    }
+    if (batch !== undefined && batch.start === segment.taken) return chunkOf(segment);
     const { lines, bytes } = await this.#read(segment, batch?.start ?? segment.written);
     const take = (): void => {
       segment.taken += bytes;
@@ -160,7 +158,7 @@ export class Journal {
     const name = `${new Date().toISOString().replaceAll(/[:.]/g, "-")}-${randomBytes(6).toString("hex")}`;
     const path = join(this.#directory, `${name}${SEGMENT_SUFFIX}`);
     const handle = await open(path, "ax+", 0o600);
-    const segment = { path, handle, written: 0, taken: 0, batches: [], unsynced: false };
+    const segment = { path, handle, written: 0, taken: 0, batches: [], rows: 0, unsynced: false };
     this.#segments.push(segment);
     this.#current = segment;
     this.#directoryUnsynced = true;
@@ -184,6 +182,24 @@ export class Journal {
       throw error;
     }
   }
+}
+
+/** The first writes together, as many as fit: a transaction for each of them would cost more than its rows. */
+function chunkOf(segment: Segment): Chunk {
+  const taken: Batch[] = [];
+  const entries: LedgerEntry[] = [];
+  for (const batch of segment.batches) {
+    if (taken.length > 0 && entries.length + batch.entries.length > READ_ROWS) break;
+    taken.push(batch);
+    entries.push(...batch.entries);
+  }
+  const take = (): void => {
+    for (const { bytes } of taken) segment.taken += bytes;
+    // While these were stored, some of them may have been dropped to make room.
+    segment.batches = segment.batches.filter((batch) => !taken.includes(batch));
+    segment.rows = segment.batches.reduce((sum, batch) => sum + batch.entries.length, 0);
+  };
+  return { entries, take };
 }
 
 function isDone({ written, taken }: Pick<Segment, "written" | "taken">): boolean {

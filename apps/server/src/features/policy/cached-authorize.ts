@@ -3,13 +3,16 @@ import type { Action, Authorize, Decision, Resource, ResourceType } from "../../
 import type { Subject } from "../../kit/subject.ts";
 import { PRINCIPAL_ENTITIES, principalEntity, RESOURCE_ENTITIES, resourceEntity } from "./entities.ts";
 import { createJudge, fits } from "./judge.ts";
-import type { Policy } from "./policy-book.ts";
+import type { Policy, PolicyBook } from "./policy-book.ts";
 import { attributesThatMatter } from "./what-matters.ts";
 
 /** Different standings that are remembered; those met first are forgotten first. */
 const MAX_STANDINGS = 500;
 /** Decisions about each; then it begins anew. */
 const MAX_DECISIONS = 200;
+
+/** What the schema does not let anybody ask, nobody may: a route that asks it has to be made known first. */
+const UNKNOWN_QUESTION: Decision = { allowed: false, policy: "unknown-question" };
 
 /** What is known of all subjects that stand alike. */
 type Known = { readonly principal: EntityJson; readonly decisions: Map<string, Decision> };
@@ -19,7 +22,8 @@ type Known = { readonly principal: EntityJson; readonly decisions: Map<string, D
  * same in all that the policies look at. A subject whose roles have changed is another object with another standing, so
  * that nothing has to be forgotten.
  */
-export function createAuthorize(policies: readonly Policy[]): Authorize {
+export function createAuthorize({ questions, policies }: PolicyBook): Authorize {
+  const asked = new Set(questions);
   const judge = createJudge(policies);
   const keyOf = createKeys(policies);
   const bySubject = new WeakMap<Subject, Known>();
@@ -42,7 +46,9 @@ export function createAuthorize(policies: readonly Policy[]): Authorize {
     const decided = known.decisions.get(key);
     if (decided !== undefined) return decided;
     if (known.decisions.size >= MAX_DECISIONS) known.decisions.clear();
-    const decision = judge(known.principal, action, resourceEntity(resource));
+    const decision = asked.has(`${action} ${RESOURCE_ENTITIES[resource.type]}`)
+      ? judge(known.principal, action, resourceEntity(resource))
+      : UNKNOWN_QUESTION;
     known.decisions.set(key, decision);
     return decision;
   };

@@ -1,5 +1,11 @@
 import type { DetailedError, PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
-import { checkParseSchema, policySetTextToParts, policyToJson, validate } from "@cedar-policy/cedar-wasm/nodejs";
+import {
+  checkParseSchema,
+  policySetTextToParts,
+  policyToJson,
+  schemaToJson,
+  validate,
+} from "@cedar-policy/cedar-wasm/nodejs";
 import { PolicyError } from "./policy-error.ts";
 import type { PolicyFiles } from "./policy-files.ts";
 
@@ -16,7 +22,12 @@ export type Policy = {
 };
 
 /** Policies that fit the schema, in the order in which they stand in the folder. */
-export type PolicyBook = { readonly schema: string; readonly policies: readonly Policy[] };
+export type PolicyBook = {
+  readonly schema: string;
+  /** What the schema lets anybody ask, e.g. `read Thread`: an action, and a type as the schema calls it. */
+  readonly questions: readonly string[];
+  readonly policies: readonly Policy[];
+};
 
 /** @throws PolicyError for the first thing that is wrong */
 export function readPolicyBook(files: PolicyFiles): PolicyBook {
@@ -32,7 +43,16 @@ export function readPolicyBook(files: PolicyFiles): PolicyBook {
     seen.add(id);
   }
   checkAgainstSchema(files.schema, policies);
-  return { schema: files.schema, policies };
+  return { schema: files.schema, questions: questionsOf(files.schema), policies };
+}
+
+function questionsOf(schema: string): string[] {
+  const answer = schemaToJson(schema);
+  if (answer.type === "failure") throw wrong("schema.cedarschema", answer.errors, schema);
+  const actions = Object.entries(answer.json[""]?.actions ?? {});
+  return actions.flatMap(([action, { appliesTo }]) =>
+    (appliesTo?.resourceTypes ?? []).map((type) => `${action} ${type}`),
+  );
 }
 
 /** @throws PolicyError where the text is not Cedar, or a policy has no `@id` or `@says` */

@@ -1,13 +1,13 @@
 // Persons, keys and tokens that the tests of the policies ask about.
 import type { TokenScope } from "@loom/api";
-import type { Action, Authorize, Resource } from "../../kit/policy.ts";
+import type { Action, Authorize, Resource, ResourceType } from "../../kit/policy.ts";
 import type { Subject, UserSubject } from "../../kit/subject.ts";
+import { builtInPolicies } from "./built-in-policies.ts";
 import { createAuthorize } from "./cached-authorize.ts";
-import { readPolicyBook } from "./policy-book.ts";
-import { policyFiles } from "./policy-files.ts";
+import { RESOURCE_ENTITIES } from "./entities.ts";
 
-export const book = readPolicyBook(policyFiles());
-export const authorize: Authorize = createAuthorize(book.policies);
+export const book = builtInPolicies();
+export const authorize: Authorize = createAuthorize(book);
 
 export function user(id: string, standing: Partial<UserSubject> = {}): UserSubject & Subject {
   return {
@@ -53,6 +53,11 @@ export const EVE = user("user-eve", { organizations: [{ id: "org-other", role: "
 export const ADMIN = user("user-root", { globalRoles: ["system_admin"] });
 export const SUPPORT = user("user-sue", { globalRoles: ["support"] });
 export const AUDITOR = user("user-aud", { globalRoles: ["auditor"] });
+
+/** Whether the schema lets anybody ask that. */
+export function knows(action: Action, type: ResourceType): boolean {
+  return book.questions.includes(`${action} ${RESOURCE_ENTITIES[type]}`);
+}
 
 /** The policy that lets somebody, or `no` and the one that does not. */
 export function verdict(subject: Subject, action: Action, resource: Resource): string {

@@ -1,17 +1,22 @@
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
+import type { ListFilter } from "../../kit/list-filter.ts";
 import { CommitQueue } from "./commit-queue.ts";
+import { createDocumentService } from "./documents.ts";
 import { LiveHub } from "./live-hub.ts";
 import { migrations } from "./migrations.ts";
 import { NewsPoll } from "./news-poll.ts";
 import { createOutputService } from "./outputs.ts";
 import { type ThreadParts, threadRoutes } from "./routes.ts";
+import { createSearchService } from "./search/search-service.ts";
 import { createThreadService } from "./service.ts";
 import { createSharingService } from "./sharing.ts";
 import { createThreadStore } from "./store.ts";
-import { ownThreads } from "./visible-threads.ts";
+import { readableThreads } from "./visible-threads.ts";
 
 export type ThreadNeeds = {
+  /** Which threads somebody finds in lists. */
+  readonly filter: ListFilter;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   /** Silence towards a follower after which a comment is sent, in milliseconds. */
@@ -25,10 +30,12 @@ const PATIENCE_MS = 30_000;
 export const threads = defineFeature<ThreadParts & { readonly poll: NewsPoll }, ThreadNeeds>({
   name: "threads",
   migrations,
-  services: ({ database, metrics }, { now = Date.now, heartbeatMs = HEARTBEAT_MS }) => {
+  services: ({ database, log, metrics }, { filter, now = Date.now, heartbeatMs = HEARTBEAT_MS }) => {
     const queue = new CommitQueue(database, now);
     const hub = new LiveHub();
-    const store = createThreadStore(database, { visible: ownThreads, now });
+    const visible = readableThreads(filter);
+    const store = createThreadStore(database, { visible, now });
+    const outputs = createOutputService(database, queue);
     metrics.observed({
       name: "loom_thread_followers",
       help: "Connections that follow a thread.",
@@ -38,7 +45,9 @@ export const threads = defineFeature<ThreadParts & { readonly poll: NewsPoll }, 
     return {
       store,
       service: createThreadService({ database, queue, store, hub, now }),
-      outputs: createOutputService(database, queue),
+      outputs,
+      documents: createDocumentService(database, store, outputs),
+      search: createSearchService({ database, outputs, visible, now, log }),
       sharing: createSharingService(database, queue, now),
       hub,
       poll: new NewsPoll(database, hub),
@@ -48,5 +57,8 @@ export const threads = defineFeature<ThreadParts & { readonly poll: NewsPoll }, 
     };
   },
   routes: threadRoutes,
-  jobs: ({ poll }) => [every("1 s", "notice_thread_news", () => poll.look())],
+  jobs: ({ poll, search }) => [
+    every("1 s", "notice_thread_news", () => poll.look()),
+    every("1 s", "index_threads", (signal) => search.catchUp(signal)),
+  ],
 });

@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import type { Kysely } from "kysely";
 import type { Database } from "../../kit/database.ts";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
-import { presentThread } from "./changes.ts";
+import { presentThread, update } from "./changes.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { ThreadTables } from "./migrations.ts";
 
@@ -43,8 +43,10 @@ export function createOutputService(database: () => Promise<Database>, queue: Co
       if (hash("sha256", content) !== sha256) {
         throw wrongFields([{ field: "sha256", message: "is not the SHA-256 of the body" }]);
       }
-      await queue.commit(async ({ db }) => {
-        const { key } = await presentThread(db, id);
+      await queue.commit(async (context) => {
+        const { db } = context;
+        const thread = await presentThread(db, id);
+        const { key } = thread;
         const known = await db
           .selectFrom("thread_output_part")
           .select("part")
@@ -56,6 +58,8 @@ export function createOutputService(database: () => Promise<Database>, queue: Co
           .values({ thread_key: key, sha256 })
           .onConflict((conflict) => conflict.doNothing())
           .execute();
+        // What searches for text looks again.
+        await update(context, thread, {});
         if (known !== undefined) return;
         for (let part = 0; part * PART_BYTES < content.length; part++) {
           const piece = content.subarray(part * PART_BYTES, (part + 1) * PART_BYTES);

@@ -3,14 +3,18 @@ import type { AuditEventName } from "../../kit/audit-events.ts";
 import type { Call } from "../../kit/call.ts";
 import type { Resource } from "../../kit/policy.ts";
 import { isKnown, neededVersion, preconditionOf } from "../../kit/preconditions.ts";
-import { ProblemError } from "../../kit/problem-reply.ts";
+import { PAGE_HEADERS, ProblemError } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
 import { principalOf, type Subject } from "../../kit/subject.ts";
 import { type Changed, etagOf } from "./changes.ts";
+import { DOCUMENT_TYPES, type DocumentService } from "./documents.ts";
 import { follow } from "./follow.ts";
+import { importThread } from "./importing.ts";
 import type { LiveHub } from "./live-hub.ts";
 import type { OutputService } from "./outputs.ts";
+import type { SearchService } from "./search/search-service.ts";
 import { organizationOf, type ThreadService } from "./service.ts";
+import { voidPage, voidSentence } from "./share-page.ts";
 import type { SharingService } from "./sharing.ts";
 import type { ThreadStore } from "./store.ts";
 import { endOf, resourceOf, type ThreadRow } from "./thread-row.ts";
@@ -20,11 +24,15 @@ export type ThreadParts = {
   readonly service: ThreadService;
   readonly outputs: OutputService;
   readonly sharing: SharingService;
+  readonly documents: DocumentService;
+  readonly search: SearchService;
   readonly hub: LiveHub;
   readonly now: () => number;
   readonly heartbeatMs: number;
   readonly patienceMs: number;
 };
+
+const EXTENSIONS = { json: "json", markdown: "md", html: "html" } as const;
 
 /** Records sent to a follower at a time. */
 const FOLLOW_PAGE = 500;
@@ -36,7 +44,7 @@ type Recorder = (event: {
 }) => unknown;
 
 export function threadRoutes(parts: ThreadParts): Route[] {
-  const { store, service, outputs, sharing, hub } = parts;
+  const { store, service, outputs, sharing, documents, search, hub } = parts;
   const time = (): string => new Date(parts.now()).toISOString();
   const resource = async ({ id }: { readonly id: string }): Promise<Resource | undefined> => {
     const row = await store.row(id);
@@ -66,7 +74,32 @@ export function threadRoutes(parts: ThreadParts): Route[] {
         deleted: deleted === "true",
       });
     }),
+    route(api.threads.search, OWN, ({ query, subject }) => {
+      const { q, author, tag, thread, exceptThread, ...rest } = query;
+      return search.search(subject, {
+        ...rest,
+        query: q,
+        author: author === "me" ? principalOf(subject) : author,
+        tags: tag?.split(","),
+        id: thread,
+        exceptId: exceptThread,
+      });
+    }),
     route(api.threads.changes, OWN, ({ query, subject }) => store.changes(principalOf(subject), query)),
+    route(
+      api.threads.import,
+      { action: "create", resource: (_, subject) => own(subject) },
+      async ({ query, body, subject, audit }) => {
+        const info = await importThread(parts, subject, query.format, body);
+        await audit({
+          event: "thread.imported",
+          outcome: "success",
+          target: { type: "thread", id: info.id },
+          details: { format: query.format },
+        });
+        return new Reply(info, { status: 201, headers: { etag: `"${info.version}"` } });
+      },
+    ),
     route(
       api.threads.put,
       { action: "write", resource: ownOr, hidden: true },
@@ -168,6 +201,20 @@ export function threadRoutes(parts: ThreadParts): Route[] {
       });
       return new Reply(info, { status: 201, headers: { etag: `"${info.version}"` } });
     }),
+    route(api.threads.export, READ, async ({ params: { id }, query: { format }, audit }) => {
+      const text = await documents.document(await store.present(id), format, { standalone: true });
+      await audit({
+        event: "thread.exported",
+        outcome: "success",
+        target: { type: "thread", id },
+        details: { format },
+      });
+      const file = `${id}.${EXTENSIONS[format]}`;
+      const disposition = `attachment; filename="${file}"`;
+      return new Reply(text, {
+        headers: { ...PAGE_HEADERS, "content-type": DOCUMENT_TYPES[format], "content-disposition": disposition },
+      });
+    }),
     route(api.threads.share, SHARE, async ({ params: { id }, body, audit }) => {
       const share = await sharing.share(id, body.expiresAt);
       await audit({
@@ -182,6 +229,22 @@ export function threadRoutes(parts: ThreadParts): Route[] {
       if (await sharing.unshare(id)) await done(audit, "thread.unshared", id);
       return { shared: false } as const;
     }),
+    route(
+      api.threads.shared,
+      { action: "visit", resource: { type: "share_link" } },
+      async ({ params: { token }, query: { format }, audit }) => {
+        const shared = await sharing.shared(token);
+        if (shared.state !== "open") {
+          const isUnknown = shared.state === "unknown";
+          if (format === "html") return new Reply(voidPage(shared.state), { status: isUnknown ? 404 : 410 });
+          throw new ProblemError(isUnknown ? "not_found" : "gone", voidSentence(shared.state));
+        }
+        const { thread } = shared;
+        await done(audit, "thread.share_opened", thread.id);
+        const text = await documents.document(thread, format, { standalone: false });
+        return new Reply(text, { headers: { "content-type": DOCUMENT_TYPES[format], "x-robots-tag": "noindex" } });
+      },
+    ),
     route(api.threads.supportAccess, { action: "read", resource: access, hidden: true }, ({ params: { id } }) =>
       sharing.supportAccess(id),
     ),

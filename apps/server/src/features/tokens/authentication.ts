@@ -74,7 +74,7 @@ export function createAuthentication(options: AuthenticationOptions): TokenAuthe
     authenticate(token) {
       if (!looksLikeToken(token)) return undefined;
       const hash = hashToken(token);
-      const key = hash.toString("base64");
+      const key = hash.toString("latin1");
       const known = cache.get(key);
       if (known !== undefined && monotonic() - known.checkedAt < RECHECK_MS) return admit(known, hash);
       if (monotonic() < awayUntil && isWithinGrace(known, generation)) return admit(known, hash);
@@ -82,7 +82,7 @@ export function createAuthentication(options: AuthenticationOptions): TokenAuthe
     },
     forget(hash) {
       generation += 1;
-      cache.delete(Buffer.from(hash).toString("base64"));
+      cache.delete(Buffer.from(hash).toString("latin1"));
     },
   };
 }

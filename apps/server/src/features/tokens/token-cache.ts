@@ -13,16 +13,12 @@ export type KnownToken = {
   readonly checkedAt: number;
 };
 
-/** What the database has said about tokens, by their hashes; those used longest ago go first. */
+/** What the database has said about tokens, by their hashes; those asked about longest ago go first. */
 export class TokenCache {
   readonly #known = new Map<string, KnownToken>();
 
   get(key: string): KnownToken | undefined {
-    const token = this.#known.get(key);
-    if (token === undefined) return undefined;
-    this.#known.delete(key);
-    this.#known.set(key, token);
-    return token;
+    return this.#known.get(key);
   }
 
   set(key: string, token: KnownToken): void {

@@ -3,8 +3,7 @@ import { TOKEN_SCOPES } from "@loom/api";
 import { expect, test } from "vitest";
 import type { Action, Resource } from "../../../kit/policy.ts";
 import { RESOURCE_ENTITIES } from "../entities.ts";
-import { ADMIN, ANN, book, byKey, CAT, organizationKey, user, verdict } from "../policy.testing.ts";
-import { questionsOf } from "../questions.ts";
+import { ADMIN, ANN, byKey, CAT, knows, organizationKey, user, verdict } from "../policy.testing.ts";
 
 const ROOT_IN_PLACE = { ...ADMIN, impersonator: { id: "user-other-root", name: "other" } };
 const CAT_IN_PLACE = { ...CAT, impersonator: { id: ADMIN.id, name: ADMIN.name } };
@@ -52,8 +51,6 @@ function everythingOf(owner: string): Resource[] {
     return [bare, type === "organization" ? { ...inOrganization, id: "org-acme" } : inOrganization];
   });
 }
-
-const knows = questionsOf(book.schema);
 
 function reach(subject: Parameters<typeof verdict>[0], owner: string): Set<string> {
   return new Set(

@@ -1,0 +1,85 @@
+import type { QueryPlan } from "@loom/threads/records";
+import type { RawBuilder } from "kysely";
+
+/** What is known of the index as a whole; of each copy of it there is one. */
+export type IndexState = {
+  /** Grows with everything that is written to the index: who wants to write says which one it knows. */
+  readonly revision: number;
+  /** Passages, and terms in them together. */
+  readonly passages: number;
+  readonly terms: number;
+  readonly nextKey: number;
+  /** The change of threads up to which they have been looked through. */
+  readonly change: number;
+};
+
+/** How far a thread is in the index. */
+export type IndexedThread = {
+  readonly key: number;
+  readonly id: string;
+  readonly generation: number;
+  readonly version: number;
+  readonly digest: string;
+  readonly turns: number;
+  /** The passage that holds its title and the like, and what that says. */
+  readonly titleKey: number | null;
+  readonly title: string;
+  /** Numbers of records whose long outputs were not here yet, as JSON. */
+  readonly waiting: string;
+};
+
+export type IndexedPassage = {
+  readonly key: number;
+  readonly thread: number;
+  readonly record: number;
+  readonly turn: number;
+  readonly role: string;
+  readonly at: string;
+  readonly atMs: number;
+  readonly length: number;
+  readonly repeats: string;
+  readonly body: readonly string[];
+  readonly names: readonly string[];
+};
+
+/** Written all or not at all. */
+export type IndexBatch = {
+  /** Of the state that this was made from. */
+  readonly revision: number;
+  readonly state: Omit<IndexState, "revision">;
+  /** Threads of which nothing stays in the index. */
+  readonly dropped: readonly number[];
+  readonly droppedPassages: readonly number[];
+  readonly passages: readonly IndexedPassage[];
+  readonly threads: readonly IndexedThread[];
+  /** In how many passages a term is more than was known; estimated. */
+  readonly frequencies: readonly (readonly [string, number])[];
+};
+
+export type SqlText = { readonly sql: string; readonly parameters: readonly unknown[] };
+
+/** A full-text index beside the threads. Derived: it can be thrown away at any time. */
+export type SearchEngine = {
+  readonly state: () => Promise<IndexState>;
+  readonly indexed: (thread: number) => Promise<IndexedThread | undefined>;
+  readonly frequencies: (terms: readonly string[]) => Promise<ReadonlyMap<string, number>>;
+  /** False where another has written since the batch's revision; then nothing has changed. */
+  readonly write: (batch: IndexBatch) => Promise<boolean>;
+  /** Rows of a query over the index and the table `thread`. */
+  readonly rows: <Row>(query: SqlText) => Promise<readonly Row[]>;
+  /** How the engine says what differs. */
+  readonly dialect: SearchDialect;
+  readonly close: () => Promise<void>;
+};
+
+/** `p`: the passage, `s`: its thread in the index, `thread`: the thread itself. */
+export type SearchDialect = {
+  /** The tables, joined, and what has to be so for them to speak of the same. */
+  readonly candidates: RawBuilder<unknown>;
+  readonly matches: (plan: QueryPlan) => RawBuilder<unknown>;
+  readonly newestFirst: RawBuilder<unknown>;
+  /** How often a term is in the passage `candidate`, at least once. */
+  readonly countOf: (term: string) => RawBuilder<unknown>;
+  /** The greatest of several numbers. */
+  readonly greatest: string;
+};

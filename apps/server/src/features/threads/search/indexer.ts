@@ -1,0 +1,215 @@
+import {
+  decodeRecord,
+  factsText,
+  MAX_TOOL_UNITS,
+  outputsNamedIn,
+  searchableText,
+  type ThreadFacts,
+} from "@loom/threads/records";
+import type { Kysely } from "kysely";
+import { isTurn } from "../messages.ts";
+import type { ThreadTables } from "../migrations.ts";
+import type { OutputService } from "../outputs.ts";
+import { chunksFrom, digestAt, recordsAfter } from "../stored-records.ts";
+import { factsIn, type ThreadRow } from "../thread-row.ts";
+import { withOutputs } from "../told-thread.ts";
+import type { IndexBatch, IndexedPassage, IndexedThread, IndexState, SearchEngine } from "./index-types.ts";
+import { countsOf, passagesOf, repeatsOf } from "./passages.ts";
+
+/** Written at once. Between two batches everybody else has a turn. */
+const MAX_BATCH_UNITS = 1024 * 1024;
+const MAX_BATCH_THREADS = 100;
+/** Records of a thread that wait for their long outputs. */
+const MAX_WAITING = 1_000;
+/** Commits whose subjects a thread is found by. */
+const MAX_SUBJECTS = 100;
+const MAX_OUTPUT_BYTES = 4 * MAX_TOOL_UNITS;
+
+/** Every passage counts in the frequencies of terms at first; later one of so many, and that many times. */
+const ALL_COUNT = 4_096;
+const SAMPLE = 64;
+
+export type IndexerParts = {
+  readonly tables: () => Promise<Kysely<ThreadTables>>;
+  readonly engine: SearchEngine;
+  readonly outputs: Pick<OutputService, "read">;
+};
+
+/**
+ * Takes one step towards an index that knows all that the threads hold: reads what is new, some of it at a time, and writes
+ * it together with how far that was, so that a kill costs one batch. True: there was something to do.
+ */
+export async function indexSome(parts: IndexerParts): Promise<boolean> {
+  const state = await parts.engine.state();
+  const db = await parts.tables();
+  const rows = await db
+    .selectFrom("thread")
+    .selectAll()
+    .where("change", ">", state.change)
+    .orderBy("change")
+    .limit(MAX_BATCH_THREADS)
+    .execute();
+  if (rows.length === 0) return false;
+  const batch = new BatchWriter(state);
+  let { change } = state;
+  for (const row of rows) {
+    const isDone = await addThread({ ...parts, db }, batch, row);
+    if (isDone) change = row.change;
+    if (!isDone || batch.isFull) break;
+  }
+  // Where another has written meanwhile, the next step begins with what that one knows.
+  await parts.engine.write(batch.done(change));
+  return true;
+}
+
+type Parts = Pick<IndexerParts, "engine" | "outputs"> & { readonly db: Kysely<ThreadTables> };
+
+/** What is new in one thread, as far as it fits. False: there is more. */
+async function addThread(parts: Parts, batch: BatchWriter, row: ThreadRow): Promise<boolean> {
+  const { engine, db } = parts;
+  let known = await engine.indexed(row.key);
+  if (known !== undefined && !(await isSame(db, row, known))) {
+    batch.drop(known);
+    known = undefined;
+  }
+  if (row.purged === 1) return true;
+  const waiting = new Set<number>(known === undefined ? [] : JSON.parse(known.waiting));
+  for (const record of waiting) {
+    const [text] = await recordsAfter(db, row.key, record - 1, { limit: 1, maxUnits: 1 });
+    if (text === undefined || (await addRecord(parts, batch, row, { text, record, turn: 0 }))) waiting.delete(record);
+  }
+  let { version, digest, turns } = known ?? { version: 0, digest: "", turns: 0 };
+  for await (const chunk of chunksFrom(db, row.key, version)) {
+    if (version >= row.version || batch.isFull) break;
+    for (const [index, text] of chunk.records.split("\n").entries()) {
+      if (isTurn(decodeRecord(text) ?? "unknown")) turns += 1;
+      const isWhole = await addRecord(parts, batch, row, { text, record: chunk.first + index + 1, turn: turns });
+      if (!isWhole && waiting.size < MAX_WAITING) waiting.add(chunk.first + index + 1);
+    }
+    version = chunk.first + chunk.count;
+    digest = chunk.digest;
+  }
+  const title = factsText(await withCommits(db, row));
+  const titleKey = batch.retitle(row, known, title);
+  const place = { key: row.key, id: row.id, generation: row.generation, version, digest, turns };
+  batch.threads.push({ ...place, titleKey, title, waiting: JSON.stringify([...waiting]) });
+  return version >= row.version;
+}
+
+/** Whether what the index knows of a thread still holds: threads grow at their end, unless they are replaced. */
+async function isSame(db: Kysely<ThreadTables>, row: ThreadRow, known: IndexedThread): Promise<boolean> {
+  if (row.purged === 1 || known.id !== row.id || known.generation !== row.generation) return false;
+  return known.version <= row.version && (await digestAt(db, row.key, known.version)) === known.digest;
+}
+
+/** False where a long output of the record is not here yet; then nothing of it is added. */
+async function addRecord(
+  { outputs }: Parts,
+  batch: BatchWriter,
+  { key }: ThreadRow,
+  { text, record, turn }: { readonly text: string; readonly record: number; readonly turn: number },
+): Promise<boolean> {
+  const decoded = decodeRecord(text);
+  if (decoded === undefined || decoded === "unknown" || decoded.type === "thread") return true;
+  for (const name of outputsNamedIn(text)) {
+    if ((await outputs.read(key, name, 1)) === undefined) return false;
+  }
+  const said = searchableText(await withOutputs(decoded, text, key, outputs, MAX_OUTPUT_BYTES));
+  if (said !== undefined) batch.add({ thread: key, record, turn, role: said.role, at: decoded.at }, said.text);
+  return true;
+}
+
+async function withCommits(db: Kysely<ThreadTables>, row: ThreadRow): Promise<ThreadFacts> {
+  const commits = await db
+    .selectFrom("thread_commit")
+    .select(["sha", "at", "subject"])
+    .where("thread_key", "=", row.key)
+    .where("subject", "<>", "")
+    .orderBy("at", "desc")
+    .orderBy("sha")
+    .limit(MAX_SUBJECTS)
+    .execute();
+  return { ...factsIn(row), commits };
+}
+
+type Place = Pick<IndexedPassage, "thread" | "record" | "turn" | "role" | "at">;
+
+class BatchWriter {
+  readonly threads: IndexedThread[] = [];
+  readonly #state: IndexState;
+  readonly #dropped: number[] = [];
+  readonly #droppedPassages: number[] = [];
+  readonly #passages: IndexedPassage[] = [];
+  readonly #frequencies = new Map<string, number>();
+  #nextKey: number;
+  #terms = 0;
+  #units = 0;
+
+  constructor(state: IndexState) {
+    this.#state = state;
+    this.#nextKey = state.nextKey;
+  }
+
+  get isFull(): boolean {
+    return this.#units >= MAX_BATCH_UNITS;
+  }
+
+  drop({ key }: IndexedThread): void {
+    this.#dropped.push(key);
+  }
+
+  add(place: Place, text: string): void {
+    this.#units += text.length;
+    for (const passage of passagesOf(text)) this.#addPassage(place, passage);
+  }
+
+  /** The passage of the title and the like; another one where they have changed. `null`: there is nothing to say. */
+  retitle(row: ThreadRow, known: IndexedThread | undefined, title: string): number | null {
+    if (known !== undefined && known.title === title) return known.titleKey;
+    if (known !== undefined && known.titleKey !== null) this.#droppedPassages.push(known.titleKey);
+    const [passage] = passagesOf(title);
+    if (passage === undefined) return null;
+    return this.#addPassage({ thread: row.key, record: 0, turn: 0, role: "title", at: row.updated_at }, passage);
+  }
+
+  #addPassage(place: Place, passage: ReturnType<typeof passagesOf>[number]): number {
+    const key = this.#nextKey++;
+    const counts = countsOf(passage);
+    const { length } = passage.body;
+    const atMs = Date.parse(place.at);
+    this.#passages.push({
+      ...place,
+      key,
+      atMs: Number.isNaN(atMs) ? 0 : atMs,
+      length,
+      repeats: repeatsOf(counts),
+      ...passage,
+    });
+    this.#terms += length;
+    const weight = key <= ALL_COUNT ? 1 : key % SAMPLE === 0 ? SAMPLE : 0;
+    if (weight > 0) {
+      for (const term of new Set([...counts.keys(), ...passage.names])) {
+        this.#frequencies.set(term, (this.#frequencies.get(term) ?? 0) + weight);
+      }
+    }
+    return key;
+  }
+
+  done(change: number): IndexBatch {
+    const { revision, passages, terms } = this.#state;
+    return {
+      revision,
+      state: {
+        passages: passages + this.#passages.length,
+        terms: terms + this.#terms,
+        nextKey: this.#nextKey,
+        change,
+      },
+      dropped: this.#dropped,
+      droppedPassages: this.#droppedPassages,
+      passages: this.#passages,
+      threads: this.threads,
+      frequencies: [...this.#frequencies],
+    };
+  }
+}

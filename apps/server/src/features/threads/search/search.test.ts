@@ -1,0 +1,294 @@
+import { writeFile } from "node:fs/promises";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type Engine, engines, sqlite, type TestHome } from "../../../kit/engines.testing.ts";
+import { AT, answered, type Json, said, startThreadServer, type ThreadServer, toolSaid } from "../threads.testing.ts";
+
+type Hit = {
+  readonly thread: string;
+  readonly role: string;
+  readonly turn: number;
+  readonly record: number;
+  readonly score: number | null;
+  readonly snippet: { readonly text: string; readonly highlights: readonly (readonly [number, number])[] };
+};
+
+const SHA = "deadbee1234567890abcdef1234567890abcdef1";
+
+/** One after the other, so that both engines have them in the same order. */
+async function fill(threads: ThreadServer): Promise<string[]> {
+  const day = (count: number) => `2026-11-${String(count).padStart(2, "0")}T10:00:00.000Z`;
+  return [
+    await threads.make(
+      said("How do I parse the configuration file?", day(1)),
+      answered("Call parseConfig in src/config/load-config.ts.", day(1)),
+    ),
+    await threads.make(
+      said("Das Menü ist kaputt: café und naïve Größe", day(2)),
+      answered("Behoben in der Datei menu_bar.py", day(2)),
+    ),
+    await threads.make(
+      said("用户登录失败，请检查数据库连接", day(3)),
+      answered("データベースの接続を確認しました。한국어 문장도 있다", day(3)),
+    ),
+    await threads.make(
+      said("go to db and run it", day(4)),
+      answered("The db is up. db db db, and once more the db.", day(4)),
+      toolSaid("error: relation users does not exist"),
+    ),
+    await threads.make(
+      said("parse config parse config parse config", day(5)),
+      answered("nothing of the kind", day(5)),
+      {
+        type: "commit",
+        at: day(5),
+        sha: SHA,
+        message: "Menu: wider\n\nBecause.",
+      },
+    ),
+    await threads.make(said(`${"filler words ".repeat(3_000)} needle at the end`, day(6)), {
+      type: "metadata",
+      at: day(6),
+      tags: ["release"],
+    }),
+    await threads.make(
+      said('the Fetcher got HTTPServer errors -- see "quoted words" here', day(7)),
+      answered("OR AND NOT ( unbalanced", day(7)),
+      {
+        type: "git",
+        at: day(7),
+        branch: "feature/login-page",
+        remote: "github.com/acme/webshop",
+      },
+    ),
+  ];
+}
+
+const QUERIES = [
+  "parse",
+  "parse config",
+  "parseConfig",
+  "parse_config",
+  "parseconfig",
+  "load-config.ts",
+  "src/config",
+  "menu",
+  "menü",
+  "cafe",
+  "naive große",
+  "menuBar",
+  "用户",
+  "数据库",
+  "登",
+  "データベース",
+  "한국어",
+  "db",
+  "go",
+  "users",
+  "relation -users",
+  "relation OR needle",
+  '"nothing of the kind"',
+  '"of nothing"',
+  "needle",
+  "release",
+  "webshop",
+  "login-page",
+  "deadbee",
+  SHA,
+  "wider",
+  "conf",
+  "unbalanced",
+  '"unbalanced',
+  "OR",
+  "-only -exclusions",
+  "( AND",
+  "the",
+  "nowhere",
+];
+
+async function hitsOf(threads: ThreadServer, ids: readonly string[], query: string): Promise<unknown[]> {
+  const { json, status } = await threads.ask("GET", `/api/threads/search?q=${encodeURIComponent(query)}`);
+  expect([query, status]).toEqual([query, 200]);
+  return (json.hits as Hit[]).map(({ thread, role, turn, record, score, snippet }) => [
+    ids.indexOf(thread),
+    role,
+    turn,
+    record,
+    // The time goes on between two questions.
+    score === null ? null : Number(score.toPrecision(5)),
+    snippet,
+  ]);
+}
+
+async function settle(threads: ThreadServer): Promise<void> {
+  await expect
+    .poll(async () => (await threads.ask("GET", "/api/threads/search?q=x")).json.indexing, { timeout: 20_000 })
+    .toBe(false);
+}
+
+async function open(engine: Engine): Promise<{ home: TestHome; threads: ThreadServer }> {
+  const home = await engine.create();
+  return { home, threads: await startThreadServer(home) };
+}
+
+describe.each(engines)("on $name", (engine) => {
+  let home: TestHome;
+  let threads: ThreadServer;
+
+  beforeEach(async () => {
+    ({ home, threads } = await open(engine));
+  });
+
+  afterEach(async () => {
+    await threads.close();
+    await home[Symbol.asyncDispose]();
+  });
+
+  async function found(query: string, more = ""): Promise<Hit[]> {
+    const { json } = await threads.ask("GET", `/api/threads/search?q=${encodeURIComponent(query)}${more}`);
+    return json.hits as Hit[];
+  }
+
+  test("words, identifiers, scripts without spaces, accents, commits and odd syntax are found", async () => {
+    const ids = await fill(threads);
+    await settle(threads);
+    const whereIs = async (query: string) =>
+      [...new Set((await found(query)).map(({ thread }) => ids.indexOf(thread)))].sort();
+    const expected: Readonly<Record<string, readonly number[]>> = {
+      parse: [0, 4],
+      parseconfig: [0],
+      "load-config.ts": [0],
+      "src/config": [0],
+      menü: [1, 4],
+      cafe: [1],
+      menuBar: [1],
+      用户: [2],
+      登: [2],
+      データベース: [2],
+      한국어: [2],
+      db: [3],
+      needle: [5],
+      release: [5],
+      webshop: [6],
+      "login-page": [6],
+      "relation -users": [],
+      "relation OR needle": [3, 5],
+      '"nothing of the kind"': [4],
+      '"of nothing"': [],
+      '"unbalanced': [6],
+    };
+    for (const [query, where] of Object.entries(expected)) {
+      expect([query, await whereIs(query)]).toEqual([query, where]);
+    }
+    for (const query of QUERIES)
+      expect((await threads.ask("GET", `/api/threads/search?q=${encodeURIComponent(query)}`)).status).toBe(200);
+    const [commit] = await found("deadbee");
+    expect(commit).toMatchObject({
+      role: "commit",
+      score: null,
+      snippet: { text: `${SHA} Menu: wider`, highlights: [[0, 7]] },
+    });
+    const [hit] = await found("needle");
+    expect(hit?.snippet.highlights.map(([from, to]) => hit.snippet.text.slice(from, to))).toEqual(["needle"]);
+    expect(hit).toMatchObject({ role: "user", turn: 1, record: 2 });
+  });
+
+  test("filters hold, pages follow each other, and what is deleted or purged is not found", async () => {
+    const ids = await fill(threads);
+    await settle(threads);
+    const where = async (query: string, more: string) =>
+      (await found(query, more)).map(({ thread }) => ids.indexOf(thread));
+    expect(await where("parse", `&thread=${ids[0]}`)).toEqual([0, 0]);
+    expect(new Set(await where("parse", `&exceptThread=${ids[0]}`))).toEqual(new Set([4]));
+    expect(await where("needle", "&tag=release")).toEqual([5]);
+    expect(await where("needle", "&tag=other")).toEqual([]);
+    expect(await where("errors", "&repository=acme/webshop")).toEqual([6]);
+    expect(await where("needle", "&since=2026-11-06&until=2026-11-07")).toEqual([5]);
+    expect(await where("needle", "&until=2026-11-06")).toEqual([]);
+    const whole = await found("the", "&limit=50");
+    const pages: Hit[] = [];
+    for (let cursor: unknown = ""; cursor !== null; ) {
+      const { json }: { json: Json } = await threads.ask(
+        "GET",
+        `/api/threads/search?q=the&limit=2${cursor === "" ? "" : `&cursor=${cursor}`}`,
+      );
+      pages.push(...(json.hits as Hit[]));
+      cursor = json.nextCursor;
+    }
+    expect(pages.map(({ thread, record }) => [thread, record])).toEqual(
+      whole.map(({ thread, record }) => [thread, record]),
+    );
+    await threads.ask("DELETE", `/api/threads/${ids[5]}`);
+    await threads.ask("DELETE", `/api/threads/${ids[4]}?purge=true`);
+    expect(await found("needle")).toEqual([]);
+    expect(await where("parse", "")).toEqual([0, 0]);
+    expect(await where("deadbee", "")).toEqual([]);
+  });
+
+  test("the index follows appends, replacements, new titles and outputs that come later", async () => {
+    const id = await threads.make(said("first words"));
+    await settle(threads);
+    const records = [
+      JSON.stringify(said("appended words")),
+      JSON.stringify({ type: "title", at: AT, title: "Zebra crossing" }),
+    ];
+    await threads.ask("POST", `/api/threads/${id}/records`, { body: { records }, headers: { "if-match": '"2"' } });
+    await settle(threads);
+    expect(await found("appended")).toHaveLength(1);
+    expect(await found("zebra")).toMatchObject([{ role: "title", snippet: { text: "Zebra crossing" } }]);
+    const title = JSON.stringify({ type: "title", at: AT, title: "Lion" });
+    await threads.ask("POST", `/api/threads/${id}/records`, {
+      body: { records: [title] },
+      headers: { "if-match": '"4"' },
+    });
+    await settle(threads);
+    expect(await found("zebra")).toEqual([]);
+    const { json } = await threads.ask("GET", `/api/threads/${id}/records`);
+    const replaced = [(json.records as string[])[0], JSON.stringify(said("replaced"))];
+    await threads.ask("PUT", `/api/threads/${id}`, { body: { records: replaced }, headers: { "if-match": '"5"' } });
+    await settle(threads);
+    expect([await found("appended"), (await found("replaced")).length]).toEqual([[], 1]);
+  });
+
+  test("a server that was stopped in the middle goes on where it was", async () => {
+    const ids = await fill(threads);
+    await threads.close();
+    threads = await startThreadServer(home);
+    await settle(threads);
+    expect((await found("needle")).map(({ thread }) => ids.indexOf(thread))).toEqual([5]);
+  });
+});
+
+test.skipIf(engines.length < 2)("both engines give the same hits in the same order, with the same scores", async () => {
+  const opened = await Promise.all(engines.map(open));
+  try {
+    const results = [];
+    for (const { threads } of opened) {
+      const ids = await fill(threads);
+      await settle(threads);
+      const all: [string, unknown[]][] = [];
+      for (const query of QUERIES) all.push([query, await hitsOf(threads, ids, query)]);
+      results.push(all);
+    }
+    expect(results[1]).toEqual(results[0]);
+    expect(results[0]?.filter(([, hits]) => hits.length > 0).length).toBeGreaterThan(30);
+  } finally {
+    for (const { home, threads } of opened) {
+      await threads.close();
+      await home[Symbol.asyncDispose]();
+    }
+  }
+});
+
+test("an index that is damaged is made anew", async () => {
+  const home = await sqlite.create();
+  let threads = await startThreadServer(home);
+  await fill(threads);
+  await settle(threads);
+  await threads.close();
+  await writeFile(`${home.path}/thread-search.sqlite`, "no database at all".repeat(1_000));
+  threads = await startThreadServer(home);
+  await settle(threads);
+  expect((await threads.ask("GET", "/api/threads/search?q=needle")).json.hits).toHaveLength(1);
+  await threads.close();
+  await home[Symbol.asyncDispose]();
+});

@@ -1,0 +1,105 @@
+import { dirname, join } from "node:path";
+import { sql } from "kysely";
+import { sqlValue } from "../../../kit/sql-value.ts";
+import type { IndexedThread, IndexState, SearchDialect, SearchEngine } from "./index-types.ts";
+import { fts5Match } from "./match.ts";
+import { repeatMark } from "./passages.ts";
+import { runIndexWorker, type WorkerAnswer, type WorkerFiles, type WorkerQuestion } from "./sqlite-worker.ts";
+
+/** Raised with every change of the index's tables or of how text is told apart: an older index is then made anew. */
+const INDEX_VERSION = 1;
+
+/** In this order: a match comes newest first, and the rest is looked up by key until there are enough. */
+const DIALECT: SearchDialect = {
+  candidates: sql`search_text cross join search_passage as p on p.key = search_text.rowid
+    cross join search_thread as s on s.key = p.thread
+    cross join thread on thread.key = p.thread and thread.id = s.id and thread.generation = s.generation`,
+  matches: (plan) => sql`search_text match ${fts5Match(plan)}`,
+  newestFirst: sql`search_text.rowid desc`,
+  countOf: (term) => {
+    const [mark, length] = repeatMark(term);
+    const at = sql`instr(candidate.repeats, ${mark})`;
+    return sql`(case when ${at} > 0 then cast(substr(candidate.repeats, ${at} + ${length}, 6) as integer) else 1 end)`;
+  },
+  greatest: "max",
+};
+
+type WithoutId<Question> = Question extends WorkerQuestion ? Omit<Question, "id"> : never;
+
+/** The index in a file of its own beside the database, kept and asked in a thread of its own: nobody else waits for it. */
+export async function openSqliteEngine(database: string): Promise<SearchEngine> {
+  const { Worker } = await import("node:worker_threads");
+  const files: WorkerFiles = {
+    index: join(dirname(database), "thread-search.sqlite"),
+    threads: database,
+    version: INDEX_VERSION,
+  };
+  const worker = new Worker(`(${runIndexWorker.toString()})()`, {
+    eval: true,
+    workerData: files,
+    name: "thread-search",
+  });
+  const waiting = new Map<
+    number,
+    { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
+  >();
+  let last = 0;
+  let broken: Error | undefined;
+  const giveUp = (error: Error): void => {
+    broken = error;
+    for (const { reject } of waiting.values()) reject(error);
+    waiting.clear();
+  };
+  worker.on("message", ({ id, value, error }: WorkerAnswer) => {
+    const asker = waiting.get(id);
+    waiting.delete(id);
+    if (waiting.size === 0) worker.unref();
+    if (error === undefined) asker?.resolve(value);
+    else asker?.reject(new Error(error));
+  });
+  worker.on("error", giveUp);
+  worker.on("exit", () => giveUp(new Error("The index of threads is closed.")));
+  worker.unref();
+
+  function ask<Value>(question: WithoutId<WorkerQuestion>): Promise<Value> {
+    if (broken !== undefined) return Promise.reject(broken);
+    return new Promise((resolve, reject) => {
+      last += 1;
+      waiting.set(last, { resolve: resolve as (value: unknown) => void, reject });
+      worker.ref();
+      worker.postMessage({ ...question, id: last });
+    });
+  }
+  const rows = <Row>(sql: string, parameters: readonly unknown[] = []): Promise<readonly Row[]> =>
+    ask({ type: "rows", sql, parameters: parameters.map((value) => sqlValue(value) as string | number | null) });
+  return {
+    dialect: DIALECT,
+    async state() {
+      const [state] = await rows<IndexState>(
+        "SELECT revision, passages, terms, next_key AS nextKey, change FROM search_state",
+      );
+      if (state === undefined) throw new Error("The index of threads has no state.");
+      return state;
+    },
+    async indexed(key) {
+      const [row] = await rows<IndexedThread>("SELECT *, title_key AS titleKey FROM search_thread WHERE key = ?", [
+        key,
+      ]);
+      return row;
+    },
+    async frequencies(terms) {
+      const marks = terms.map(() => "?").join(", ");
+      const found = await rows<{ term: string; passages: number }>(
+        `SELECT term, passages FROM search_frequency WHERE term IN (${marks})`,
+        terms,
+      );
+      return new Map(found.map(({ term, passages }) => [term, passages]));
+    },
+    write: (batch) => ask({ type: "write", batch }),
+    rows: ({ sql, parameters }) => rows(sql, parameters),
+    async close() {
+      if (broken === undefined) await ask({ type: "close" }).catch(() => undefined);
+      await worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,168 @@
+import type { IndexBatch } from "./index-types.ts";
+
+type Question =
+  | { readonly type: "rows"; readonly sql: string; readonly parameters: readonly (string | number | null)[] }
+  | { readonly type: "write"; readonly batch: IndexBatch }
+  | { readonly type: "close" };
+
+export type WorkerQuestion = Question & { readonly id: number };
+export type WorkerAnswer = { readonly id: number; readonly value?: unknown; readonly error?: string };
+export type WorkerFiles = { readonly index: string; readonly threads: string; readonly version: number };
+
+/**
+ * What runs in the thread beside: it is handed over as text, so it may use nothing from outside of itself. One connection
+ * writes the index; another reads it together with the threads' tables, and cannot write.
+ */
+export function runIndexWorker(): void {
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
+  const { rmSync } = process.getBuiltinModule("node:fs");
+  const files = workerData as WorkerFiles;
+
+  const TABLES = `
+    CREATE TABLE IF NOT EXISTS search_state (
+      only INTEGER PRIMARY KEY CHECK (only = 1), revision INTEGER NOT NULL, passages INTEGER NOT NULL,
+      terms INTEGER NOT NULL, next_key INTEGER NOT NULL, change INTEGER NOT NULL);
+    INSERT OR IGNORE INTO search_state VALUES (1, 0, 0, 0, 1, 0);
+    CREATE TABLE IF NOT EXISTS search_thread (
+      key INTEGER PRIMARY KEY, id TEXT NOT NULL, generation INTEGER NOT NULL, version INTEGER NOT NULL,
+      digest TEXT NOT NULL, turns INTEGER NOT NULL, title_key INTEGER, title TEXT NOT NULL, waiting TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS search_passage (
+      key INTEGER PRIMARY KEY, thread INTEGER NOT NULL, record INTEGER NOT NULL, turn INTEGER NOT NULL,
+      role TEXT NOT NULL, at TEXT NOT NULL, at_ms INTEGER NOT NULL, length INTEGER NOT NULL, repeats TEXT NOT NULL);
+    CREATE INDEX IF NOT EXISTS search_passage_thread ON search_passage (thread);
+    CREATE TABLE IF NOT EXISTS search_frequency (term TEXT PRIMARY KEY, passages INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE VIRTUAL TABLE IF NOT EXISTS search_text USING fts5
+      (body, names, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '3');
+    PRAGMA user_version = ${files.version};`;
+
+  function open() {
+    const opened = new DatabaseSync(files.index, { timeout: 5_000 });
+    try {
+      opened.exec(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536",
+      );
+      const version = opened.prepare("PRAGMA user_version").get()?.user_version;
+      if (version !== 0 && version !== files.version) throw new Error("another version");
+      opened.exec(TABLES);
+      return opened;
+    } catch (error) {
+      opened.close();
+      throw error;
+    }
+  }
+
+  function openAnew() {
+    try {
+      return open();
+    } catch {
+      // Damaged, or of another version: it is derived, and made again.
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(files.index + suffix, { force: true });
+      return open();
+    }
+  }
+
+  const writer = openAnew();
+  const reader = new DatabaseSync(files.index, { timeout: 5_000 });
+  reader.exec("PRAGMA cache_size = -65536");
+  reader.prepare("ATTACH ? AS server").run(files.threads);
+  reader.exec("PRAGMA query_only = ON");
+
+  const prepared = new Map<string, ReturnType<typeof reader.prepare>>();
+  function statement(sql: string) {
+    const known = prepared.get(sql);
+    if (known !== undefined) return known;
+    if (prepared.size >= 50) prepared.clear();
+    const made = reader.prepare(sql);
+    prepared.set(sql, made);
+    return made;
+  }
+
+  const revisionNow = writer.prepare("SELECT revision FROM search_state");
+  const saveState = writer.prepare(
+    "UPDATE search_state SET revision = revision + 1, passages = ?, terms = ?, next_key = ?, change = ?",
+  );
+  const textsOf = writer.prepare(
+    "DELETE FROM search_text WHERE rowid IN (SELECT key FROM search_passage WHERE thread = ?)",
+  );
+  const passagesOf = writer.prepare("DELETE FROM search_passage WHERE thread = ?");
+  const dropThread = writer.prepare("DELETE FROM search_thread WHERE key = ?");
+  const dropText = writer.prepare("DELETE FROM search_text WHERE rowid = ?");
+  const dropPassage = writer.prepare("DELETE FROM search_passage WHERE key = ?");
+  const addText = writer.prepare("INSERT INTO search_text (rowid, body, names) VALUES (?, ?, ?)");
+  const addPassage = writer.prepare("INSERT INTO search_passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const addThread = writer.prepare("INSERT OR REPLACE INTO search_thread VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const addFrequency = writer.prepare(
+    "INSERT INTO search_frequency VALUES (?, ?) ON CONFLICT (term) DO UPDATE SET passages = passages + excluded.passages",
+  );
+
+  function write(batch: IndexBatch): boolean {
+    writer.exec("BEGIN IMMEDIATE");
+    try {
+      if (revisionNow.get()?.revision !== batch.revision) {
+        writer.exec("ROLLBACK");
+        return false;
+      }
+      for (const key of batch.dropped) {
+        textsOf.run(key);
+        passagesOf.run(key);
+        dropThread.run(key);
+      }
+      for (const key of batch.droppedPassages) {
+        dropText.run(key);
+        dropPassage.run(key);
+      }
+      for (const each of batch.passages) {
+        addPassage.run(
+          each.key,
+          each.thread,
+          each.record,
+          each.turn,
+          each.role,
+          each.at,
+          each.atMs,
+          each.length,
+          each.repeats,
+        );
+        addText.run(each.key, each.body.join(" "), each.names.join(" "));
+      }
+      for (const each of batch.threads) {
+        addThread.run(
+          each.key,
+          each.id,
+          each.generation,
+          each.version,
+          each.digest,
+          each.turns,
+          each.titleKey,
+          each.title,
+          each.waiting,
+        );
+      }
+      for (const [term, passages] of batch.frequencies) addFrequency.run(term, passages);
+      const { passages, terms, nextKey, change } = batch.state;
+      saveState.run(passages, terms, nextKey, change);
+      writer.exec("COMMIT");
+      return true;
+    } catch (error) {
+      if (writer.isTransaction) writer.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  parentPort?.on("message", (question: WorkerQuestion) => {
+    try {
+      let value: unknown;
+      if (question.type === "rows") value = statement(question.sql).all(...question.parameters);
+      else if (question.type === "write") value = write(question.batch);
+      else {
+        reader.close();
+        writer.close();
+        parentPort.close();
+      }
+      parentPort.postMessage({ id: question.id, value });
+    } catch (error) {
+      parentPort.postMessage({ id: question.id, error: String(error) });
+    }
+  });
+}
