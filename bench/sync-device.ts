@@ -14,5 +14,8 @@ const start = performance.now();
 const outcome = await sync.run({ signal: new AbortController().signal, hurry: true });
 const ms = performance.now() - start;
 client.close();
+const { user, system } = process.cpuUsage();
 const peak = process.resourceUsage().maxRSS * 1024;
-console.log(JSON.stringify({ outcome, ms, before, peak, pending: sync.status().pending }));
+console.log(
+  JSON.stringify({ outcome, ms, cpuMs: (user + system) / 1_000, before, peak, pending: sync.status().pending }),
+);
