@@ -29,6 +29,7 @@ export const HELP = `Usage: loom-server [flags]
        loom-server credential add|list|enable|disable ...   (see loom-server credential --help)
        loom-server route list|set|delete|explain ...      (see loom-server route --help)
        loom-server db status|migrate|backup|restore|copy   (see loom-server db --help)
+       loom-server audit verify|list|seal                  (see loom-server audit --help)
        loom-server mail test ADDRESS                       (see loom-server mail --help)
 
 Keeps the keys of model providers and lets Loom's clients use the models.

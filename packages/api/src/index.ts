@@ -1,3 +1,5 @@
+export type { AuditOutcome, AuditPage, AuditQuery, AuditRecord } from "./audit.ts";
+export { AUDIT_FILTERS, AUDIT_OUTCOMES, auditCsvHeader, auditCsvLine } from "./audit.ts";
 export type { Budget, BudgetLimits, BudgetSpent, Budgets } from "./budgets.ts";
 export { api, loadProblemSchema } from "./contract.ts";
 export type {

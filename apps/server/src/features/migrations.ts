@@ -1,5 +1,6 @@
 import { KIT_MIGRATIONS } from "../kit/job-claims.ts";
 import type { MigrationSet } from "../kit/migrations.ts";
+import { migrations as auditMigrations } from "./audit/migrations.ts";
 import { budgets } from "./budgets/index.ts";
 import { migrations as credentialMigrations } from "./credentials/migrations.ts";
 import { ledger } from "./ledger/index.ts";
@@ -19,6 +20,7 @@ export const MIGRATIONS: readonly MigrationSet[] = [
   ...[owner, budgets, tokens, ledger, routing].map(({ name, migrations }) => ({ feature: name, migrations })),
   // Without the feature itself: the server of one turn has the tables and nothing else of it.
   { feature: "credentials", migrations: credentialMigrations },
+  { feature: "audit", migrations: auditMigrations },
   { feature: "people", migrations: peopleMigrations },
   { feature: "sessions", migrations: sessionMigrations },
   { feature: "sign-in", migrations: signInMigrations },
