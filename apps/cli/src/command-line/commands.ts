@@ -331,6 +331,35 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("../commands/usage.ts"),
   },
   {
+    name: "login",
+    summary: "Sign in to a Loom server, through a browser on this or on another machine.",
+    details: [
+      "SERVER is its address; default: the configured one. Where no server is configured, it becomes the one that Loom uses.",
+      "The token goes into the desktop's keyring (secret-tool), else into credentials.json, which only you can read;",
+      "LOOM_KEYRING=off leaves the keyring alone.",
+    ],
+    arguments: [{ name: "SERVER", required: false, description: "e.g. https://loom.example.com" }],
+    flags: [
+      { name: "--device", description: "Show a code to type in a browser elsewhere, as over SSH." },
+      ...COMMON_FLAGS,
+    ],
+    load: () => import("../commands/login.ts"),
+  },
+  {
+    name: "logout",
+    summary: "Sign out of a Loom server: its session ends there, and the token is forgotten here.",
+    arguments: [{ name: "SERVER", required: false, description: "Default: the configured one." }],
+    flags: [...COMMON_FLAGS],
+    load: () => import("../commands/logout.ts"),
+  },
+  {
+    name: "whoami",
+    summary: "Show who the server knows you as.",
+    arguments: [{ name: "SERVER", required: false, description: "Default: the configured one." }],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: () => import("../commands/whoami.ts"),
+  },
+  {
     name: "org list",
     summary: "List the organizations that you belong to.",
     details: ["Organizations and teams are on the configured Loom server (LOOM_SERVER_URL)."],
