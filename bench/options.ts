@@ -15,6 +15,8 @@ export type Options = {
   readonly threads: boolean;
   /** Decisions of the policy alone. */
   readonly policy: boolean;
+  /** The sync of threads alone. */
+  readonly sync: boolean;
 };
 
 export const SUBJECT_NAMES: readonly SubjectName[] = ["loom", "codex", "pi", "opencode"];
@@ -26,6 +28,7 @@ export const HELP = `npm run bench -- [options]
   --codecs       the stream codecs alone
   --threads      threads alone: to go on with long ones, to save, to search
   --policy       the server's decisions alone: who may do what
+  --sync         the sync of threads alone: 1,000 of them to a server and down again
   --write-docs   put the tables into docs/benchmarks.md`;
 
 /** Throws an `Error` with a sentence for the person on an unknown flag or name. */
@@ -39,6 +42,7 @@ export function readOptions(args: readonly string[]): Options | "help" {
       codecs: { type: "boolean", default: false },
       threads: { type: "boolean", default: false },
       policy: { type: "boolean", default: false },
+      sync: { type: "boolean", default: false },
       "write-docs": { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -56,5 +60,6 @@ export function readOptions(args: readonly string[]): Options | "help" {
     codecs: values.codecs,
     threads: values.threads,
     policy: values.policy,
+    sync: values.sync,
   };
 }

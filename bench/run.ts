@@ -24,6 +24,11 @@ async function main(): Promise<number> {
       await benchPolicy(options);
       return 0;
     }
+    if (options.sync) {
+      const { benchSync } = await import("./sync.ts");
+      await benchSync(options);
+      return 0;
+    }
     const { benchAgents } = await import("./agents.ts");
     return await benchAgents(options);
   } catch (error) {

@@ -11,7 +11,7 @@ import { SILENT_LOG } from "../../kit/log.ts";
 import { createMetrics } from "../../kit/metrics.ts";
 import type { Action, Resource } from "../../kit/policy.ts";
 import { OWNER, type Subject } from "../../kit/subject.ts";
-import { send } from "../../testing.ts";
+import { type Answer, type PlainRequest, send } from "../../testing.ts";
 import type { MailContent } from "../mail/compose-mail.ts";
 import { policy } from "../policy/index.ts";
 import { migrations as policyMigrations } from "../policy/migrations.ts";
@@ -40,6 +40,8 @@ export type Node = {
   readonly asked: readonly { readonly action: Action; readonly resource: Resource }[];
   readonly mails: readonly MailContent[];
   person(username: string): Promise<User>;
+  /** A request as it is; `as` as in `call`. */
+  send(as: string, request: PlainRequest): Promise<Answer>;
   /** `as`: a person's id, `owner` for the owner's token, "" for nobody. */
   call<Body = unknown>(as: string, method: string, path: string, options?: CallOptions): Promise<Told<Body>>;
 };
@@ -116,6 +118,8 @@ export async function town(engine: Engine): Promise<Town> {
       events,
       asked,
       mails,
+      send: (as, request) =>
+        send(listener.url, { ...request, headers: { ...request.headers, authorization: `Bearer ${as}` } }),
       person: (username) => users.create({ email: `${username}@example.com`, username }),
       async call<Body>(
         as: string,
