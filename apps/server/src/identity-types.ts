@@ -55,6 +55,10 @@ export type NewSession = {
   readonly kind: SessionKind;
   /** Where the one who signs in comes from: what the list of sessions shows. */
   readonly origin: RequestOrigin;
+  /** A second factor was given. */
+  readonly strong?: boolean;
+  /** The session in which its person let this one in: that he is who he is, was proven there, and when. */
+  readonly provenBy?: string | undefined;
 };
 
 export type StartedSession = {

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { account } from "./contracts/account.ts";
+import { apiKeys } from "./contracts/api-keys.ts";
 import { audit } from "./contracts/audit.ts";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
@@ -27,6 +28,7 @@ export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
 /** Every route of the server. */
 export const api = {
   account,
+  apiKeys,
   audit,
   budgets,
   credentials,

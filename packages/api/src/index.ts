@@ -1,3 +1,5 @@
+export type { ApiKeyInfo, ApiKeyList, ApiKeyOwner, ApiKeyRotation, MintedApiKey, NewApiKey } from "./api-keys.ts";
+export { DEFAULT_KEY_OVERLAP_SECONDS, MAX_KEY_OVERLAP_SECONDS } from "./api-keys.ts";
 export type { AuditOutcome, AuditPage, AuditQuery, AuditRecord } from "./audit.ts";
 export { AUDIT_FILTERS, AUDIT_OUTCOMES, auditCsvHeader, auditCsvLine } from "./audit.ts";
 export type { Budget, BudgetLimits, BudgetSpent, Budgets } from "./budgets.ts";

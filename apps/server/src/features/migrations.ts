@@ -1,5 +1,6 @@
 import { KIT_MIGRATIONS } from "../kit/job-claims.ts";
 import type { MigrationSet } from "../kit/migrations.ts";
+import { migrations as apiKeyMigrations } from "./api-keys/migrations.ts";
 import { migrations as auditMigrations } from "./audit/migrations.ts";
 import { budgets } from "./budgets/index.ts";
 import { migrations as credentialMigrations } from "./credentials/migrations.ts";
@@ -24,6 +25,7 @@ export const MIGRATIONS: readonly MigrationSet[] = [
   { feature: "people", migrations: peopleMigrations },
   { feature: "sessions", migrations: sessionMigrations },
   { feature: "sign-in", migrations: signInMigrations },
+  { feature: "api-keys", migrations: apiKeyMigrations },
   { feature: "oauth", migrations: oauthMigrations },
   { feature: "magic-link", migrations: magicLinkMigrations },
   { feature: "threads", migrations: threadMigrations },

@@ -7,7 +7,9 @@ import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import type { Authorize } from "../kit/policy.ts";
+import { ANONYMOUS } from "../kit/subject.ts";
 import type { WebAddress } from "../kit/web-address.ts";
+import { apiKeys } from "./api-keys/index.ts";
 import { type AuditConfig, takeAuditConfig } from "./audit/audit-config.ts";
 import { audit } from "./audit/index.ts";
 import { withLlmEvents } from "./audit/llm-events.ts";
@@ -24,6 +26,7 @@ import { people } from "./people/index.ts";
 import { policy } from "./policy/index.ts";
 import { routing } from "./routing/index.ts";
 import { sessions } from "./sessions/index.ts";
+import { createRecentSignIn } from "./sessions/recent-sign-in.ts";
 import { signIn } from "./sign-in/index.ts";
 import { NO_SIGN_IN, type SignInConfig } from "./sign-in/sign-in-config.ts";
 import { threads } from "./threads/index.ts";
@@ -112,6 +115,12 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     originOf: needs.web.originOf,
     signups: signInConfig.signups,
   });
+  const ofApiKeys = apiKeys.build(kit, {
+    users: ofPeople.services.users,
+    organizationId: async (org) => (await ofPeople.services.resources.organization({ org }, ANONYMOUS))?.id,
+    requireRecent: createRecentSignIn(ofSessions.services),
+    maxLifeMs: signInConfig.apiKeyMaxMs,
+  });
   const ofThreads = threads.build(kit, { filter: rules.services.filter });
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
@@ -127,6 +136,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       ofPeople,
       ofSessions,
       ofSignIn,
+      ofApiKeys,
       ofOAuth,
       links,
       ofThreads,
@@ -142,6 +152,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       ofOwner.services.authenticate,
       ofTokens.services.authenticate,
       ofSessions.services.byBearer,
+      ofApiKeys.services.service.authenticate,
     ),
     authenticateBrowser: ofSessions.services.byCookie,
     authorize: rules.services.authorize,
@@ -152,6 +163,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       await routes.services.load();
       await ofPeople.services.feed.follow();
       await ofSessions.services.followEnds();
+      await ofApiKeys.services.service.followEnds();
       if (minted) {
         const event = token.replace ? "owner_token.replaced" : "owner_token.created";
         await kit.audit.record({ event, outcome: "success", actor: SYSTEM });
@@ -164,6 +176,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       await limits.services.close();
       await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));
       await ofTokens.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
+      await ofApiKeys.services.service.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
       await ofSessions.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
       await kit.audit.record({ event: "server.stopped", outcome: "success", actor: SYSTEM, details: { version } });
       await log?.services.audit.close();

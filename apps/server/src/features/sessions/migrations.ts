@@ -22,6 +22,10 @@ export type SessionTables = {
     impersonator_id: string | null;
     impersonator_name: string | null;
     ended_at: string | null;
+    /** When its person proved last that it is him; null: somebody else's doing. */
+    proven_at: string | null;
+    /** 1: a second factor was given. */
+    strong: number;
     /** Grows with everything that ends; 0 before. */
     revision: number;
   };
@@ -50,6 +54,16 @@ export const migrations: readonly Migration[] = [
         .execute();
       await db.schema.createIndex("session_user").on("session").columns(["user_id", "id"]).execute();
       await db.schema.createIndex("session_revision").on("session").column("revision").execute();
+    },
+  },
+  {
+    name: "0002_proof",
+    async up(db) {
+      await db.schema.alterTable("session").addColumn("proven_at", "text").execute();
+      await db.schema
+        .alterTable("session")
+        .addColumn("strong", "integer", (column) => column.notNull().defaultTo(0))
+        .execute();
     },
   },
 ];
