@@ -11,6 +11,7 @@ import { oauth } from "./contracts/oauth.ts";
 import { organizations } from "./contracts/organizations.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
+import { secondFactor } from "./contracts/second-factor.ts";
 import { sessions } from "./contracts/sessions.ts";
 import { signIn } from "./contracts/sign-in.ts";
 import { system } from "./contracts/system.ts";
@@ -39,6 +40,7 @@ export const api = {
   organizations,
   prices,
   routes,
+  secondFactor,
   sessions,
   signIn,
   system,

@@ -27,6 +27,7 @@ export type {
   ProviderCredentials,
 } from "./credentials.ts";
 export { CREDENTIAL_LABEL, MAX_CREDENTIAL_WEIGHT } from "./credentials.ts";
+export type { FactorInfo, FactorList } from "./factors.ts";
 export type { IdentityInfo, SignInProvider } from "./identities.ts";
 export { parseLlmRequest } from "./llm-request.ts";
 export type { MailDomainInfo, MailDomainList } from "./mail-domains.ts";

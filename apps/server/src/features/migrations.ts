@@ -10,6 +10,7 @@ import { migrations as oauthMigrations } from "./oauth/migrations.ts";
 import { owner } from "./owner/index.ts";
 import { migrations as peopleMigrations } from "./people/migrations.ts";
 import { routing } from "./routing/index.ts";
+import { migrations as secondFactorMigrations } from "./second-factor/migrations.ts";
 import { migrations as sessionMigrations } from "./sessions/migrations.ts";
 import { migrations as signInMigrations } from "./sign-in/migrations.ts";
 import { migrations as threadMigrations } from "./threads/migrations.ts";
@@ -25,6 +26,7 @@ export const MIGRATIONS: readonly MigrationSet[] = [
   { feature: "people", migrations: peopleMigrations },
   { feature: "sessions", migrations: sessionMigrations },
   { feature: "sign-in", migrations: signInMigrations },
+  { feature: "second-factor", migrations: secondFactorMigrations },
   { feature: "api-keys", migrations: apiKeyMigrations },
   { feature: "oauth", migrations: oauthMigrations },
   { feature: "magic-link", migrations: magicLinkMigrations },

@@ -25,6 +25,7 @@ import { owner } from "./owner/index.ts";
 import { people } from "./people/index.ts";
 import { policy } from "./policy/index.ts";
 import { routing } from "./routing/index.ts";
+import { secondFactor } from "./second-factor/index.ts";
 import { sessions } from "./sessions/index.ts";
 import { createRecentSignIn } from "./sessions/recent-sign-in.ts";
 import { signIn } from "./sign-in/index.ts";
@@ -95,8 +96,18 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     config: signInConfig,
     users: ofPeople.services.users,
     sessions: ofSessions.services,
+    beginSecondFactor: (userId, method) => ofSecondFactor.services.service.begin(userId, method),
     web: needs.web,
     mailLinks,
+  });
+  const requireRecent = createRecentSignIn(ofSessions.services);
+  const ofSecondFactor = secondFactor.build(kit, {
+    users: ofPeople.services.users,
+    sessions: ofSessions.services,
+    secrets: ofCredentials.services.secrets,
+    attempts: ofSignIn.services.attempts,
+    flow: ofSignIn.services.flow,
+    requireRecent,
   });
   const ofOAuth = oauth.build(kit, {
     sessions: ofSessions.services,
@@ -118,7 +129,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofApiKeys = apiKeys.build(kit, {
     users: ofPeople.services.users,
     organizationId: async (org) => (await ofPeople.services.resources.organization({ org }, ANONYMOUS))?.id,
-    requireRecent: createRecentSignIn(ofSessions.services),
+    requireRecent,
     maxLifeMs: signInConfig.apiKeyMaxMs,
   });
   const ofThreads = threads.build(kit, { filter: rules.services.filter });
@@ -136,6 +147,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       ofPeople,
       ofSessions,
       ofSignIn,
+      ofSecondFactor,
       ofApiKeys,
       ofOAuth,
       links,

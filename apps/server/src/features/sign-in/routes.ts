@@ -67,14 +67,14 @@ export function signInRoutes({ service, sessions, web, flow, developmentUser, ma
         const provider = providerOf(params.provider);
         const callback = new URL(redirectUri(call, provider));
         callback.search = new URL(call.incoming.url ?? "", callback).search;
-        const { session, redirectTo } = await service.finish({
+        const { admission, redirectTo } = await service.finish({
           provider,
           callback,
           browser: flow.browserOf(call.incoming),
           origin: call.origin,
         });
         await endOld(sessionOf(subject));
-        return flow.signedIn(session, redirectTo);
+        return flow.admitted(admission, redirectTo);
       }),
     ),
     ...(developmentUser === undefined
@@ -88,9 +88,9 @@ export function signInRoutes({ service, sessions, web, flow, developmentUser, ma
                 kind: "web",
                 origin: call.origin,
               } as const;
-              const { session } = await service.admit(proof);
+              const admission = await service.admit(proof);
               await endOld(sessionOf(subject));
-              return flow.signedIn(session, redirectTo);
+              return flow.admitted(admission, redirectTo);
             }),
           ),
         ]),

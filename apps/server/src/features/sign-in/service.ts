@@ -1,4 +1,4 @@
-import type { Attempts, SignIn, StartedSession, User } from "../../identity-types.ts";
+import type { Admission, Attempts, SignIn, User } from "../../identity-types.ts";
 import { type Sessions, SignInRefused, type Users } from "../../identity-types.ts";
 import type { Audit, RequestOrigin } from "../../kit/audit.ts";
 import type { Clock } from "../../kit/clock.ts";
@@ -16,8 +16,6 @@ const STARTS = { name: "sign_in_start", max: 300, perMs: TEN_MINUTES_MS };
 const ANSWERS = { name: "sign_in_answer", max: 300, perMs: TEN_MINUTES_MS };
 /** Of one account. */
 const SIGN_INS = { name: "sign_in_account", max: 20, perMs: TEN_MINUTES_MS };
-
-export type SignedIn = { readonly user: User; readonly session: StartedSession };
 
 export type SignInService = SignIn & {
   readonly providers: readonly Provider[];
@@ -37,7 +35,7 @@ export type SignInService = SignIn & {
     readonly callback: URL;
     readonly browser: string | undefined;
     readonly origin: RequestOrigin;
-  }): Promise<SignedIn & { readonly redirectTo: string }>;
+  }): Promise<{ readonly admission: Admission; readonly redirectTo: string }>;
   /** Whom an address signs in with: its organization's provider, if there is such a rule and it is set up; else all. */
   providersFor(email: string): Promise<readonly Provider[]>;
   /** @throws SignInRefused where it is the last one. */
@@ -52,6 +50,8 @@ export type SignInOptions = {
   readonly attempts: Attempts;
   readonly users: Users;
   readonly sessions: Sessions;
+  /** Where somebody has a second factor: what his browser waits with for it. */
+  readonly beginSecondFactor: (userId: string, method: string) => Promise<{ readonly token: string } | undefined>;
   readonly signups: "open" | "closed";
   readonly clock: Clock;
   readonly audit: Audit;
@@ -63,7 +63,18 @@ export function createSignInService(options: SignInOptions): SignInService {
   const labelOf = (name: string): string | undefined => providers.find((each) => each.name === name)?.label;
   const accounts: Accounts = createAccounts({ ...options, labelOf, wall: clock.wall });
 
-  async function started(user: User, kind: "web" | "cli" | "editor", method: string, origin: RequestOrigin) {
+  /** The one way from who somebody is to a session: nobody gets past his second factor. */
+  async function admitted(
+    user: User,
+    kind: "web" | "cli" | "editor",
+    method: string,
+    origin: RequestOrigin,
+  ): Promise<Admission> {
+    const pending = await options.beginSecondFactor(user.id, method);
+    if (pending !== undefined) {
+      if (kind === "web") return { type: "pending", user, token: pending.token };
+      throw new SignInRefused("second_factor_needed", "This account has a second factor: sign in with a browser.");
+    }
     const session = await sessions.start({ userId: user.id, kind, origin });
     // Disabled a moment ago.
     if (session === undefined) throw new SignInRefused("account_disabled", "This account is disabled.");
@@ -75,7 +86,7 @@ export function createSignInService(options: SignInOptions): SignInService {
       details: { method },
       origin,
     });
-    return { user, session };
+    return { type: "session", user, session };
   }
 
   /** Records why it failed, and says it to the person. */
@@ -141,7 +152,7 @@ export function createSignInService(options: SignInOptions): SignInService {
         const { profile, redirectTo } = await profileOf(provider, callback, browser);
         await attempts.take(SIGN_INS, `${profile.issuer} ${profile.subject}`);
         const user = await accounts.ofProfile(profile, provider, origin);
-        return { ...(await started(user, "web", provider.name, origin)), redirectTo };
+        return { admission: await admitted(user, "web", provider.name, origin), redirectTo };
       });
     },
     async ruleFor(email) {
@@ -157,7 +168,7 @@ export function createSignInService(options: SignInOptions): SignInService {
       await attempts.take(SIGN_INS, email);
       return told(method, origin, async () => {
         const user = await accounts.ofAddress({ email, displayName, username }, method);
-        return started(user, kind, method, origin);
+        return admitted(user, kind, method, origin);
       });
     },
     async removeIdentity({ id }) {
