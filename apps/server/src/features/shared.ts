@@ -69,7 +69,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const log =
     dataDirectory === undefined
       ? undefined
-      : audit.build(kit, { config: { audit: auditConfig }, dataDirectory, placeOf: countries.countryOf });
+      : audit.build(kit, { config: { audit: auditConfig }, dataDirectory, version, placeOf: countries.countryOf });
   const rules = policy.build(kit, undefined);
   const ofOwner = owner.build(kit, undefined);
   const limits = budgets.build(kit, {

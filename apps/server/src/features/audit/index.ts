@@ -7,10 +7,12 @@ import { migrations } from "./migrations.ts";
 import { auditRoutes } from "./routes.ts";
 import { sealFor } from "./seal-key.ts";
 import { AuditService } from "./service.ts";
+import { createSinks } from "./sinks/sinks.ts";
 
 export type AuditNeeds = {
   readonly config: { readonly audit: AuditConfig };
   readonly dataDirectory: string;
+  readonly version: string;
   /** Where an address is; nothing where nobody knows. Never rejects. */
   readonly placeOf: (address: string) => Promise<string | undefined>;
 };
@@ -24,14 +26,14 @@ type Services = { readonly audit: AuditService; readonly database: () => Promise
 export const audit = defineFeature<Services, AuditNeeds>({
   name: "audit",
   migrations,
-  services: ({ database, log, metrics, redact }, { config, dataDirectory, placeOf }) => ({
+  services: ({ database, log, metrics, redact }, { config, dataDirectory, placeOf, version }) => ({
     audit: new AuditService({
       config: config.audit,
       directory: join(dataDirectory, JOURNAL_DIRECTORY),
       endFile: join(dataDirectory, CHAIN_END_FILE),
       database,
       sealFor: (opened) => sealFor(opened, { key: config.audit.key, directory: dataDirectory, mayMake: true }),
-      sinks: [],
+      sinks: createSinks(config.audit.sinks, { log, metrics, version, now: Date.now }),
       redact,
       placeOf,
       log,
