@@ -97,6 +97,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   });
   const ofOAuth = oauth.build(kit, {
     sessions: ofSessions.services,
+    users: ofPeople.services.users,
     attempts: ofSignIn.services.attempts,
     issuerOf: needs.web.originOf,
     countryOf: countries.countryOf,
