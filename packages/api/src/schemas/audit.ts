@@ -29,7 +29,7 @@ const ofOrganization = {
 const everywhere = { ...ofOrganization, organization: filter("Only what concerns the organization with this id.") };
 
 const format = z.enum(["jsonl", "csv"]).optional().openapi({ description: "Default: jsonl." });
-const params = z.strictObject({ id: z.string() });
+const params = z.strictObject({ org: z.string().openapi({ description: "The organization's slug or id." }) });
 const text = z.string();
 const facts = z.record(z.string(), z.json()).nullable();
 
