@@ -19,6 +19,11 @@ async function main(): Promise<number> {
       await benchThreads(options.bundle);
       return 0;
     }
+    if (options.sync) {
+      const { benchSync } = await import("./sync.ts");
+      await benchSync(options);
+      return 0;
+    }
     const { benchAgents } = await import("./agents.ts");
     return await benchAgents(options);
   } catch (error) {

@@ -225,6 +225,27 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => ({ run: (await import("../commands/threads-export.ts")).run }),
   },
   {
+    name: "threads import",
+    summary: "Make a thread of a session file of Loom, Claude Code, Codex or opencode.",
+    details: [
+      "Prints the id of the new thread. A file that is damaged is refused, with the line; nothing is left behind.",
+    ],
+    arguments: [
+      { name: "FILE", required: true, description: "A thread's file, an export, or another agent's session." },
+    ],
+    flags: [
+      {
+        name: "--format",
+        value: "FORMAT",
+        choices: ["loom", "claude-code", "codex", "opencode"],
+        description: "Whose file it is; found out unless given.",
+      },
+      { name: "--private", description: "The new thread never leaves this machine." },
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/threads-import.ts")).run }),
+  },
+  {
     name: "threads title",
     summary: "Give a thread another title.",
     arguments: [THREAD_ID, { name: "TITLE", required: true, description: "One line, at most 200 characters." }],

@@ -77,7 +77,10 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
           placeOf: countries.countryOf,
           organizationOf: async (org) => (await ofPeople.services.resources.organization({ org }, OWNER))?.id,
         });
-  const rules = policy.build(kit, undefined);
+  const rules = policy.build(kit, {
+    users: () => ofPeople.services.users,
+    organizationId: async (org, subject) => (await ofPeople.services.resources.organization({ org }, subject))?.id,
+  });
   const ofOwner = owner.build(kit, undefined);
   const limits = budgets.build(kit, {
     allowUnpriced: needs.config.allowUnpricedModels,
@@ -154,6 +157,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     authorize: rules.services.authorize,
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
+      await rules.services.own.follow();
       await limits.services.load();
       await ofCredentials.services.follow();
       await routes.services.load();
