@@ -6,7 +6,14 @@ const END = "\n*/\n";
 
 /** @throws Error where the program cannot be carried: it is read back as Latin-1. */
 export function packApplication(program: string): string {
-  if (/[\u0080-\uffff]/.test(program)) throw new Error("The bundled program is not all ASCII.");
+  const foreign = program.search(/[\u0080-\uffff]/);
+  if (foreign !== -1) {
+    // esbuild escapes what stands in plain strings, and cannot in tagged templates and regular expressions.
+    const place = program.slice(Math.max(0, foreign - 60), foreign + 20);
+    throw new Error(
+      `The bundled program is not all ASCII: write \\u.... in the tagged template with ${JSON.stringify(place)}.`,
+    );
+  }
   const { constants, zstdCompressSync } = process.getBuiltinModule("node:zlib");
   const params = { [constants.ZSTD_c_compressionLevel]: 19 };
   return `${START}${zstdCompressSync(Buffer.from(program, "latin1"), { params }).toString("base64")}${END}`;

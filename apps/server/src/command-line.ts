@@ -28,7 +28,9 @@ export const HELP = `Usage: loom-server [flags]
        loom-server token create|list|show|revoke ...        (see loom-server token --help)
        loom-server credential add|list|enable|disable ...   (see loom-server credential --help)
        loom-server route list|set|delete|explain ...      (see loom-server route --help)
+       loom-server policy explain|check                    (see loom-server policy --help)
        loom-server db status|migrate|backup|restore|copy   (see loom-server db --help)
+       loom-server audit verify|list|seal                  (see loom-server audit --help)
        loom-server mail test ADDRESS                       (see loom-server mail --help)
 
 Keeps the keys of model providers and lets Loom's clients use the models.

@@ -1,11 +1,13 @@
 import type { CredentialInfo, CredentialSecret } from "@loom/api";
 import { readSecret, readSecretFile } from "@loom/config";
+import { commandAudit } from "./command-audit.ts";
 import { commandDatabase } from "./command-database.ts";
 import { CREDENTIAL_HELP, type CredentialCommand, parseCredentialCommand } from "./credential-command-line.ts";
 import { type CredentialAdministration, createAdministration } from "./features/credentials/administration.ts";
 import { CredentialError } from "./features/credentials/credential-error.ts";
 import { readKeyBytes } from "./features/credentials/master-keys.ts";
 import { MIGRATIONS } from "./features/migrations.ts";
+import type { AuditEventName } from "./kit/audit-events.ts";
 import { openDatabase } from "./kit/database.ts";
 import { isBuiltIn } from "./provider-config.ts";
 import { UsageError } from "./usage-error.ts";
@@ -48,7 +50,16 @@ export async function runCredentialCommand(
       directory: command.dataDirectory,
       wall: Date.now,
     });
-    await run(command, administration, secret, streams);
+    const record = commandAudit(command.dataDirectory, env, { warn: streams.say });
+    await run(command, administration, secret, streams, (event, info) => {
+      const { id, label, provider } = info ?? { id: "master-key", label: undefined, provider: undefined };
+      return record(database, {
+        event,
+        outcome: "success",
+        target: { type: "credential", id, ...(label === undefined ? {} : { name: label }) },
+        details: { provider },
+      });
+    });
   } catch (error) {
     throw error instanceof CredentialError ? new UsageError(error.message) : error;
   } finally {
@@ -61,6 +72,7 @@ async function run(
   administration: CredentialAdministration,
   secret: CredentialSecret | undefined,
   { print, say }: CredentialCommandStreams,
+  record: (event: AuditEventName, credential?: CredentialInfo) => Promise<void>,
 ): Promise<void> {
   switch (command.type) {
     case "add": {
@@ -72,6 +84,7 @@ async function run(
         ...(label === undefined ? {} : { label }),
         ...(weight === undefined ? {} : { weight }),
       });
+      await record("credential.added", info);
       say(`The credential ${info.label} (${info.id}) of ${provider} is stored, encrypted.`);
       if (!isBuiltIn(provider)) {
         const variable = `LOOM_SERVER_COMPATIBLE_${provider.toUpperCase().replaceAll("-", "_")}_BASE_URL`;
@@ -88,17 +101,22 @@ async function run(
     case "enable":
     case "disable": {
       const enabled = command.type === "enable";
-      const { label } = await administration.change(command.credential, { enabled });
-      say(`The credential ${label} is ${command.type}d.`);
+      const info = await administration.change(command.credential, { enabled });
+      await record(enabled ? "credential.enabled" : "credential.disabled", info);
+      say(`The credential ${info.label} is ${command.type}d.`);
       return;
     }
-    case "remove":
-      say(`The credential ${(await administration.remove(command.credential)).label} is removed.`);
+    case "remove": {
+      const info = await administration.remove(command.credential);
+      await record("credential.deleted", info);
+      say(`The credential ${info.label} is removed.`);
       return;
+    }
     case "rotate-key": {
       const { newKeyFile: path } = command;
       const bytes = path === undefined ? undefined : readKeyBytes(path, "--new-key-file");
       const { count, keyId, place } = await administration.rotate(bytes);
+      await record("credential.master_key_replaced");
       const what = count === 1 ? "1 credential is" : `${count} credentials are`;
       say(`${what} encrypted with the master key ${keyId} now.`);
       if (place === "directory") say("It is in the data directory; a server that runs goes on by itself.");

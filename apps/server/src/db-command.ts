@@ -1,3 +1,4 @@
+import { type CommandAudit, commandAudit } from "./command-audit.ts";
 import { commandDatabase } from "./command-database.ts";
 import { DB_HELP, type DbCommand, parseDbCommand } from "./db-command-line.ts";
 import { MIGRATIONS } from "./features/migrations.ts";
@@ -32,13 +33,14 @@ export async function runDbCommand(
   }
   const mayMake = command.type === "migrate" || command.type === "restore";
   const place = commandDatabase(command.dataDirectory, env, { mayMake, warn: output.say });
-  await run(command, place, output);
+  await run(command, place, output, commandAudit(command.dataDirectory, env, { warn: output.say }));
 }
 
 async function run(
   command: Exclude<DbCommand, { type: "help" }>,
   place: DatabasePlace,
   { print, say }: DbCommandOutput,
+  record: CommandAudit,
 ): Promise<void> {
   switch (command.type) {
     case "status":
@@ -49,12 +51,17 @@ async function run(
       });
       return using(openDatabase({ ...place, migrations: MIGRATIONS }), async (database) => {
         for (const id of pending) print(`${id}\n`);
+        if (pending.length > 0) {
+          await record(database, { event: "database.migrated", outcome: "success", details: { steps: pending } });
+        }
         say(`The database ${database.place} is up to date; ${count(pending.length, "step")} had to be done.`);
       });
     }
     case "backup":
       return using(current(place), async (database) => {
         const { file, portable } = command;
+        // Before: whoever has the backup finds it in there, too.
+        await record(database, { event: "database.backed_up", outcome: "success", details: { file } });
         const { migrations, shapes } = await known();
         const sums = await backUp(database, { file, portable, migrations, shapes, now: () => new Date() });
         if (sums !== undefined) print(tableOf(sums));
@@ -64,6 +71,7 @@ async function run(
       return using(openDatabase({ ...place, migrations: MIGRATIONS }), async (database) => {
         const { file, force } = command;
         print(tableOf(await restore(database, { file, replaces: force, migrations: MIGRATIONS })));
+        await record(database, { event: "database.restored", outcome: "success", details: { file } });
         say(`The database ${database.place} holds what ${file} does.`);
       });
     case "copy":
@@ -73,6 +81,8 @@ async function run(
       return using(current(place), (from) =>
         using(openDatabase({ ...command.to, migrations: MIGRATIONS }), async (to) => {
           const { shapes } = await known();
+          // Before: afterwards both would have to be signed, and the key of the copy is not here.
+          await record(from, { event: "database.copied", outcome: "success", details: { to: to.place } });
           print(tableOf(await copyDatabase({ from, to, shapes, replaces: command.force })));
           say(`The database ${to.place} holds what ${from.place} does; rows and checksums are the same.`);
         }),

@@ -3,6 +3,7 @@ import { ConfigError } from "@loom/config";
 import { HELP, parseCommandLine, type ServerCommand } from "./command-line.ts";
 import { takeServerConfig } from "./config.ts";
 import { takeDatabaseAddress } from "./database-config.ts";
+import { takeAuditConfig } from "./features/audit/audit-config.ts";
 import { takeMailConfig } from "./features/mail/mail-config.ts";
 import { takeSignInConfig } from "./features/sign-in/sign-in-config.ts";
 import { describeStartError } from "./start-error.ts";
@@ -31,6 +32,7 @@ async function run(command: RunCommand): Promise<void> {
   const config = takeServerConfig(process.env, { warn: say });
   const postgres = takeDatabaseAddress(process.env, { warn: say });
   const mail = takeMailConfig(process.env, { warn: say });
+  const audit = takeAuditConfig(process.env, { warn: say });
   const signIn = takeSignInConfig(process.env, { warn: say });
   rarelyCollect();
   const { startServer } = await import("./server.ts");
@@ -42,6 +44,7 @@ async function run(command: RunCommand): Promise<void> {
     dataDirectory: command.dataDirectory,
     postgres,
     mail,
+    audit,
     signIn,
     log: {
       level: command.logLevel,
@@ -118,6 +121,11 @@ async function main(): Promise<void> {
       await runDbCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
       return;
     }
+    if (first === "policy") {
+      const { runPolicyCommand } = await import("./policy-command.ts");
+      await runPolicyCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
+      return;
+    }
     if (first === "credential") {
       const { runCredentialCommand } = await import("./credential-command.ts");
       await runCredentialCommand(rest, process.env, {
@@ -130,6 +138,14 @@ async function main(): Promise<void> {
     if (first === "route") {
       const { runRouteCommand } = await import("./route-command.ts");
       await runRouteCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
+      return;
+    }
+    if (first === "audit") {
+      const { runAuditCommand } = await import("./audit-command.ts");
+      process.exitCode = await runAuditCommand(rest, process.env, {
+        print: (text) => void process.stdout.write(text),
+        say,
+      });
       return;
     }
     if (first === "mail") {

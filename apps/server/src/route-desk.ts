@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { api, type RouteDefinition, type RouteExplanation, type RouteInfo, type RouteList } from "@loom/api";
+import { commandAudit } from "./command-audit.ts";
 import { commandDatabase } from "./command-database.ts";
 import { takeServerConfig } from "./config.ts";
 import { straightRouting } from "./features/gateway/straight-routing.ts";
@@ -45,6 +46,7 @@ async function openDatabaseDesk(
   // A copy: the keys of this process are not asked for, only the names of the providers.
   const config = takeServerConfig({ ...env });
   const database = await openDatabase({ ...place, migrations: MIGRATIONS });
+  const record = commandAudit(dataDirectory, env);
   const kit = {
     log: SILENT_LOG,
     metrics: createMetrics(),
@@ -62,8 +64,17 @@ async function openDatabaseDesk(
   return {
     isLive: false,
     list: () => service.list(),
-    put: (name, definition, options) => told(service.put(name, definition, options)),
-    remove: (name, options) => told(service.remove(name, options)),
+    async put(name, definition, options) {
+      const info = await told(service.put(name, definition, options));
+      const target = { type: "route", id: name };
+      await record(database, { event: "route.changed", outcome: "success", target, after: { ...definition } });
+      return info;
+    },
+    async remove(name, options) {
+      const info = await told(service.remove(name, options));
+      await record(database, { event: "route.removed", outcome: "success", target: { type: "route", id: name } });
+      return info;
+    },
     explain: async (question) => service.explain(requestOf(question)),
     close: () => database.close(),
   };

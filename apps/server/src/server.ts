@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Secret } from "@loom/config";
 import type { ServerConfig } from "./config.ts";
+import type { AuditConfig } from "./features/audit/audit-config.ts";
 import { buildFeatures } from "./features/index.ts";
 import type { MailConfig } from "./features/mail/mail-config.ts";
 import type { SignInConfig } from "./features/sign-in/sign-in-config.ts";
@@ -37,6 +38,8 @@ export type ServerOptions = {
   readonly signIn?: SignInConfig | undefined;
   /** How mail to people goes out; without it, none does. */
   readonly mail?: MailConfig | undefined;
+  /** Of a server that stays. Default: what an empty environment says. */
+  readonly audit?: AuditConfig | undefined;
   /** Default: no log. */
   readonly log?: { readonly level: LogLevel; readonly destination: { readonly file: string } | "stdout" } | undefined;
   /** Milliseconds of silence towards a client after which a keep-alive is sent. Default 15,000. */
@@ -98,9 +101,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     dataDirectory,
     keepAliveMs: options.keepAliveMs,
     mail: options.mail,
+    audit: options.audit,
     isStopping,
     conceal,
   });
+
+  if (features.shared?.audit !== undefined) audit.connect(features.shared.audit);
 
   const dispatcher = createDispatcher({
     routes: features.all.flatMap((each) => each.routes),
@@ -164,17 +170,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function secretsOf({ config, access, postgres, mail, signIn }: ServerOptions): Secret[] {
+function secretsOf({ config, access, postgres, mail, signIn, audit }: ServerOptions): Secret[] {
   const keys = secretsOfProviders(config.providers);
   const masterKey = config.masterKey === undefined ? [] : [config.masterKey];
   const password = postgres?.password === undefined ? [] : [postgres.password];
   const mailPassword = mail?.transport === "smtp" && mail.login !== undefined ? [mail.login.password] : [];
+  const auditKey = audit?.key === undefined ? [] : [audit.key];
   const ofProviders = signIn?.providers.map(({ clientSecret }) => clientSecret) ?? [];
   return [
     ...keys,
     ...masterKey,
     ...password,
     ...mailPassword,
+    ...auditKey,
     ...ofProviders,
     ...(access.type === "token" ? [access.token] : []),
   ];

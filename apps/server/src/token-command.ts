@@ -1,4 +1,5 @@
 import type { BudgetLimits, TokenInfo } from "@loom/api";
+import { commandAudit } from "./command-audit.ts";
 import { commandDatabase } from "./command-database.ts";
 import { budgets } from "./features/budgets/index.ts";
 import { MIGRATIONS } from "./features/migrations.ts";
@@ -45,7 +46,10 @@ export async function runTokenCommand(
     const limits = budgets.build(kit, { allowUnpriced: false }).services;
     await limits.load();
     const spent = (id: string): number => limits.get("token", id)?.spent?.totalMicroUsd ?? 0;
-    await run(command, tokens.build(kit, { limits }).services, spent, output);
+    const record = commandAudit(command.dataDirectory, env, { warn: output.say });
+    await run(command, tokens.build(kit, { limits }).services, spent, output, (event, { id, name }) =>
+      record(database, { event, outcome: "success", target: { type: "token", id, name } }),
+    );
   } catch (error) {
     throw error instanceof TokenError ? new UsageError(error.message) : error;
   } finally {
@@ -58,10 +62,12 @@ async function run(
   service: TokenService,
   spent: (id: string) => number,
   { print, say }: TokenCommandOutput,
+  record: (event: "token.created" | "token.revoked", token: TokenInfo) => Promise<void>,
 ): Promise<void> {
   switch (command.type) {
     case "create": {
       const { token, info } = await service.create(command.wish);
+      await record("token.created", info);
       say(`The token ${info.name} (${info.id}) follows; it cannot be read again.`);
       print(`${token}\n`);
       return;
@@ -74,8 +80,11 @@ async function run(
       print(description(info, spent(info.id)));
       return;
     }
-    case "revoke":
-      say(`The token ${(await service.revoke(command.token)).name} is void.`);
+    case "revoke": {
+      const info = await service.revoke(command.token);
+      await record("token.revoked", info);
+      say(`The token ${info.name} is void.`);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { account } from "./contracts/account.ts";
+import { audit } from "./contracts/audit.ts";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
 import { domains } from "./contracts/domains.ts";
@@ -7,6 +8,7 @@ import { llm } from "./contracts/llm.ts";
 import { magicLink } from "./contracts/magic-link.ts";
 import { oauth } from "./contracts/oauth.ts";
 import { organizations } from "./contracts/organizations.ts";
+import { policies } from "./contracts/policies.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
 import { sessions } from "./contracts/sessions.ts";
@@ -26,6 +28,7 @@ export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
 /** Every route of the server. */
 export const api = {
   account,
+  audit,
   budgets,
   credentials,
   domains,
@@ -33,6 +36,7 @@ export const api = {
   magicLink,
   oauth,
   organizations,
+  policies,
   prices,
   routes,
   sessions,

@@ -1,3 +1,5 @@
+export type { AuditOutcome, AuditPage, AuditQuery, AuditRecord } from "./audit.ts";
+export { AUDIT_FILTERS, AUDIT_OUTCOMES, auditCsvHeader, auditCsvLine } from "./audit.ts";
 export type { Budget, BudgetLimits, BudgetSpent, Budgets } from "./budgets.ts";
 export { api, loadProblemSchema } from "./contract.ts";
 export type {
@@ -55,6 +57,13 @@ export type {
   TeamMembers,
   TeamRole,
 } from "./organizations.ts";
+export type {
+  NewOrganizationPolicy,
+  OrganizationPolicy,
+  OrganizationPolicyList,
+  PolicyExplanation,
+} from "./policies.ts";
+export { MAX_POLICY_CHARACTERS, POLICY_NAME } from "./policies.ts";
 export type { PriceOverride, PriceOverrideInput, TokenPrices } from "./prices.ts";
 export type { FieldError, Problem, ProblemCode } from "./problem.ts";
 export { PROBLEM_MEDIA_TYPE, problemOf } from "./problem.ts";

@@ -1,3 +1,4 @@
+import { textCell } from "./csv-cell.ts";
 import type { UsageReport, UsageSums } from "./usage.ts";
 
 const COLUMNS: readonly (readonly [name: string, read: (sums: UsageSums) => number | undefined])[] = [
@@ -28,13 +29,4 @@ export function usageCsv(report: UsageReport): string {
     ...COLUMNS.map(([, read]) => String(read(group) ?? "")),
   ]);
   return [header, ...rows].map((cells) => `${cells.join(",")}\r\n`).join("");
-}
-
-/**
- * Clients choose some of these texts. One that a spreadsheet would take for a formula gets an apostrophe before it (OWASP,
- * "CSV Injection").
- */
-function textCell(text: string): string {
-  const safe = /^[\s\p{Cc}]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/u.test(text) ? `'${text}` : text;
-  return /[",\r\n']|^\s|\s$/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -1,4 +1,10 @@
-export { credentialsFile, readServerToken } from "./credentials.ts";
+export {
+  credentialsFile,
+  readServerToken,
+  removeServerToken,
+  type StoredToken,
+  storeServerToken,
+} from "./credentials.ts";
 export { eraseVariable } from "./erase-variable.ts";
 export { ConfigError } from "./errors.ts";
 export type { ConfigLocations, FlagValue, LoomConfig, Source } from "./layers.ts";

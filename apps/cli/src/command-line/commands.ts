@@ -77,6 +77,31 @@ const EVERYONE_FLAG: FlagSpec = {
 const THREAD_ID = { name: "ID", required: true, description: "Thread id, the start of one, or its last characters." };
 const UNDO_FLAG: FlagSpec = { name: "--undo", description: "Take it back." };
 
+const ORG = { name: "ORG", required: true, description: "The organization's slug or id." };
+const TEAM = { name: "TEAM", required: true, description: "The team's slug or id." };
+const USER = { name: "USER", required: true, description: "A username or a user's id." };
+const NEW_SLUG = {
+  name: "SLUG",
+  required: true,
+  description: "Lower-case letters, digits and hyphens; how it is called.",
+};
+const NAMING_FLAGS: readonly FlagSpec[] = [
+  { name: "--name", value: "NAME", description: "How people read it; default: the slug." },
+  { name: "--description", value: "TEXT", description: "What it is for." },
+];
+const ORG_ROLE_FLAG: FlagSpec = {
+  name: "--role",
+  value: "ROLE",
+  choices: ["owner", "admin", "member"],
+  description: "owner, admin or member (default).",
+};
+const TEAM_ROLE_FLAG: FlagSpec = {
+  name: "--role",
+  value: "ROLE",
+  choices: ["maintainer", "member"],
+  description: "maintainer or member (default).",
+};
+
 const STDIN_DETAILS = [
   "With -p, what is piped in is added to the prompt as context: at most 1 MiB, if it begins within half a second and as",
   "far as it comes within 5 seconds. So an input that never closes does not matter. `-p -` reads the prompt to its end.",
@@ -176,6 +201,27 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...COMMON_FLAGS,
     ],
     load: async () => ({ run: (await import("../commands/threads-export.ts")).run }),
+  },
+  {
+    name: "threads import",
+    summary: "Make a thread of a session file of Loom, Claude Code, Codex or opencode.",
+    details: [
+      "Prints the id of the new thread. A file that is damaged is refused, with the line; nothing is left behind.",
+    ],
+    arguments: [
+      { name: "FILE", required: true, description: "A thread's file, an export, or another agent's session." },
+    ],
+    flags: [
+      {
+        name: "--format",
+        value: "FORMAT",
+        choices: ["loom", "claude-code", "codex", "opencode"],
+        description: "Whose file it is; found out unless given.",
+      },
+      { name: "--private", description: "The new thread never leaves this machine." },
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/threads-import.ts")).run }),
   },
   {
     name: "threads title",
@@ -304,6 +350,171 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...COMMON_FLAGS,
     ],
     load: () => import("../commands/usage.ts"),
+  },
+  {
+    name: "login",
+    summary: "Sign in to a Loom server, through a browser on this or on another machine.",
+    details: [
+      "SERVER is its address; default: the configured one. Where no server is configured, it becomes the one that Loom uses.",
+      "The token goes into the desktop's keyring (secret-tool), else into credentials.json, which only you can read;",
+      "LOOM_KEYRING=off leaves the keyring alone.",
+    ],
+    arguments: [{ name: "SERVER", required: false, description: "e.g. https://loom.example.com" }],
+    flags: [
+      { name: "--device", description: "Show a code to type in a browser elsewhere, as over SSH." },
+      ...COMMON_FLAGS,
+    ],
+    load: () => import("../commands/login.ts"),
+  },
+  {
+    name: "logout",
+    summary: "Sign out of a Loom server: its session ends there, and the token is forgotten here.",
+    arguments: [{ name: "SERVER", required: false, description: "Default: the configured one." }],
+    flags: [...COMMON_FLAGS],
+    load: () => import("../commands/logout.ts"),
+  },
+  {
+    name: "whoami",
+    summary: "Show who the server knows you as.",
+    arguments: [{ name: "SERVER", required: false, description: "Default: the configured one." }],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: () => import("../commands/whoami.ts"),
+  },
+  {
+    name: "org list",
+    summary: "List the organizations that you belong to.",
+    details: ["Organizations and teams are on the configured Loom server (LOOM_SERVER_URL)."],
+    arguments: [],
+    flags: [
+      { name: "--all", description: "Public ones too." },
+      { name: "--deleted", description: "Those of yours that can be restored." },
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/org.ts")).list }),
+  },
+  {
+    name: "org create",
+    summary: "Found an organization; you own it.",
+    arguments: [NEW_SLUG],
+    flags: [
+      ...NAMING_FLAGS,
+      {
+        name: "--visibility",
+        value: "LEVEL",
+        choices: ["public", "unlisted", "private"],
+        description: "Who sees it: public (default), unlisted (who knows its name) or private (its members).",
+      },
+      {
+        name: "--join",
+        value: "POLICY",
+        choices: ["open", "request", "invite"],
+        description: "How one joins: open, request (somebody has to approve) or invite (default).",
+      },
+      { name: "--owner", value: "USER", description: "Who owns it; for who runs the server." },
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/org.ts")).create }),
+  },
+  {
+    name: "org show",
+    summary: "Show what an organization says of itself.",
+    arguments: [ORG],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).show }),
+  },
+  {
+    name: "org members",
+    summary: "List who belongs to an organization, and as what.",
+    arguments: [ORG],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).members }),
+  },
+  {
+    name: "org invite",
+    summary: "Invite somebody; prints the token that accepts it, once.",
+    details: ["The invitation is good for 30 days and for the person whose verified e-mail address it is for."],
+    arguments: [ORG, { name: "WHOM", required: true, description: "An e-mail address or a username." }],
+    flags: [ORG_ROLE_FLAG, JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).invite }),
+  },
+  {
+    name: "org accept",
+    summary: "Accept an invitation; its token is read from standard input.",
+    arguments: [],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).accept }),
+  },
+  {
+    name: "org role",
+    summary: "Give a member another role.",
+    arguments: [ORG, USER, { name: "ROLE", required: true, description: "owner, admin or member." }],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).role }),
+  },
+  {
+    name: "org remove",
+    summary: "Remove somebody from an organization, or leave it.",
+    arguments: [ORG, USER],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).remove }),
+  },
+  {
+    name: "org delete",
+    summary: "Delete an organization; for 90 days it can be restored.",
+    arguments: [ORG],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).deleteOrganization }),
+  },
+  {
+    name: "org restore",
+    summary: "Bring a deleted organization back.",
+    arguments: [ORG],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org.ts")).restore }),
+  },
+  {
+    name: "team list",
+    summary: "List the teams of an organization.",
+    arguments: [ORG],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/team.ts")).list }),
+  },
+  {
+    name: "team create",
+    summary: "Make a team.",
+    arguments: [ORG, NEW_SLUG],
+    flags: [...NAMING_FLAGS, JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/team.ts")).create }),
+  },
+  {
+    name: "team members",
+    summary: "List who is in a team, and as what.",
+    arguments: [ORG, TEAM],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/team.ts")).members }),
+  },
+  {
+    name: "team add",
+    summary: "Put a member of the organization into a team, or give him another role in it.",
+    arguments: [ORG, TEAM, USER],
+    flags: [TEAM_ROLE_FLAG, JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/team.ts")).add }),
+  },
+  {
+    name: "team remove",
+    summary: "Take somebody out of a team, or leave it.",
+    arguments: [ORG, TEAM, USER],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/team.ts")).remove }),
+  },
+  {
+    name: "team delete",
+    summary: "Dissolve a team for good.",
+    arguments: [ORG, TEAM],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/team.ts")).deleteTeam }),
   },
   {
     name: "config show",

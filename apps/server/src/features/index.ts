@@ -5,6 +5,7 @@ import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import { nameOf } from "../kit/subject.ts";
 import type { WebAddress } from "../kit/web-address.ts";
+import type { AuditConfig } from "./audit/audit-config.ts";
 import { environmentCredentials } from "./gateway/environment-credentials.ts";
 import { gateway } from "./gateway/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
@@ -25,6 +26,7 @@ export type FeatureNeeds = {
   readonly web: WebAddress;
   readonly signIn?: SignInConfig | undefined;
   readonly mail?: MailConfig | undefined;
+  readonly audit?: AuditConfig | undefined;
   /** Silence towards a client after which a keep-alive is sent, in milliseconds. */
   readonly keepAliveMs?: number | undefined;
   /** Tells the redactor of secrets that turn up while the server runs. */
@@ -46,7 +48,7 @@ export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
       routing: shared?.routing ?? straightRouting(config),
       credentials: shared?.credentials ?? environmentCredentials(config.providers),
       budgets: shared?.budgets,
-      ledger: books.services.ledger,
+      ledger: shared?.audited(books.services.ledger) ?? books.services.ledger,
       prices: books.services.prices,
       askerOf: (subject) => ({ subject: nameOf(subject), nodes: subject.nodes }),
     }),

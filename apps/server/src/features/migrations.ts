@@ -1,5 +1,6 @@
 import { KIT_MIGRATIONS } from "../kit/job-claims.ts";
 import type { MigrationSet } from "../kit/migrations.ts";
+import { migrations as auditMigrations } from "./audit/migrations.ts";
 import { budgets } from "./budgets/index.ts";
 import { migrations as credentialMigrations } from "./credentials/migrations.ts";
 import { ledger } from "./ledger/index.ts";
@@ -7,6 +8,7 @@ import { migrations as magicLinkMigrations } from "./magic-link/migrations.ts";
 import { migrations as oauthMigrations } from "./oauth/migrations.ts";
 import { owner } from "./owner/index.ts";
 import { migrations as peopleMigrations } from "./people/migrations.ts";
+import { migrations as policyMigrations } from "./policy/migrations.ts";
 import { routing } from "./routing/index.ts";
 import { migrations as sessionMigrations } from "./sessions/migrations.ts";
 import { migrations as signInMigrations } from "./sign-in/migrations.ts";
@@ -19,7 +21,9 @@ export const MIGRATIONS: readonly MigrationSet[] = [
   ...[owner, budgets, tokens, ledger, routing].map(({ name, migrations }) => ({ feature: name, migrations })),
   // Without the feature itself: the server of one turn has the tables and nothing else of it.
   { feature: "credentials", migrations: credentialMigrations },
+  { feature: "audit", migrations: auditMigrations },
   { feature: "people", migrations: peopleMigrations },
+  { feature: "policy", migrations: policyMigrations },
   { feature: "sessions", migrations: sessionMigrations },
   { feature: "sign-in", migrations: signInMigrations },
   { feature: "oauth", migrations: oauthMigrations },

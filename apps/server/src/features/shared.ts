@@ -1,12 +1,17 @@
 import { ConfigError } from "@loom/config";
 import type { ServerConfig } from "../config.ts";
-import type { Budgets, Credentials, Routing } from "../gateway-types.ts";
+import type { Budgets, Credentials, Ledger, Routing } from "../gateway-types.ts";
+import type { AuditKeeper } from "../kit/audit.ts";
 import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
 import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import type { Authorize } from "../kit/policy.ts";
 import type { WebAddress } from "../kit/web-address.ts";
+import { type AuditConfig, takeAuditConfig } from "./audit/audit-config.ts";
+import { audit } from "./audit/index.ts";
+import { withLlmEvents } from "./audit/llm-events.ts";
+import { SYSTEM } from "./audit/service.ts";
 import { budgets } from "./budgets/index.ts";
 import { type CredentialNeeds, credentials } from "./credentials/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
@@ -33,6 +38,10 @@ export type SharedFeatures = {
   readonly config: ServerConfig;
   readonly routing: Routing;
   readonly authenticate: Authenticate;
+  /** Absent where the server was given no directory. */
+  readonly audit: AuditKeeper | undefined;
+  /** The ledger, whose rows are events of the audit log, too, if that is asked for. */
+  audited(ledger: Ledger): Ledger;
   /** By the cookie of a browser. */
   readonly authenticateBrowser: Authenticate;
   readonly authorize: Authorize;
@@ -45,6 +54,8 @@ export type SharedNeeds = CredentialNeeds & {
   readonly web: WebAddress;
   readonly signIn?: SignInConfig | undefined;
   readonly mail?: MailConfig | undefined;
+  readonly audit?: AuditConfig | undefined;
+  readonly version: string;
 };
 
 const NO_MAIL =
@@ -52,7 +63,17 @@ const NO_MAIL =
 
 /** @throws PolicyError, ConfigError where the policies cannot be used */
 export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
-  const rules = policy.build(kit, undefined);
+  const signInConfig = needs.signIn ?? NO_SIGN_IN;
+  const countries = createCountries({ file: signInConfig.geoipFile, warn: kit.log.warn });
+  const { dataDirectory, audit: auditConfig = takeAuditConfig({}), version } = needs;
+  const log =
+    dataDirectory === undefined
+      ? undefined
+      : audit.build(kit, { config: { audit: auditConfig }, dataDirectory, placeOf: countries.countryOf });
+  const rules = policy.build(kit, {
+    users: () => ofPeople.services.users,
+    organizationId: async (org, subject) => (await ofPeople.services.resources.organization({ org }, subject))?.id,
+  });
   const ofOwner = owner.build(kit, undefined);
   const limits = budgets.build(kit, {
     allowUnpriced: needs.config.allowUnpricedModels,
@@ -63,10 +84,8 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const { config } = ofCredentials.services;
   const post = mail.build(kit, { config: needs.mail });
   const ofPeople = people.build(kit, { sessions: () => ofSessions.services, mail: post.services });
-  const signInConfig = needs.signIn ?? NO_SIGN_IN;
   const mailLinks = signInConfig.magicLink ?? post.services.isSetUp;
   if (mailLinks && !post.services.isSetUp) throw new ConfigError(NO_MAIL);
-  const countries = createCountries({ file: signInConfig.geoipFile, warn: kit.log.warn });
   const ofSessions = sessions.build(kit, {
     users: ofPeople.services.users,
     limits: signInConfig.sessions,
@@ -81,6 +100,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   });
   const ofOAuth = oauth.build(kit, {
     sessions: ofSessions.services,
+    users: ofPeople.services.users,
     attempts: ofSignIn.services.attempts,
     issuerOf: needs.web.originOf,
     countryOf: countries.countryOf,
@@ -99,6 +119,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
     all: [
+      ...(log === undefined ? [] : [log]),
       rules,
       ofOwner,
       limits,
@@ -117,6 +138,9 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     credentials: ofCredentials.services.credentials,
     config,
     routing: routes.services,
+    audit: log?.services.audit,
+    audited: (ledger) =>
+      log !== undefined && auditConfig.llm ? withLlmEvents(ledger, log.services.audit, kit.redact) : ledger,
     authenticate: authenticateByAny(
       ofOwner.services.authenticate,
       ofTokens.services.authenticate,
@@ -126,11 +150,17 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     authorize: rules.services.authorize,
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
+      await rules.services.own.follow();
       await limits.services.load();
       await ofCredentials.services.follow();
       await routes.services.load();
       await ofPeople.services.feed.follow();
       await ofSessions.services.followEnds();
+      if (minted) {
+        const event = token.replace ? "owner_token.replaced" : "owner_token.created";
+        await kit.audit.record({ event, outcome: "success", actor: SYSTEM });
+      }
+      void kit.audit.record({ event: "server.started", outcome: "success", actor: SYSTEM, details: { version } });
       return minted;
     },
     async stop() {
@@ -139,6 +169,8 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));
       await ofTokens.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
       await ofSessions.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
+      await kit.audit.record({ event: "server.stopped", outcome: "success", actor: SYSTEM, details: { version } });
+      await log?.services.audit.close();
     },
   };
 }

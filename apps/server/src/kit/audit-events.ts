@@ -114,6 +114,7 @@ export const AUDIT_EVENTS = {
     "A stored key is not used any more: by somebody, or because its provider refused it",
   ],
   "credential.deleted": ["warning", "A stored key was deleted"],
+  "credential.master_key_replaced": ["critical", "Stored keys were encrypted with a new master key"],
   "route.changed": ["notice", "A route of models was set or changed"],
   "route.removed": ["notice", "A route of models was removed"],
   "price.changed": ["notice", "A price was set"],
@@ -131,6 +132,7 @@ export const AUDIT_EVENTS = {
   "mail.tested": ["info", "A test mail was sent"],
   "audit.exported": ["notice", "The audit log was exported"],
   "audit.expired": ["notice", "Rows of the audit log past their time were removed"],
+  "audit.sealed": ["critical", "Somebody signed the ends of the audit log anew"],
   "audit.lost": ["critical", "Events could not be kept; `details.count` says how many"],
 } as const satisfies { readonly [name: `${string}.${string}`]: readonly [AuditSeverity, string] };
 

@@ -1,4 +1,3 @@
-import type { JsonObject } from "@loom/core";
 import type { AuditEventName, AuditSeverity } from "./audit-events.ts";
 import { nameOf, principalOf, type Subject } from "./subject.ts";
 
@@ -14,8 +13,14 @@ export type AuditActor = {
   readonly type: Subject["type"] | "system";
   readonly id: string;
   readonly name: string;
+  /** The session or key that the request came with. */
+  readonly via?: { readonly type: "session" | "key"; readonly id: string };
   readonly impersonator?: { readonly id: string; readonly name: string };
 };
+
+/** JSON; members that are undefined are left out. */
+export type AuditFacts = { readonly [name: string]: AuditFact };
+type AuditFact = string | number | boolean | null | undefined | readonly AuditFact[] | AuditFacts;
 
 /** Something that somebody who asks "who did that" wants to know of. Holds no secret; it is redacted all the same. */
 export type AuditEvent = {
@@ -28,34 +33,52 @@ export type AuditEvent = {
   readonly target?: { readonly type: string; readonly id: string; readonly name?: string };
   /** The organization that it concerns. */
   readonly organization?: string;
-  readonly before?: JsonObject;
-  readonly after?: JsonObject;
-  readonly details?: JsonObject;
+  readonly before?: AuditFacts;
+  readonly after?: AuditFacts;
+  readonly details?: AuditFacts;
   readonly origin?: RequestOrigin;
   /** The policy that decided. */
   readonly policy?: string;
 };
 
 export type Audit = {
-  /** Never rejects. Resolves when the event has its place in the queue: at once, unless that is full and waits. */
+  /**
+   * Never rejects. Resolves when the event is on the disk; where the disk does not take it, when it has its place in memory
+   * and is tried again. Whoever changes something awaits it before he answers.
+   */
   record(event: AuditEvent): Promise<void> | undefined;
+};
+
+/** Who keeps what is recorded. */
+export type AuditKeeper = Audit & {
+  /** False while nothing more can be kept and nothing may be lost: no request is to be let in then. */
+  accepts(): boolean;
 };
 
 export function actorOf(subject: Subject): AuditActor {
   const actor = { type: subject.type, id: principalOf(subject), name: nameOf(subject) };
-  if (subject.type !== "user" || subject.impersonator === undefined) return actor;
-  return { ...actor, impersonator: subject.impersonator };
+  if (subject.type !== "user") return actor;
+  const { via, impersonator } = subject;
+  return {
+    ...actor,
+    via: { type: via.type, id: via.id },
+    ...(impersonator === undefined ? {} : { impersonator }),
+  };
 }
 
 /** What every part of the server records to, before and after there is somebody who listens. */
-export class AuditLine implements Audit {
-  #listener: Audit | undefined;
+export class AuditLine implements AuditKeeper {
+  #listener: (Audit & Partial<AuditKeeper>) | undefined;
 
-  connect(listener: Audit): void {
+  connect(listener: Audit & Partial<AuditKeeper>): void {
     this.#listener = listener;
   }
 
   record(event: AuditEvent): Promise<void> | undefined {
     return this.#listener?.record(event);
+  }
+
+  accepts(): boolean {
+    return this.#listener?.accepts?.() ?? true;
   }
 }

@@ -9,10 +9,11 @@ export type Authenticate = (token: string) => Subject | undefined | Promise<Subj
 /** Asks one after the other; waits only for those that have to be waited for. */
 export function authenticateByAny(...ways: readonly Authenticate[]): Authenticate {
   return (token) => {
-    for (const [index, way] of ways.entries()) {
+    for (const way of ways) {
       const subject = way(token);
       if (subject instanceof Promise) {
-        return subject.then((known) => known ?? authenticateByAny(...ways.slice(index + 1))(token));
+        const others = ways.slice(ways.indexOf(way) + 1);
+        return subject.then((known) => known ?? authenticateByAny(...others)(token));
       }
       if (subject !== undefined) return subject;
     }

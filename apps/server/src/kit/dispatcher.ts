@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Audit, actorOf } from "./audit.ts";
+import { type AuditKeeper, actorOf } from "./audit.ts";
 import type { Authenticate } from "./auth.ts";
 import { bearerToken } from "./auth.ts";
 import { type BrowserSessions, subjectOfBrowser } from "./browser-session.ts";
@@ -29,7 +29,7 @@ export type DispatcherOptions = {
   /** Absent: cookies mean nothing. */
   readonly browsers?: BrowserSessions | undefined;
   readonly authorize: Authorize;
-  readonly audit: Audit;
+  readonly audit: AuditKeeper;
   readonly isTrustedProxy: TrustedProxies;
   /** While it holds, connections are not kept for another request. */
   readonly isStopping: () => boolean;
@@ -68,7 +68,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         if (subject.type === "anonymous" && route.contract.anonymous !== true) throw needsToken();
         const resource = await route.resourceOf(params, subject);
         if (resource === undefined) throw subject.type === "anonymous" ? needsToken() : nothingThere();
-        check(call, subject, route, resource);
+        if (route.contract.method !== "GET") mustBeKept();
+        const refusal = refusalOf(call, subject, route, resource);
+        if (refusal !== undefined) {
+          await refusal.recorded;
+          throw refusal.error;
+        }
         await route.answer(call, params, queryOf(call.incoming), subject);
       } catch (error) {
         fail(call, error);
@@ -81,36 +86,68 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     },
   };
 
-  /** @throws ProblemError where the policy says no; that is recorded. */
-  function check(
+  /** @throws ProblemError while what is done cannot be recorded. */
+  function mustBeKept(): void {
+    if (options.audit.accepts()) return;
+    const detail = "The server cannot write its audit log, and does nothing without: look into its log, or try again.";
+    throw new ProblemError("unavailable", detail, { retryable: true, retryAfterMs: 5_000 });
+  }
+
+  /** What the answer is where the policy says no, and when that is recorded. */
+  function refusalOf(
     call: Call,
     subject: Subject,
     { action, hidden }: { readonly action: Action; readonly hidden: boolean },
     resource: Resource,
-  ): void {
+  ): { readonly error: ProblemError; readonly recorded: Promise<void> | undefined } | undefined {
     const { allowed, policy } = options.authorize(subject, action, resource);
-    if (allowed) return;
-    if (subject.type === "anonymous") throw needsToken();
-    const { type, id = "" } = resource;
+    if (allowed) return undefined;
+    if (subject.type === "anonymous") return { error: needsToken(), recorded: undefined };
+    const { type, id = "", organization } = resource;
     const details = { action };
     const actor = actorOf(subject);
-    void call.audit.record({
+    const recorded = call.audit.record({
       event: "access.denied",
       outcome: "denied",
       actor,
       target: { type, id },
+      ...(organization === undefined ? {} : { organization }),
       details,
       policy,
       origin: call.origin,
     });
-    throw hidden ? nothingThere() : forbidden();
+    return { error: hidden ? nothingThere() : forbidden(), recorded };
+  }
+
+  /** Somebody tries tokens. Nothing of the token itself is kept. */
+  function unknownToken(call: Call): ProblemError {
+    void call.audit.record({
+      event: "access.unauthenticated",
+      outcome: "denied",
+      actor: actorOf(ANONYMOUS),
+      origin: call.origin,
+    });
+    const headers = { "www-authenticate": 'Bearer error="invalid_token"' };
+    return new ProblemError("unauthenticated", "The server does not know this token.", { headers });
+  }
+
+  /** @throws ProblemError for a token that nobody knows. */
+  function authenticated(call: Call, token: string | undefined): Subject | Promise<Subject> {
+    if (token === undefined) throw needsToken();
+    const subject = options.authenticate(token);
+    const orUnknown = (known: Subject | undefined): Subject => {
+      if (known === undefined) throw unknownToken(call);
+      return known;
+    };
+    return subject instanceof Promise ? subject.then(orUnknown) : orUnknown(subject);
   }
 
   /** A token comes before a cookie, also one that means nothing or cannot be read. */
-  async function subjectOf(incoming: IncomingMessage): Promise<Subject> {
+  async function subjectOf(call: Call): Promise<Subject> {
+    const { incoming } = call;
     const token = bearerToken(incoming);
     if (token !== undefined || incoming.headers.authorization !== undefined) {
-      return authenticated(token, options.authenticate);
+      return authenticated(call, token);
     }
     const { browsers } = options;
     return browsers === undefined || incoming.headers.cookie === undefined
@@ -120,7 +157,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   async function answer(call: Call): Promise<void> {
     checkHostAndOrigin(call.incoming, options.hosts);
-    const subject = await subjectOf(call.incoming);
+    const subject = await subjectOf(call);
     const direct = matchDirect(call.incoming.method ?? "", pathOf(call.incoming));
     if (direct !== undefined) return answerer.run({ call, subject }, direct.route, direct.params);
     hono ??= import("./hono-app.ts").then(({ createHonoApp }) => createHonoApp(routes, answerer));
@@ -133,7 +170,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     call.route = request.label;
     try {
       checkHostAndOrigin(call.incoming, options.hosts);
-      const subject = authenticated(request.token, options.authenticate);
+      const subject = authenticated(call, request.token);
       if (subject instanceof Promise) {
         subject.then((known) => admit(call, request, known)).catch((error: unknown) => refuse(call, request, error));
       } else admit(call, request, subject);
@@ -143,8 +180,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function admit(call: Call, request: RawRequest, subject: Subject): void {
-    check(call, subject, { action: request.action, hidden: false }, request.resource);
-    request.answer(subject);
+    mustBeKept();
+    const refusal = refusalOf(call, subject, { action: request.action, hidden: false }, request.resource);
+    if (refusal === undefined) request.answer(subject);
+    else if (refusal.recorded === undefined) refuse(call, request, refusal.error);
+    else void refusal.recorded.then(() => refuse(call, request, refusal.error));
   }
 
   function refuse(call: Call, request: RawRequest, error: unknown): void {
@@ -185,22 +225,10 @@ function forbidden(): ProblemError {
   return new ProblemError("forbidden", "This token does not allow the request.");
 }
 
-function authenticated(token: string | undefined, authenticate: Authenticate): Subject | Promise<Subject> {
-  const subject = token === undefined ? undefined : authenticate(token);
-  if (subject instanceof Promise) return subject.then((known) => known ?? unknownToken(token));
-  return subject ?? unknownToken(token);
-}
-
 /** RFC 6750, section 3. */
 function needsToken(): ProblemError {
   const detail = "A token is needed: send it as Authorization: Bearer TOKEN.";
   return new ProblemError("unauthenticated", detail, { headers: { "www-authenticate": "Bearer" } });
-}
-
-function unknownToken(token: string | undefined): never {
-  if (token === undefined) throw needsToken();
-  const headers = { "www-authenticate": 'Bearer error="invalid_token"' };
-  throw new ProblemError("unauthenticated", "The server does not know this token.", { headers });
 }
 
 function fail(call: Call, error: unknown): void {

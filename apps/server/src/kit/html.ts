@@ -63,7 +63,7 @@ export function page(options: {
 }): string {
   const { title, body, wide = false, locale = "en", standalone = false } = options;
   return html`<!doctype html>
-<html lang="${locale}"><head><meta charset="utf-8">${standalone && POLICY}<meta name="viewport" content="width=device-width,initial-scale=1"><title>${title} · Loom</title><style>${STYLE}</style></head>
+<html lang="${locale}"><head><meta charset="utf-8">${standalone && POLICY}<meta name="viewport" content="width=device-width,initial-scale=1"><title>${title} \u00b7 Loom</title><style>${STYLE}</style></head>
 <body><main class="${wide ? "wide" : ""}"><h1>${title}</h1>
 ${body}
 </main></body></html>

@@ -13,6 +13,8 @@ const MAX_WAITING = 1024 * 1024;
 /** A pipe that is full and may not block. */
 const RETRY_MS = 20;
 const CLOSE_MS = 1_000;
+/** Lines wait so long for others: a write for each would cost more than making them. */
+const GATHER_MS = 10;
 
 /**
  * Writes lines in order and in the background to a file (mode 0600), or to a descriptor that is open already. The log
@@ -27,7 +29,13 @@ export function openLogDestination(
   let writing = false;
   let closed = false;
   let onIdle = (): void => {};
+  let gathering: NodeJS.Timeout | undefined;
 
+  const writeGathered = (): void => {
+    clearTimeout(gathering);
+    gathering = undefined;
+    writeNext();
+  };
   const writeNext = (): void => {
     if (waiting === "") {
       writing = false;
@@ -51,11 +59,12 @@ export function openLogDestination(
     write(line) {
       if (closed || waiting.length + line.length > MAX_WAITING) return;
       waiting += line;
-      if (!writing) writeNext();
+      if (!writing) gathering ??= setTimeout(writeGathered, GATHER_MS);
     },
     async close() {
       if (closed) return;
       closed = true;
+      if (gathering !== undefined) writeGathered();
       if (writing) await idleOrLate((done) => (onIdle = done));
       if ("file" in target && !writing) close(descriptor, () => {});
     },

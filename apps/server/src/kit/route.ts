@@ -1,4 +1,4 @@
-import type { OutgoingHttpHeaders } from "node:http";
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { BodyOf, Contract, PathParams, QueryOf, ReplyKind, ResponseOf, RouteSchemas } from "@loom/api";
 import { type AuditEvent, actorOf } from "./audit.ts";
 import type { Call } from "./call.ts";
@@ -29,10 +29,10 @@ export type Access<Path extends string> = {
   readonly hidden?: true;
 };
 
-/** A `json` route gives its document, a `text` or `html` route its text; an `event-stream` route writes on `call.outgoing`. */
+/** A `json` route gives its document, a `text` or `html` route its text, in pieces where it may be long; an `event-stream` route writes on `call.outgoing`. */
 type Handled<Schemas extends RouteSchemas, Kind extends ReplyKind> = {
   readonly json: ResponseOf<Schemas> | Reply<ResponseOf<Schemas>>;
-  readonly text: string | Reply<string | Uint8Array>;
+  readonly text: string | Reply<string | Uint8Array | AsyncIterable<string>>;
   readonly html: string | Reply<string>;
   readonly "event-stream": undefined;
 }[Kind];
@@ -82,7 +82,8 @@ export function route<Path extends string, Schemas extends RouteSchemas, Kind ex
       const result = await handler({ params: typed(params), ...input, subject, call, audit: auditorOf(call, subject) });
       if (contract.reply === "event-stream") return;
       const reply = result instanceof Reply ? result : new Reply(result, {});
-      send(call, contract.reply, reply);
+      if (isInPieces(reply.body)) await sendInPieces(call, reply.headers, reply.body);
+      else send(call, contract.reply, reply);
     },
   };
 }
@@ -122,6 +123,45 @@ function send(call: Call, kind: keyof typeof CONTENT_TYPES, reply: Reply<unknown
   }
   call.outgoing.writeHead(reply.status, headers);
   call.outgoing.end(body);
+}
+
+function isInPieces(body: unknown): body is AsyncIterable<string> {
+  return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
+}
+
+/**
+ * One piece after the other, each when the client has taken those before it. What goes wrong before the first one is an
+ * answer of its own; later the connection breaks off, so that nobody takes a part for the whole.
+ */
+async function sendInPieces(call: Call, headers: ReplyHeaders, pieces: AsyncIterable<string>): Promise<void> {
+  const { outgoing } = call;
+  let isBegun = false;
+  const begin = (): void => {
+    if (isBegun) return;
+    isBegun = true;
+    for (const [name, value] of Object.entries({ ...COMMON_HEADERS, "x-request-id": call.id, ...headers })) {
+      outgoing.setHeader(name, value);
+    }
+  };
+  for await (const piece of pieces) {
+    if (outgoing.destroyed) return;
+    begin();
+    if (!outgoing.write(piece)) await untilDrained(outgoing);
+  }
+  begin();
+  outgoing.end();
+}
+
+function untilDrained(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      outgoing.off("drain", done);
+      outgoing.off("close", done);
+      resolve();
+    };
+    outgoing.once("drain", done);
+    outgoing.once("close", done);
+  });
 }
 
 function bodyOf(kind: keyof typeof CONTENT_TYPES, body: unknown): string | Uint8Array {

@@ -38,6 +38,15 @@ export const oauth = {
     maxBodyBytes: MAX_FORM_BYTES,
     schemas: () => schemas().then(({ token }) => token),
   }),
+  whoami: defineContract({
+    method: "GET",
+    path: "/api/whoami",
+    operation: "whoAmI",
+    summary: "Who the request's token belongs to",
+    reply: "json",
+    maxBodyBytes: MAX_FORM_BYTES,
+    schemas: () => schemas().then(({ whoami }) => whoami),
+  }),
   authorize: defineContract({
     method: "GET",
     path: "/oauth/authorize",

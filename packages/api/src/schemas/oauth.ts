@@ -75,6 +75,24 @@ export const decideAuthorization = {
   response: z.string(),
 };
 
+/** Who the token, key or session belongs to. */
+export const whoami = {
+  response: z.object({
+    /** `owner`, `token`, `user` or `organization_key`. */
+    type: z.string(),
+    id: z.string(),
+    /** The username, or the name of the token or key. */
+    name: z.string(),
+    email: z.string().optional(),
+    globalRoles: z.array(z.string()).optional(),
+    organizations: z.array(z.object({ id: z.string(), role: z.string() })).optional(),
+    /** Of a key or token that may not do everything. */
+    scopes: z.array(z.string()).optional(),
+    /** Who acts in the user's place. */
+    impersonator: z.string().optional(),
+  }),
+};
+
 export const devicePage = { query: z.object({ user_code: parameter }), response: z.string() };
 
 export const decideDevice = {

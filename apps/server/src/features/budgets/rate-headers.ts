@@ -10,20 +10,45 @@ export function rateHeaders(
   now: number,
   wall: number,
 ): Readonly<Record<string, string>> {
-  const headers: Record<string, string> = {};
-  for (const name of ["requests", "tokens"] as const) {
-    const bucket = tightest(nodes, name, now);
-    if (bucket === undefined) continue;
-    const left = String(Math.max(0, Math.floor(bucket.level(now))));
-    const resetMs = bucket.untilFull(now);
-    headers[`x-ratelimit-limit-${name}`] = String(bucket.perMinute);
-    headers[`x-ratelimit-remaining-${name}`] = left;
-    headers[`x-ratelimit-reset-${name}`] = duration(resetMs);
-    headers[`anthropic-ratelimit-${name}-limit`] = String(bucket.perMinute);
-    headers[`anthropic-ratelimit-${name}-remaining`] = left;
-    headers[`anthropic-ratelimit-${name}-reset`] = rfc3339(wall + resetMs);
-  }
-  return headers;
+  const requests = tightest(nodes, "requests", now);
+  const tokens = tightest(nodes, "tokens", now);
+  if (requests === undefined) return tokens === undefined ? {} : ofTokens(tokens, now, wall);
+  return tokens === undefined
+    ? ofRequests(requests, now, wall)
+    : { ...ofRequests(requests, now, wall), ...ofTokens(tokens, now, wall) };
+}
+
+/** Every request asks for these: with names that are made each time they would cost more than all limits together. */
+function ofRequests(bucket: TokenBucket, now: number, wall: number): Readonly<Record<string, string>> {
+  const limit = String(bucket.perMinute);
+  const left = leftIn(bucket, now);
+  const resetMs = bucket.untilFull(now);
+  return {
+    "x-ratelimit-limit-requests": limit,
+    "x-ratelimit-remaining-requests": left,
+    "x-ratelimit-reset-requests": duration(resetMs),
+    "anthropic-ratelimit-requests-limit": limit,
+    "anthropic-ratelimit-requests-remaining": left,
+    "anthropic-ratelimit-requests-reset": rfc3339(wall + resetMs),
+  };
+}
+
+function ofTokens(bucket: TokenBucket, now: number, wall: number): Readonly<Record<string, string>> {
+  const limit = String(bucket.perMinute);
+  const left = leftIn(bucket, now);
+  const resetMs = bucket.untilFull(now);
+  return {
+    "x-ratelimit-limit-tokens": limit,
+    "x-ratelimit-remaining-tokens": left,
+    "x-ratelimit-reset-tokens": duration(resetMs),
+    "anthropic-ratelimit-tokens-limit": limit,
+    "anthropic-ratelimit-tokens-remaining": left,
+    "anthropic-ratelimit-tokens-reset": rfc3339(wall + resetMs),
+  };
+}
+
+function leftIn(bucket: TokenBucket, now: number): string {
+  return String(Math.max(0, Math.floor(bucket.level(now))));
 }
 
 function tightest(nodes: readonly BudgetedNode[], name: "requests" | "tokens", now: number): TokenBucket | undefined {

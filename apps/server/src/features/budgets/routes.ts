@@ -21,17 +21,38 @@ export function budgetRoutes(service: BudgetService): Route[] {
       await service.refreshRules();
       return service.get(kind, await idOf(kind, id)) ?? noLimits(kind, id);
     }),
-    route(api.budgets.put, { action: "administer", resource: budget }, async ({ params: { kind, id }, body }) => {
-      if (!KINDS.includes(kind)) throw wrong("kind", `must be one of ${KINDS.join(", ")}`);
-      if (id === "" || id.length > MAX_ID) throw wrong("id", `must have 1 to ${MAX_ID} characters`);
-      if (kind !== "token" || isPattern(id)) return service.put(kind, id, body);
-      const token = await service.tokenIdOf(id);
-      if (token === undefined) throw noToken(id);
-      return service.put(kind, token, body);
-    }),
-    route(api.budgets.delete, { action: "administer", resource: budget }, async ({ params: { kind, id } }) => {
+    route(
+      api.budgets.put,
+      { action: "administer", resource: budget },
+      async ({ params: { kind, id }, body, audit }) => {
+        if (!KINDS.includes(kind)) throw wrong("kind", `must be one of ${KINDS.join(", ")}`);
+        if (id === "" || id.length > MAX_ID) throw wrong("id", `must have 1 to ${MAX_ID} characters`);
+        const node = kind !== "token" || isPattern(id) ? id : await service.tokenIdOf(id);
+        if (node === undefined) throw noToken(id);
+        await service.refreshRules();
+        const before = service.get(kind, node)?.limits;
+        const budget = await service.put(kind, node, body);
+        await audit({
+          event: "budget.changed",
+          outcome: "success",
+          target: { type: "budget", id: `${kind}/${node}` },
+          ...(before === undefined ? {} : { before }),
+          after: budget.limits,
+        });
+        return budget;
+      },
+    ),
+    route(api.budgets.delete, { action: "administer", resource: budget }, async ({ params: { kind, id }, audit }) => {
       await service.refreshRules();
-      return (await service.remove(kind, await idOf(kind, id))) ?? noLimits(kind, id);
+      const node = await idOf(kind, id);
+      const removed = (await service.remove(kind, node)) ?? noLimits(kind, id);
+      await audit({
+        event: "budget.removed",
+        outcome: "success",
+        target: { type: "budget", id: `${kind}/${node}` },
+        before: removed.limits,
+      });
+      return removed;
     }),
   ];
 }

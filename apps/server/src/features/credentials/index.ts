@@ -5,7 +5,7 @@ import { every } from "../../kit/jobs.ts";
 import type { Metrics } from "../../kit/metrics.ts";
 import { migrations } from "./migrations.ts";
 import { credentialRoutes } from "./routes.ts";
-import { type CredentialService, createCredentialService } from "./service.ts";
+import { type CredentialService, createCredentialService, type DisabledCredential } from "./service.ts";
 
 export type CredentialNeeds = {
   readonly config: ServerConfig;
@@ -17,13 +17,22 @@ export type CredentialNeeds = {
 export const credentials = defineFeature<CredentialService, CredentialNeeds>({
   name: "credentials",
   migrations,
-  services: ({ database, log, metrics }, { config, dataDirectory, conceal }) => {
+  services: ({ database, log, metrics, audit }, { config, dataDirectory, conceal }) => {
     const alert = metrics.counter({
       name: "loom_gateway_credential_alerts_total",
       help: "Credentials that were disabled because a provider refused them.",
       labels: ["provider"],
     });
-    const onAlert = (provider: string): void => alert({ provider });
+    const onAlert = ({ id, provider, reason = "" }: DisabledCredential): void => {
+      alert({ provider });
+      void audit.record({
+        event: "credential.disabled",
+        outcome: "success",
+        actor: { type: "system", id: "system", name: "system" },
+        target: { type: "credential", id },
+        details: { provider, reason },
+      });
+    };
     const service = createCredentialService({ config, database, dataDirectory, log, conceal, onAlert });
     observe(metrics, service);
     return service;

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, readSecretFile, type Secret } from "@loom/config";
+import { writePrivateFile } from "../../kit/private-file.ts";
 import { CredentialError } from "./credential-error.ts";
 import { KEY_BYTES, type MasterKey, masterKey } from "./envelope.ts";
-import { writePrivateFile } from "./private-file.ts";
 
 const FILE = "master-key";
 /** The key to come, while credentials are being wrapped with it; afterwards it takes the place of the old one. */

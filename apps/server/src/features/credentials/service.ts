@@ -38,6 +38,12 @@ export type CredentialService = {
   remove(idOrLabel: string): Promise<CredentialInfo>;
 };
 
+export type DisabledCredential = {
+  readonly id: string;
+  readonly provider: string;
+  readonly reason: string | undefined;
+};
+
 export type CredentialServiceOptions = {
   readonly config: ServerConfig;
   readonly database: () => Promise<Database>;
@@ -46,7 +52,7 @@ export type CredentialServiceOptions = {
   /** See `GrowingRedactor`. */
   readonly conceal: (owner: string, secrets: readonly Secret[]) => void;
   /** A credential was disabled by what a provider said. */
-  readonly onAlert: (provider: string) => void;
+  readonly onAlert: (disabled: DisabledCredential) => void;
   readonly clock?: Clock;
 };
 
@@ -69,7 +75,7 @@ export function createCredentialService(options: CredentialServiceOptions): Cred
       const { state, reason, until = 0 } = standing;
       if (state === "disabled") {
         log.error("credential disabled", { credentialId, provider, reason });
-        onAlert(provider);
+        onAlert({ id: credentialId, provider, reason });
       } else
         log.warn("credential cools down", { credentialId, provider, reason, until: new Date(until).toISOString() });
       stored.touched(member);

@@ -27,25 +27,6 @@ export function entryOf(line: string): LedgerEntry | undefined {
   return isEntry(value) ? value : undefined;
 }
 
-export type Lines = {
-  readonly lines: readonly string[];
-  /** Of the bytes that were looked at, how many the lines and their newlines took. */
-  readonly bytes: number;
-};
-
-/** Up to `max` whole lines from the beginning; what follows the last newline is left. */
-export function wholeLines(bytes: Buffer, max: number): Lines {
-  const lines: string[] = [];
-  let start = 0;
-  while (lines.length < max) {
-    const end = bytes.indexOf(0x0a, start);
-    if (end < 0) break;
-    lines.push(bytes.toString("utf8", start, end));
-    start = end + 1;
-  }
-  return { lines, bytes: start };
-}
-
 /** Nearly all entries are, and making them anew costs as much as all the rest. */
 function isBounded(entry: LedgerEntry): boolean {
   return (

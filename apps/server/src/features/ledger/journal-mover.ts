@@ -1,10 +1,12 @@
+import type { LedgerEntry } from "../../gateway-types.ts";
 import type { Database } from "../../kit/database.ts";
-import type { Journal } from "./journal.ts";
-import { recoverLeftovers } from "./leftover-segments.ts";
+import type { Journal } from "../../kit/journal/journal.ts";
+import { recoverLeftovers } from "../../kit/journal/leftover-segments.ts";
+import { entryOf } from "./entry-line.ts";
 import { createLedgerStore, type LedgerStore } from "./store.ts";
 
 export type JournalMoverOptions = {
-  readonly journal: Journal;
+  readonly journal: Journal<LedgerEntry>;
   readonly directory: string;
   readonly database: Database;
   readonly warn: (message: string) => void;
@@ -47,6 +49,7 @@ export class JournalMover {
     return recoverLeftovers({
       directory,
       owns: (path) => journal.owns(path),
+      entryOf,
       insert: (entries) => this.#store.insert(entries).then(nextTurn),
       committed: () => database.sync(),
       maxRows: TRANSACTION_ROWS,

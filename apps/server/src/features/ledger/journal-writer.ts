@@ -1,6 +1,6 @@
 import type { LedgerEntry } from "../../gateway-types.ts";
-import { Timer } from "./timer.ts";
-import type { Trouble } from "./trouble.ts";
+import { Timer } from "../../kit/timer.ts";
+import type { Trouble } from "../../kit/trouble.ts";
 
 export type EntryEncoding = {
   readonly boundedEntry: (entry: LedgerEntry) => LedgerEntry;

@@ -115,8 +115,16 @@ function createOverrideList(overrides: readonly PriceOverride[]): OverrideList {
     .map((override) => ({ override, fromMs: override.effectiveFrom === null ? 0 : Date.parse(override.effectiveFrom) }))
     .sort((a, b) => precedence(a) - precedence(b) || lengthOf(b) - lengthOf(a) || b.fromMs - a.fromMs);
   const remembered = new Map<string, readonly Candidate[]>();
+  /** A request asks several times for one and the same. */
+  let last: { readonly upstream: string; readonly model: string; readonly found: readonly Candidate[] } | undefined;
 
   function fitting(upstream: string, model: string): readonly Candidate[] {
+    if (last === undefined || last.upstream !== upstream || last.model !== model)
+      last = { upstream, model, found: find(upstream, model) };
+    return last.found;
+  }
+
+  function find(upstream: string, model: string): readonly Candidate[] {
     const key = `${upstream}\n${model}`;
     const known = remembered.get(key);
     if (known !== undefined) return known;

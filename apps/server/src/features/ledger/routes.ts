@@ -1,4 +1,4 @@
-import { api, usageCsv } from "@loom/api";
+import { api, type PriceOverride, usageCsv } from "@loom/api";
 import type { Database } from "../../kit/database.ts";
 import { DatabaseError } from "../../kit/database-error.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
@@ -37,15 +37,22 @@ export function ledgerRoutes({ ledger, prices, database, now }: LedgerRoutesOpti
     route(api.prices.list, { action: "administer", resource: { type: "system" } }, async () => ({
       prices: await prices.list().catch(unavailable),
     })),
-    route(api.prices.put, { action: "administer", resource: { type: "system" } }, ({ body }) =>
-      prices.put(body).catch(unavailable),
-    ),
-    route(api.prices.delete, { action: "administer", resource: { type: "system" } }, async ({ params }) => {
+    route(api.prices.put, { action: "administer", resource: { type: "system" } }, async ({ body, audit }) => {
+      const price = await prices.put(body).catch(unavailable);
+      await audit({ event: "price.changed", outcome: "success", target: targetOf(price), after: { ...price } });
+      return price;
+    }),
+    route(api.prices.delete, { action: "administer", resource: { type: "system" } }, async ({ params, audit }) => {
       const retired = await prices.retire(params.id).catch(unavailable);
       if (retired === undefined) throw new ProblemError("not_found", "There is no such price in force.");
+      await audit({ event: "price.removed", outcome: "success", target: targetOf(retired), before: { ...retired } });
       return retired;
     }),
   ];
+}
+
+function targetOf({ id, provider, model }: PriceOverride) {
+  return { type: "price", id, name: `${provider}/${model}` } as const;
 }
 
 function unavailable(cause: unknown): never {

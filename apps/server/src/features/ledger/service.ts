@@ -1,13 +1,13 @@
 import type { Ledger, LedgerEntry } from "../../gateway-types.ts";
 import type { Database } from "../../kit/database.ts";
+import type { Journal } from "../../kit/journal/journal.ts";
 import type { Log } from "../../kit/log.ts";
-import type { Journal } from "./journal.ts";
+import { Timer } from "../../kit/timer.ts";
+import { Trouble } from "../../kit/trouble.ts";
 import type { JournalMover } from "./journal-mover.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import type { LedgerConfig } from "./ledger-config.ts";
 import type { LedgerMetrics, LedgerState } from "./ledger-metrics.ts";
-import { Timer } from "./timer.ts";
-import { Trouble } from "./trouble.ts";
 
 export type LedgerBounds = {
   /** Rows in memory, and bytes in the journal, from which on the overflow policy holds. */
@@ -47,7 +47,7 @@ export class DurableLedger implements Ledger {
   readonly #moveTimer = new Timer(() => void this.settle().catch(() => undefined));
   readonly #journalTrouble: Trouble;
   readonly #databaseTrouble: Trouble;
-  #journal: Journal | undefined;
+  #journal: Journal<LedgerEntry> | undefined;
   #mover: JournalMover | undefined;
   #moving: Promise<void> = Promise.resolve();
   #syncing: Promise<void> | undefined;
@@ -151,11 +151,14 @@ export class DurableLedger implements Ledger {
     this.#moveTimer.start(this.#options.moveMs ?? DEFAULT_MOVE_MS);
   }
 
-  async #openJournal(): Promise<Journal | undefined> {
+  async #openJournal(): Promise<Journal<LedgerEntry> | undefined> {
     const { directory } = this.#options;
     if (this.#journal === undefined && directory !== undefined) {
-      const { Journal } = await import("./journal.ts");
-      this.#journal ??= new Journal(directory);
+      const [{ Journal }, { entryOf }] = await Promise.all([
+        import("../../kit/journal/journal.ts"),
+        import("./entry-line.ts"),
+      ]);
+      this.#journal ??= new Journal(directory, entryOf);
     }
     return this.#journal;
   }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { Attempts, Sessions } from "../../identity-types.ts";
+import type { Attempts, Sessions, Users } from "../../identity-types.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import { migrations } from "./migrations.ts";
@@ -9,6 +9,7 @@ import { createGrantStore } from "./store.ts";
 
 export type OAuthNeeds = {
   readonly sessions: Sessions;
+  readonly users: Users;
   readonly attempts: Attempts;
   /** The address under which this request reached the server, without a slash at the end. */
   readonly issuerOf: (request: IncomingMessage) => string;

@@ -1,7 +1,7 @@
 import { api } from "@loom/api";
 import { PAGE_HEADERS } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
-import type { Subject, UserSubject } from "../../kit/subject.ts";
+import { nameOf, principalOf, type Subject, type UserSubject } from "../../kit/subject.ts";
 import type { OAuthFeature } from "./index.ts";
 import { OAuthError } from "./oauth-error.ts";
 import { askingOf, codePage, consentPage, devicePage, messagePage } from "./pages.ts";
@@ -15,7 +15,7 @@ const GUESSES_OF_ADDRESS = { name: "user_code_address", max: 100, perMs: 600_000
 const DEVICES_OF_ADDRESS = { name: "device_code", max: 60, perMs: 600_000 };
 const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
 
-export function oauthRoutes({ service, issuerOf, countryOf, signInPath, attempts }: OAuthFeature): Route[] {
+export function oauthRoutes({ service, issuerOf, countryOf, signInPath, attempts, users }: OAuthFeature): Route[] {
   return [
     route(api.oauth.metadata, EVERYBODY, ({ call }) => {
       const issuer = issuerOf(call.incoming);
@@ -76,6 +76,22 @@ export function oauthRoutes({ service, issuerOf, countryOf, signInPath, attempts
         return { access_token: session.token, token_type: "Bearer" as const, expires_in: seconds, scope: SCOPE };
       }),
     ),
+
+    route(api.oauth.whoami, EVERYBODY, async ({ subject }) => {
+      const { type } = subject;
+      const email = type === "user" ? (await users.byId(subject.id))?.email : undefined;
+      return {
+        type,
+        id: principalOf(subject),
+        name: nameOf(subject),
+        ...(email === undefined ? {} : { email }),
+        ...(type === "user"
+          ? { globalRoles: [...subject.globalRoles], organizations: [...subject.organizations] }
+          : {}),
+        ...("scopes" in subject && subject.scopes !== undefined ? { scopes: [...subject.scopes] } : {}),
+        ...(type === "user" && subject.impersonator !== undefined ? { impersonator: subject.impersonator.name } : {}),
+      };
+    }),
 
     route(api.oauth.authorize, EVERYBODY, async ({ query, subject, call }) => {
       const { client_id: clientId = "", redirect_uri: redirectUri = "", state = "" } = query;

@@ -15,6 +15,6 @@ export function shownUserCode(code: string): string {
 
 /** As a person types it: in any case, with or without whatever separates the halves. `undefined`: it is none. */
 export function readUserCode(text: string): string | undefined {
-  const letters = text.toUpperCase().replaceAll(/[\s\-.–—_]/g, "");
+  const letters = text.toUpperCase().replaceAll(/[\s\-.\u2013\u2014_]/g, "");
   return letters.length === LENGTH && [...letters].every((letter) => LETTERS.includes(letter)) ? letters : undefined;
 }

@@ -41,6 +41,7 @@ export type PeopleServices = {
   readonly administration: Administration;
   readonly notices: Notices;
   readonly impersonation: Impersonation;
+  readonly mail: Mail;
   readonly audit: Audit;
   readonly resources: Resources;
 };
@@ -74,6 +75,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
       administration: createAdministration(desk),
       notices,
       impersonation: createImpersonation({ desk, notices, sessions, mail }),
+      mail,
       audit,
       resources: createResources(desk),
     };
@@ -81,7 +83,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
   routes: (services) => [
     ...organizationRoutes(services.organizations, services.resources),
     ...memberRoutes(services, services.resources),
-    ...invitationRoutes(services.invitations, services.resources),
+    ...invitationRoutes(services, services.resources),
     ...teamRoutes(services.teams, services.resources),
     ...profileRoutes(services, services.resources),
     ...adminRoutes(services, services.resources),

@@ -1,15 +1,27 @@
-import { api } from "@loom/api";
+import { api, type Invitation } from "@loom/api";
 import { onceOf } from "../../kit/idempotency.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
 import { nameOf } from "../../kit/subject.ts";
+import type { MailContent } from "../mail/compose-mail.ts";
+import type { Mail } from "../mail/index.ts";
 import { actorIn, userIdOf } from "./actor.ts";
 import type { Invitations } from "./invitations.ts";
 import { memberAdded } from "./member-routes.ts";
+import type { Organizations } from "./organizations.ts";
 import type { Resources } from "./resources.ts";
 import { personOf, told } from "./told.ts";
 
-export function invitationRoutes(invitations: Invitations, resources: Resources): Route[] {
+export type InvitationServices = {
+  readonly invitations: Invitations;
+  readonly organizations: Organizations;
+  readonly mail: Pick<Mail, "send">;
+};
+
+export function invitationRoutes(
+  { invitations, organizations, mail }: InvitationServices,
+  resources: Resources,
+): Route[] {
   return [
     route(
       api.organizations.invitations,
@@ -27,6 +39,10 @@ export function invitationRoutes(invitations: Invitations, resources: Resources)
           }),
         );
         const { id, organization, role, expiresAt } = minted.invitation;
+        if (minted.token !== null) {
+          const { slug, name } = await told(organizations.get(actorIn(subject), organization));
+          mail.send(invitationMail(minted.invitation, minted.token, { slug, name }));
+        }
         if (!repeated) {
           await audit({
             event: "invitation.created",
@@ -86,4 +102,23 @@ export function invitationRoutes(invitations: Invitations, resources: Resources)
       },
     ),
   ];
+}
+
+/** The token goes to whose address it is, and is of no use to anybody else. */
+function invitationMail(
+  { email, invitedBy, role, expiresAt }: Invitation,
+  token: string,
+  { slug, name }: { readonly slug: string; readonly name: string },
+): MailContent {
+  const where = name === slug ? slug : `${name} (${slug})`;
+  return {
+    to: email,
+    subject: `${invitedBy} invites you to ${where}`,
+    paragraphs: [
+      `${invitedBy} invites you to the organization ${where}, as ${role}.`,
+      'To accept, sign in with this address, run "loom org accept" and paste this:',
+      token,
+    ],
+    footnote: `It can be used once, until ${expiresAt.slice(0, 10)}. If you expected no invitation, do nothing.`,
+  };
 }

@@ -26,6 +26,9 @@ import { addressKey } from "./usernames.ts";
 const INVITATION_MS = 30 * 24 * 3_600_000;
 /** Open ones of one organization. */
 const MAX_PENDING = 1_000;
+/** Of one organization: nobody makes a post office of it. */
+const MAX_A_DAY = 100;
+const DAY_MS = 24 * 3_600_000;
 
 const TOKEN_SHAPE = /^li_[A-Za-z0-9_-]{43}$/;
 
@@ -220,8 +223,17 @@ async function checkRoom(db: People, { id }: OrganizationRow, now: string): Prom
     .where("state", "=", "pending")
     .where("expires_at", ">", now)
     .executeTakeFirstOrThrow();
-  if (count < MAX_PENDING) return;
-  throw new PeopleError("conflict", `${MAX_PENDING} invitations are open already: cancel some first.`);
+  if (count >= MAX_PENDING) {
+    throw new PeopleError("conflict", `${MAX_PENDING} invitations are open already: cancel some first.`);
+  }
+  const today = await db
+    .selectFrom("invitation")
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .where("organization_id", "=", id)
+    .where("created_at", ">", new Date(Date.parse(now) - DAY_MS).toISOString())
+    .executeTakeFirstOrThrow();
+  if (today.count < MAX_A_DAY) return;
+  throw new PeopleError("conflict", `${MAX_A_DAY} people have been invited within a day: go on tomorrow.`);
 }
 
 async function answer(db: People, { id }: Row, state: InvitationState, now: string): Promise<void> {

@@ -312,6 +312,18 @@ describe.each(engines)("on $name", (engine) => {
         "member.added",
       ]);
       expect(JSON.stringify(node.events)).not.toContain(json.token);
+      expect(node.mails).toMatchObject([{ to: "BOB@example.com", subject: "ada invites you to Acme, Inc. (acme)" }]);
+      expect(node.mails[0]?.paragraphs).toContain(json.token);
+    });
+
+    test("are at most a hundred a day", async () => {
+      await acme();
+      for (let number = 0; number < 100; number += 1) {
+        expect((await invite({ email: "bob@example.com" })).status).toBe(201);
+      }
+      expect((await invite({ email: "bob@example.com" })).json.detail).toMatch(/go on tomorrow/);
+      place.pass(DAY_MS);
+      expect((await invite({ email: "bob@example.com" })).status).toBe(201);
     });
 
     test("are over after 30 days, when taken back, declined, or followed by another", async () => {

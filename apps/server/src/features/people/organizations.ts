@@ -151,8 +151,26 @@ export function createOrganizations(desk: PeopleDesk): Organizations {
   };
 }
 
+/** Besides the personal one. */
+const MAX_OWNED = 100;
+
+async function checkMayOwnMore(db: People, person: string): Promise<void> {
+  const { count } = await db
+    .selectFrom("organization_member")
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .where("person_id", "=", person)
+    .where("role", "=", "owner")
+    .executeTakeFirstOrThrow();
+  if (count <= MAX_OWNED) return;
+  throw new PeopleError(
+    "conflict",
+    `One person makes at most ${MAX_OWNED} organizations: delete one, or ask an admin.`,
+  );
+}
+
 async function found(db: People, actor: Actor, wish: NewOrganization, now: string): Promise<string> {
   const owner = await ownerOf(db, actor, wish);
+  if (!actor.runsServer) await checkMayOwnMore(db, owner);
   await checkSlug(db, wish.slug);
   const id = `org-${randomUUIDv7()}`;
   await db

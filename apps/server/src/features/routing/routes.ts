@@ -12,13 +12,21 @@ export function routingRoutes(service: RoutingService): Route[] {
   return [
     route(api.routes.explain, ADMINISTER, ({ query }) => service.explain(requestOf(query))),
     route(api.routes.list, ADMINISTER, () => service.list()),
-    route(api.routes.put, ADMINISTER, async ({ params: { name }, body, call }) => {
+    route(api.routes.put, ADMINISTER, async ({ params: { name }, body, call, audit }) => {
       const info = await told(service.put(name, body, versionOf(call.incoming)));
+      await audit({
+        event: "route.changed",
+        outcome: "success",
+        target: { type: "route", id: name },
+        after: { ...body },
+      });
       return new Reply(info, { headers: { etag: `"${info.version ?? 0}"` } });
     }),
-    route(api.routes.delete, ADMINISTER, ({ params: { name }, call }) =>
-      told(service.remove(name, versionOf(call.incoming))),
-    ),
+    route(api.routes.delete, ADMINISTER, async ({ params: { name }, call, audit }) => {
+      const removed = await told(service.remove(name, versionOf(call.incoming)));
+      await audit({ event: "route.removed", outcome: "success", target: { type: "route", id: name } });
+      return removed;
+    }),
   ];
 }
 

@@ -8,13 +8,26 @@ export function tokenRoutes(service: TokenService): Route[] {
     route(api.tokens.list, { action: "administer", resource: { type: "token" } }, async () => ({
       tokens: await service.list(),
     })),
+    route(api.tokens.create, { action: "administer", resource: { type: "token" } }, async ({ body, audit }) => {
+      const minted = await told(service.create(body));
+      const { id, name, scopes, expiresAt, limits } = minted.info;
+      await audit({
+        event: "token.created",
+        outcome: "success",
+        target: { type: "token", id, name },
+        after: { scopes, expiresAt, limits },
+      });
+      return new Reply(minted, { status: 201 });
+    }),
     route(
-      api.tokens.create,
-      { action: "administer", resource: { type: "token" } },
-      async ({ body }) => new Reply(await told(service.create(body)), { status: 201 }),
-    ),
-    route(api.tokens.revoke, { action: "administer", resource: ({ id }) => ({ type: "token", id }) }, ({ params }) =>
-      told(service.revoke(params.id)),
+      api.tokens.revoke,
+      { action: "administer", resource: ({ id }) => ({ type: "token", id }) },
+      async ({ params, audit }) => {
+        const revoked = await told(service.revoke(params.id));
+        const { id, name } = revoked;
+        await audit({ event: "token.revoked", outcome: "success", target: { type: "token", id, name } });
+        return revoked;
+      },
     ),
   ];
 }

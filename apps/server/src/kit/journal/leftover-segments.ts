@@ -1,20 +1,21 @@
 import { open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { LedgerEntry } from "../../gateway-types.ts";
-import { entryOf, wholeLines } from "./entry-line.ts";
 import { CLOSED_SUFFIX, SEGMENT_SUFFIX } from "./journal.ts";
+import { wholeLines } from "./whole-lines.ts";
 
 /** Owners touch their files much more often than this. */
 const ABANDONED_AFTER_MS = 60_000;
 const READ_BYTES = 1024 * 1024;
 const DAMAGED_SUFFIX = ".damaged";
 
-export type Leftovers = {
+export type Leftovers<Entry> = {
   readonly directory: string;
   /** Files of this process. */
   readonly owns: (path: string) => boolean;
+  /** What a line says, without its newline; nothing for what is damaged. */
+  readonly entryOf: (line: string) => Entry | undefined;
   /** Rows that are there already are left as they are. */
-  readonly insert: (entries: readonly LedgerEntry[]) => Promise<void>;
+  readonly insert: (entries: readonly Entry[]) => Promise<void>;
   readonly committed: () => Promise<void>;
   /** Most rows of one transaction. */
   readonly maxRows: number;
@@ -30,7 +31,7 @@ export type Leftovers = {
  * without opening a database. A torn last line is what a killed process was writing, and was never acknowledged.
  * Files of processes that may be alive are read and left.
  */
-export async function recoverLeftovers(leftovers: Leftovers): Promise<void> {
+export async function recoverLeftovers<Entry>(leftovers: Leftovers<Entry>): Promise<void> {
   const { directory, owns, now, alsoLive } = leftovers;
   for (const name of await segmentNames(directory)) {
     const path = join(directory, name);
@@ -59,7 +60,10 @@ async function isAbandoned(path: string, now: number): Promise<boolean> {
   }
 }
 
-async function recover(path: string, leftovers: Leftovers & { readonly abandoned: boolean }): Promise<void> {
+async function recover<Entry>(
+  path: string,
+  leftovers: Leftovers<Entry> & { readonly abandoned: boolean },
+): Promise<void> {
   try {
     const damaged = await insertAll(path, leftovers);
     if (!leftovers.abandoned) return;
@@ -74,7 +78,7 @@ async function recover(path: string, leftovers: Leftovers & { readonly abandoned
 }
 
 /** Gives the number of lines that are no entries. */
-async function insertAll(path: string, { insert, maxRows }: Leftovers): Promise<number> {
+async function insertAll<Entry>(path: string, { entryOf, insert, maxRows }: Leftovers<Entry>): Promise<number> {
   const handle = await open(path, "r");
   let damaged = 0;
   try {

@@ -1,4 +1,4 @@
-import type { Log } from "../../kit/log.ts";
+import type { Log } from "./log.ts";
 
 /** Something that keeps failing is said when it begins and when it is over, and not every time. */
 export class Trouble {

@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { LedgerEntry } from "../../gateway-types.ts";
-import { entryOf, type Lines, wholeLines } from "./entry-line.ts";
+import { type Lines, wholeLines } from "./whole-lines.ts";
 
 /** A file that its process still writes to or has died over. */
 export const SEGMENT_SUFFIX = ".journal";
@@ -10,16 +9,16 @@ export const SEGMENT_SUFFIX = ".journal";
 export const CLOSED_SUFFIX = ".closed.journal";
 
 /** What is in the kernel's hands and not in the database yet. */
-export type Chunk = {
-  readonly entries: readonly LedgerEntry[];
+export type Chunk<Entry> = {
+  readonly entries: readonly Entry[];
   /** Says that they are committed. */
   take(): void;
 };
 
 /** One write. */
-type Batch = { readonly start: number; readonly bytes: number; readonly entries: readonly LedgerEntry[] };
+type Batch<Entry> = { readonly start: number; readonly bytes: number; readonly entries: readonly Entry[] };
 
-type Segment = {
+type Segment<Entry> = {
   readonly path: string;
   readonly handle: FileHandle;
   /** Bytes that are in the file, whole lines all of them. */
@@ -27,7 +26,7 @@ type Segment = {
   /** Of these, what is in the database. */
   taken: number;
   /** The last writes, oldest first: as long as they are few rows, nothing has to be read again. */
-  batches: Batch[];
+  batches: Batch<Entry>[];
   /** In `batches`. */
   rows: number;
   unsynced: boolean;
@@ -45,16 +44,19 @@ const SEGMENT_BYTES = 4 * 1024 * 1024;
  * The lines of one process on their way to the database: files of mode 0600 that only grow, each deleted when all of it
  * is committed. `append` is called by one caller at a time, and so are `next` and `release`.
  */
-export class Journal {
+export class Journal<Entry> {
   readonly #directory: string;
+  readonly #entryOf: (line: string) => Entry | undefined;
   /** Oldest first; the last one may be the one that is being written. */
-  #segments: Segment[] = [];
-  #current: Segment | undefined;
+  #segments: Segment<Entry>[] = [];
+  #current: Segment<Entry> | undefined;
   #appending = false;
   #directoryUnsynced = false;
 
-  constructor(directory: string) {
+  /** `entryOf`: what a line says, without its newline; nothing for what is damaged. */
+  constructor(directory: string, entryOf: (line: string) => Entry | undefined) {
     this.#directory = directory;
+    this.#entryOf = entryOf;
   }
 
   /** Bytes that wait for the database. */
@@ -67,7 +69,7 @@ export class Journal {
   }
 
   /** All of `lines` or nothing. When it resolves they survive the end of this process, though not yet a power cut. */
-  async append(lines: Buffer, entries: readonly LedgerEntry[]): Promise<void> {
+  async append(lines: Buffer, entries: readonly Entry[]): Promise<void> {
     this.#appending = true;
     try {
       const segment = this.#current ?? (await this.#begin());
@@ -84,7 +86,7 @@ export class Journal {
   }
 
   /** The oldest rows that are not in the database, at most 256 of them. */
-  async next(): Promise<Chunk | undefined> {
+  async next(): Promise<Chunk<Entry> | undefined> {
     const segment = this.#segments.find(({ written, taken }) => taken < written);
     if (segment === undefined) return undefined;
     const [batch] = segment.batches;
@@ -93,10 +95,10 @@ export class Journal {
     const take = (): void => {
       segment.taken += bytes;
     };
-    return { entries: lines.flatMap((line) => entryOf(line) ?? []), take };
+    return { entries: lines.flatMap((line) => this.#entryOf(line) ?? []), take };
   }
 
-  async #read({ handle, taken }: Segment, end: number): Promise<Lines> {
+  async #read({ handle, taken }: Segment<Entry>, end: number): Promise<Lines> {
     const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - taken));
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, taken);
     return wholeLines(buffer.subarray(0, bytesRead), READ_ROWS);
@@ -153,7 +155,7 @@ export class Journal {
     this.#segments = [];
   }
 
-  async #begin(): Promise<Segment> {
+  async #begin(): Promise<Segment<Entry>> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const name = `${new Date().toISOString().replaceAll(/[:.]/g, "-")}-${randomBytes(6).toString("hex")}`;
     const path = join(this.#directory, `${name}${SEGMENT_SUFFIX}`);
@@ -165,7 +167,7 @@ export class Journal {
     return segment;
   }
 
-  async #write(segment: Segment, lines: Buffer): Promise<void> {
+  async #write(segment: Segment<Entry>, lines: Buffer): Promise<void> {
     let done = 0;
     try {
       while (done < lines.length) {
@@ -185,9 +187,9 @@ export class Journal {
 }
 
 /** The first writes together, as many as fit: a transaction for each of them would cost more than its rows. */
-function chunkOf(segment: Segment): Chunk {
-  const taken: Batch[] = [];
-  const entries: LedgerEntry[] = [];
+function chunkOf<Entry>(segment: Segment<Entry>): Chunk<Entry> {
+  const taken: Batch<Entry>[] = [];
+  const entries: Entry[] = [];
   for (const batch of segment.batches) {
     if (taken.length > 0 && entries.length + batch.entries.length > READ_ROWS) break;
     taken.push(batch);
@@ -202,7 +204,7 @@ function chunkOf(segment: Segment): Chunk {
   return { entries, take };
 }
 
-function isDone({ written, taken }: Pick<Segment, "written" | "taken">): boolean {
+function isDone({ written, taken }: { readonly written: number; readonly taken: number }): boolean {
   return written === taken;
 }
 

@@ -1,0 +1,137 @@
+import type { AuditPage } from "@loom/api";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { engines } from "../../kit/engines.testing.ts";
+import { send, startOwnerServer } from "../../testing.ts";
+
+describe.each(engines)("the audit log of a server on $name", (engine) => {
+  let url: string;
+  let token: string;
+  beforeEach(async () => {
+    const home = await engine.create();
+    const test = await startOwnerServer({ server: { postgres: home.postgres } });
+    onTestFinished(async () => {
+      await test[Symbol.asyncDispose]();
+      await home[Symbol.asyncDispose]();
+    });
+    ({ token } = test);
+    ({ url } = test.server);
+  });
+
+  const ask = async (method: string, path: string, body?: unknown, as = token) => {
+    const answer = await send(url, {
+      method,
+      path,
+      headers: { authorization: `Bearer ${as}`, "content-type": "application/json", "user-agent": "a-test" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { ...answer, json: () => JSON.parse(answer.text) };
+  };
+  const list = async (query = ""): Promise<AuditPage> => (await ask("GET", `/api/admin/audit?${query}`)).json();
+  const mint = async (name: string): Promise<{ token: string; info: { id: string } }> =>
+    (await ask("POST", "/api/tokens", { name })).json();
+
+  it("says who did what to which, from where, and what it was before", async () => {
+    const minted = await mint("ci");
+    await ask("PUT", `/api/budgets/token/${minted.info.id}`, { dayMicroUsd: 5 });
+    await ask("DELETE", `/api/tokens/${minted.info.id}`);
+    const { events } = await list("actor=owner");
+    expect(events.map(({ event }) => event)).toEqual(["token.revoked", "budget.changed", "token.created"]);
+    expect(events[2]).toMatchObject({
+      severity: "notice",
+      outcome: "success",
+      actor: { type: "owner", id: "owner", name: "owner" },
+      target: { type: "token", id: minted.info.id, name: "ci" },
+      address: "127.0.0.1",
+      userAgent: "a-test",
+      requestId: expect.stringMatching(/^req-/),
+      after: { scopes: ["llm:use"] },
+    });
+    expect(events[1]).toMatchObject({ before: {}, after: { dayMicroUsd: 5 } });
+  });
+
+  it("has a line for the start, the owner's token, and what the policy refuses", async () => {
+    const minted = await mint("weak");
+    expect((await ask("GET", "/api/tokens", undefined, minted.token)).status).toBe(403);
+    const { events } = await list();
+    expect(events.map(({ event }) => event).toSorted()).toEqual([
+      "access.denied",
+      "owner_token.created",
+      "server.started",
+      "token.created",
+    ]);
+    expect((await list("outcome=denied")).events).toMatchObject([
+      {
+        actor: { id: minted.info.id },
+        target: { type: "token" },
+        policy: expect.any(String),
+        details: { action: "administer" },
+      },
+    ]);
+  });
+
+  it("counts what one address tries with wrong tokens, and keeps nothing of them", async () => {
+    for (let tries = 0; tries < 20; tries += 1) await ask("GET", "/api/tokens", undefined, `lt_wrong${tries}`);
+    const { events } = await list("event=access.unauthenticated");
+    expect(events).toMatchObject([{ outcome: "denied", actor: { type: "anonymous" }, address: "127.0.0.1" }]);
+    expect(JSON.stringify(events)).not.toContain("lt_wrong");
+  });
+
+  it("gives page after page, each row once", async () => {
+    for (let count = 0; count < 7; count += 1) await mint(`t${count}`);
+    const seen: number[] = [];
+    let cursor: string | null = null;
+    do {
+      const page = await list(`family=token&limit=3${cursor === null ? "" : `&cursor=${cursor}`}`);
+      seen.push(...page.events.map(({ seq }) => seq));
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    expect(seen).toHaveLength(7);
+    expect(new Set(seen).size).toBe(7);
+    expect(seen).toEqual(seen.toSorted((a, b) => b - a));
+  });
+
+  it("is exported as JSON lines and CSV with the filter of the list, and says so itself", async () => {
+    await mint("=1+1");
+    await mint("plain");
+    const jsonl = await ask("GET", "/api/admin/audit/export?family=token");
+    expect(jsonl.headers["content-type"]).toBe("application/jsonl");
+    const rows = jsonl.text
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(rows).toEqual((await list("family=token")).events);
+    const csv = await ask("GET", "/api/admin/audit/export?family=token&format=csv");
+    expect(csv.headers["content-disposition"]).toContain("audit.csv");
+    const lines = csv.text.split("\r\n");
+    expect(lines[0]).toMatch(/^seq,id,at,event,/);
+    expect(lines).toHaveLength(rows.length + 2);
+    expect((await list("event=audit.exported")).events).toHaveLength(2);
+  });
+
+  it("is not for everybody", async () => {
+    const minted = await mint("weak");
+    for (const path of ["/api/admin/audit", "/api/admin/audit/export"]) {
+      expect((await ask("GET", path, undefined, minted.token)).status).toBe(403);
+    }
+    expect((await ask("GET", "/api/organizations/org-1/audit", undefined, minted.token)).status).toBe(404);
+  });
+
+  it("refuses what it does not understand, and names the field", async () => {
+    const cursor = (text: string): string => `cursor=${Buffer.from(text).toString("base64url")}`;
+    const wrong = [
+      ["limit=0", "limit"],
+      ["limit=101", "limit"],
+      ["cursor=xyz", "cursor"],
+      [cursor("[1e400,1]"), "cursor"],
+      [cursor("[1.5,1]"), "cursor"],
+      ["outcome=perhaps", "outcome"],
+      ["from=yesterday", "from"],
+      ["actor=%00", "actor"],
+      ["colour=red", "colour"],
+    ] as const;
+    for (const [query, field] of wrong) {
+      const answer = await ask("GET", `/api/admin/audit?${query}`);
+      expect(answer, query).toMatchObject({ status: 400, text: expect.stringContaining(field) });
+    }
+  });
+});

@@ -1,0 +1,72 @@
+import { ConfigError, type Environment, readSecret, type Secret } from "@loom/config";
+import { AUDIT_SEVERITIES, type AuditSeverity } from "../../kit/audit-events.ts";
+import type { OverflowPolicy } from "./audit-queue.ts";
+
+export type AuditConfig = {
+  readonly overflow: OverflowPolicy;
+  /** Events in memory at most. */
+  readonly queueCapacity: number;
+  readonly retentionDays: number;
+  /** What is less grave is not recorded at all. */
+  readonly minSeverity: AuditSeverity;
+  /** Whether each request for a model is an event, besides being a row of the ledger. */
+  readonly llm: boolean;
+  /** Signs the ends of the chain; base64 of 32 bytes. */
+  readonly key: Secret | undefined;
+};
+
+const OVERFLOWS = ["block", "drop_newest", "drop_oldest"] as const;
+const DEFAULT_CAPACITY = 10_000;
+const MAX_CAPACITY = 1_000_000;
+const DEFAULT_RETENTION_DAYS = 90;
+const MAX_RETENTION_DAYS = 36_500;
+
+/** Takes the secrets out of `env`. @throws ConfigError that names the variable. */
+export function takeAuditConfig(
+  env: NodeJS.ProcessEnv,
+  options: { readonly warn?: (sentence: string) => void } = {},
+): AuditConfig {
+  const key = readSecret(env, "LOOM_SERVER_AUDIT_KEY", options);
+  delete env.LOOM_SERVER_AUDIT_KEY;
+  if (key !== undefined && Buffer.from(key.expose(), "base64").length !== 32) {
+    throw new ConfigError('LOOM_SERVER_AUDIT_KEY has to be 32 bytes in base64, e.g. of "openssl rand -base64 32".');
+  }
+  return {
+    overflow: readChoice(env, "LOOM_SERVER_AUDIT_OVERFLOW", OVERFLOWS, "block"),
+    queueCapacity: readNumber(env, "LOOM_SERVER_AUDIT_QUEUE", { least: 1_000, most: MAX_CAPACITY }) ?? DEFAULT_CAPACITY,
+    retentionDays:
+      readNumber(env, "LOOM_SERVER_AUDIT_RETENTION_DAYS", { least: 1, most: MAX_RETENTION_DAYS }) ??
+      DEFAULT_RETENTION_DAYS,
+    minSeverity: readSeverity(env, "LOOM_SERVER_AUDIT_MIN_SEVERITY"),
+    llm: readChoice(env, "LOOM_SERVER_AUDIT_LLM", ["off", "on"], "off") === "on",
+    key,
+  };
+}
+
+function readSeverity(env: Environment, variable: string): AuditSeverity {
+  return readChoice(env, variable, AUDIT_SEVERITIES, "debug");
+}
+
+function readChoice<Choice extends string>(
+  env: Environment,
+  variable: string,
+  choices: readonly Choice[],
+  fallback: Choice,
+): Choice {
+  const text = env[variable] || fallback;
+  const choice = choices.find((each) => each === text);
+  if (choice !== undefined) return choice;
+  throw new ConfigError(`${variable} has to be one of: ${choices.join(", ")}.`);
+}
+
+function readNumber(
+  env: Environment,
+  variable: string,
+  { least, most }: { readonly least: number; readonly most: number },
+): number | undefined {
+  const text = env[variable] ?? "";
+  if (text === "") return undefined;
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= least && number <= most) return number;
+  throw new ConfigError(`${variable} has to be a whole number from ${least} to ${most}.`);
+}

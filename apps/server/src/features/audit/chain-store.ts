@@ -1,0 +1,174 @@
+import type { CompiledQuery, Kysely } from "kysely";
+import type { Database } from "../../kit/database.ts";
+import type { AuditEntry } from "./audit-entry.ts";
+import { rowBehind } from "./audit-row.ts";
+import { type ChainSeal, isSealedBy } from "./chain-seal.ts";
+import type { AuditChainRow, AuditRow, AuditTables } from "./migrations.ts";
+import { NO_HASH } from "./row-hash.ts";
+
+export type ChainEnd = { readonly seq: number; readonly hash: string };
+
+/** What is written to the tables of the audit log. Servers on one database make one chain: they take turns. */
+export type ChainStore = {
+  /**
+   * All or none behind the last row; those whose id is there already are left out. Gives those that are new, and the
+   * chain's end. May be done again until the database's `sync` has resolved.
+   */
+  append(entries: readonly AuditEntry[]): Promise<{ readonly added: readonly AuditEntry[]; readonly end: ChainEnd }>;
+  /** Removes up to `max` rows from the front that are older than a time, and gives which. */
+  expire(beforeMs: number, options: { readonly max: number; readonly nowMs: number }): Promise<Expired>;
+};
+
+export type Expired = { readonly rows: number; readonly firstSeq: number; readonly lastSeq: number };
+
+const LOCK = "audit";
+export const CHAIN_ID = 1;
+
+/** Rows of one statement: some hundred values, which every engine takes. */
+const ROWS_PER_STATEMENT = 20;
+
+/** No clock that is right is ahead of ours by more. A row from further on must not hold up the removal of others. */
+const MAX_CLOCK_SKEW_MS = 86_400_000;
+
+export const GENESIS: AuditChainRow = {
+  id: CHAIN_ID,
+  head_seq: 0,
+  head_hash: NO_HASH,
+  anchor_seq: 0,
+  anchor_hash: NO_HASH,
+  key_id: null,
+  signature: null,
+};
+
+export function createChainStore(
+  database: Database,
+  {
+    seal,
+    patienceMs = 0,
+  }: {
+    readonly seal: ChainSeal | undefined;
+    /** How long it waits for another process's write on SQLite. */
+    readonly patienceMs?: number;
+  },
+): ChainStore {
+  const turn = { lock: LOCK, patienceMs };
+  const insertion = createInsertion();
+  return {
+    append: (entries) =>
+      database.writeBehind<AuditTables, { added: readonly AuditEntry[]; end: ChainEnd }>(async (transaction) => {
+        const known = await knownIds(transaction, entries);
+        const added = entries.filter(({ id }) => !known.has(id));
+        const chain = await readChain(transaction);
+        if (added.length === 0) return { added, end: headOf(chain) };
+        let end = { seq: Math.max(chain.head_seq, await lastSeq(transaction)), hash: chain.head_hash };
+        const rows = added.map((entry) => {
+          const row = rowBehind(end, entry);
+          end = row;
+          return row;
+        });
+        for (let start = 0; start < rows.length; start += ROWS_PER_STATEMENT) {
+          await transaction.executeQuery(insertion(transaction, rows.slice(start, start + ROWS_PER_STATEMENT)));
+        }
+        await writeChain(transaction, chain, { head_seq: end.seq, head_hash: end.hash }, seal);
+        return { added, end: { seq: end.seq, hash: end.hash } };
+      }, turn),
+    expire: (beforeMs, { max, nowMs }) =>
+      database.writeBehind<AuditTables, Expired>(async (transaction) => {
+        const chain = await readChain(transaction);
+        // What stands in front of the anchor was put there by somebody else: it stays, as evidence.
+        const rows = await transaction
+          .selectFrom("audit")
+          .select(["seq", "at_ms", "hash"])
+          .where("seq", ">", chain.anchor_seq)
+          .orderBy("seq")
+          .limit(max)
+          .execute();
+        const isOld = ({ at_ms }: { readonly at_ms: number }): boolean =>
+          at_ms < beforeMs || at_ms > nowMs + MAX_CLOCK_SKEW_MS;
+        const firstToStay = rows.findIndex((row) => !isOld(row));
+        const old = firstToStay === -1 ? rows : rows.slice(0, firstToStay);
+        const [first, last] = [old[0], old.at(-1)];
+        if (first === undefined || last === undefined) return { rows: 0, firstSeq: 0, lastSeq: 0 };
+        await transaction
+          .deleteFrom("audit")
+          .where("seq", ">", chain.anchor_seq)
+          .where("seq", "<=", last.seq)
+          .execute();
+        await writeChain(transaction, chain, { anchor_seq: last.seq, anchor_hash: last.hash }, seal);
+        return { rows: old.length, firstSeq: first.seq, lastSeq: last.seq };
+      }, turn),
+  };
+}
+
+export async function readChain(db: Kysely<AuditTables>): Promise<AuditChainRow> {
+  return (await db.selectFrom("audit_chain").selectAll().where("id", "=", CHAIN_ID).executeTakeFirst()) ?? GENESIS;
+}
+
+/** Signs the chain as it is, whoever has been at it. For an operator who has looked at it. */
+export function sealChain(database: Database, seal: ChainSeal): Promise<void> {
+  return database.write<AuditTables, void>(
+    async (transaction) => {
+      const row = await readChain(transaction);
+      const sealed = { ...row, key_id: seal.keyId, signature: seal.sign(row) };
+      await transaction
+        .insertInto("audit_chain")
+        .values(sealed)
+        .onConflict((conflict) => conflict.column("id").doUpdateSet(sealed))
+        .execute();
+    },
+    { lock: LOCK },
+  );
+}
+
+/**
+ * What was not signed by us before is not signed afterwards: else the next event would make a change good that somebody
+ * has made without the key.
+ */
+async function writeChain(
+  db: Kysely<AuditTables>,
+  before: AuditChainRow,
+  change: Partial<AuditChainRow>,
+  seal: ChainSeal | undefined,
+): Promise<void> {
+  const changed = { ...before, ...change };
+  const isOurs = seal !== undefined && (before.head_seq === 0 || isSealedBy(seal, before));
+  const row = isOurs ? { ...changed, key_id: seal.keyId, signature: seal.sign(changed) } : changed;
+  await db
+    .insertInto("audit_chain")
+    .values(row)
+    .onConflict((conflict) => conflict.column("id").doUpdateSet(row))
+    .execute();
+}
+
+async function knownIds(db: Kysely<AuditTables>, entries: readonly AuditEntry[]): Promise<ReadonlySet<string>> {
+  const ids = entries.map(({ id }) => id);
+  const rows = await db.selectFrom("audit").select("id").where("id", "in", ids).execute();
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** More than the chain's end says where somebody has put rows there. */
+async function lastSeq(db: Kysely<AuditTables>): Promise<number> {
+  const row = await db.selectFrom("audit").select("seq").orderBy("seq", "desc").limit(1).executeTakeFirst();
+  return row?.seq ?? 0;
+}
+
+function headOf({ head_seq, head_hash }: AuditChainRow): ChainEnd {
+  return { seq: head_seq, hash: head_hash };
+}
+
+/** Makes the statement for each number of rows once: making it costs more than running it. */
+function createInsertion(): (db: Kysely<AuditTables>, rows: readonly AuditRow[]) => CompiledQuery {
+  const made = new Map<number, { readonly query: CompiledQuery; readonly columns: readonly (keyof AuditRow)[] }>();
+  return (db, rows) => {
+    let statement = made.get(rows.length);
+    if (statement === undefined) {
+      const query = db.insertInto("audit").values(rows).compile();
+      statement = { query, columns: Object.keys(rows[0] ?? {}) as (keyof AuditRow)[] };
+      made.set(rows.length, statement);
+    }
+    const { query, columns } = statement;
+    const parameters: unknown[] = [];
+    for (const row of rows) for (const column of columns) parameters.push(row[column]);
+    return { ...query, parameters };
+  };
+}

@@ -1,0 +1,51 @@
+import { join } from "node:path";
+import type { Database } from "../../kit/database.ts";
+import { defineFeature } from "../../kit/feature.ts";
+import { every } from "../../kit/jobs.ts";
+import type { AuditConfig } from "./audit-config.ts";
+import { migrations } from "./migrations.ts";
+import { auditRoutes } from "./routes.ts";
+import { sealFor } from "./seal-key.ts";
+import { AuditService } from "./service.ts";
+
+export type AuditNeeds = {
+  readonly config: { readonly audit: AuditConfig };
+  readonly dataDirectory: string;
+  /** Where an address is; nothing where nobody knows. Never rejects. */
+  readonly placeOf: (address: string) => Promise<string | undefined>;
+};
+
+const JOURNAL_DIRECTORY = "audit";
+export const CHAIN_END_FILE = "audit-end.json";
+
+type Services = { readonly audit: AuditService; readonly database: () => Promise<Database> };
+
+/** Who did what: redacted, never lost once it is acknowledged, chained so that a change shows, sent on as configured. */
+export const audit = defineFeature<Services, AuditNeeds>({
+  name: "audit",
+  migrations,
+  services: ({ database, log, metrics, redact }, { config, dataDirectory, placeOf }) => ({
+    audit: new AuditService({
+      config: config.audit,
+      directory: join(dataDirectory, JOURNAL_DIRECTORY),
+      endFile: join(dataDirectory, CHAIN_END_FILE),
+      database,
+      sealFor: (opened) => sealFor(opened, { key: config.audit.key, directory: dataDirectory, mayMake: true }),
+      sinks: [],
+      redact,
+      placeOf,
+      log,
+      metrics,
+      now: Date.now,
+    }),
+    database,
+  }),
+  routes: auditRoutes,
+  jobs: ({ audit }) => [
+    every("10 s", "write_repeated_audit_events", async () => audit.sweep()),
+    every("10 s", "keep_audit_chain_end", () => audit.keepEnd()),
+    every("30 s", "recover_audit_journals", () => audit.recover()),
+    every("1 h", "expire_audit_log", (signal) => audit.expire(signal), { once: true }),
+  ],
+  health: ({ audit }) => [{ name: "audit", run: async () => audit.check() }],
+});

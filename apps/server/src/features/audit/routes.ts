@@ -1,0 +1,103 @@
+import { type AuditQuery, type AuditRecord, api, auditCsvHeader, auditCsvLine } from "@loom/api";
+import type { Database } from "../../kit/database.ts";
+import { decodeCursor, encodeCursor } from "../../kit/paging.ts";
+import type { Resource } from "../../kit/policy.ts";
+import { wrongFields } from "../../kit/problem-reply.ts";
+import { Reply, type Route, route } from "../../kit/route.ts";
+import { type AuditBatch, type AuditPlace, auditBatch } from "./audit-query.ts";
+import type { AuditService } from "./service.ts";
+
+export type AuditRoutesOptions = { readonly audit: AuditService; readonly database: () => Promise<Database> };
+
+type Paging = { readonly limit: number; readonly cursor?: string | undefined };
+type Format = { readonly format?: "jsonl" | "csv" | undefined };
+
+/** Steps that one page takes at most before it is given as it is. */
+const MAX_STEPS = 5;
+const EXPORT_ROWS = 500;
+
+export function auditRoutes({ audit, database }: AuditRoutesOptions): Route[] {
+  const everything = { action: "read", resource: { type: "audit" } } as const;
+  const ofOrganization = {
+    action: "read",
+    resource: ({ id }: { readonly id: string }): Resource => ({ type: "audit", organization: id }),
+    hidden: true,
+  } as const;
+
+  const page = async ({ limit, cursor, ...filter }: AuditQuery & Paging) => {
+    const start = cursor === undefined ? undefined : placeOf(cursor);
+    // Where the events cannot be stored just now, what is stored is told.
+    await audit.settle().catch(() => undefined);
+    const opened = await database();
+    const events: AuditRecord[] = [];
+    let behind: AuditPlace | undefined = start;
+    for (let step = 0; step < MAX_STEPS; step += 1) {
+      const batch = await batchOf(opened, filter, behind, limit - events.length);
+      events.push(...batch.records);
+      behind = batch.next;
+      if (behind === undefined || events.length >= limit) break;
+    }
+    return { events, nextCursor: behind === undefined ? null : encodeCursor([behind.atMs, behind.seq]) };
+  };
+
+  const whole = async ({ format = "jsonl", ...filter }: AuditQuery & Format) => {
+    await audit.settle().catch(() => undefined);
+    return new Reply(exported(await database(), filter, format), {
+      headers: {
+        "content-type": format === "csv" ? "text/csv; charset=utf-8; header=present" : "application/jsonl",
+        "content-disposition": `attachment; filename="audit.${format}"`,
+      },
+    });
+  };
+
+  return [
+    route(api.audit.list, everything, ({ query }) => page(query)),
+    route(api.audit.export, everything, async ({ query, audit: record }) => {
+      await record({ event: "audit.exported", outcome: "success", details: definedOf(query) });
+      return whole(query);
+    }),
+    route(api.audit.listOfOrganization, ofOrganization, ({ params, query }) =>
+      page({ ...query, organization: params.id }),
+    ),
+    route(api.audit.exportOfOrganization, ofOrganization, async ({ params, query, audit: record }) => {
+      const { id: organization } = params;
+      await record({ event: "audit.exported", outcome: "success", organization, details: definedOf(query) });
+      return whole({ ...query, organization });
+    }),
+  ];
+}
+
+function batchOf(
+  database: Database,
+  filter: AuditQuery,
+  behind: AuditPlace | undefined,
+  limit: number,
+): Promise<AuditBatch> {
+  return auditBatch(database.tables(), { filter, behind }, limit);
+}
+
+/** Batch by batch: as much memory for a million rows as for a page. */
+async function* exported(database: Database, filter: AuditQuery, format: "jsonl" | "csv"): AsyncGenerator<string> {
+  const lineOf = format === "csv" ? auditCsvLine : (record: AuditRecord): string => `${JSON.stringify(record)}\n`;
+  if (format === "csv") yield auditCsvHeader();
+  let behind: AuditPlace | undefined;
+  do {
+    const batch = await batchOf(database, filter, behind, EXPORT_ROWS);
+    behind = batch.next;
+    if (batch.records.length > 0) yield batch.records.map(lineOf).join("");
+  } while (behind !== undefined);
+}
+
+function placeOf(cursor: string): AuditPlace {
+  const [atMs, seq] = decodeCursor(cursor, ["number", "number"]);
+  if (!Number.isSafeInteger(atMs) || !Number.isSafeInteger(seq)) {
+    throw wrongFields([{ field: "cursor", message: "is none that this list has given" }]);
+  }
+  return { atMs: Number(atMs), seq: Number(seq) };
+}
+
+function definedOf(query: Readonly<Record<string, string | undefined>>) {
+  return Object.fromEntries(
+    Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
