@@ -211,7 +211,7 @@ describe("two machines and a server", PATIENT, () => {
     expect(listed.stdout).toContain("on the server");
     // The server indexes what it has got a moment later.
     const search = async () => (await b.loom("search", "walrus")).stdout;
-    await expect.poll(search, { timeout: 60_000 }).toMatch(/on the server[^]*turn 1, user/);
+    await expect.poll(search, { timeout: 60_000 }).toMatch(/on the server[\s\S]*turn 1, user/);
     expect((await b.loom("search", "walrus", "--json")).stdout).toContain(`"threadId": "${id}"`);
     const shared = await a.loom("share", id, "--expires", "1d");
     expect(shared).toMatchObject({ code: 0 });
