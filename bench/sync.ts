@@ -36,8 +36,8 @@ export async function benchSync({ writeDocs, quick }: { readonly writeDocs: bool
   const again: number[] = [];
   const memory: number[] = [];
   let bytes = 0;
-  const resumed = "";
-  const long = "";
+  let resumed = "";
+  let long = "";
   for (let round = 0; round < (quick ? 1 : ROUNDS + 1); round++) {
     const root = mkdtempSync(join(tmpdir(), "loom-bench-"));
     const data = join(root, "server");
