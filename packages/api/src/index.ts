@@ -81,7 +81,7 @@ export type {
   RouteTimeouts,
 } from "./routes.ts";
 export { ROUTE_DIALECTS } from "./routes.ts";
-export type { EndedSessions, SessionInfo, SessionList } from "./sessions.ts";
+export type { EndedSessions, SessionInfo, SessionList, WebSocketTicket } from "./sessions.ts";
 export type {
   SupportAccess,
   ThreadChange,

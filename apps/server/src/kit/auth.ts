@@ -21,8 +21,8 @@ export function authenticateByAny(...ways: readonly Authenticate[]): Authenticat
   };
 }
 
-/** `lt_`: of the owner and access tokens; `ls_`: of sessions. By these, scanners and our own redactor know a token. */
-type TokenPrefix = "lt_" | "ls_";
+/** `lt_`: of the owner and access tokens; `ls_`: of sessions; `lw_`: tickets. By these, scanners and our redactor know them. */
+type TokenPrefix = "lt_" | "ls_" | "lw_";
 
 const TOKEN_BYTES = 32;
 const TOKEN_SHAPE = /^lt_[A-Za-z0-9_-]{43}$/;

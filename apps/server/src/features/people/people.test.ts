@@ -33,6 +33,15 @@ describe.each(engines)("on $name", (engine) => {
   const purgeNow = () =>
     purge(node.services.departure, { record: (event) => void (node.events as unknown[]).push(event) });
 
+  test("an account is in the audit log from its beginning, once", async () => {
+    await node.person("ada");
+    expect(node.events).toMatchObject([
+      { event: "user.created", target: { name: "root_person" }, after: { globalRoles: ["system_admin"] } },
+      { event: "user.created", target: { id: id(ada), name: "ada" }, after: { globalRoles: [] } },
+      { event: "user.created", target: { name: "bob" } },
+    ]);
+  });
+
   test("a profile shows the address to whom it is for", async () => {
     const seen = async (as: string, who = "ada") => (await node.call<UserProfile>(as, "GET", `/api/users/${who}`)).json;
     expect(await seen(id(ada), "me")).toMatchObject({ id: id(ada), username: "ada", email: "ada@example.com" });

@@ -4,7 +4,7 @@ import type { ResourceAttribute } from "../../kit/list-filter.ts";
 import type { Action, Authorize, Resource } from "../../kit/policy.ts";
 import type { Subject } from "../../kit/subject.ts";
 import type { Condition } from "./condition.ts";
-import { organizationOf, PRINCIPAL_ENTITIES, principalEntity, RESOURCE_ENTITIES } from "./entities.ts";
+import { organizationOf, PRINCIPAL_ENTITIES, principalEntity, RESOURCE_ENTITIES, teamOf } from "./entities.ts";
 import { whatMeets } from "./evaluate.ts";
 import { fits } from "./judge.ts";
 import type { Policy } from "./policy-book.ts";
@@ -82,9 +82,9 @@ function conditionText({ json }: Policy): string {
 
 /** What a resource has, as a row of a list would. */
 function known(resource: Resource): Omit<Resource, "type"> {
-  const { type, ...attributes } = resource;
+  const { type: _, ...attributes } = resource;
   const organization = organizationOf(resource);
-  const team = type === "team" ? (resource.id ?? resource.team) : resource.team;
+  const team = teamOf(resource);
   return {
     visibility: "private",
     sharedWithSupport: false,

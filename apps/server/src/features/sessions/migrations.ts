@@ -25,6 +25,8 @@ export type SessionTables = {
     /** Grows with everything that ends; 0 before. */
     revision: number;
   };
+  /** Lets whoever brings it open one WebSocket as that session. */
+  web_socket_ticket: { ticket_hash: Uint8Array; session_id: string; expires_at: string };
 };
 
 export const migrations: readonly Migration[] = [
@@ -50,6 +52,17 @@ export const migrations: readonly Migration[] = [
         .execute();
       await db.schema.createIndex("session_user").on("session").columns(["user_id", "id"]).execute();
       await db.schema.createIndex("session_revision").on("session").column("revision").execute();
+    },
+  },
+  {
+    name: "0002_web_socket_ticket",
+    async up(db) {
+      await db.schema
+        .createTable("web_socket_ticket")
+        .addColumn("ticket_hash", "blob", (column) => column.primaryKey())
+        .addColumn("session_id", "text", (column) => column.notNull())
+        .addColumn("expires_at", "text", (column) => column.notNull())
+        .execute();
     },
   },
 ];
