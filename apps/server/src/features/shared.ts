@@ -7,6 +7,7 @@ import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import type { Authorize } from "../kit/policy.ts";
+import { OWNER } from "../kit/subject.ts";
 import type { WebAddress } from "../kit/web-address.ts";
 import { type AuditConfig, takeAuditConfig } from "./audit/audit-config.ts";
 import { audit } from "./audit/index.ts";
@@ -69,7 +70,13 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const log =
     dataDirectory === undefined
       ? undefined
-      : audit.build(kit, { config: { audit: auditConfig }, dataDirectory, placeOf: countries.countryOf });
+      : audit.build(kit, {
+          config: { audit: auditConfig },
+          dataDirectory,
+          version,
+          placeOf: countries.countryOf,
+          organizationOf: async (org) => (await ofPeople.services.resources.organization({ org }, OWNER))?.id,
+        });
   const rules = policy.build(kit, {
     users: () => ofPeople.services.users,
     organizationId: async (org, subject) => (await ofPeople.services.resources.organization({ org }, subject))?.id,
@@ -89,7 +96,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofSessions = sessions.build(kit, {
     users: ofPeople.services.users,
     limits: signInConfig.sessions,
-    countryOf: countries.countryOf,
+    countries,
   });
   const ofSignIn = signIn.build(kit, {
     config: signInConfig,
