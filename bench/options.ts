@@ -13,6 +13,10 @@ export type Options = {
   readonly codecs: boolean;
   /** Threads alone: resuming, saving, searching. */
   readonly threads: boolean;
+  /** Decisions of the policy alone. */
+  readonly policy: boolean;
+  /** The sync of threads alone. */
+  readonly sync: boolean;
 };
 
 export const SUBJECT_NAMES: readonly SubjectName[] = ["loom", "codex", "pi", "opencode"];
@@ -23,6 +27,8 @@ export const HELP = `npm run bench -- [options]
   --bundle FILE  another loom.mjs than dist/loom.mjs, e.g. one of an older commit
   --codecs       the stream codecs alone
   --threads      threads alone: to go on with long ones, to save, to search
+  --policy       the server's decisions alone: who may do what
+  --sync         the sync of threads alone: 1,000 of them to a server and down again
   --write-docs   put the tables into docs/benchmarks.md`;
 
 /** Throws an `Error` with a sentence for the person on an unknown flag or name. */
@@ -35,6 +41,8 @@ export function readOptions(args: readonly string[]): Options | "help" {
       bundle: { type: "string" },
       codecs: { type: "boolean", default: false },
       threads: { type: "boolean", default: false },
+      policy: { type: "boolean", default: false },
+      sync: { type: "boolean", default: false },
       "write-docs": { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -51,5 +59,7 @@ export function readOptions(args: readonly string[]): Options | "help" {
     bundle: values.bundle,
     codecs: values.codecs,
     threads: values.threads,
+    policy: values.policy,
+    sync: values.sync,
   };
 }

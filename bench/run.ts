@@ -19,6 +19,16 @@ async function main(): Promise<number> {
       await benchThreads(options.bundle);
       return 0;
     }
+    if (options.policy) {
+      const { benchPolicy } = await import("./policy.ts");
+      await benchPolicy(options);
+      return 0;
+    }
+    if (options.sync) {
+      const { benchSync } = await import("./sync.ts");
+      await benchSync(options);
+      return 0;
+    }
     const { benchAgents } = await import("./agents.ts");
     return await benchAgents(options);
   } catch (error) {

@@ -19,6 +19,9 @@ export type Phase = {
   readonly args?: readonly string[];
 };
 
+/** How long each measurement waits for the rest of the machine to be quiet. */
+const QUIET_SECONDS = "5";
+
 /** Runs one round of one phase, Loom and its peers in one go. */
 export async function runPhase(harness: string, phase: Phase, server: MeasuredServer): Promise<readonly Row[]> {
   mkdirSync(join(harness, "run"), { recursive: true });
@@ -28,7 +31,7 @@ export async function runPhase(harness: string, phase: Phase, server: MeasuredSe
   const path = phase.dialect === "chat" ? "/openai/v1/chat/completions" : "/proxy/anthropic/v1/messages";
   const ours = `loom|${server.url}${path}|pid=${server.pid}|authorization:Bearer ${server.token}`;
   const args = [phase.phase, "--rounds", "1", "--only", phase.peers.join(","), "--ours", ours, "--out", out];
-  await finished(harness, [...args, "--dialect", phase.dialect, ...(phase.args ?? [])]);
+  await finished(harness, [...args, "--dialect", phase.dialect, "--wait", QUIET_SECONDS, ...(phase.args ?? [])]);
   if (!existsSync(out)) throw new Error(`The harness found nothing in the phase ${phase.name}.`);
   const rows = JSON.parse(readFileSync(out, "utf8")) as Row[];
   return rows.map((row) => ({ ...row, phase: phase.name }));

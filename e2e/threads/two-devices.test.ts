@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTempHome, type ScriptedModel, say, startScriptedModel, type TempHome } from "@loom/testkit";
+import { callTool, createTempHome, type ScriptedModel, say, startScriptedModel, type TempHome } from "@loom/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runLoom, startLoom, threadsOf } from "../../apps/cli/src/testing.ts";
 import { environment, type ServerProcess, startServerProcess } from "../../apps/server/src/process.testing.ts";
@@ -56,7 +56,12 @@ let server: ServerProcess;
 const cleanUps: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  model = await startScriptedModel({ script: () => say("It is noted.") });
+  model = await startScriptedModel({
+    script: ({ prompt, turnResults }) =>
+      prompt.includes("LOOK UP") && turnResults.length === 0
+        ? callTool("search_threads", { query: "pelican", allWorkspaces: true })
+        : say("It is noted."),
+  });
   data = mkdtempSync(join(tmpdir(), "loom-two-devices-"));
   server = await startServerProcess(data, {
     timeoutMs: 20 * 60_000,
@@ -103,14 +108,21 @@ function sentToThreads({ line }: Machine): string {
 describe("two machines and a server", PATIENT, () => {
   test("a partition in the middle and a killed sync lose nothing; what was continued on both becomes two", async () => {
     const [a, b] = [await machine(), await machine()];
-    const begun = await a.loom("-p", "The first words.", "--output-format", "json");
+    const project = join(a.home.path, "project");
+    mkdirSync(project);
+    const onA = ["--workspace", project];
+    const begun = await a.loom("-p", "The first words.", "--output-format", "json", ...onA);
     expect(begun).toMatchObject({ code: 0 });
     const id = idIn(begun.stdout);
+    // The end of a session does not wait for long, and this machine may be busy.
+    expect(await a.loom("sync", "now")).toMatchObject({ code: 0 });
     expect(await b.loom("sync", "now")).toMatchObject({ code: 0 });
     expect(b.files()).toEqual(a.files());
 
     // The other machine has another directory: the thread goes on in the one that is named.
+    renameSync(project, `${project}.away`);
     const elsewhere = await b.loom("resume", id, "-p", "x");
+    renameSync(`${project}.away`, project);
     expect(elsewhere).toMatchObject({ code: 11, stderr: expect.stringContaining("--workspace DIR") });
 
     b.line.cut();
@@ -120,7 +132,8 @@ describe("two machines and a server", PATIENT, () => {
     const { code, stdout } = await b.loom("list", "--all");
     expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining(id) });
     expect(await b.loom("threads", "title", id, "Named offline")).toMatchObject({ code: 0 });
-    expect(await a.loom("resume", id, "-p", "Words of a.")).toMatchObject({ code: 0 });
+    expect(await a.loom("resume", id, "-p", "Words of a.", ...onA)).toMatchObject({ code: 0 });
+    expect(await a.loom("sync", "now")).toMatchObject({ code: 0 });
     b.line.mend();
 
     // Killed in the middle, at no place in particular.
@@ -134,12 +147,15 @@ describe("two machines and a server", PATIENT, () => {
     const both = [...a.files().values()].join();
     for (const words of ["The first words.", "Words of a.", "Named offline"]) expect(both).toContain(words);
 
-    // Continued on both: only the sync of b is cut off, its model is not.
-    const conflict = await Promise.all([
-      a.loom("resume", id, "-p", "More words of a."),
-      b.loom("resume", id, "--workspace", b.home.path, "-p", "More words of b."),
-    ]);
-    for (const each of conflict) expect(each).toMatchObject({ code: 0 });
+    // Continued on both before either has heard of the other.
+    expect(await a.loom("resume", id, "-p", "More words of a.", ...onA)).toMatchObject({ code: 0 });
+    expect(await a.loom("sync", "now")).toMatchObject({ code: 0 });
+    renameSync(project, `${project}.away`);
+    const there = await b.loom("resume", id, "--workspace", b.home.path, "-p", "More words of b.");
+    renameSync(`${project}.away`, project);
+    expect(there).toMatchObject({ code: 0 });
+    const said = there.stderr + (await b.loom("sync", "now")).stdout;
+    expect(said.split("continued on another machine as well").length).toBe(2);
     for (const each of [b, a, b]) expect(await each.loom("sync", "now")).toMatchObject({ code: 0 });
     expect(b.files()).toEqual(a.files());
     const all = [...a.files().values()].join();
@@ -153,6 +169,7 @@ describe("two machines and a server", PATIENT, () => {
   test("a private thread is on no wire but the model's, and one that becomes private is taken back", async () => {
     const [a, b] = [await machine(), await machine()];
     const open = idIn((await a.loom("-p", "Said to all.", "--output-format", "json")).stdout);
+    await a.loom("sync", "now");
     await b.loom("sync", "now");
     const secret = idIn((await a.loom("private", "-p", "The canary of gold.", "--output-format", "json")).stdout);
     const { code } = await a.loom("sync", "now");
@@ -173,12 +190,29 @@ describe("two machines and a server", PATIENT, () => {
     expect([...a.files().values()].join()).toContain("Said to all.");
   });
 
+  test("the agent on one machine finds what was said on another one, and can cite it", async () => {
+    const [a, b] = [await machine(), await machine()];
+    const id = idIn((await a.loom("-p", "We keep the pelican parser.", "--output-format", "json")).stdout);
+    await a.loom("sync", "now");
+    const search = async () => (await b.loom("search", "pelican")).stdout;
+    await expect.poll(search, { timeout: 60_000 }).toContain(id);
+    const asked = await b.loom("-p", "LOOK UP", "--output-format", "stream-json");
+    expect(asked).toMatchObject({ code: 0 });
+    const answers = model.requests.flatMap(({ conversation }) => conversation?.turnResults ?? []);
+    expect(answers.map(({ text }) => text).join()).toContain(`${id} ("We keep the pelican parser."), turn 1, user`);
+  });
+
   test("lists, searches and shares reach the server, and go on without it", async () => {
     const [a, b] = [await machine(), await machine()];
     const id = idIn((await a.loom("-p", "Where the walrus lives.", "--output-format", "json")).stdout);
+    await a.loom("sync", "now");
     const listed = await b.loom("list", "--all");
     expect(listed).toMatchObject({ code: 0, stdout: expect.stringContaining(`${id}`) });
     expect(listed.stdout).toContain("on the server");
+    // The server indexes what it has got a moment later.
+    const search = async () => (await b.loom("search", "walrus")).stdout;
+    await expect.poll(search, { timeout: 60_000 }).toMatch(/on the server[\s\S]*turn 1, user/);
+    expect((await b.loom("search", "walrus", "--json")).stdout).toContain(`"threadId": "${id}"`);
     const shared = await a.loom("share", id, "--expires", "1d");
     expect(shared).toMatchObject({ code: 0 });
     const link = shared.stdout.trim();

@@ -28,6 +28,7 @@ export const HELP = `Usage: loom-server [flags]
        loom-server token create|list|show|revoke ...        (see loom-server token --help)
        loom-server credential add|list|enable|disable ...   (see loom-server credential --help)
        loom-server route list|set|delete|explain ...      (see loom-server route --help)
+       loom-server policy explain|check                    (see loom-server policy --help)
        loom-server db status|migrate|backup|restore|copy   (see loom-server db --help)
        loom-server audit verify|list|seal                  (see loom-server audit --help)
        loom-server mail test ADDRESS                       (see loom-server mail --help)
@@ -64,6 +65,8 @@ How requests are spread over several keys of a provider: round-robin (default) o
   LOOM_SERVER_ANTHROPIC_CREDENTIAL_SELECTION, ...
 What stored keys are encrypted with (default: a file in the data directory):
   LOOM_SERVER_MASTER_KEY, LOOM_SERVER_MASTER_KEY_FILE
+The audit log (docs/audit.md): when it is full, how long it stays, requests for models, what signs it, where else it goes:
+  LOOM_SERVER_AUDIT_OVERFLOW, _RETENTION_DAYS, _LLM, _KEY (or _KEY_FILE), _LOG_DIR, _SYSLOG, _WEBHOOK_URL, _WEBHOOK_SECRET
 Models without a known price, for those with a budget in money: refuse (default) or allow:
   LOOM_SERVER_UNPRICED_MODELS
 `;

@@ -1,10 +1,16 @@
-import { api } from "@loom/api";
+import { api, type Contract } from "@loom/api";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { engines, type TestHome } from "./kit/engines.testing.ts";
 import { type PlainRequest, REQUEST, send, startOwnerServer } from "./testing.ts";
 
 const PATHS = Object.values(api).flatMap((group) => Object.values(group).map(({ path }) => path));
+
+/** What people see in a browser: their refusals are pages too. */
+const PAGES = Object.values(api)
+  .flatMap((group): readonly Contract[] => Object.values(group))
+  .filter(({ reply }) => reply === "html")
+  .map(({ path }) => new RegExp(`^${path.replace(/\{\w+\}/g, "[^/?]*")}(?:\\?|$)`));
 
 const segment = fc.oneof(
   fc.string(),
@@ -63,6 +69,7 @@ describe.each(engines)("on $name", (engine) => {
         if (status < 400) return;
         // Below the names of dialects, errors are in the words of their clients.
         if (/^\/(?:anthropic|openai|gemini|chat|responses|proxy)\//.test(each.path) && isForeign(headers)) return;
+        if (PAGES.some((page) => page.test(each.path)) && headers["content-type"]?.startsWith("text/html")) return;
         expect(headers["content-type"]).toBe("application/problem+json");
         if (each.method !== "HEAD")
           expect(JSON.parse(text)).toMatchObject({ status, instance: headers["x-request-id"] });

@@ -121,6 +121,11 @@ async function main(): Promise<void> {
       await runDbCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
       return;
     }
+    if (first === "policy") {
+      const { runPolicyCommand } = await import("./policy-command.ts");
+      await runPolicyCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
+      return;
+    }
     if (first === "credential") {
       const { runCredentialCommand } = await import("./credential-command.ts");
       await runCredentialCommand(rest, process.env, {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Secret } from "@loom/config";
+import { ConfigError, type Secret } from "@loom/config";
 import type { ServerConfig } from "./config.ts";
 import type { AuditConfig } from "./features/audit/audit-config.ts";
 import { buildFeatures } from "./features/index.ts";
@@ -77,7 +77,7 @@ const REOPEN_MS = { file: 30_000, postgres: 1_000 };
 /**
  * Starts a server in this process. Touches neither signals nor the environment nor the standard streams (but for a log
  * to standard output, if asked).
- * @throws DatabaseError, TokenFileError, or Node's own error where the port cannot be opened.
+ * @throws ConfigError, DatabaseError, TokenFileError, or Node's own error where the port cannot be opened.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, access, dataDirectory, postgres } = options;
@@ -91,6 +91,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const kit = { log, metrics, audit, redact, database: database.open };
   const isStopping = (): boolean => state.stopping;
   const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
+  if (options.signIn !== undefined) await requireFitting(options.signIn, { ...config, host });
   const web = createWebAddress({ publicUrl: config.publicUrl, host, tls: options.tls !== undefined });
   const features = await buildFeatures(kit, {
     config,
@@ -168,6 +169,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return closing;
     },
   };
+}
+
+/** @throws ConfigError where people could not sign in safely. */
+async function requireFitting(
+  { developmentUser, providers }: SignInConfig,
+  server: Pick<ServerConfig, "publicUrl" | "isTrustedProxy"> & { readonly host: string },
+): Promise<void> {
+  if (developmentUser !== undefined) {
+    (await import("./features/sign-in/development-mode.ts")).requireOwnMachine(server);
+  }
+  const { publicUrl = "" } = server;
+  if (providers.length > 0 && publicUrl.startsWith("http:") && !isLoopbackName(new URL(publicUrl).hostname)) {
+    throw new ConfigError("People sign in by https only: LOOM_SERVER_PUBLIC_URL has to begin with https://.");
+  }
 }
 
 function secretsOf({ config, access, postgres, mail, signIn, audit }: ServerOptions): Secret[] {

@@ -9,6 +9,7 @@ import { llm } from "./contracts/llm.ts";
 import { magicLink } from "./contracts/magic-link.ts";
 import { oauth } from "./contracts/oauth.ts";
 import { organizations } from "./contracts/organizations.ts";
+import { policies } from "./contracts/policies.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
 import { secondFactor } from "./contracts/second-factor.ts";
@@ -38,6 +39,7 @@ export const api = {
   magicLink,
   oauth,
   organizations,
+  policies,
   prices,
   routes,
   secondFactor,

@@ -60,6 +60,13 @@ export type {
   TeamMembers,
   TeamRole,
 } from "./organizations.ts";
+export type {
+  NewOrganizationPolicy,
+  OrganizationPolicy,
+  OrganizationPolicyList,
+  PolicyExplanation,
+} from "./policies.ts";
+export { MAX_POLICY_CHARACTERS, POLICY_NAME } from "./policies.ts";
 export type { PriceOverride, PriceOverrideInput, TokenPrices } from "./prices.ts";
 export type { FieldError, Problem, ProblemCode } from "./problem.ts";
 export { PROBLEM_MEDIA_TYPE, problemOf } from "./problem.ts";
@@ -77,7 +84,7 @@ export type {
   RouteTimeouts,
 } from "./routes.ts";
 export { ROUTE_DIALECTS } from "./routes.ts";
-export type { EndedSessions, SessionInfo, SessionList } from "./sessions.ts";
+export type { EndedSessions, SessionInfo, SessionList, WebSocketTicket } from "./sessions.ts";
 export type {
   SupportAccess,
   ThreadChange,

@@ -21,3 +21,6 @@ export type SessionInfo = {
 export type SessionList = { readonly sessions: readonly SessionInfo[]; readonly nextCursor: string | null };
 
 export type EndedSessions = { readonly ended: number };
+
+/** Opens one WebSocket, within half a minute. */
+export type WebSocketTicket = { readonly ticket: string; readonly expiresAt: string };

@@ -14,7 +14,7 @@ const KEY_SHAPES = [
   String.raw`sk-ant-[\w-]{8,}`,
   String.raw`\bsk-[\w-]{16,}`,
   String.raw`\bAIza[\w-]{30,}`,
-  String.raw`\bl[st]_[\w-]{16,}`,
+  String.raw`\bl[stw]_[\w-]{16,}`,
   // An API key of ours, whole or cut off.
   String.raw`\blk_[\w-]{32,}`,
   // Of invitations and of accounts to restore; shorter ones are words.

@@ -15,7 +15,9 @@ const NEWLINE = 0x0a;
 export function* readLines(file: string, position = 0): Generator<ThreadLine, void> {
   const descriptor = openSync(file, "r");
   try {
-    let buffer: Buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+    // One byte more than there is to read, so that a short file needs no second buffer to find its end.
+    const expected = Math.max(0, fstatSync(descriptor).size - position) + 1;
+    let buffer: Buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, expected));
     /** Where `buffer` begins in the file, how much of it is filled. */
     let base = position;
     let filled = 0;

@@ -77,6 +77,28 @@ const EVERYONE_FLAG: FlagSpec = {
 const THREAD_ID = { name: "ID", required: true, description: "Thread id, the start of one, or its last characters." };
 const UNDO_FLAG: FlagSpec = { name: "--undo", description: "Take it back." };
 
+const AUDIT_FLAGS: readonly FlagSpec[] = [
+  { name: "--org", value: "ORG", description: "Only what concerns this organization, by its slug or id." },
+  {
+    name: "--actor",
+    value: "ID",
+    description: "Only what this user, key or token did; owner for who runs the server.",
+  },
+  { name: "--impersonator", value: "ID", description: "Only what this user did in another's place." },
+  { name: "--family", value: "NAME", description: "Only events of this family, e.g. session." },
+  { name: "--event", value: "NAME", description: "Only this event, e.g. token.created." },
+  { name: "--target", value: "ID", description: "Only what was done to the thing with this id." },
+  { name: "--address", value: "IP", description: "Only requests from this address." },
+  {
+    name: "--outcome",
+    value: "OUTCOME",
+    choices: ["success", "failure", "denied"],
+    description: "Only events that ended like this: success, failure or denied.",
+  },
+  { name: "--since", value: "TIME", description: "Not before: 12h, 7d, 2w or a date." },
+  { name: "--until", value: "TIME", description: "Before: 12h, 7d, 2w or a date." },
+];
+
 const ORG = { name: "ORG", required: true, description: "The organization's slug or id." };
 const TEAM = { name: "TEAM", required: true, description: "The team's slug or id." };
 const USER = { name: "USER", required: true, description: "A username or a user's id." };
@@ -208,6 +230,27 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...COMMON_FLAGS,
     ],
     load: async () => ({ run: (await import("../commands/threads-export.ts")).run }),
+  },
+  {
+    name: "threads import",
+    summary: "Make a thread of a session file of Loom, Claude Code, Codex or opencode.",
+    details: [
+      "Prints the id of the new thread. A file that is damaged is refused, with the line; nothing is left behind.",
+    ],
+    arguments: [
+      { name: "FILE", required: true, description: "A thread's file, an export, or another agent's session." },
+    ],
+    flags: [
+      {
+        name: "--format",
+        value: "FORMAT",
+        choices: ["loom", "claude-code", "codex", "opencode"],
+        description: "Whose file it is; found out unless given.",
+      },
+      { name: "--private", description: "The new thread never leaves this machine." },
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/threads-import.ts")).run }),
   },
   {
     name: "threads title",
@@ -544,6 +587,29 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: [KEY_ID],
     flags: [JSON_FLAG, ...COMMON_FLAGS],
     load: async () => ({ run: (await import("../commands/key.ts")).revoke }),
+  },
+  {
+    name: "audit list",
+    summary: "Show what has happened on the server, newest first.",
+    details: [
+      "For administrators and auditors of the configured Loom server; with --org also for an organization's admins.",
+    ],
+    arguments: [],
+    flags: [
+      ...AUDIT_FLAGS,
+      { name: "--limit", value: "N", description: "Rows at most (default 50)." },
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/audit.ts")).list }),
+  },
+  {
+    name: "audit export",
+    summary: "Print all of the audit log that fits the filter.",
+    details: ["JSON lines, or CSV. That it was exported is an event of the audit log itself."],
+    arguments: [],
+    flags: [...AUDIT_FLAGS, { name: "--csv", description: "Print CSV." }, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/audit.ts")).exportAll }),
   },
   {
     name: "config show",

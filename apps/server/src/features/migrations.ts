@@ -9,6 +9,7 @@ import { migrations as magicLinkMigrations } from "./magic-link/migrations.ts";
 import { migrations as oauthMigrations } from "./oauth/migrations.ts";
 import { owner } from "./owner/index.ts";
 import { migrations as peopleMigrations } from "./people/migrations.ts";
+import { migrations as policyMigrations } from "./policy/migrations.ts";
 import { routing } from "./routing/index.ts";
 import { migrations as secondFactorMigrations } from "./second-factor/migrations.ts";
 import { migrations as sessionMigrations } from "./sessions/migrations.ts";
@@ -24,6 +25,7 @@ export const MIGRATIONS: readonly MigrationSet[] = [
   { feature: "credentials", migrations: credentialMigrations },
   { feature: "audit", migrations: auditMigrations },
   { feature: "people", migrations: peopleMigrations },
+  { feature: "policy", migrations: policyMigrations },
   { feature: "sessions", migrations: sessionMigrations },
   { feature: "sign-in", migrations: signInMigrations },
   { feature: "second-factor", migrations: secondFactorMigrations },

@@ -7,7 +7,7 @@ import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import type { Authorize } from "../kit/policy.ts";
-import { ANONYMOUS } from "../kit/subject.ts";
+import { ANONYMOUS, OWNER } from "../kit/subject.ts";
 import type { WebAddress } from "../kit/web-address.ts";
 import { apiKeys } from "./api-keys/index.ts";
 import { type AuditConfig, takeAuditConfig } from "./audit/audit-config.ts";
@@ -73,8 +73,17 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const log =
     dataDirectory === undefined
       ? undefined
-      : audit.build(kit, { config: { audit: auditConfig }, dataDirectory, placeOf: countries.countryOf });
-  const rules = policy.build(kit, undefined);
+      : audit.build(kit, {
+          config: { audit: auditConfig },
+          dataDirectory,
+          version,
+          placeOf: countries.countryOf,
+          organizationOf: async (org) => (await ofPeople.services.resources.organization({ org }, OWNER))?.id,
+        });
+  const rules = policy.build(kit, {
+    users: () => ofPeople.services.users,
+    organizationId: async (org, subject) => (await ofPeople.services.resources.organization({ org }, subject))?.id,
+  });
   const ofOwner = owner.build(kit, undefined);
   const limits = budgets.build(kit, {
     allowUnpriced: needs.config.allowUnpricedModels,
@@ -90,7 +99,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofSessions = sessions.build(kit, {
     users: ofPeople.services.users,
     limits: signInConfig.sessions,
-    countryOf: countries.countryOf,
+    countries,
   });
   const ofSignIn = signIn.build(kit, {
     config: signInConfig,
@@ -170,6 +179,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     authorize: rules.services.authorize,
     async start(token) {
       const minted = await ofOwner.services.ensureToken(token);
+      await rules.services.own.follow();
       await limits.services.load();
       await ofCredentials.services.follow();
       await routes.services.load();

@@ -16,10 +16,11 @@ export type Authenticate = (
 /** Asks one after the other; waits only for those that have to be waited for. */
 export function authenticateByAny(...ways: readonly Authenticate[]): Authenticate {
   return (token, from) => {
-    for (const [index, way] of ways.entries()) {
+    for (const way of ways) {
       const subject = way(token, from);
       if (subject instanceof Promise) {
-        return subject.then((known) => known ?? authenticateByAny(...ways.slice(index + 1))(token, from));
+        const others = ways.slice(ways.indexOf(way) + 1);
+        return subject.then((known) => known ?? authenticateByAny(...others)(token, from));
       }
       if (subject !== undefined) return subject;
     }
@@ -27,8 +28,8 @@ export function authenticateByAny(...ways: readonly Authenticate[]): Authenticat
   };
 }
 
-/** `lt_`: of the owner and access tokens; `ls_`: of sessions. By these, scanners and our own redactor know a token. */
-type TokenPrefix = "lt_" | "ls_";
+/** `lt_`: of the owner and access tokens; `ls_`: of sessions; `lw_`: tickets. By these, scanners and our redactor know them. */
+type TokenPrefix = "lt_" | "ls_" | "lw_";
 
 const TOKEN_BYTES = 32;
 const TOKEN_SHAPE = /^lt_[A-Za-z0-9_-]{43}$/;

@@ -28,6 +28,15 @@ export const sessions = {
     maxBodyBytes: MAX_BODY_BYTES,
     schemas: () => import("../schemas/sessions.ts").then((schemas) => schemas.endSessions),
   }),
+  ticket: defineContract({
+    method: "POST",
+    path: "/auth/ws-ticket",
+    operation: "createWebSocketTicket",
+    summary: "A ticket for one WebSocket, good once and for 30 seconds",
+    reply: "json",
+    maxBodyBytes: MAX_BODY_BYTES,
+    schemas: () => import("../schemas/sessions.ts").then((schemas) => schemas.createTicket),
+  }),
   listOfUser: defineContract({
     method: "GET",
     path: "/api/admin/users/{user}/sessions",

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import type { EndedSessions, SessionInfo, SessionList } from "../sessions.ts";
+import type { EndedSessions, SessionInfo, SessionList, WebSocketTicket } from "../sessions.ts";
 import { nextCursor, pageQuery } from "./paging.ts";
 
 const time = z.iso.datetime();
@@ -25,6 +25,10 @@ const sessionList: z.ZodType<SessionList> = z
 
 const ended: z.ZodType<EndedSessions> = z.strictObject({ ended: z.int() }).openapi("EndedSessions");
 
+const ticket: z.ZodType<WebSocketTicket> = z
+  .strictObject({ ticket: z.string(), expiresAt: time })
+  .openapi("WebSocketTicket", { description: "Opens one WebSocket, within half a minute" });
+
 const query = z.strictObject(pageQuery);
 const ofUser = z.object({ user: z.string().openapi({ description: "The user's id" }) });
 
@@ -33,3 +37,4 @@ export const endSession = { params: z.object({ id: z.string() }), response: ende
 export const endSessions = { response: ended };
 export const listSessionsOfUser = { params: ofUser, query, response: sessionList };
 export const endSessionsOfUser = { params: ofUser, response: ended };
+export const createTicket = { response: ticket };

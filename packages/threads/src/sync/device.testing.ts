@@ -10,14 +10,17 @@ import { type SyncOutcome, type SyncRequest, type ThreadRemote, ThreadSync } fro
 
 /** One machine of a person: its threads, and what it remembers of the server. */
 export class Device {
-  readonly home = mkdtempSync(join(tmpdir(), "loom-device-"));
-  readonly directory = join(this.home, "threads");
-  readonly stateDirectory = join(this.home, "sync");
+  readonly home: string;
+  readonly directory: string;
+  readonly stateDirectory: string;
   readonly store: ThreadStore;
   readonly #now: () => number;
 
-  constructor(now: () => number = Date.now) {
+  constructor(now: () => number = Date.now, home = mkdtempSync(join(tmpdir(), "loom-device-"))) {
     this.#now = now;
+    this.home = home;
+    this.directory = join(home, "threads");
+    this.stateDirectory = join(home, "sync");
     this.store = createThreadStore({ directory: this.directory, now });
   }
 

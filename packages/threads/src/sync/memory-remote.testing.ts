@@ -12,6 +12,20 @@ export class MemoryRemote implements ThreadRemote {
   readonly outputs = new Map<string, Uint8Array>();
   #change = 0;
 
+  static from(dump: string): MemoryRemote {
+    const remote = new MemoryRemote();
+    const { threads, outputs } = JSON.parse(dump);
+    for (const [id, kept] of threads) remote.threads.set(id, kept);
+    for (const [sha256, text] of outputs) remote.outputs.set(sha256, Buffer.from(text));
+    remote.#change = Math.max(0, ...Array.from(remote.threads.values(), ({ change }) => change));
+    return remote;
+  }
+
+  dump(): string {
+    const outputs = Array.from(this.outputs, ([sha256, content]) => [sha256, Buffer.from(content).toString("utf8")]);
+    return JSON.stringify({ threads: [...this.threads], outputs });
+  }
+
   async create(id: ThreadId, records: readonly string[]): Promise<WriteAnswer> {
     const kept = this.threads.get(id);
     if (kept?.purged) return { type: "gone" };

@@ -43,6 +43,8 @@ export type ServerSyncState = {
   /** When all threads of the server were last looked through; milliseconds since 1970. */
   readonly lookedThroughAt?: number;
   readonly succeededAt?: number;
+  /** A round has begun to work that has not come to the end at which the cursor is behind all that it sent. */
+  readonly underway?: true;
   readonly failure?: Failure;
 };
 

@@ -71,7 +71,7 @@ export type SyncStatus = {
 };
 
 /** Threads that are worked at side by side. */
-const WORKERS = 4;
+const WORKERS = 8;
 /** So many requests in a row that the server fails to answer, and it counts as out of order. */
 const FAILURES_IN_A_ROW = 3;
 /** All threads of the server are looked through so often, whatever the cursor says. */
@@ -171,7 +171,7 @@ class Round {
       this.#journal.putServer({ ...this.#journal.server, failure });
       return { type: "failed", failure };
     }
-    const { failure: _, ...server } = this.#journal.server;
+    const { failure: _, underway: __, ...server } = this.#journal.server;
     this.#journal.putServer({ ...server, succeededAt: now() });
     return { type: "done", settled: this.#settled, open: this.#open, failed: this.#failed };
   }
@@ -205,6 +205,9 @@ class Round {
   }
 
   async #one(id: ThreadId): Promise<void> {
+    if (this.#journal.server.underway === undefined) {
+      this.#journal.putServer({ ...this.#journal.server, underway: true });
+    }
     try {
       const { type, madeThreads } = await this.#reconciler.reconcile(id, this.#call);
       for (const made of madeThreads) this.#more.add(made);
@@ -239,9 +242,11 @@ class Round {
 
   async #hearWhatChanged(): Promise<void> {
     const { remote, now } = this.#options;
-    const { cursor, lookedThroughAt } = this.#journal.server;
+    const { cursor, lookedThroughAt, underway } = this.#journal.server;
+    // What a round has sent that was cut off, a server may have forgotten that was cut off as well.
+    const isCutOff = underway === true && this.#settled === 0;
     const isDue = lookedThroughAt === undefined || Math.abs(now() - lookedThroughAt) >= LOOK_THROUGH_MS;
-    if (cursor === undefined || isDue) return this.#lookThrough();
+    if (cursor === undefined || isDue || isCutOff) return this.#lookThrough();
     for (let since = cursor; ; ) {
       const page = await remote.changes(since, this.#call);
       if (page.rewound) return this.#lookThrough();

@@ -148,6 +148,10 @@ export class AuditService implements AuditKeeper {
     this.#end = undefined;
     await this.#database.sync();
     await keepChainEnd(this.#options.endFile, end);
+    // Whoever keeps these elsewhere can tell later whether the end was cut off.
+    const event = { event: "audit.chain_end", outcome: "success", actor: SYSTEM, details: { ...end } } as const;
+    const entry = entryOf(event, { redact: String, at: this.#options.now() });
+    for (const sink of this.#options.sinks) sink.offer(entry);
   }
 
   /** Writes down what was only counted for a minute. */

@@ -3,7 +3,7 @@ import { engines, sqlite } from "../../kit/engines.testing.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
 import { createBudgetService } from "./service.ts";
 import { createBudgetStore } from "./store.ts";
-import { admitted, ask, costing, OWNER_NODES, refused, testBudgets, USD } from "./testing.ts";
+import { admitted, ask, boundClock, costing, OWNER_NODES, refused, testBudgets, USD } from "./testing.ts";
 
 describe.each(engines)("on $name", (engine) => {
   test("who has no limits is let through, and nothing is counted", async () => {
@@ -287,7 +287,9 @@ describe.each(engines)("on $name", (engine) => {
         return balances;
       },
     };
-    const budgets = createBudgetService({ store: unreliable, log: SILENT_LOG, allowUnpriced: false });
+    // The day is that of the other server, which reads what was spent in it.
+    const clock = boundClock(setup.clock);
+    const budgets = createBudgetService({ store: unreliable, log: SILENT_LOG, allowUnpriced: false, clock });
     await budgets.load();
     await budgets.put("token", "owner", { dayMicroUsd: 100 });
     const running = admitted(await ask(budgets, { cost: 60 }));

@@ -25,29 +25,37 @@ export type UsageTap = { push(chunk: Buffer): void; read(): TapReading };
 
 type Marks = {
   /** Stands in every line with token counts. */
-  readonly usage: string;
+  readonly usage: Buffer;
   /** Stands in every line with text; the rest of the line, less `envelope` bytes, is about the text. */
-  readonly text: string;
+  readonly text: Buffer;
   readonly envelope: number;
   /** One of them stands in the last lines of a whole answer; the first where nothing at all comes after. */
   readonly ends: readonly string[];
 };
 
+/** As bytes: a text would be turned into them for each search. */
+const mark = (text: string): Buffer => Buffer.from(text, "latin1");
+
 const MARKS: Readonly<Record<WireDialect, Marks>> = {
-  anthropic: { usage: '"usage"', text: '_delta"', envelope: 62, ends: ['"message_stop"'] },
+  anthropic: { usage: mark('"usage"'), text: mark('_delta"'), envelope: 62, ends: ['"message_stop"'] },
   chat: {
-    usage: '"usage"',
-    text: '"delta"',
+    usage: mark('"usage"'),
+    text: mark('"delta"'),
     envelope: 72,
     ends: ["[DONE]", '"finish_reason":"', '"finish_reason": "'],
   },
   responses: {
-    usage: '"usage"',
-    text: '.delta"',
+    usage: mark('"usage"'),
+    text: mark('.delta"'),
     envelope: 140,
     ends: ["response.completed", "response.incomplete", "response.failed"],
   },
-  gemini: { usage: '"usageMetadata"', text: '"text"', envelope: 40, ends: ['"finishReason"', '"blockReason"'] },
+  gemini: {
+    usage: mark('"usageMetadata"'),
+    text: mark('"text"'),
+    envelope: 40,
+    ends: ['"finishReason"', '"blockReason"'],
+  },
 };
 
 const LF = 10;

@@ -1,6 +1,6 @@
 import { api } from "@loom/api";
 import { Reply, type Route, route } from "../../kit/route.ts";
-import { onPage, sessionOf } from "../sign-in/routes.ts";
+import { onPage, sessionOf } from "../sign-in/on-page.ts";
 import type { MagicLinkFeature } from "./index.ts";
 import { confirmPage, deadPage, offPage, sentPage } from "./pages.ts";
 import { LINK_MINUTES } from "./service.ts";

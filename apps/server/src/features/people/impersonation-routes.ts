@@ -40,8 +40,7 @@ export function impersonationRoutes(impersonation: Impersonation, resources: Res
       } as const;
     }),
     route(api.users.stopImpersonation, OWN_SESSION, async ({ subject, audit }) => {
-      const user = personIn(subject);
-      await told(impersonation.stop(user));
+      const user = await told(impersonation.stop(subject));
       const target = { type: "user", id: user.id, name: user.name };
       await audit({ event: "impersonation.ended", outcome: "success", target });
       return { active: false } as const;

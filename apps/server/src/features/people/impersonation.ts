@@ -1,7 +1,7 @@
 import type { StartedImpersonation } from "@loom/api";
 import type { Sessions } from "../../identity-types.ts";
 import type { RequestOrigin } from "../../kit/audit.ts";
-import type { UserSubject } from "../../kit/subject.ts";
+import type { Subject, UserSubject } from "../../kit/subject.ts";
 import type { Mail } from "../mail/index.ts";
 import type { PeopleDesk } from "./desk.ts";
 import { thePerson } from "./members.ts";
@@ -17,8 +17,8 @@ export type Impersonation = {
     user: string,
     options: { readonly reason: string; readonly minutes?: number | undefined; readonly origin: RequestOrigin },
   ): Promise<StartedImpersonation & { readonly sessionId: string }>;
-  /** Ends the session of who acts in somebody's place. @throws PeopleError for who does not */
-  stop(subject: UserSubject): Promise<void>;
+  /** Ends the session of who acts in somebody's place, and says in whose. @throws PeopleError for who does not */
+  stop(subject: Subject): Promise<UserSubject>;
 };
 
 export type ImpersonationOptions = {
@@ -68,10 +68,11 @@ export function createImpersonation({ desk, notices, sessions, mail }: Impersona
       return { token, userId: person.id, username: person.username, expiresAt, sessionId };
     },
     async stop(subject) {
-      if (subject.impersonator === undefined || subject.via.type !== "session") {
-        throw new PeopleError("conflict", "You act in nobody's place.");
+      if (subject.type !== "user" || subject.impersonator === undefined || subject.via.type !== "session") {
+        throw new PeopleError("unknown", "You act in nobody's place.");
       }
       await sessions().end(subject.via.id);
+      return subject;
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Sessions, Users } from "../../identity-types.ts";
+import type { Sessions, User, Users } from "../../identity-types.ts";
 import type { Audit } from "../../kit/audit.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
@@ -64,7 +64,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
     const notices = createNotices(desk);
     return {
       feed,
-      users: createUsers({ database, feed, wall }),
+      users: createUsers({ database, feed, wall, onCreate: (user) => recordCreation(audit, user) }),
       organizations: createOrganizations(desk),
       members: createMembers(desk),
       joining: createJoining(desk),
@@ -94,3 +94,14 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
     every("1 h", "purge_people", () => purge(departure, audit), { once: true }),
   ],
 });
+
+/** Nobody makes an account for somebody else: who comes for the first time makes his own. */
+function recordCreation(audit: Audit, { id, username: name, globalRoles }: User): void {
+  void audit.record({
+    event: "user.created",
+    outcome: "success",
+    actor: { type: "user", id, name },
+    target: { type: "user", id, name },
+    after: { globalRoles: [...globalRoles] },
+  });
+}

@@ -33,6 +33,15 @@ describe.each(engines)("on $name", (engine) => {
   const purgeNow = () =>
     purge(node.services.departure, { record: (event) => void (node.events as unknown[]).push(event) });
 
+  test("an account is in the audit log from its beginning, once", async () => {
+    await node.person("ada");
+    expect(node.events).toMatchObject([
+      { event: "user.created", target: { name: "root_person" }, after: { globalRoles: ["system_admin"] } },
+      { event: "user.created", target: { id: id(ada), name: "ada" }, after: { globalRoles: [] } },
+      { event: "user.created", target: { name: "bob" } },
+    ]);
+  });
+
   test("a profile shows the address to whom it is for", async () => {
     const seen = async (as: string, who = "ada") => (await node.call<UserProfile>(as, "GET", `/api/users/${who}`)).json;
     expect(await seen(id(ada), "me")).toMatchObject({ id: id(ada), username: "ada", email: "ada@example.com" });
@@ -184,12 +193,8 @@ describe.each(engines)("on $name", (engine) => {
     expect(await isIn()).toBe(false);
     expect((await act("POST", "/restore")).status).toBe(200);
     expect(await isIn()).toBe(true);
-    expect(node.events.slice(-4).map(({ event }) => event)).toEqual([
-      "user.disabled",
-      "user.enabled",
-      "user.deletion_requested",
-      "user.restored",
-    ]);
+    const changes = node.events.map(({ event }) => event).filter((event) => /^user\./.test(event));
+    expect(changes.slice(-4)).toEqual(["user.disabled", "user.enabled", "user.deletion_requested", "user.restored"]);
     expect((await node.call(id(root), "POST", `/api/admin/users/${id(root)}/disable`)).status).toBe(409);
   });
 
@@ -226,7 +231,7 @@ describe.each(engines)("on $name", (engine) => {
       expect((await node.call(first, "POST", "/api/admin/impersonation/stop")).json).toEqual({ active: false });
       expect(last()).toMatchObject({ event: "impersonation.ended", actor: { impersonator: { name: "root_person" } } });
       expect((await node.call(first, "GET", "/api/users/me")).status).toBe(401);
-      expect((await node.call(id(ada), "POST", "/api/admin/impersonation/stop")).status).toBe(409);
+      expect((await node.call(id(ada), "POST", "/api/admin/impersonation/stop")).status).toBe(404);
       await node.call("owner", "PATCH", `/api/admin/users/${id(bob)}/roles`, { body: { roles: ["system_admin"] } });
       const second = (await start(bob, ada)).json.token;
       expect((await node.call(second, "GET", "/api/users/me")).status).toBe(200);

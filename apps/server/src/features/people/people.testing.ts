@@ -11,9 +11,10 @@ import { SILENT_LOG } from "../../kit/log.ts";
 import { createMetrics } from "../../kit/metrics.ts";
 import type { Action, Resource } from "../../kit/policy.ts";
 import { OWNER, type Subject } from "../../kit/subject.ts";
-import { send } from "../../testing.ts";
+import { type Answer, type PlainRequest, send } from "../../testing.ts";
 import type { MailContent } from "../mail/compose-mail.ts";
 import { policy } from "../policy/index.ts";
+import { migrations as policyMigrations } from "../policy/migrations.ts";
 import { migrations as sessionMigrations } from "../sessions/migrations.ts";
 import { createSessionService, SESSION_LIMITS } from "../sessions/service.ts";
 import { createSessionStore } from "../sessions/store.ts";
@@ -33,11 +34,14 @@ export type Town = {
 
 export type Node = {
   readonly services: ReturnType<typeof people.build>["services"];
+  readonly policies: ReturnType<typeof policy.build>["services"];
   readonly events: readonly AuditEvent[];
   /** What the policy was asked, oldest first. */
   readonly asked: readonly { readonly action: Action; readonly resource: Resource }[];
   readonly mails: readonly MailContent[];
   person(username: string): Promise<User>;
+  /** A request as it is; `as` as in `call`. */
+  send(as: string, request: PlainRequest): Promise<Answer>;
   /** `as`: a person's id, `owner` for the owner's token, "" for nobody. */
   call<Body = unknown>(as: string, method: string, path: string, options?: CallOptions): Promise<Told<Body>>;
 };
@@ -47,6 +51,7 @@ export type CallOptions = {
   /** Default: `*`; "" for none. */
   readonly ifMatch?: string | undefined;
   readonly key?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 };
 
 export type Told<Body> = { readonly status: number; readonly json: Body; readonly headers: IncomingHttpHeaders };
@@ -57,6 +62,7 @@ export async function town(engine: Engine): Promise<Town> {
     KIT_MIGRATIONS,
     { feature: "people", migrations },
     { feature: "sessions", migrations: sessionMigrations },
+    { feature: "policy", migrations: policyMigrations },
   ]);
   const closing: (() => Promise<void>)[] = [];
 
@@ -81,9 +87,12 @@ export async function town(engine: Engine): Promise<Town> {
       audit,
       log: SILENT_LOG,
     });
-    const rules = policy.build(kit, undefined).services.authorize;
+    const rules = policy.build(kit, {
+      users: () => users,
+      organizationId: async (org, subject) => (await feature.services.resources.organization({ org }, subject))?.id,
+    });
     const dispatcher = createDispatcher({
-      routes: feature.routes,
+      routes: [...feature.routes, ...rules.routes],
       rawRoutes: [],
       hosts: { names: ["127.0.0.1"], anyAddress: false, origins: [], ownOrigin: () => "" },
       authenticate: authenticateByAny(
@@ -93,7 +102,7 @@ export async function town(engine: Engine): Promise<Town> {
       ),
       authorize: (subject, action, resource) => {
         asked.push({ action, resource });
-        return isPolicied ? rules(subject, action, resource) : { allowed: true, policy: "test" };
+        return isPolicied ? rules.services.authorize(subject, action, resource) : { allowed: true, policy: "test" };
       },
       audit,
       isTrustedProxy: () => false,
@@ -105,11 +114,19 @@ export async function town(engine: Engine): Promise<Town> {
     closing.push(() => listener.close({ drainMs: 0, abort: dispatcher.abortOpen }));
     return {
       services: feature.services,
+      policies: rules.services,
       events,
       asked,
       mails,
+      send: (as, request) =>
+        send(listener.url, { ...request, headers: { ...request.headers, authorization: `Bearer ${as}` } }),
       person: (username) => users.create({ email: `${username}@example.com`, username }),
-      async call<Body>(as: string, method: string, path: string, { body, ifMatch = "*", key }: CallOptions = {}) {
+      async call<Body>(
+        as: string,
+        method: string,
+        path: string,
+        { body, ifMatch = "*", key, headers }: CallOptions = {},
+      ) {
         const answer = await send(listener.url, {
           method,
           path,
@@ -118,6 +135,7 @@ export async function town(engine: Engine): Promise<Town> {
             ...(ifMatch === "" ? {} : { "if-match": ifMatch }),
             ...(key !== undefined && { "idempotency-key": key }),
             ...(body !== undefined && { "content-type": "application/json" }),
+            ...headers,
           },
           ...(body !== undefined && { body: JSON.stringify(body) }),
         });

@@ -19,6 +19,8 @@ import { addressKey, skeletonOf, slugsLike, usernamesLike } from "./usernames.ts
 export type UsersOptions = DeskOptions & {
   /** A few letters and digits, for names that are taken. */
   readonly random?: () => string;
+  /** Of an account that was not there before. */
+  readonly onCreate?: (user: User) => void;
 };
 
 const MAX_DISPLAY_NAME = 100;
@@ -35,10 +37,13 @@ export function createUsers(options: UsersOptions): Users {
     byUsername: async (username) => present(await personByUsername(await desk.read(), username)),
     async create(wish) {
       checkAddress(wish.email);
-      return desk.change(async (db, now) => {
+      const { user, isNew } = await desk.change(async (db, now) => {
         const known = await personByAddress(db, addressKey(wish.email));
-        return known === undefined ? add(db, wish, now) : userOf(known);
+        const user = known === undefined ? await add(db, wish, now) : userOf(known);
+        return { user, isNew: known === undefined };
       });
+      if (isNew) options.onCreate?.(user);
+      return user;
     },
     async standing(id) {
       const db = await desk.read();

@@ -1,7 +1,14 @@
 import type { EntityJson } from "@cedar-policy/cedar-wasm/nodejs";
 import type { Action, Authorize, Decision, Resource, ResourceType } from "../../kit/policy.ts";
 import type { Subject } from "../../kit/subject.ts";
-import { PRINCIPAL_ENTITIES, principalEntity, RESOURCE_ENTITIES, resourceEntity } from "./entities.ts";
+import {
+  organizationOf,
+  PRINCIPAL_ENTITIES,
+  principalEntity,
+  RESOURCE_ENTITIES,
+  resourceEntity,
+  teamOf,
+} from "./entities.ts";
 import { createJudge, fits } from "./judge.ts";
 import type { Policy, PolicyBook } from "./policy-book.ts";
 import { attributesThatMatter } from "./what-matters.ts";
@@ -78,17 +85,38 @@ function mattersFor(policies: readonly Policy[], action: Action, type: ResourceT
 
 class Key {
   readonly #plain: string;
-  readonly #matters: ReadonlySet<string>;
+  readonly #matters: readonly string[];
 
   constructor(action: Action, type: ResourceType, matters: ReadonlySet<string>) {
     this.#plain = `${action} ${type}`;
-    this.#matters = matters;
+    this.#matters = [...matters];
   }
 
+  /** With the length of each value, so that none can pass for another that begins or ends elsewhere. */
   of(resource: Resource): string {
-    if (this.#matters.size === 0) return this.#plain;
-    const { uid, attrs } = resourceEntity(resource);
-    const looked = Object.entries(attrs).filter(([name]) => this.#matters.has(name));
-    return JSON.stringify([this.#plain, this.#matters.has("id") ? uid : "", looked]);
+    let key = this.#plain;
+    for (const name of this.#matters) {
+      const value = attributeOf(resource, name);
+      key += value === undefined ? "|" : `|${value.length}:${value}`;
+    }
+    return key;
+  }
+}
+
+/** As `resourceEntity` says it. */
+function attributeOf(resource: Resource, name: string): string | undefined {
+  switch (name) {
+    case "id":
+      return resource.id ?? "";
+    case "organization":
+      return organizationOf(resource);
+    case "team":
+      return teamOf(resource);
+    case "visibility":
+      return resource.visibility ?? "private";
+    case "sharedWithSupport":
+      return resource.sharedWithSupport === true ? "yes" : "no";
+    default:
+      return resource.owner;
   }
 }

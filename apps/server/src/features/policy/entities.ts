@@ -78,7 +78,7 @@ function standingOfUser({ globalRoles, organizations, teams, via, scopes, impers
 export function resourceEntity(resource: Resource): EntityJson {
   const { type, id = "", owner, visibility = "private", sharedWithSupport = false } = resource;
   const inOrganization = organizationOf(resource);
-  const inTeam = type === "team" && id !== "" ? id : resource.team;
+  const inTeam = teamOf(resource);
   return {
     uid: { type: RESOURCE_ENTITIES[type], id },
     attrs: {
@@ -95,6 +95,11 @@ export function resourceEntity(resource: Resource): EntityJson {
 /** An organization is in itself. */
 export function organizationOf({ type, id, organization }: Resource): string | undefined {
   return type === "organization" && id !== undefined ? id : organization;
+}
+
+/** A team is in itself. */
+export function teamOf({ type, id, team }: Resource): string | undefined {
+  return type === "team" && id !== undefined ? id : team;
 }
 
 function organization(id: string): CedarValueJson {

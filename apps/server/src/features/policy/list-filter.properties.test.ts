@@ -1,10 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { engines, testDatabase } from "../../kit/engines.testing.ts";
+import type { ListFilter } from "../../kit/list-filter.ts";
 import type { Migration } from "../../kit/migrations.ts";
 import type { Resource, ResourceType } from "../../kit/policy.ts";
 import type { Subject } from "../../kit/subject.ts";
 import { createListFilter } from "./list-filter.ts";
+import { OrganizationPolicies } from "./organization-policies.ts";
+import { checkOrganizationPolicy, parseOrganizationPolicy } from "./organization-policy.ts";
+import type { StoredPolicy } from "./organization-policy-store.ts";
 import { authorize, book } from "./policy.testing.ts";
 import { anySubject, anyThing, anyType, ORGANIZATIONS } from "./worlds.testing.ts";
 
@@ -36,7 +40,43 @@ const migrations: readonly Migration[] = [
   },
 ];
 
-const filter = createListFilter(book);
+/** What organizations might add. */
+const FORBIDS = [
+  `forbid (principal, action, resource);`,
+  `forbid (principal is User, action == Action::"read", resource) when { principal.roles.contains("support") };`,
+  `forbid (principal, action, resource is Thread) when { resource.visibility == "public" };`,
+  `forbid (principal, action, resource) when { resource.sharedWithSupport };`,
+  `forbid (principal, action, resource) unless { resource has owner && resource.owner == "user-1" };`,
+  `forbid (principal is User, action, resource) when { principal has scopes } unless { resource has team };`,
+  `forbid (principal is User, action, resource)
+   when { if resource has team then !principal.teams.contains(resource.team) else resource.visibility != "private" };`,
+  `forbid (principal is User, action, resource) when { !(principal has impersonator) && resource.sharedWithSupport == false };`,
+] as const;
+
+const anyOwnPolicies: fc.Arbitrary<readonly StoredPolicy[]> = fc.uniqueArray(
+  fc.record({
+    organization: fc.constantFrom(...ORGANIZATIONS),
+    name: fc.constantFrom("one", "two"),
+    text: fc.constantFrom(...FORBIDS),
+    version: fc.constant(1),
+    updatedAt: fc.constant("2026-01-01T00:00:00Z"),
+    updatedBy: fc.constant("user-1"),
+  }),
+  { selector: ({ organization, name }) => `${organization}/${name}`, maxLength: 3 },
+);
+
+/** The same policies for decisions and for lists. */
+async function decidedWith(policies: readonly StoredPolicy[]) {
+  const refuse = async (): Promise<never> => Promise.reject(new Error("Nothing is changed here."));
+  const store = { revision: async () => 1, all: async () => policies, put: refuse, remove: refuse };
+  const own = new OrganizationPolicies(store, book, () => new Date(0));
+  await own.follow();
+  return { decide: own.restrict(authorize), filter: createListFilter(book, () => own.forbids()) };
+}
+
+test("what organizations might add may be added", () => {
+  for (const text of FORBIDS) checkOrganizationPolicy(book, parseOrganizationPolicy("org-1", "one", text));
+});
 
 type Thing = Omit<Resource, "type"> & { readonly id: string };
 
@@ -71,7 +111,12 @@ describe.each(engines)("on $name", (engine) => {
       return resources;
     }
 
-    async function listed(subject: Subject, action: "read" | "list" | "write", type: ResourceType): Promise<string[]> {
+    async function listed(
+      filter: ListFilter,
+      subject: Subject,
+      action: "read" | "list" | "write",
+      type: ResourceType,
+    ): Promise<string[]> {
       const rows = await db
         .selectFrom("thing")
         .select("id")
@@ -95,13 +140,13 @@ describe.each(engines)("on $name", (engine) => {
         fc.array(anyThing, { minLength: 1, maxLength: 20 }),
         fc.array(anySubject, { minLength: 1, maxLength: 8 }),
         fc.constantFrom("read", "list", "write"),
-        async (type, things, subjects, action) => {
+        anyOwnPolicies,
+        async (type, things, subjects, action, policies) => {
+          const { decide, filter } = await decidedWith(policies);
           const resources = await fill(type, things);
           for (const subject of subjects) {
-            const allowed = resources
-              .filter((each) => authorize(subject, action, each).allowed)
-              .map(({ id }) => id ?? "");
-            expect(await listed(subject, action, type)).toEqual(allowed.sort());
+            const allowed = resources.filter((each) => decide(subject, action, each).allowed).map(({ id }) => id ?? "");
+            expect(await listed(filter, subject, action, type)).toEqual(allowed.sort());
           }
         },
       ),

@@ -1,23 +1,34 @@
 import { type Expression, type ExpressionBuilder, expressionBuilder, type SqlBool, sql } from "kysely";
 import type { ListFilter, ResourceAttribute, ResourceColumns } from "../../kit/list-filter.ts";
-import type { Condition } from "./condition.ts";
+import { allOf, anyOf, type Condition, not, oneOf } from "./condition.ts";
 import { principalEntity, RESOURCE_ENTITIES } from "./entities.ts";
-import { whatAllows } from "./evaluate.ts";
-import type { PolicyBook } from "./policy-book.ts";
+import { type PartialQuestion, whatAllows, whatApplies } from "./evaluate.ts";
+import type { Policy, PolicyBook } from "./policy-book.ts";
 
-export function createListFilter({ questions, policies }: PolicyBook): ListFilter {
+/** What each organization forbids in itself. */
+export type OwnForbids = () => Iterable<readonly [organization: string, policies: readonly Policy[]]>;
+
+export function createListFilter({ questions, policies }: PolicyBook, own: OwnForbids): ListFilter {
   const asked = new Set(questions);
   return (subject, action, type, columns) => {
     const attributes = new Set(Object.keys(columns) as ResourceAttribute[]);
     if (type === "organization" || type === "team") attributes.add(type);
     const question = { principal: principalEntity(subject), action, resourceType: RESOURCE_ENTITIES[type], attributes };
     const isKnown = asked.has(`${action} ${question.resourceType}`);
-    const condition = isKnown && whatAllows(policies, question);
+    const forbidden = type === "policy" ? [] : [...own()].map(([id, forbids]) => forbiddenIn(id, forbids, question));
+    const condition = isKnown && allOf([whatAllows(policies, question), not(anyOf(forbidden))]);
     return inSql(condition, {
       ...columns,
       ...(type === "organization" || type === "team" ? { [type]: columns.id } : {}),
     });
   };
+}
+
+function forbiddenIn(organization: string, policies: readonly Policy[], question: PartialQuestion): Condition {
+  if (!question.attributes.has("organization")) return false;
+  // What is in none would be neither in it nor not in it, as SQL sees it.
+  const isInIt = allOf([{ attribute: "organization", is: "present" }, oneOf("organization", [organization])]);
+  return allOf([isInIt, whatApplies(policies, "forbid", question)]);
 }
 
 type Builder = ExpressionBuilder<Record<string, never>, never>;

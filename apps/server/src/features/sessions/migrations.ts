@@ -29,6 +29,8 @@ export type SessionTables = {
     /** Grows with everything that ends; 0 before. */
     revision: number;
   };
+  /** Lets whoever brings it open one WebSocket as that session. */
+  web_socket_ticket: { ticket_hash: Uint8Array; session_id: string; expires_at: string };
 };
 
 export const migrations: readonly Migration[] = [
@@ -57,7 +59,18 @@ export const migrations: readonly Migration[] = [
     },
   },
   {
-    name: "0002_proof",
+    name: "0002_web_socket_ticket",
+    async up(db) {
+      await db.schema
+        .createTable("web_socket_ticket")
+        .addColumn("ticket_hash", "blob", (column) => column.primaryKey())
+        .addColumn("session_id", "text", (column) => column.notNull())
+        .addColumn("expires_at", "text", (column) => column.notNull())
+        .execute();
+    },
+  },
+  {
+    name: "0003_proof",
     async up(db) {
       await db.schema.alterTable("session").addColumn("proven_at", "text").execute();
       await db.schema

@@ -3,8 +3,9 @@ import { ProblemError } from "../../kit/problem-reply.ts";
 import { type Route, route } from "../../kit/route.ts";
 import { principalOf, type Subject } from "../../kit/subject.ts";
 import type { SessionService } from "./service.ts";
+import type { Tickets } from "./tickets.ts";
 
-export function sessionRoutes(service: SessionService): Route[] {
+export function sessionRoutes(service: SessionService & { readonly tickets: Tickets }): Route[] {
   const own = (_: unknown, subject: Subject) => ({ type: "session", owner: principalOf(subject) }) as const;
   const ofUser = ({ user }: { readonly user: string }) => ({ type: "session", owner: user }) as const;
   const one = async ({ id }: { readonly id: string }) => {
@@ -29,6 +30,11 @@ export function sessionRoutes(service: SessionService): Route[] {
       const target = { type: "user", id: user };
       await audit({ event: "session.all_revoked", outcome: "success", target, details: { ended } });
       return { ended };
+    }),
+    route(api.sessions.ticket, { action: "create", resource: own }, ({ subject }) => {
+      const id = currentOf(subject);
+      if (id === undefined) throw new ProblemError("forbidden", "Only who is signed in can have a ticket.");
+      return service.tickets.issue(id);
     }),
     route(api.sessions.listOfUser, { action: "administer", resource: ofUser }, ({ params, query, subject }) =>
       service.list(params.user, { ...query, current: currentOf(subject) }),

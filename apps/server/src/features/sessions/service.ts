@@ -61,6 +61,8 @@ export function createSessionService(options: SessionServiceOptions): SessionSer
   const { store, users, limits, clock, audit, log } = options;
   /** Not written down yet. */
   const uses = new Map<string, number>();
+  const toCheck = new Set<string>();
+  let isChecking = false;
   let revision = 0;
   const authentication = createAuthentication({
     store,
@@ -73,7 +75,7 @@ export function createSessionService(options: SessionServiceOptions): SessionSer
   });
   users.onChange((userId) => {
     authentication.forgetUser(userId);
-    if (userId !== "") void inBackground(endIfClosed(userId));
+    if (userId !== "") checkSoon(userId);
   });
 
   const iso = (ms: number): string => new Date(ms).toISOString();
@@ -82,6 +84,22 @@ export function createSessionService(options: SessionServiceOptions): SessionSer
 
   async function inBackground(work: Promise<unknown>): Promise<void> {
     await work.catch((error: unknown) => log.warn("sessions could not be ended", { error: String(error) }));
+  }
+
+  /** One after the other, and one of whom much is heard only once: many change at the same moment. */
+  function checkSoon(userId: string): void {
+    toCheck.add(userId);
+    if (!isChecking) void checkAll();
+  }
+
+  async function checkAll(): Promise<void> {
+    isChecking = true;
+    // Those who are added meanwhile are seen, too.
+    for (const userId of toCheck) {
+      toCheck.delete(userId);
+      await inBackground(endIfClosed(userId));
+    }
+    isChecking = false;
   }
 
   /** Whoever is let in again some day signs in again. */

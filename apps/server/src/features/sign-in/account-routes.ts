@@ -5,8 +5,8 @@ import { Reply, type Route, type RouteRequest, route } from "../../kit/route.ts"
 import { principalOf, type Subject } from "../../kit/subject.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { StoredIdentity } from "./identity-store.ts";
+import { sessionOf } from "./on-page.ts";
 import { accountPage, problemPage } from "./pages.ts";
-import { sessionOf } from "./routes.ts";
 import type { SignInService } from "./service.ts";
 import type { WebFlow } from "./web-flow.ts";
 

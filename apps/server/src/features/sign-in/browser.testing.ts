@@ -1,5 +1,5 @@
 // As much of a browser as signing in needs: cookies by host and port's host, redirects, forms with an Origin.
-import { request } from "node:http";
+import { type Agent, request } from "node:http";
 
 export type Page = {
   readonly url: string;
@@ -24,8 +24,15 @@ export class TestBrowser {
   /** Sent with every request to this server, as a proxy in front of it would. */
   readonly #headers: Readonly<Record<string, string>>;
 
-  constructor(headers: Readonly<Record<string, string>> = {}) {
+  readonly #agent: Agent | false;
+
+  /** `agent`: a proxy's connections, which several browsers share. */
+  constructor(
+    headers: Readonly<Record<string, string>> = {},
+    { agent = false }: { readonly agent?: Agent | false } = {},
+  ) {
     this.#headers = headers;
+    this.#agent = agent;
   }
 
   jar(host: string): Map<string, string> {
@@ -67,7 +74,7 @@ export class TestBrowser {
       ...headers,
     };
     return new Promise((resolve, reject) => {
-      const outgoing = request(url, { method, headers: all, agent: false }, (response) => {
+      const outgoing = request(url, { method, headers: all, agent: this.#agent }, (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.once("error", reject);

@@ -83,6 +83,7 @@ async function discover({ url, clientId, clientSecret }: ProviderConfig): Promis
     timeout: TIMEOUT_MS / 1000,
     [client.customFetch]: (address: string, options: FetchOptions) => providerFetch(address, options),
   });
+  // The other endpoints are asked by us, and `providerFetch` looks at each address; this one is the browser's.
   const { authorization_endpoint: endpoint } = found.serverMetadata();
   if (endpoint === undefined) throw new ProviderError("no_authorization_endpoint");
   requireSafe(new URL(endpoint));

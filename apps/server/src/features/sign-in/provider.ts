@@ -45,8 +45,12 @@ export async function asProviderError<Result>(work: () => Promise<Result>): Prom
   }
 }
 
+/** The innermost cause says most; its own words may be the provider's, so that only codes count. */
 function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown";
+  if (error instanceof ProviderError) return error.reason;
+  if (error.cause instanceof Error) return reasonOf(error.cause);
   const { code, error: said } = error as { code?: unknown; error?: unknown };
   const parts = [code, said].filter((part): part is string => typeof part === "string" && /^[\w.-]{1,80}$/.test(part));
-  return parts.length > 0 ? parts.join(" ") : error instanceof Error ? error.name : "unknown";
+  return parts.length > 0 ? parts.join(" ") : error.name;
 }

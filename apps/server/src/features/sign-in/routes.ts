@@ -1,11 +1,12 @@
 import { api } from "@loom/api";
-import { SignInRefused } from "../../identity-types.ts";
 import type { Call } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
-import { Reply, type Route, route } from "../../kit/route.ts";
+import { type Route, route } from "../../kit/route.ts";
 import type { WebAddress } from "../../kit/web-address.ts";
 import type { SessionService } from "../sessions/service.ts";
-import { refusalPage, signInPage, startPage } from "./pages.ts";
+import { requireNoProxy } from "./development-mode.ts";
+import { onPage, sessionOf } from "./on-page.ts";
+import { signInPage, startPage } from "./pages.ts";
 import type { Provider } from "./provider.ts";
 import type { SignInService } from "./service.ts";
 import type { WebFlow } from "./web-flow.ts";
@@ -77,43 +78,15 @@ export function signInRoutes({ service, sessions, web, flow, developmentUser, ma
         return flow.admitted(admission, redirectTo);
       }),
     ),
-    ...(developmentUser === undefined
-      ? []
-      : [
-          route(api.signIn.development, VISIT, ({ query: { redirect_to: redirectTo = HOME }, call, subject }) =>
-            onPage(async () => {
-              const proof = {
-                method: "development",
-                email: developmentUser,
-                kind: "web",
-                origin: call.origin,
-              } as const;
-              const admission = await service.admit(proof);
-              await endOld(sessionOf(subject));
-              return flow.admitted(admission, redirectTo);
-            }),
-          ),
-        ]),
+    route(api.signIn.development, VISIT, ({ query: { redirect_to: redirectTo = HOME }, call, subject }) =>
+      onPage(async () => {
+        if (developmentUser === undefined) throw new ProblemError("not_found", "LOOM_SERVER_DEV_USER is not set here.");
+        requireNoProxy(call.incoming);
+        const proof = { method: "development", email: developmentUser, kind: "web", origin: call.origin } as const;
+        const admission = await service.admit(proof);
+        await endOld(sessionOf(subject));
+        return flow.admitted(admission, redirectTo);
+      }),
+    ),
   ];
-}
-
-/** The session by which somebody is known. */
-export function sessionOf(subject: Parameters<Parameters<typeof route>[2]>[0]["subject"]): string | undefined {
-  return subject.type === "user" && subject.via.type === "session" ? subject.via.id : undefined;
-}
-
-const STATUS: Readonly<Record<string, number>> = { provider_failed: 502, flow_unknown: 400 };
-
-/** Who looks at a page is told on one why he is not let in. */
-export async function onPage(work: () => Promise<Reply<string>>): Promise<Reply<string>> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof SignInRefused) {
-      return new Reply(refusalPage(error.message), { status: STATUS[error.code] ?? 403 });
-    }
-    if (!(error instanceof ProblemError) || error.problem.code !== "rate_limited") throw error;
-    const seconds = Math.ceil((error.problem.retryAfterMs ?? 1_000) / 1000);
-    return new Reply(refusalPage(error.message), { status: 429, headers: { "retry-after": String(seconds) } });
-  }
 }

@@ -2,6 +2,7 @@ import type { Admission, Attempts, SignIn, User } from "../../identity-types.ts"
 import { type Sessions, SignInRefused, type Users } from "../../identity-types.ts";
 import type { Audit, RequestOrigin } from "../../kit/audit.ts";
 import type { Clock } from "../../kit/clock.ts";
+import { createGate } from "../../kit/gate.ts";
 import type { Log } from "../../kit/log.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";
 import type { Domains } from "./domains.ts";
@@ -16,6 +17,13 @@ const STARTS = { name: "sign_in_start", max: 300, perMs: TEN_MINUTES_MS };
 const ANSWERS = { name: "sign_in_answer", max: 300, perMs: TEN_MINUTES_MS };
 /** Of one account. */
 const SIGN_INS = { name: "sign_in_account", max: 20, perMs: TEN_MINUTES_MS };
+
+/**
+ * A whole company may come at nine o'clock: so many sign-ins ask the database at once, and leave connections to those who
+ * are in; so many wait.
+ */
+const AT_ONCE = 4;
+const MAX_WAITING = 5_000;
 
 export type SignInService = SignIn & {
   readonly providers: readonly Provider[];
@@ -61,6 +69,7 @@ export type SignInOptions = {
 export function createSignInService(options: SignInOptions): SignInService {
   const { providers, flows, identities, domains, attempts, sessions, audit, log, clock } = options;
   const labelOf = (name: string): string | undefined => providers.find((each) => each.name === name)?.label;
+  const gate = createGate(AT_ONCE, MAX_WAITING);
   const accounts: Accounts = createAccounts({ ...options, labelOf, wall: clock.wall });
 
   /** The one way from who somebody is to a session: nobody gets past his second factor. */
@@ -116,7 +125,7 @@ export function createSignInService(options: SignInOptions): SignInService {
   ): Promise<{ readonly profile: Profile; readonly redirectTo: string }> {
     const states = callback.searchParams.getAll("state");
     const state = states.length === 1 ? (states[0] ?? "") : "";
-    const flow = await flows.finish({ provider: provider.name, state, browser });
+    const flow = await gate(() => flows.finish({ provider: provider.name, state, browser }));
     if (flow === undefined) {
       const detail = "This way to sign in was begun in another browser, too long ago, or has been used: begin again.";
       throw new SignInRefused("flow_unknown", detail);
@@ -132,9 +141,11 @@ export function createSignInService(options: SignInOptions): SignInService {
     identities,
     domains,
     async begin({ provider, redirectTo, redirectUri, browser: wish, origin }) {
-      await attempts.take(STARTS, origin.address);
+      await gate(() => attempts.take(STARTS, origin.address));
       return told(provider.name, origin, async () => {
-        const { browser, secrets } = await flows.begin({ provider: provider.name, redirectTo, browser: wish });
+        const { browser, secrets } = await gate(() =>
+          flows.begin({ provider: provider.name, redirectTo, browser: wish }),
+        );
         const url = await provider.authorizationUrl(redirectUri, secrets);
         await audit.record({
           event: "sign_in.started",
@@ -147,12 +158,14 @@ export function createSignInService(options: SignInOptions): SignInService {
       });
     },
     async finish({ provider, callback, browser = "", origin }) {
-      await attempts.take(ANSWERS, origin.address);
+      await gate(() => attempts.take(ANSWERS, origin.address));
       return told(provider.name, origin, async () => {
         const { profile, redirectTo } = await profileOf(provider, callback, browser);
-        await attempts.take(SIGN_INS, `${profile.issuer} ${profile.subject}`);
-        const user = await accounts.ofProfile(profile, provider, origin);
-        return { admission: await admitted(user, "web", provider.name, origin), redirectTo };
+        const admission = await gate(async () => {
+          await attempts.take(SIGN_INS, `${profile.issuer} ${profile.subject}`);
+          return admitted(await accounts.ofProfile(profile, provider, origin), "web", provider.name, origin);
+        });
+        return { admission, redirectTo };
       });
     },
     async ruleFor(email) {
@@ -165,11 +178,12 @@ export function createSignInService(options: SignInOptions): SignInService {
       return own.length > 0 ? own : providers;
     },
     async admit({ method, email, displayName, username, kind, origin }) {
-      await attempts.take(SIGN_INS, email);
-      return told(method, origin, async () => {
-        const user = await accounts.ofAddress({ email, displayName, username }, method);
-        return admitted(user, kind, method, origin);
-      });
+      return told(method, origin, () =>
+        gate(async () => {
+          await attempts.take(SIGN_INS, email);
+          return admitted(await accounts.ofAddress({ email, displayName, username }, method), kind, method, origin);
+        }),
+      );
     },
     async removeIdentity({ id }) {
       const outcome = await identities.remove(id);

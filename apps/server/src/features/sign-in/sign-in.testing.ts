@@ -17,7 +17,7 @@ export type SignInServer = {
 export async function startSignInServer(
   home: TestHome,
   env: Readonly<Record<string, string>>,
-  name = "server",
+  { name = "server", listen }: { readonly name?: string; readonly listen?: { host: string; port: number } } = {},
 ): Promise<SignInServer> {
   const directory = join(home.path, name);
   const tokenFile = join(directory, "token");
@@ -26,6 +26,7 @@ export async function startSignInServer(
     signIn: takeSignInConfig({ ...env }),
     access: { type: "owner", tokenFile, replace: true },
     dataDirectory: directory,
+    ...(listen === undefined ? {} : { listen }),
     postgres: home.postgres,
   });
   const token = (await readFile(tokenFile, "utf8")).trim();
