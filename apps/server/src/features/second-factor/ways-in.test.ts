@@ -70,7 +70,7 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     expect((await browser.submit(at("/auth/factors/totp"), { name: "Mine" })).status).toBe(401);
     expect((await browser.submit(at("/auth/factors/remove"), { id: "factor-1" })).status).toBe(401);
     expect((await browser.open(at("/device?user_code=AAAA-AAAA"), { follow: false })).status).toBe(303);
-    expect((await browser.submit(at("/device"), { user_code: "AAAA-AAAA", decision: "allow" })).status).toBe(403);
+    expect((await browser.submit(at("/device"), { user_code: "AAAA-AAAA", decision: "allow" })).status).toBe(401);
     const challenge = "a".repeat(43);
     const query = new URLSearchParams({
       client_id: "loom-cli",
