@@ -96,7 +96,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofSessions = sessions.build(kit, {
     users: ofPeople.services.users,
     limits: signInConfig.sessions,
-    countryOf: countries.countryOf,
+    countries,
   });
   const ofSignIn = signIn.build(kit, {
     config: signInConfig,

@@ -78,23 +78,15 @@ export function signInRoutes({ service, sessions, web, flow, developmentUser, ma
         return flow.signedIn(session, redirectTo);
       }),
     ),
-    ...(developmentUser === undefined
-      ? []
-      : [
-          route(api.signIn.development, VISIT, ({ query: { redirect_to: redirectTo = HOME }, call, subject }) =>
-            onPage(async () => {
-              requireNoProxy(call.incoming);
-              const proof = {
-                method: "development",
-                email: developmentUser,
-                kind: "web",
-                origin: call.origin,
-              } as const;
-              const { session } = await service.admit(proof);
-              await endOld(sessionOf(subject));
-              return flow.signedIn(session, redirectTo);
-            }),
-          ),
-        ]),
+    route(api.signIn.development, VISIT, ({ query: { redirect_to: redirectTo = HOME }, call, subject }) =>
+      onPage(async () => {
+        if (developmentUser === undefined) throw new ProblemError("not_found", "LOOM_SERVER_DEV_USER is not set here.");
+        requireNoProxy(call.incoming);
+        const proof = { method: "development", email: developmentUser, kind: "web", origin: call.origin } as const;
+        const { session } = await service.admit(proof);
+        await endOld(sessionOf(subject));
+        return flow.signedIn(session, redirectTo);
+      }),
+    ),
   ];
 }
