@@ -104,7 +104,9 @@ describe.each(engines)("on $name", (engine) => {
     await second.closed;
   });
 
-  test("a listener that reads nothing holds up nobody, and reads it all when it does", async () => {
+  test("a listener that reads nothing holds up nobody, and reads it all when it does", {
+    timeout: 120_000,
+  }, async () => {
     const id = await threads.make(said("one"));
     const { server, token } = threads;
     const slow = await follow(server.url, token, `/api/threads/${id}/events`);
