@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { account } from "./contracts/account.ts";
+import { apiKeys } from "./contracts/api-keys.ts";
 import { audit } from "./contracts/audit.ts";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
@@ -11,6 +12,7 @@ import { organizations } from "./contracts/organizations.ts";
 import { policies } from "./contracts/policies.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
+import { secondFactor } from "./contracts/second-factor.ts";
 import { sessions } from "./contracts/sessions.ts";
 import { signIn } from "./contracts/sign-in.ts";
 import { system } from "./contracts/system.ts";
@@ -28,6 +30,7 @@ export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
 /** Every route of the server. */
 export const api = {
   account,
+  apiKeys,
   audit,
   budgets,
   credentials,
@@ -39,6 +42,7 @@ export const api = {
   policies,
   prices,
   routes,
+  secondFactor,
   sessions,
   signIn,
   system,

@@ -124,6 +124,13 @@ const TEAM_ROLE_FLAG: FlagSpec = {
   description: "maintainer or member (default).",
 };
 
+const KEY_ID = { name: "ID", required: true, description: "The key's id, as loom key list shows it." };
+const ORG_OF_KEY_FLAG: FlagSpec = {
+  name: "--org",
+  value: "ORG",
+  description: "Of this organization, in place of your own.",
+};
+
 const STDIN_DETAILS = [
   "With -p, what is piped in is added to the prompt as context: at most 1 MiB, if it begins within half a second and as",
   "far as it comes within 5 seconds. So an input that never closes does not matter. `-p -` reads the prompt to its end.",
@@ -537,6 +544,49 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: [ORG, TEAM],
     flags: [JSON_FLAG, ...COMMON_FLAGS],
     load: async () => ({ run: (await import("../commands/team.ts")).deleteTeam }),
+  },
+  {
+    name: "key list",
+    summary: "List your API keys, or those of an organization.",
+    details: ["API keys are for programs. They are on the configured Loom server (LOOM_SERVER_URL)."],
+    arguments: [],
+    flags: [ORG_OF_KEY_FLAG, JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/key.ts")).list }),
+  },
+  {
+    name: "key create",
+    summary: "Make an API key and print it: it is shown this once.",
+    arguments: [{ name: "NAME", required: true, description: "For you to know it by." }],
+    flags: [
+      ORG_OF_KEY_FLAG,
+      { name: "--scope", value: "A,B", description: "What it may do: llm:use (default), threads:read, ..." },
+      { name: "--expires", value: "TIME", description: "When it ends: 12h, 7d, 2w or a date." },
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/key.ts")).create }),
+  },
+  {
+    name: "key rotate",
+    summary: "Make a key in the place of another, which still works for a while, and print it.",
+    arguments: [KEY_ID],
+    flags: [
+      {
+        name: "--overlap",
+        value: "TIME",
+        description: "How long the old one still works: 0, 12h, at most 7d. Default: 1h.",
+      },
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/key.ts")).rotate }),
+  },
+  {
+    name: "key revoke",
+    summary: "Void a key for good, at once.",
+    arguments: [KEY_ID],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/key.ts")).revoke }),
   },
   {
     name: "audit list",
