@@ -9,6 +9,7 @@ import { llm } from "./contracts/llm.ts";
 import { magicLink } from "./contracts/magic-link.ts";
 import { oauth } from "./contracts/oauth.ts";
 import { organizations } from "./contracts/organizations.ts";
+import { passkeys } from "./contracts/passkeys.ts";
 import { policies } from "./contracts/policies.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
@@ -39,6 +40,7 @@ export const api = {
   magicLink,
   oauth,
   organizations,
+  passkeys,
   policies,
   prices,
   routes,

@@ -116,6 +116,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     secrets: ofCredentials.services.secrets,
     attempts: ofSignIn.services.attempts,
     flow: ofSignIn.services.flow,
+    originOf: needs.web.originOf,
     requireRecent,
   });
   const ofOAuth = oauth.build(kit, {

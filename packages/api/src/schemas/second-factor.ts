@@ -11,7 +11,7 @@ const id = z.string().min(1).max(100);
 const factor: z.ZodType<FactorInfo> = z
   .strictObject({
     id: z.string(),
-    type: z.enum(["totp"]),
+    type: z.enum(["totp", "passkey"]),
     name: z.string(),
     createdAt: time,
     lastUsedAt: time.nullable(),

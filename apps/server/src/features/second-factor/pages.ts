@@ -3,12 +3,15 @@ import type { StoredFactor } from "./store.ts";
 
 const CODE_FIELD = html`<input id="code" name="code" autocomplete="one-time-code" autocapitalize="none" spellcheck="false" required maxlength="64" autofocus>`;
 
+const SCRIPT = html`<script src="/auth/passkey.js" defer></script>`;
+
 export function askPage({ redirectTo, problem }: { readonly redirectTo: string; readonly problem?: string }): string {
   const body = html`${bad(problem)}
 <p>Give the code that your app shows, or one of your recovery codes.</p>
 <form method="post" action="/auth/second-factor"><label for="code">Code</label>${CODE_FIELD}
 <input type="hidden" name="redirect_to" value="${redirectTo}"><p><button>Sign in</button></p></form>
-<p class="dim">Lost both? An administrator can remove your second factors.</p>`;
+<form data-passkey="give" hidden><input type="hidden" name="redirect_to" value="${redirectTo}"><p><button class="quiet">Use a passkey</button></p><p class="bad" role="alert"></p></form>
+${SCRIPT}<p class="dim">Lost both? An administrator can remove your second factors.</p>`;
   return page({ title: "Second factor", body });
 }
 
@@ -32,14 +35,16 @@ export function factorsPage(options: {
   const body = html`${
     factors.length === 0
       ? html`<p>You have no second factor: whoever gets into your mail or your account at a provider gets in here.</p>`
-      : html`<table><thead><tr><th>App</th><th>Since</th><th>Last used</th><th></th></tr></thead><tbody>${factors.map(factorRow)}</tbody></table>
+      : html`<table><thead><tr><th>Factor</th><th>Since</th><th>Last used</th><th></th></tr></thead><tbody>${factors.map(factorRow)}</tbody></table>
 <h2>Recovery codes</h2><p>${recoveryCodesLeft} left, for the day that your app is lost.</p>
 <form method="post" action="/auth/factors/recovery-codes"><button class="quiet">Make new ones</button></form>`
   }
 <h2>Add an app</h2>
 <form method="post" action="/auth/factors/totp"><label for="name">What do you call it?</label>
 <input id="name" name="name" required maxlength="64" value="Authenticator"><p><button>Add</button></p></form>
-<p><a href="/auth/account">Your account</a></p>`;
+<form data-passkey="add" hidden><h2>Add a passkey</h2><label for="passkey-name">What do you call it?</label>
+<input id="passkey-name" name="name" required maxlength="64" value="Passkey"><p><button>Add a passkey</button></p><p class="bad" role="alert"></p></form>
+${SCRIPT}<p><a href="/auth/account">Your account</a></p>`;
   return page({ title: "Second factor", body, wide: true });
 }
 

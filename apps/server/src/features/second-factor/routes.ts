@@ -3,7 +3,7 @@ import { SignInRefused } from "../../identity-types.ts";
 import type { AuditEvent } from "../../kit/audit.ts";
 import { requireSameOrigin } from "../../kit/browser-session.ts";
 import type { Resource } from "../../kit/policy.ts";
-import { ProblemError } from "../../kit/problem-reply.ts";
+import { PAGE_HEADERS, ProblemError } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
 import { principalOf, type Subject, type UserSubject } from "../../kit/subject.ts";
 import { onPage, sessionOf } from "../sign-in/on-page.ts";
@@ -43,7 +43,9 @@ export function secondFactorRoutes(feature: SecondFactorFeature): Route[] {
   return [
     route(api.secondFactor.page, VISIT, async ({ query: { redirect_to: redirectTo = HOME }, call }) => {
       const token = flow.pendingOf(call.incoming);
-      return token !== undefined && (await service.isPending(token)) ? askPage({ redirectTo }) : go("/auth/sign-in");
+      return token !== undefined && (await service.isPending(token))
+        ? withScript(askPage({ redirectTo }))
+        : go("/auth/sign-in");
     }),
     route(api.secondFactor.give, VISIT, ({ body: { code, redirect_to: redirectTo = HOME }, call, subject }) =>
       onPage(async () => {
@@ -67,7 +69,7 @@ export function secondFactorRoutes(feature: SecondFactorFeature): Route[] {
         service.factors(user.id),
         service.recoveryCodesLeft(user.id),
       ]);
-      return factorsPage({ factors, recoveryCodesLeft });
+      return withScript(factorsPage({ factors, recoveryCodesLeft }));
     }),
     route(api.secondFactor.beginTotp, { action: "create", resource: own }, ({ body: { name }, subject }) =>
       recently(subject, async (user) => {
@@ -139,18 +141,30 @@ export function secondFactorRoutes(feature: SecondFactorFeature): Route[] {
   ];
 }
 
+/** The only pages of ours with a script; it is ours and comes from us. */
+const SCRIPT_POLICY = `script-src 'self'; connect-src 'self'; ${PAGE_HEADERS["content-security-policy"]}`;
+
+function withScript(page: string): Reply<string> {
+  return new Reply(page, { headers: { "content-security-policy": SCRIPT_POLICY } });
+}
+
 function go(location: string): Reply<string> {
   return new Reply("", { status: 303, headers: { location } });
 }
 
 /** Only who sits in front of a browser looks after his factors: no program, and nobody in another's place. */
-function personAt(subject: Subject): UserSubject {
+export function personAt(subject: Subject): UserSubject {
   const isThere = subject.type === "user" && subject.impersonator === undefined && subject.via.type === "session";
   if (isThere && subject.via.kind === "web") return subject;
   throw new ProblemError("forbidden", "Only somebody who is signed in with a browser can see and do that.");
 }
 
-function about({ id, name, type, user_id: user }: StoredFactor): Pick<AuditEvent, "outcome" | "target" | "details"> {
+export function about({
+  id,
+  name,
+  type,
+  user_id: user,
+}: StoredFactor): Pick<AuditEvent, "outcome" | "target" | "details"> {
   return { outcome: "success", target: { type: "factor", id, name }, details: { type, user } };
 }
 

@@ -24,6 +24,16 @@ export type SecondFactorService = {
   begin(userId: string, method: string): Promise<{ readonly token: string } | undefined>;
   /** Whether somebody waits with this token. */
   isPending(token: string): Promise<boolean>;
+  /** Who waits with this token, and a name for that. */
+  waiting(
+    token: string,
+  ): Promise<{ readonly userId: string; readonly boundTo: string; readonly token: string } | undefined>;
+  /** Like `finish`, with a passkey that `check` looks at. `undefined` where that says no. @throws SignInRefused, ProblemError 429 */
+  finishBy(
+    token: string,
+    check: () => Promise<StoredFactor | undefined>,
+    origin: RequestOrigin,
+  ): Promise<StartedSession | undefined>;
   /**
    * The second factor: a code of an app, or a recovery code. Starts the session.
    * @throws SignInRefused, ProblemError 429
@@ -36,6 +46,8 @@ export type SecondFactorService = {
   /** Somebody who is signed in gives his second factor once more. @throws ProblemError 429 */
   check(user: { readonly id: string; readonly name: string }, code: string, origin: RequestOrigin): Promise<boolean>;
   factors(userId: string): Promise<readonly StoredFactor[]>;
+  /** For one more. @throws SignInRefused */
+  requireRoom(userId: string): Promise<void>;
   recoveryCodesLeft(userId: string): Promise<number>;
   /** The factor is none until `confirmTotp`. */
   beginTotp(userId: string, name: string): Promise<{ readonly id: string; readonly secret: string }>;
@@ -68,6 +80,7 @@ export function createSecondFactorService(options: SecondFactorOptions): SecondF
 
   async function byTotp(userId: string, code: string): Promise<StoredFactor | undefined> {
     for (const factor of await store.factors(userId)) {
+      if (factor.type !== "totp") continue;
       const secret = await secrets.open(factor.id, PURPOSE);
       const step = secret === undefined ? undefined : stepOf(code, secret, wall());
       if (step === undefined) continue;
@@ -113,6 +126,11 @@ export function createSecondFactorService(options: SecondFactorOptions): SecondF
     return pending !== undefined && pending.expires_at > wall() ? pending : undefined;
   }
 
+  async function requireRoom(userId: string): Promise<void> {
+    if ((await store.factors(userId)).length < MAX_FACTORS) return;
+    throw new SignInRefused("too_many_factors", `There are ${MAX_FACTORS} second factors already: remove one.`);
+  }
+
   async function mintCodes(userId: string): Promise<readonly string[]> {
     const codes = mintRecoveryCodes();
     const salt = randomBytes(16);
@@ -128,6 +146,22 @@ export function createSecondFactorService(options: SecondFactorOptions): SecondF
     return codes;
   }
 
+  /** The session of who has given both factors. Of two at once one is let in. @throws SignInRefused */
+  async function letIn(pending: PendingSignIn, user: User, origin: RequestOrigin): Promise<StartedSession> {
+    if (!(await store.takePending(pending.token_hash))) throw gone();
+    const session = await sessions.start({ userId: user.id, kind: "web", origin, strong: true });
+    if (session === undefined) throw new SignInRefused("account_disabled", "This account is disabled.");
+    await audit.record({
+      event: "sign_in.succeeded",
+      outcome: "success",
+      actor: { type: "user", id: user.id, name: user.username },
+      target: { type: "session", id: session.id },
+      details: { method: pending.method, secondFactor: true },
+      origin,
+    });
+    return session;
+  }
+
   return {
     async begin(userId, method) {
       if ((await store.factors(userId)).length === 0) return undefined;
@@ -138,13 +172,9 @@ export function createSecondFactorService(options: SecondFactorOptions): SecondF
     },
     isPending: async (token) => (await pendingOf(token)) !== undefined,
     async finish(token, code, origin) {
-      const gone = new SignInRefused(
-        "second_factor_unknown",
-        "Nobody waits for a second factor in this browser, or too long: sign in anew.",
-      );
       const pending = await pendingOf(token);
       const user = pending && (await users.byId(pending.user_id));
-      if (pending === undefined || user === undefined) throw gone;
+      if (pending === undefined || user === undefined) throw gone();
       const actor: AuditActor = { type: "user", id: user.id, name: user.username };
       if (!(await isRight(user.id, code, actor, origin))) {
         throw new SignInRefused(
@@ -152,28 +182,42 @@ export function createSecondFactorService(options: SecondFactorOptions): SecondF
           "This code is wrong, too old, or has been used: try the next one.",
         );
       }
-      // Of two at once one is let in.
-      if (!(await store.takePending(pending.token_hash))) throw gone;
-      const session = await sessions.start({ userId: user.id, kind: "web", origin, strong: true });
-      if (session === undefined) throw new SignInRefused("account_disabled", "This account is disabled.");
-      const target = { type: "session", id: session.id };
-      const details = { method: pending.method, secondFactor: true };
-      await audit.record({ event: "sign_in.succeeded", outcome: "success", actor, target, details, origin });
-      return { user, session };
+      return { user, session: await letIn(pending, user, origin) };
+    },
+    async waiting(token) {
+      const pending = await pendingOf(token);
+      if (pending === undefined) return undefined;
+      return { userId: pending.user_id, boundTo: Buffer.from(pending.token_hash).toString("base64url"), token };
+    },
+    async finishBy(token, check, origin) {
+      const pending = await pendingOf(token);
+      const user = pending && (await users.byId(pending.user_id));
+      if (pending === undefined || user === undefined) throw gone();
+      await attempts.take(GUESSES_OF_ADDRESS, origin.address);
+      await attempts.take(GUESSES, user.id);
+      const actor: AuditActor = { type: "user", id: user.id, name: user.username };
+      const about = { actor, origin, target: { type: "user", id: user.id, name: user.username } };
+      const factor = await check();
+      if (factor === undefined) {
+        await audit.record({ ...about, event: "factor.failed", outcome: "failure" });
+        return undefined;
+      }
+      await audit.record({ ...about, event: "factor.used", outcome: "success", details: { type: factor.type } });
+      return letIn(pending, user, origin);
     },
     check: ({ id, name }, code, origin) => isRight(id, code, { type: "user", id, name }, origin),
     factors: (userId) => store.factors(userId),
+    requireRoom,
     recoveryCodesLeft: async (userId) => (await store.recoveryCodes(userId)).length,
     async beginTotp(userId, name) {
-      if ((await store.factors(userId)).length >= MAX_FACTORS) {
-        throw new SignInRefused("too_many_factors", `There are ${MAX_FACTORS} second factors already: remove one.`);
-      }
+      await requireRoom(userId);
       for (const old of await store.removeUnconfirmed(iso(wall()), userId)) await secrets.remove(old);
       const id = `factor-${randomUUIDv7()}`;
       const secret = mintTotpSecret();
       await secrets.put({ id, purpose: PURPOSE, text: secret });
       const times = { created_at: iso(wall()), confirmed_at: null, last_used_at: null };
-      await store.add({ id, user_id: userId, type: "totp", name, last_step: 0, ...times });
+      const none = { credential_id: null, public_key: null, counter: 0 };
+      await store.add({ id, user_id: userId, type: "totp", name, last_step: 0, ...times, ...none });
       return { id, secret };
     },
     async confirmTotp(userId, id, text) {
@@ -203,4 +247,9 @@ export function createSecondFactorService(options: SecondFactorOptions): SecondF
       for (const old of await store.removeUnconfirmed(iso(wall() - UNCONFIRMED_MS))) await secrets.remove(old);
     },
   };
+}
+
+function gone(): SignInRefused {
+  const detail = "Nobody waits for a second factor in this browser, or too long: sign in anew.";
+  return new SignInRefused("second_factor_unknown", detail);
 }
