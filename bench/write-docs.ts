@@ -1,7 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 /** Puts the text between the markers of that name in the file and leaves the rest of it alone. */
-export function writeBetweenMarkers(file: string, text: string, name: "bench" | "gateway" | "policy" | "sync"): void {
+export function writeBetweenMarkers(
+  file: string,
+  text: string,
+  name: "bench" | "gateway" | "policy" | "sync" | "threads",
+): void {
   const [beginMark, endMark] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`];
   const page = existsSync(file) ? readFileSync(file, "utf8") : `# Benchmarks\n\n${beginMark}\n${endMark}\n`;
   const begin = page.indexOf(beginMark);

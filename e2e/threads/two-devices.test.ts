@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTempHome, type ScriptedModel, say, startScriptedModel, type TempHome } from "@loom/testkit";
+import { callTool, createTempHome, type ScriptedModel, say, startScriptedModel, type TempHome } from "@loom/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runLoom, startLoom, threadsOf } from "../../apps/cli/src/testing.ts";
 import { environment, type ServerProcess, startServerProcess } from "../../apps/server/src/process.testing.ts";
@@ -56,7 +56,12 @@ let server: ServerProcess;
 const cleanUps: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  model = await startScriptedModel({ script: () => say("It is noted.") });
+  model = await startScriptedModel({
+    script: ({ prompt, turnResults }) =>
+      prompt.includes("LOOK UP") && turnResults.length === 0
+        ? callTool("search_threads", { query: "pelican", allWorkspaces: true })
+        : say("It is noted."),
+  });
   data = mkdtempSync(join(tmpdir(), "loom-two-devices-"));
   server = await startServerProcess(data, {
     timeoutMs: 20 * 60_000,
@@ -185,6 +190,18 @@ describe("two machines and a server", PATIENT, () => {
     expect([...a.files().values()].join()).toContain("Said to all.");
   });
 
+  test("the agent on one machine finds what was said on another one, and can cite it", async () => {
+    const [a, b] = [await machine(), await machine()];
+    const id = idIn((await a.loom("-p", "We keep the pelican parser.", "--output-format", "json")).stdout);
+    await a.loom("sync", "now");
+    const search = async () => (await b.loom("search", "pelican")).stdout;
+    await expect.poll(search, { timeout: 60_000 }).toContain(id);
+    const asked = await b.loom("-p", "LOOK UP", "--output-format", "stream-json");
+    expect(asked).toMatchObject({ code: 0 });
+    const answers = model.requests.flatMap(({ conversation }) => conversation?.turnResults ?? []);
+    expect(answers.map(({ text }) => text).join()).toContain(`${id} ("We keep the pelican parser."), turn 1, user`);
+  });
+
   test("lists, searches and shares reach the server, and go on without it", async () => {
     const [a, b] = [await machine(), await machine()];
     const id = idIn((await a.loom("-p", "Where the walrus lives.", "--output-format", "json")).stdout);
@@ -192,6 +209,10 @@ describe("two machines and a server", PATIENT, () => {
     const listed = await b.loom("list", "--all");
     expect(listed).toMatchObject({ code: 0, stdout: expect.stringContaining(`${id}`) });
     expect(listed.stdout).toContain("on the server");
+    // The server indexes what it has got a moment later.
+    const search = async () => (await b.loom("search", "walrus")).stdout;
+    await expect.poll(search, { timeout: 60_000 }).toMatch(/on the server[\s\S]*turn 1, user/);
+    expect((await b.loom("search", "walrus", "--json")).stdout).toContain(`"threadId": "${id}"`);
     const shared = await a.loom("share", id, "--expires", "1d");
     expect(shared).toMatchObject({ code: 0 });
     const link = shared.stdout.trim();

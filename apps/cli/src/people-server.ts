@@ -17,7 +17,7 @@ export async function withServer<Result>(
   if (serverUrl === "") {
     throw new CliError(
       "configuration",
-      "Organizations and teams are on a Loom server, and none is set up: set LOOM_SERVER_URL to its address.",
+      "Organizations, teams and API keys are on a Loom server, and none is set up: set LOOM_SERVER_URL to its address.",
     );
   }
   const token = readServerToken({ serverUrl, tokenFile: config.get("server.token_file"), directories });

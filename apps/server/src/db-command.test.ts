@@ -128,7 +128,7 @@ describe.each(engines)("on $name", (engine) => {
     await (await openDatabase({ ...home.place, migrations: MIGRATIONS.slice(0, 1) })).close();
     const before = await command(home, "status");
     expect(before.printed).toMatch(
-      new RegExp(`^database .*\\nengine +${engine.name} \\d+\\..*\\nsize +[\\d.]+ MiB\\nsteps done +1\\n`),
+      new RegExp(`^database .*\\nengine +${engine.name} \\d+\\..*\\nsize +[\\d.]+ MiB\\nsteps done +2\\n`),
     );
     expect(before.printed).toMatch(/^to be done +.*tokens\/0001_access_token/m);
     await expect(command(home, "backup", `${home.path}/b`)).rejects.toThrow(

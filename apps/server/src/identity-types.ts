@@ -55,6 +55,10 @@ export type NewSession = {
   readonly kind: SessionKind;
   /** Where the one who signs in comes from: what the list of sessions shows. */
   readonly origin: RequestOrigin;
+  /** A second factor was given. */
+  readonly strong?: boolean;
+  /** The session in which its person let this one in: that he is who he is, was proven there, and when. */
+  readonly provenBy?: string | undefined;
 };
 
 export type StartedSession = {
@@ -121,12 +125,22 @@ export class SignInRefused extends Error {
   }
 }
 
+/** Who has proven to be somebody: he is signed in, or waits in his browser for his second factor. */
+export type Admission =
+  | { readonly type: "session"; readonly user: User; readonly session: StartedSession }
+  | {
+      readonly type: "pending";
+      readonly user: User;
+      /** For this browser and nobody else; only its hash is kept. */
+      readonly token: string;
+    };
+
 export type SignIn = {
   /** What an address's organization wants; `forced`: nothing but this provider. */
   ruleFor(email: string): Promise<{ readonly provider: string; readonly forced: boolean } | undefined>;
   /**
-   * Signs in who has proven an address: finds or makes the user and starts a session.
+   * Signs in who has proven an address: finds or makes the user, and starts a session for who has no second factor.
    * @throws SignInRefused where the account is closed, signing up is, or the organization wants another way.
    */
-  admit(proof: ProvenAddress): Promise<{ readonly user: User; readonly session: StartedSession }>;
+  admit(proof: ProvenAddress): Promise<Admission>;
 };

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { account } from "./contracts/account.ts";
+import { apiKeys } from "./contracts/api-keys.ts";
 import { audit } from "./contracts/audit.ts";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
@@ -8,9 +9,11 @@ import { llm } from "./contracts/llm.ts";
 import { magicLink } from "./contracts/magic-link.ts";
 import { oauth } from "./contracts/oauth.ts";
 import { organizations } from "./contracts/organizations.ts";
+import { passkeys } from "./contracts/passkeys.ts";
 import { policies } from "./contracts/policies.ts";
 import { prices } from "./contracts/prices.ts";
 import { routes } from "./contracts/routes.ts";
+import { secondFactor } from "./contracts/second-factor.ts";
 import { sessions } from "./contracts/sessions.ts";
 import { signIn } from "./contracts/sign-in.ts";
 import { system } from "./contracts/system.ts";
@@ -28,6 +31,7 @@ export const loadProblemSchema = (): Promise<z.ZodType<Problem>> =>
 /** Every route of the server. */
 export const api = {
   account,
+  apiKeys,
   audit,
   budgets,
   credentials,
@@ -36,9 +40,11 @@ export const api = {
   magicLink,
   oauth,
   organizations,
+  passkeys,
   policies,
   prices,
   routes,
+  secondFactor,
   sessions,
   signIn,
   system,

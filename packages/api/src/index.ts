@@ -1,3 +1,5 @@
+export type { ApiKeyInfo, ApiKeyList, ApiKeyOwner, ApiKeyRotation, MintedApiKey, NewApiKey } from "./api-keys.ts";
+export { DEFAULT_KEY_OVERLAP_SECONDS, MAX_KEY_OVERLAP_SECONDS } from "./api-keys.ts";
 export type { AuditOutcome, AuditPage, AuditQuery, AuditRecord } from "./audit.ts";
 export { AUDIT_FILTERS, AUDIT_OUTCOMES, auditCsvHeader, auditCsvLine } from "./audit.ts";
 export type { Budget, BudgetLimits, BudgetSpent, Budgets } from "./budgets.ts";
@@ -25,6 +27,7 @@ export type {
   ProviderCredentials,
 } from "./credentials.ts";
 export { CREDENTIAL_LABEL, MAX_CREDENTIAL_WEIGHT } from "./credentials.ts";
+export type { FactorInfo, FactorList } from "./factors.ts";
 export type { IdentityInfo, SignInProvider } from "./identities.ts";
 export { parseLlmRequest } from "./llm-request.ts";
 export type { MailDomainInfo, MailDomainList } from "./mail-domains.ts";

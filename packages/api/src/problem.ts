@@ -10,6 +10,8 @@ export type ProblemCode =
   | "unauthenticated"
   /** Known, but not allowed to do this. */
   | "forbidden"
+  /** It takes somebody who has signed in a few minutes ago: sign in again. */
+  | "recent_sign_in_required"
   | "not_found"
   | "method_not_allowed"
   | "payload_too_large"
@@ -68,6 +70,7 @@ const KINDS: Readonly<Record<ProblemCode, { status: number; title: string }>> = 
   internal: { status: 500, title: "Internal error" },
   unauthenticated: { status: 401, title: "A token is needed" },
   forbidden: { status: 403, title: "Not allowed" },
+  recent_sign_in_required: { status: 403, title: "Sign in again" },
   not_found: { status: 404, title: "Not found" },
   method_not_allowed: { status: 405, title: "Method not allowed" },
   payload_too_large: { status: 413, title: "The body is too large" },

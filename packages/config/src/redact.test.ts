@@ -45,6 +45,7 @@ describe("redact", () => {
       "sk-proj-abcdefghijklmnop",
       `AIza${"x".repeat(35)}`,
       "lt_0123456789abcdef0123",
+      "lk_0123456789abcdef0123456789abcdef0123456789aBCDEFGH",
     ];
     for (const shape of shapes) expect(redact(`a ${shape} b`)).toBe("a [redacted] b");
     expect(redact("Authorization: Bearer abc.def-ghi==")).toBe("Authorization: Bearer [redacted]");

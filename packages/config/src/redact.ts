@@ -15,6 +15,8 @@ const KEY_SHAPES = [
   String.raw`\bsk-[\w-]{16,}`,
   String.raw`\bAIza[\w-]{30,}`,
   String.raw`\bl[stw]_[\w-]{16,}`,
+  // An API key of ours, whole or cut off.
+  String.raw`\blk_[\w-]{32,}`,
   // Of invitations and of accounts to restore; shorter ones are words.
   String.raw`\bl[ir]_[\w-]{43}(?![\w-])`,
   String.raw`(?<=\bBearer\s{1,4})[\w.~+/=-]{8,}`,

@@ -77,6 +77,28 @@ const EVERYONE_FLAG: FlagSpec = {
 const THREAD_ID = { name: "ID", required: true, description: "Thread id, the start of one, or its last characters." };
 const UNDO_FLAG: FlagSpec = { name: "--undo", description: "Take it back." };
 
+const AUDIT_FLAGS: readonly FlagSpec[] = [
+  { name: "--org", value: "ORG", description: "Only what concerns this organization, by its slug or id." },
+  {
+    name: "--actor",
+    value: "ID",
+    description: "Only what this user, key or token did; owner for who runs the server.",
+  },
+  { name: "--impersonator", value: "ID", description: "Only what this user did in another's place." },
+  { name: "--family", value: "NAME", description: "Only events of this family, e.g. session." },
+  { name: "--event", value: "NAME", description: "Only this event, e.g. token.created." },
+  { name: "--target", value: "ID", description: "Only what was done to the thing with this id." },
+  { name: "--address", value: "IP", description: "Only requests from this address." },
+  {
+    name: "--outcome",
+    value: "OUTCOME",
+    choices: ["success", "failure", "denied"],
+    description: "Only events that ended like this: success, failure or denied.",
+  },
+  { name: "--since", value: "TIME", description: "Not before: 12h, 7d, 2w or a date." },
+  { name: "--until", value: "TIME", description: "Before: 12h, 7d, 2w or a date." },
+];
+
 const ORG = { name: "ORG", required: true, description: "The organization's slug or id." };
 const TEAM = { name: "TEAM", required: true, description: "The team's slug or id." };
 const USER = { name: "USER", required: true, description: "A username or a user's id." };
@@ -100,6 +122,13 @@ const TEAM_ROLE_FLAG: FlagSpec = {
   value: "ROLE",
   choices: ["maintainer", "member"],
   description: "maintainer or member (default).",
+};
+
+const KEY_ID = { name: "ID", required: true, description: "The key's id, as loom key list shows it." };
+const ORG_OF_KEY_FLAG: FlagSpec = {
+  name: "--org",
+  value: "ORG",
+  description: "Of this organization, in place of your own.",
 };
 
 const STDIN_DETAILS = [
@@ -515,6 +544,72 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: [ORG, TEAM],
     flags: [JSON_FLAG, ...COMMON_FLAGS],
     load: async () => ({ run: (await import("../commands/team.ts")).deleteTeam }),
+  },
+  {
+    name: "key list",
+    summary: "List your API keys, or those of an organization.",
+    details: ["API keys are for programs. They are on the configured Loom server (LOOM_SERVER_URL)."],
+    arguments: [],
+    flags: [ORG_OF_KEY_FLAG, JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/key.ts")).list }),
+  },
+  {
+    name: "key create",
+    summary: "Make an API key and print it: it is shown this once.",
+    arguments: [{ name: "NAME", required: true, description: "For you to know it by." }],
+    flags: [
+      ORG_OF_KEY_FLAG,
+      { name: "--scope", value: "A,B", description: "What it may do: llm:use (default), threads:read, ..." },
+      { name: "--expires", value: "TIME", description: "When it ends: 12h, 7d, 2w or a date." },
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/key.ts")).create }),
+  },
+  {
+    name: "key rotate",
+    summary: "Make a key in the place of another, which still works for a while, and print it.",
+    arguments: [KEY_ID],
+    flags: [
+      {
+        name: "--overlap",
+        value: "TIME",
+        description: "How long the old one still works: 0, 12h, at most 7d. Default: 1h.",
+      },
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/key.ts")).rotate }),
+  },
+  {
+    name: "key revoke",
+    summary: "Void a key for good, at once.",
+    arguments: [KEY_ID],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/key.ts")).revoke }),
+  },
+  {
+    name: "audit list",
+    summary: "Show what has happened on the server, newest first.",
+    details: [
+      "For administrators and auditors of the configured Loom server; with --org also for an organization's admins.",
+    ],
+    arguments: [],
+    flags: [
+      ...AUDIT_FLAGS,
+      { name: "--limit", value: "N", description: "Rows at most (default 50)." },
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/audit.ts")).list }),
+  },
+  {
+    name: "audit export",
+    summary: "Print all of the audit log that fits the filter.",
+    details: ["JSON lines, or CSV. That it was exported is an event of the audit log itself."],
+    arguments: [],
+    flags: [...AUDIT_FLAGS, { name: "--csv", description: "Print CSV." }, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/audit.ts")).exportAll }),
   },
   {
     name: "config show",

@@ -15,6 +15,19 @@ export function pastTime(flag: string, text: string, now: number): string {
   throw new CliError("usage", `${flag} must be a time like 12h, 7d, 2w or 2026-01-31.`);
 }
 
+/** `0`, `30m`, `12h`, `7d` or `1w`, in milliseconds. @throws CliError `usage`, also for more than `maxMs`. */
+export function duration(
+  flag: string,
+  text: string,
+  { maxMs, most }: { readonly maxMs: number; readonly most: string },
+): number {
+  const [, count, unit] = /^(\d{1,5})([mhdw])$/.exec(text) ?? [];
+  const ms = unit === "m" ? 60_000 : unit === "h" || unit === "d" || unit === "w" ? UNITS[unit] : Number.NaN;
+  const length = text === "0" ? 0 : Number(count) * ms;
+  if (length <= maxMs) return length;
+  throw new CliError("usage", `${flag} must be a time like 0, 30m, 12h or 7d, at most ${most}.`);
+}
+
 /** As `pastTime`, but from now on: `12h`, `7d`, `2w`. @throws CliError `usage`, also for a time that is over. */
 export function futureTime(flag: string, text: string, now: number): string {
   const [, count, unit] = /^(\d{1,5})([hdw])$/.exec(text) ?? [];

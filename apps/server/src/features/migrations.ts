@@ -1,5 +1,6 @@
 import { KIT_MIGRATIONS } from "../kit/job-claims.ts";
 import type { MigrationSet } from "../kit/migrations.ts";
+import { migrations as apiKeyMigrations } from "./api-keys/migrations.ts";
 import { migrations as auditMigrations } from "./audit/migrations.ts";
 import { budgets } from "./budgets/index.ts";
 import { migrations as credentialMigrations } from "./credentials/migrations.ts";
@@ -10,6 +11,7 @@ import { owner } from "./owner/index.ts";
 import { migrations as peopleMigrations } from "./people/migrations.ts";
 import { migrations as policyMigrations } from "./policy/migrations.ts";
 import { routing } from "./routing/index.ts";
+import { migrations as secondFactorMigrations } from "./second-factor/migrations.ts";
 import { migrations as sessionMigrations } from "./sessions/migrations.ts";
 import { migrations as signInMigrations } from "./sign-in/migrations.ts";
 import { migrations as threadMigrations } from "./threads/migrations.ts";
@@ -26,6 +28,8 @@ export const MIGRATIONS: readonly MigrationSet[] = [
   { feature: "policy", migrations: policyMigrations },
   { feature: "sessions", migrations: sessionMigrations },
   { feature: "sign-in", migrations: signInMigrations },
+  { feature: "second-factor", migrations: secondFactorMigrations },
+  { feature: "api-keys", migrations: apiKeyMigrations },
   { feature: "oauth", migrations: oauthMigrations },
   { feature: "magic-link", migrations: magicLinkMigrations },
   { feature: "threads", migrations: threadMigrations },

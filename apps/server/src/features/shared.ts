@@ -7,7 +7,9 @@ import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
 import type { Kit } from "../kit/kit.ts";
 import type { Authorize } from "../kit/policy.ts";
+import { ANONYMOUS, OWNER } from "../kit/subject.ts";
 import type { WebAddress } from "../kit/web-address.ts";
+import { apiKeys } from "./api-keys/index.ts";
 import { type AuditConfig, takeAuditConfig } from "./audit/audit-config.ts";
 import { audit } from "./audit/index.ts";
 import { withLlmEvents } from "./audit/llm-events.ts";
@@ -23,7 +25,9 @@ import { owner } from "./owner/index.ts";
 import { people } from "./people/index.ts";
 import { policy } from "./policy/index.ts";
 import { routing } from "./routing/index.ts";
+import { secondFactor } from "./second-factor/index.ts";
 import { sessions } from "./sessions/index.ts";
+import { createRecentSignIn } from "./sessions/recent-sign-in.ts";
 import { signIn } from "./sign-in/index.ts";
 import { NO_SIGN_IN, type SignInConfig } from "./sign-in/sign-in-config.ts";
 import { threads } from "./threads/index.ts";
@@ -69,7 +73,13 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const log =
     dataDirectory === undefined
       ? undefined
-      : audit.build(kit, { config: { audit: auditConfig }, dataDirectory, placeOf: countries.countryOf });
+      : audit.build(kit, {
+          config: { audit: auditConfig },
+          dataDirectory,
+          version,
+          placeOf: countries.countryOf,
+          organizationOf: async (org) => (await ofPeople.services.resources.organization({ org }, OWNER))?.id,
+        });
   const rules = policy.build(kit, {
     users: () => ofPeople.services.users,
     organizationId: async (org, subject) => (await ofPeople.services.resources.organization({ org }, subject))?.id,
@@ -89,14 +99,25 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofSessions = sessions.build(kit, {
     users: ofPeople.services.users,
     limits: signInConfig.sessions,
-    countryOf: countries.countryOf,
+    countries,
   });
   const ofSignIn = signIn.build(kit, {
     config: signInConfig,
     users: ofPeople.services.users,
     sessions: ofSessions.services,
+    beginSecondFactor: (userId, method) => ofSecondFactor.services.service.begin(userId, method),
     web: needs.web,
     mailLinks,
+  });
+  const requireRecent = createRecentSignIn(ofSessions.services);
+  const ofSecondFactor = secondFactor.build(kit, {
+    users: ofPeople.services.users,
+    sessions: ofSessions.services,
+    secrets: ofCredentials.services.secrets,
+    attempts: ofSignIn.services.attempts,
+    flow: ofSignIn.services.flow,
+    originOf: needs.web.originOf,
+    requireRecent,
   });
   const ofOAuth = oauth.build(kit, {
     sessions: ofSessions.services,
@@ -115,6 +136,12 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     originOf: needs.web.originOf,
     signups: signInConfig.signups,
   });
+  const ofApiKeys = apiKeys.build(kit, {
+    users: ofPeople.services.users,
+    organizationId: async (org) => (await ofPeople.services.resources.organization({ org }, ANONYMOUS))?.id,
+    requireRecent,
+    maxLifeMs: signInConfig.apiKeyMaxMs,
+  });
   const ofThreads = threads.build(kit, { filter: rules.services.filter });
   const routes = routing.build(kit, { config, straight: straightRouting(config) });
   return {
@@ -130,6 +157,8 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       ofPeople,
       ofSessions,
       ofSignIn,
+      ofSecondFactor,
+      ofApiKeys,
       ofOAuth,
       links,
       ofThreads,
@@ -145,6 +174,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       ofOwner.services.authenticate,
       ofTokens.services.authenticate,
       ofSessions.services.byBearer,
+      ofApiKeys.services.service.authenticate,
     ),
     authenticateBrowser: ofSessions.services.byCookie,
     authorize: rules.services.authorize,
@@ -156,6 +186,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       await routes.services.load();
       await ofPeople.services.feed.follow();
       await ofSessions.services.followEnds();
+      await ofApiKeys.services.service.followEnds();
       if (minted) {
         const event = token.replace ? "owner_token.replaced" : "owner_token.created";
         await kit.audit.record({ event, outcome: "success", actor: SYSTEM });
@@ -168,6 +199,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       await limits.services.close();
       await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));
       await ofTokens.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
+      await ofApiKeys.services.service.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
       await ofSessions.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
       await kit.audit.record({ event: "server.stopped", outcome: "success", actor: SYSTEM, details: { version } });
       await log?.services.audit.close();

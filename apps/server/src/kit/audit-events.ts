@@ -132,6 +132,7 @@ export const AUDIT_EVENTS = {
   "mail.tested": ["info", "A test mail was sent"],
   "audit.exported": ["notice", "The audit log was exported"],
   "audit.expired": ["notice", "Rows of the audit log past their time were removed"],
+  "audit.chain_end": ["info", "Only sent to sinks: the chain has reached row `details.seq` with `details.hash`"],
   "audit.sealed": ["critical", "Somebody signed the ends of the audit log anew"],
   "audit.lost": ["critical", "Events could not be kept; `details.count` says how many"],
 } as const satisfies { readonly [name: `${string}.${string}`]: readonly [AuditSeverity, string] };

@@ -1,19 +1,26 @@
 import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { Secret } from "@loom/config";
+import type { RequestOrigin } from "./audit.ts";
 import { OWNER, type Subject } from "./subject.ts";
 
-/** Gives the subject of a token, or nothing for one that it does not know. */
-export type Authenticate = (token: string) => Subject | undefined | Promise<Subject | undefined>;
+/**
+ * Gives the subject of a token, or nothing for one that it does not know. `from`: the request that it came with, for who
+ * writes down where a token is used.
+ */
+export type Authenticate = (
+  token: string,
+  from?: { readonly origin: RequestOrigin },
+) => Subject | undefined | Promise<Subject | undefined>;
 
 /** Asks one after the other; waits only for those that have to be waited for. */
 export function authenticateByAny(...ways: readonly Authenticate[]): Authenticate {
-  return (token) => {
+  return (token, from) => {
     for (const way of ways) {
-      const subject = way(token);
+      const subject = way(token, from);
       if (subject instanceof Promise) {
         const others = ways.slice(ways.indexOf(way) + 1);
-        return subject.then((known) => known ?? authenticateByAny(...others)(token));
+        return subject.then((known) => known ?? authenticateByAny(...others)(token, from));
       }
       if (subject !== undefined) return subject;
     }

@@ -134,7 +134,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** @throws ProblemError for a token that nobody knows. */
   function authenticated(call: Call, token: string | undefined): Subject | Promise<Subject> {
     if (token === undefined) throw needsToken();
-    const subject = options.authenticate(token);
+    const subject = options.authenticate(token, call);
     const orUnknown = (known: Subject | undefined): Subject => {
       if (known === undefined) throw unknownToken(call);
       return known;

@@ -16,7 +16,8 @@ export type SessionKind = "web" | "cli" | "editor";
 
 /** How a user was recognised. */
 export type Via =
-  | { readonly type: "session"; readonly id: string; readonly kind: SessionKind }
+  /** `strong`: with a second factor. */
+  | { readonly type: "session"; readonly id: string; readonly kind: SessionKind; readonly strong?: boolean }
   | { readonly type: "key"; readonly id: string };
 
 export type UserSubject = Standing & {

@@ -1,6 +1,13 @@
 import type { Contract, PathParams, ResponseOf, RouteSchemas } from "../contract-definition.ts";
-import { type ClientContext, clientContext, queryText, type RequestDeadlines, requestJson } from "./client-request.ts";
-import { notLoom } from "./loom-api-error.ts";
+import {
+  type ClientContext,
+  clientContext,
+  queryText,
+  type RequestDeadlines,
+  requestJson,
+  send,
+} from "./client-request.ts";
+import { apiError, notLoom } from "./loom-api-error.ts";
 
 /** What goes with a question, besides its contract. */
 export type Question<Path extends string> = {
@@ -18,6 +25,11 @@ export type JsonClient = {
     contract: Contract<Path, Schemas, "json">,
     question: Question<Path>,
   ): Promise<ResponseOf<Schemas>>;
+  /** The answer in pieces, as they come. @throws LoomApiError */
+  read<const Path extends string, Schemas extends RouteSchemas>(
+    contract: Contract<Path, Schemas, "text">,
+    question: Question<Path>,
+  ): AsyncIterable<Uint8Array>;
   /** Gives up the kept connections. */
   close(): void;
 };
@@ -45,6 +57,15 @@ export function createJsonClient(options: JsonClientOptions): JsonClient {
       // The server validates what it sends by its types; this tells a Loom server from whatever else may answer.
       if (typeof value === "object" && value !== null) return value as never;
       throw notLoom(context.server, "answered with something that was not asked for");
+    },
+    async *read({ method, path }, { params, query = {} }) {
+      const text = queryText(query);
+      const call = { method, path: `${filledIn(path, params)}${text === "" ? "" : `?${text}`}` };
+      try {
+        yield* await send(context, call, "*/*", DEADLINES.completeMs);
+      } catch (error) {
+        throw apiError(error, context.server);
+      }
     },
     close: () => context.connections.close(),
   };

@@ -132,6 +132,7 @@ function llmErrorCode(code: ProblemCode): LlmErrorCode {
   switch (code) {
     case "unauthenticated":
     case "forbidden":
+    case "recent_sign_in_required":
     case "host_not_allowed":
     case "origin_not_allowed":
       return "unauthorized";

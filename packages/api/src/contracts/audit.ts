@@ -24,7 +24,7 @@ export const audit = {
   }),
   listOfOrganization: defineContract({
     method: "GET",
-    path: "/api/organizations/{id}/audit",
+    path: "/api/organizations/{org}/audit",
     operation: "listOrganizationAudit",
     summary: "What concerns an organization, newest first, for its admins",
     reply: "json",
@@ -33,7 +33,7 @@ export const audit = {
   }),
   exportOfOrganization: defineContract({
     method: "GET",
-    path: "/api/organizations/{id}/audit/export",
+    path: "/api/organizations/{org}/audit/export",
     operation: "exportOrganizationAudit",
     summary: "All that concerns an organization and fits the filter, as JSON lines or CSV",
     reply: "text",

@@ -30,7 +30,7 @@ const ofOrganization = {
 const everywhere = { ...ofOrganization, organization: filter("Only what concerns the organization with this id.") };
 
 const format = z.enum(["jsonl", "csv"]).optional().openapi({ description: "Default: jsonl." });
-const params = z.strictObject({ id: z.string() });
+const params = z.strictObject({ org: z.string().openapi({ description: "The organization's slug or id." }) });
 const text = z.string();
 // Not `z.json()`, which refers to itself and has no end in the OpenAPI document.
 const facts = (z.record(z.string(), z.unknown()) as unknown as z.ZodType<JsonObject>).nullable();

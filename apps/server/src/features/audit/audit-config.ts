@@ -1,6 +1,8 @@
-import { ConfigError, type Environment, readSecret, type Secret } from "@loom/config";
-import { AUDIT_SEVERITIES, type AuditSeverity } from "../../kit/audit-events.ts";
+import { ConfigError, readSecret, type Secret } from "@loom/config";
+import type { AuditSeverity } from "../../kit/audit-events.ts";
 import type { OverflowPolicy } from "./audit-queue.ts";
+import { readChoice, readNumber, readSeverity } from "./audit-variables.ts";
+import { type SinksConfig, takeSinksConfig } from "./sinks-config.ts";
 
 export type AuditConfig = {
   readonly overflow: OverflowPolicy;
@@ -13,6 +15,7 @@ export type AuditConfig = {
   readonly llm: boolean;
   /** Signs the ends of the chain; base64 of 32 bytes. */
   readonly key: Secret | undefined;
+  readonly sinks: SinksConfig;
 };
 
 const OVERFLOWS = ["block", "drop_newest", "drop_oldest"] as const;
@@ -40,33 +43,6 @@ export function takeAuditConfig(
     minSeverity: readSeverity(env, "LOOM_SERVER_AUDIT_MIN_SEVERITY"),
     llm: readChoice(env, "LOOM_SERVER_AUDIT_LLM", ["off", "on"], "off") === "on",
     key,
+    sinks: takeSinksConfig(env, options),
   };
-}
-
-function readSeverity(env: Environment, variable: string): AuditSeverity {
-  return readChoice(env, variable, AUDIT_SEVERITIES, "debug");
-}
-
-function readChoice<Choice extends string>(
-  env: Environment,
-  variable: string,
-  choices: readonly Choice[],
-  fallback: Choice,
-): Choice {
-  const text = env[variable] || fallback;
-  const choice = choices.find((each) => each === text);
-  if (choice !== undefined) return choice;
-  throw new ConfigError(`${variable} has to be one of: ${choices.join(", ")}.`);
-}
-
-function readNumber(
-  env: Environment,
-  variable: string,
-  { least, most }: { readonly least: number; readonly most: number },
-): number | undefined {
-  const text = env[variable] ?? "";
-  if (text === "") return undefined;
-  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-  if (number >= least && number <= most) return number;
-  throw new ConfigError(`${variable} has to be a whole number from ${least} to ${most}.`);
 }

@@ -35,7 +35,7 @@ const LEADS: readonly (readonly [column: Lead, filter: keyof AuditQuery])[] = [
  * Rows that are looked at in one step where the lead alone does not decide: whatever combination is asked for, a step
  * costs no more than this, and the next one goes on behind it.
  */
-export const SCAN_ROWS = 2_000;
+export const SCAN_ROWS = 1_000;
 
 /** One step of a list, newest first: up to `limit` records, all of them from one range of one index. */
 export async function auditBatch(

@@ -12,9 +12,13 @@ export type ChainEnd = { readonly seq: number; readonly hash: string };
 export type ChainStore = {
   /**
    * All or none behind the last row; those whose id is there already are left out. Gives those that are new, and the
-   * chain's end. May be done again until the database's `sync` has resolved.
+   * chain's end. May be done again until the database's `sync` has resolved. `isFirst`: none of them can be there, which
+   * saves looking; where one is all the same, all fails.
    */
-  append(entries: readonly AuditEntry[]): Promise<{ readonly added: readonly AuditEntry[]; readonly end: ChainEnd }>;
+  append(
+    entries: readonly AuditEntry[],
+    options?: { readonly isFirst?: boolean },
+  ): Promise<{ readonly added: readonly AuditEntry[]; readonly end: ChainEnd }>;
   /** Removes up to `max` rows from the front that are older than a time, and gives which. */
   expire(beforeMs: number, options: { readonly max: number; readonly nowMs: number }): Promise<Expired>;
 };
@@ -54,10 +58,9 @@ export function createChainStore(
   const turn = { lock: LOCK, patienceMs };
   const insertion = createInsertion();
   return {
-    append: (entries) =>
+    append: (entries, { isFirst = false } = {}) =>
       database.writeBehind<AuditTables, { added: readonly AuditEntry[]; end: ChainEnd }>(async (transaction) => {
-        const known = await knownIds(transaction, entries);
-        const added = entries.filter(({ id }) => !known.has(id));
+        const added = isFirst ? entries : await unknownOf(transaction, entries);
         const chain = await readChain(transaction);
         if (added.length === 0) return { added, end: headOf(chain) };
         let end = { seq: Math.max(chain.head_seq, await lastSeq(transaction)), hash: chain.head_hash };
@@ -140,10 +143,11 @@ async function writeChain(
     .execute();
 }
 
-async function knownIds(db: Kysely<AuditTables>, entries: readonly AuditEntry[]): Promise<ReadonlySet<string>> {
+async function unknownOf(db: Kysely<AuditTables>, entries: readonly AuditEntry[]): Promise<readonly AuditEntry[]> {
   const ids = entries.map(({ id }) => id);
   const rows = await db.selectFrom("audit").select("id").where("id", "in", ids).execute();
-  return new Set(rows.map(({ id }) => id));
+  const known = new Set(rows.map(({ id }) => id));
+  return entries.filter(({ id }) => !known.has(id));
 }
 
 /** More than the chain's end says where somebody has put rows there. */

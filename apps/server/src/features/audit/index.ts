@@ -1,16 +1,19 @@
 import { join } from "node:path";
-import type { Database } from "../../kit/database.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import type { AuditConfig } from "./audit-config.ts";
 import { migrations } from "./migrations.ts";
-import { auditRoutes } from "./routes.ts";
+import { type AuditRoutesOptions, auditRoutes } from "./routes.ts";
 import { sealFor } from "./seal-key.ts";
 import { AuditService } from "./service.ts";
+import { createSinks } from "./sinks/sinks.ts";
 
 export type AuditNeeds = {
   readonly config: { readonly audit: AuditConfig };
   readonly dataDirectory: string;
+  readonly version: string;
+  /** The id of an organization, by its id or slug. */
+  readonly organizationOf: (idOrSlug: string) => Promise<string | undefined>;
   /** Where an address is; nothing where nobody knows. Never rejects. */
   readonly placeOf: (address: string) => Promise<string | undefined>;
 };
@@ -18,20 +21,20 @@ export type AuditNeeds = {
 const JOURNAL_DIRECTORY = "audit";
 export const CHAIN_END_FILE = "audit-end.json";
 
-type Services = { readonly audit: AuditService; readonly database: () => Promise<Database> };
+type Services = AuditRoutesOptions;
 
 /** Who did what: redacted, never lost once it is acknowledged, chained so that a change shows, sent on as configured. */
 export const audit = defineFeature<Services, AuditNeeds>({
   name: "audit",
   migrations,
-  services: ({ database, log, metrics, redact }, { config, dataDirectory, placeOf }) => ({
+  services: ({ database, log, metrics, redact }, { config, dataDirectory, placeOf, organizationOf, version }) => ({
     audit: new AuditService({
       config: config.audit,
       directory: join(dataDirectory, JOURNAL_DIRECTORY),
       endFile: join(dataDirectory, CHAIN_END_FILE),
       database,
       sealFor: (opened) => sealFor(opened, { key: config.audit.key, directory: dataDirectory, mayMake: true }),
-      sinks: [],
+      sinks: createSinks(config.audit.sinks, { log, metrics, version, now: Date.now }),
       redact,
       placeOf,
       log,
@@ -39,6 +42,7 @@ export const audit = defineFeature<Services, AuditNeeds>({
       now: Date.now,
     }),
     database,
+    organizationOf,
   }),
   routes: auditRoutes,
   jobs: ({ audit }) => [

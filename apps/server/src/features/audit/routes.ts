@@ -2,12 +2,17 @@ import { type AuditQuery, type AuditRecord, api, auditCsvHeader, auditCsvLine } 
 import type { Database } from "../../kit/database.ts";
 import { decodeCursor, encodeCursor } from "../../kit/paging.ts";
 import type { Resource } from "../../kit/policy.ts";
-import { wrongFields } from "../../kit/problem-reply.ts";
+import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
 import { type AuditBatch, type AuditPlace, auditBatch } from "./audit-query.ts";
 import type { AuditService } from "./service.ts";
 
-export type AuditRoutesOptions = { readonly audit: AuditService; readonly database: () => Promise<Database> };
+export type AuditRoutesOptions = {
+  readonly audit: AuditService;
+  readonly database: () => Promise<Database>;
+  /** The id of an organization, by its id or slug. */
+  readonly organizationOf: (idOrSlug: string) => Promise<string | undefined>;
+};
 
 type Paging = { readonly limit: number; readonly cursor?: string | undefined };
 type Format = { readonly format?: "jsonl" | "csv" | undefined };
@@ -16,13 +21,22 @@ type Format = { readonly format?: "jsonl" | "csv" | undefined };
 const MAX_STEPS = 5;
 const EXPORT_ROWS = 500;
 
-export function auditRoutes({ audit, database }: AuditRoutesOptions): Route[] {
+export function auditRoutes({ audit, database, organizationOf }: AuditRoutesOptions): Route[] {
   const everything = { action: "read", resource: { type: "audit" } } as const;
   const ofOrganization = {
     action: "read",
-    resource: ({ id }: { readonly id: string }): Resource => ({ type: "audit", organization: id }),
+    async resource({ org }: { readonly org: string }): Promise<Resource | undefined> {
+      const organization = await organizationOf(org);
+      return organization === undefined ? undefined : { type: "audit", organization };
+    },
     hidden: true,
   } as const;
+
+  const known = async (org: string): Promise<string> => {
+    const organization = await organizationOf(org);
+    if (organization === undefined) throw new ProblemError("not_found", "The organization was deleted at this moment.");
+    return organization;
+  };
 
   const page = async ({ limit, cursor, ...filter }: AuditQuery & Paging) => {
     const start = cursor === undefined ? undefined : placeOf(cursor);
@@ -56,11 +70,11 @@ export function auditRoutes({ audit, database }: AuditRoutesOptions): Route[] {
       await record({ event: "audit.exported", outcome: "success", details: definedOf(query) });
       return whole(query);
     }),
-    route(api.audit.listOfOrganization, ofOrganization, ({ params, query }) =>
-      page({ ...query, organization: params.id }),
+    route(api.audit.listOfOrganization, ofOrganization, async ({ params, query }) =>
+      page({ ...query, organization: await known(params.org) }),
     ),
     route(api.audit.exportOfOrganization, ofOrganization, async ({ params, query, audit: record }) => {
-      const { id: organization } = params;
+      const organization = await known(params.org);
       await record({ event: "audit.exported", outcome: "success", organization, details: definedOf(query) });
       return whole({ ...query, organization });
     }),

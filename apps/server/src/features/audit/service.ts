@@ -69,6 +69,8 @@ export class AuditService implements AuditKeeper {
   #moving: Promise<void> = Promise.resolve();
   #syncing: Promise<void> = Promise.resolve();
   #sawOthers = false;
+  /** An attempt to store the next events has failed, nobody knows how far it came. */
+  #mayBeStored = false;
   /** The last one that was not kept yet. */
   #end: ChainEnd | undefined;
   #touchedAt: number;
@@ -148,6 +150,10 @@ export class AuditService implements AuditKeeper {
     this.#end = undefined;
     await this.#database.sync();
     await keepChainEnd(this.#options.endFile, end);
+    // Whoever keeps these elsewhere can tell later whether the end was cut off.
+    const event = { event: "audit.chain_end", outcome: "success", actor: SYSTEM, details: { ...end } } as const;
+    const entry = entryOf(event, { redact: String, at: this.#options.now() });
+    for (const sink of this.#options.sinks) sink.offer(entry);
   }
 
   /** Writes down what was only counted for a minute. */
@@ -234,7 +240,12 @@ export class AuditService implements AuditKeeper {
     for (;;) {
       const chunk = await this.#journal.next();
       if (chunk === undefined) break;
-      if (chunk.entries.length > 0) this.#end = (await store.append(chunk.entries)).end;
+      if (chunk.entries.length > 0) {
+        const isFirst = !this.#mayBeStored;
+        this.#mayBeStored = true;
+        this.#end = (await store.append(chunk.entries, { isFirst })).end;
+        this.#mayBeStored = false;
+      }
       chunk.take();
       await nextTurn();
     }

@@ -24,6 +24,8 @@ export type CredentialTables = {
     /** That of the vault at the last change. */
     revision: number;
   };
+  /** Secrets of other features, under the same master key. */
+  sealed_secret: { id: string; purpose: string; key_id: string; wrapped_key: Uint8Array; sealed: Uint8Array };
   /** One row. `revision` grows with every change of any credential; `key_id` is the master key of all of them. */
   credential_vault: { id: number; revision: number; key_id: string | null };
 };
@@ -60,6 +62,19 @@ export const migrations: readonly Migration[] = [
         .execute();
       const vault = { id: 1, revision: 0, key_id: null };
       await db.$extendTables<CredentialTables>().insertInto("credential_vault").values(vault).execute();
+    },
+  },
+  {
+    name: "0002_sealed_secret",
+    async up(db) {
+      await db.schema
+        .createTable("sealed_secret")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("purpose", "text", (column) => column.notNull())
+        .addColumn("key_id", "text", (column) => column.notNull())
+        .addColumn("wrapped_key", "blob", (column) => column.notNull())
+        .addColumn("sealed", "blob", (column) => column.notNull())
+        .execute();
     },
   },
 ];

@@ -13,6 +13,7 @@ import { createLiveProviders } from "./live-providers.ts";
 import { createMasterKeys } from "./master-keys.ts";
 import { decided } from "./pool-member.ts";
 import { type Found, Roster } from "./roster.ts";
+import { createSealedSecrets, type SealedSecrets } from "./sealed-secrets.ts";
 import { createCredentialStore } from "./store.ts";
 import { StoredMembers } from "./stored-members.ts";
 import { createVault, labelTaken } from "./vault.ts";
@@ -22,6 +23,8 @@ export type CredentialService = {
   readonly credentials: Credentials;
   /** The server's configuration, with the providers that are set up at the moment. */
   readonly config: ServerConfig;
+  /** For secrets of other features. */
+  readonly secrets: SealedSecrets;
   /** Makes everything like the database and the key files. Before the first time there are only the configuration's keys. @throws DatabaseError */
   follow(): Promise<void>;
   /** Writes down how the stored ones stand. `waits`: for other processes, and for the disk. @throws DatabaseError */
@@ -108,6 +111,7 @@ export function createCredentialService(options: CredentialServiceOptions): Cred
   return {
     credentials: pool,
     config: live.config,
+    secrets: createSealedSecrets(store, keys),
     health,
     follow: () => inTurn(() => roster.follow()),
     save: (how) => inTurn(() => stored.save(how)),

@@ -50,8 +50,16 @@ export type CredentialStore = {
   ): Promise<StoredCredential | undefined>;
   remove(id: string): Promise<void>;
   /** All rows or none. What `wrap` throws undoes everything. */
-  rewrap(wrap: (vault: Vault, row: StoredCredential) => Uint8Array, keyId: string): Promise<number>;
+  rewrap(wrap: (vault: Vault, row: WrappedKey) => Uint8Array, keyId: string): Promise<number>;
+  /** A secret of another feature. False where the vault has another master key. */
+  putSecret(secret: StoredSecret): Promise<boolean>;
+  secret(id: string): Promise<StoredSecret | undefined>;
+  removeSecret(id: string): Promise<void>;
 };
+
+/** `provider` of a secret of another feature is its purpose. */
+export type WrappedKey = Pick<StoredCredential, "id" | "provider" | "wrappedKey">;
+export type StoredSecret = WrappedKey & Pick<StoredCredential, "keyId" | "sealed">;
 
 type Tables = Kysely<CredentialTables>;
 
@@ -149,8 +157,33 @@ export function createCredentialStore(database: () => Promise<Database>): Creden
             .where("id", "=", row.id)
             .execute();
         }
+        for (const { id, purpose, wrapped_key } of await db.selectFrom("sealed_secret").selectAll().execute()) {
+          const rewrapped = wrap(vault, { id, provider: purpose, wrappedKey: wrapped_key });
+          await db
+            .updateTable("sealed_secret")
+            .set({ wrapped_key: rewrapped, key_id: keyId })
+            .where("id", "=", id)
+            .execute();
+        }
         return rows.length;
       }),
+    putSecret: ({ id, provider, keyId, wrappedKey, sealed }) =>
+      write(async (db) => {
+        const known = (await vaultIn(db)).keyId;
+        if (known !== undefined && known !== keyId) return false;
+        if (known === undefined) await bump(db, keyId);
+        const row = { id, purpose: provider, key_id: keyId, wrapped_key: wrappedKey, sealed };
+        await db.insertInto("sealed_secret").values(row).execute();
+        return true;
+      }),
+    async secret(id) {
+      const row = await (await read()).selectFrom("sealed_secret").selectAll().where("id", "=", id).executeTakeFirst();
+      if (row === undefined) return undefined;
+      return { id, provider: row.purpose, keyId: row.key_id, wrappedKey: row.wrapped_key, sealed: row.sealed };
+    },
+    async removeSecret(id) {
+      await write((db) => db.deleteFrom("sealed_secret").where("id", "=", id).execute());
+    },
   };
 }
 

@@ -51,10 +51,10 @@ export function magicLinkRoutes(feature: MagicLinkFeature): Route[] {
         const link = await service.redeem(token);
         if (link === undefined) return new Reply(deadPage(), { status: 410 });
         const proof = { method: "magic_link", email: link.email, kind: "web", origin: call.origin } as const;
-        const { session } = await signIn.admit(proof);
+        const admission = await signIn.admit(proof);
         const old = sessionOf(subject);
         if (old !== undefined) await sessions.end(old);
-        return flow.signedIn(session, link.redirectTo);
+        return flow.admitted(admission, link.redirectTo);
       }),
     ),
   ];

@@ -16,6 +16,8 @@ export type OAuthTables = {
     user_id: string | null;
     /** Of the grant that was spent: it ends when the code comes a second time. */
     session_id: string | null;
+    /** The session in which the user let the program in. */
+    approved_in: string | null;
     redirect_uri: string | null;
     code_challenge: string | null;
     created_at: number;
@@ -50,6 +52,12 @@ export const migrations: readonly Migration[] = [
         .addColumn("polled_at", "bigint", (column) => column.notNull())
         .execute();
       await db.schema.createIndex("oauth_grant_expires").on("oauth_grant").column("expires_at").execute();
+    },
+  },
+  {
+    name: "0002_approved_in",
+    async up(db) {
+      await db.schema.alterTable("oauth_grant").addColumn("approved_in", "text").execute();
     },
   },
 ];

@@ -154,7 +154,14 @@ export function oauthRoutes({ service, issuerOf, countryOf, signInPath, attempts
         await audit({ event: "device_code.denied", outcome: "success", target, details: { client: clientId } });
         return back(redirectUri, { error: "access_denied", state, iss });
       }
-      const code = await service.grantCode({ clientId, redirectUri, challenge, userId: user.id, origin: call.origin });
+      const code = await service.grantCode({
+        clientId,
+        redirectUri,
+        challenge,
+        userId: user.id,
+        session: user.via.id,
+        origin: call.origin,
+      });
       await audit({ event: "device_code.approved", outcome: "success", target, details: { client: clientId } });
       return back(redirectUri, { code, state, iss });
     }),
@@ -176,7 +183,7 @@ export function oauthRoutes({ service, issuerOf, countryOf, signInPath, attempts
       const grant = await service.findDevice(userCode);
       if (grant === undefined) return wrongCode(user);
       const allowed = decision === "allow";
-      if (!(await service.decideDevice(grant.id, user.id, allowed))) return wrongCode(user);
+      if (!(await service.decideDevice(grant.id, user.id, allowed, user.via.id))) return wrongCode(user);
       await audit({
         event: allowed ? "device_code.approved" : "device_code.denied",
         outcome: "success",

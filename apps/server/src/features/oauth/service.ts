@@ -39,8 +39,8 @@ export type OAuthService = {
   }): Promise<DeviceCodes>;
   /** The grant that waits for a user's word; `undefined` where the code is none or no longer. */
   findDevice(userCode: string): Promise<Grant | undefined>;
-  /** False where somebody has decided already, or it is too late. */
-  decideDevice(id: string, userId: string, allowed: boolean): Promise<boolean>;
+  /** False where somebody has decided already, or it is too late. `session`: the one in which it is decided. */
+  decideDevice(id: string, userId: string, allowed: boolean, session?: string): Promise<boolean>;
   /** @throws OAuthError: `authorization_pending`, `slow_down`, `access_denied`, `expired_token`, `invalid_grant`. */
   pollDevice(request: {
     readonly clientId: string;
@@ -53,6 +53,8 @@ export type OAuthService = {
     readonly redirectUri: string;
     readonly challenge: string;
     readonly userId: string;
+    /** In which he said so. */
+    readonly session?: string;
     readonly origin: RequestOrigin;
   }): Promise<string>;
   /** @throws OAuthError `invalid_grant`. A code that comes a second time ends what the first one gave. */
@@ -73,15 +75,12 @@ export function createOAuthService(options: {
 }): OAuthService {
   const { store, sessions, now = Date.now } = options;
 
-  async function begin(
-    userId: string,
-    clientId: string,
-    origin: RequestOrigin,
-    grantId: string,
-  ): Promise<StartedSession> {
-    const session = await sessions.start({ userId, kind: kindOf(clientId), origin });
+  async function begin(grant: Grant, clientId: string, origin: RequestOrigin): Promise<StartedSession> {
+    // Without a session that let it in, nothing is proven.
+    const provenBy = grant.approved_in ?? "";
+    const session = await sessions.start({ userId: grant.user_id ?? "", kind: kindOf(clientId), origin, provenBy });
     if (session === undefined) throw new OAuthError("access_denied", "The account may not sign in.");
-    await store.change({ id: grantId }, () => ({ change: { session_id: session.id }, outcome: undefined }));
+    await store.change({ id: grant.id }, () => ({ change: { session_id: session.id }, outcome: undefined }));
     return session;
   }
 
@@ -108,12 +107,12 @@ export function createOAuthService(options: {
       return grant?.state === "pending" && grant.expires_at > now() ? grant : undefined;
     },
 
-    decideDevice: (id, userId, allowed) =>
+    decideDevice: (id, userId, allowed, session) =>
       store.change({ id }, (grant) => {
         if (grant?.kind !== "device" || grant.state !== "pending" || grant.expires_at <= now())
           return { outcome: false };
         const state = allowed ? "approved" : "denied";
-        return { change: { state, user_id: userId }, outcome: true };
+        return { change: { state, user_id: userId, approved_in: session ?? null }, outcome: true };
       }),
 
     async pollDevice({ clientId, deviceCode, origin }) {
@@ -139,10 +138,10 @@ export function createOAuthService(options: {
         return { change: { polled_at: time }, outcome };
       });
       if (grant instanceof OAuthError) throw grant;
-      return begin(grant.user_id ?? "", clientId, origin, grant.id);
+      return begin(grant, clientId, origin);
     },
 
-    async grantCode({ clientId, redirectUri, challenge, userId, origin }) {
+    async grantCode({ clientId, redirectUri, challenge, userId, session, origin }) {
       const code = randomBytes(32).toString("base64url");
       await store.add({
         ...emptyGrant(clientId, origin, now()),
@@ -150,6 +149,7 @@ export function createOAuthService(options: {
         secret_hash: hashOf(code),
         state: "approved",
         user_id: userId,
+        approved_in: session ?? null,
         redirect_uri: redirectUri,
         code_challenge: challenge,
         expires_at: now() + CODE_LIFE,
@@ -176,7 +176,7 @@ export function createOAuthService(options: {
       );
       if (stolen !== undefined) await sessions.end(stolen);
       if (grant === undefined) throw wrong;
-      return begin(grant.user_id ?? "", clientId, origin, grant.id);
+      return begin(grant, clientId, origin);
     },
 
     purge: () => store.purge(now() - DEVICE_LIFE),
@@ -233,6 +233,7 @@ function emptyGrant(clientId: string, origin: RequestOrigin, time: number) {
     user_agent: origin.userAgent ?? "",
     user_id: null,
     session_id: null,
+    approved_in: null,
     redirect_uri: null,
     code_challenge: null,
     created_at: time,

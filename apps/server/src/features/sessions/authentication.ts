@@ -172,7 +172,7 @@ function subjectOf(stored: StoredSession, standing: UserStanding): KnownSession[
     type: "user",
     id: stored.userId,
     name: username,
-    via: { type: "session", id: stored.id, kind: stored.kind },
+    via: { type: "session", id: stored.id, kind: stored.kind, ...(stored.strong ? { strong: true } : {}) },
     globalRoles,
     organizations,
     teams,

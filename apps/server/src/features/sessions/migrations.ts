@@ -22,6 +22,10 @@ export type SessionTables = {
     impersonator_id: string | null;
     impersonator_name: string | null;
     ended_at: string | null;
+    /** When its person proved last that it is him; null: somebody else's doing. */
+    proven_at: string | null;
+    /** 1: a second factor was given. */
+    strong: number;
     /** Grows with everything that ends; 0 before. */
     revision: number;
   };
@@ -62,6 +66,16 @@ export const migrations: readonly Migration[] = [
         .addColumn("ticket_hash", "blob", (column) => column.primaryKey())
         .addColumn("session_id", "text", (column) => column.notNull())
         .addColumn("expires_at", "text", (column) => column.notNull())
+        .execute();
+    },
+  },
+  {
+    name: "0003_proof",
+    async up(db) {
+      await db.schema.alterTable("session").addColumn("proven_at", "text").execute();
+      await db.schema
+        .alterTable("session")
+        .addColumn("strong", "integer", (column) => column.notNull().defaultTo(0))
         .execute();
     },
   },

@@ -25,6 +25,10 @@ export const SESSION_LIMITS: SessionLimits = { idleMs: 60 * DAY_MS, maxMs: 180 *
 export type SessionService = Sessions & {
   readonly byBearer: Authenticate;
   readonly byCookie: Authenticate;
+  /** Whether its person has signed in, or given a second factor, within the last `withinMs` milliseconds. */
+  wasProven(id: string, withinMs: number): Promise<boolean>;
+  /** Its person has given a second factor now. */
+  prove(id: string): Promise<void>;
   /** Of a session that is live, who it is; by its id, for what was given to somebody who had it. */
   subjectOf(id: string): Promise<Subject | undefined>;
   /** Newest first. `current`: the one that asks. */
@@ -114,7 +118,7 @@ export function createSessionService(options: SessionServiceOptions): SessionSer
     end({ userId, ...(except === undefined ? {} : { except }) });
 
   async function begin(
-    { userId, kind, origin }: NewSession,
+    { userId, kind, origin, strong = false, provenBy }: NewSession,
     maxMs: number,
     impersonator: StoredSession["impersonator"],
   ): Promise<StartedSession | undefined> {
@@ -122,6 +126,7 @@ export function createSessionService(options: SessionServiceOptions): SessionSer
     if (standing === undefined) return undefined;
     const now = clock.wall();
     const token = mintToken("ls_").expose();
+    const proof = await proofOf({ strong, provenBy }, impersonator === null ? iso(now) : null);
     const session: StoredSession = {
       id: `session-${randomUUIDv7()}`,
       hash: hashToken(token),
@@ -135,6 +140,7 @@ export function createSessionService(options: SessionServiceOptions): SessionSer
       country: (await options.countryOf(origin.address)) ?? null,
       impersonator,
       endedAt: null,
+      ...proof,
     };
     await store.add(session);
     const { id, expiresAt, device, country } = session;
@@ -149,6 +155,16 @@ export function createSessionService(options: SessionServiceOptions): SessionSer
     return { id, token, expiresAt };
   }
 
+  /** What was let in by another session is no better than that one. */
+  async function proofOf(
+    { strong, provenBy }: { readonly strong: boolean; readonly provenBy: string | undefined },
+    provenAt: string | null,
+  ): Promise<Pick<StoredSession, "provenAt" | "strong">> {
+    if (provenBy === undefined) return { provenAt, strong };
+    const by = await store.byId(provenBy);
+    return { provenAt: by?.provenAt ?? null, strong: by?.strong === true };
+  }
+
   return {
     byBearer: authentication.byBearer,
     byCookie: authentication.byCookie,
@@ -157,6 +173,15 @@ export function createSessionService(options: SessionServiceOptions): SessionSer
       begin(session, Math.min(durationMs, limits.maxMs), impersonator),
     end: async (id) => (await end({ id })) > 0,
     endAllOf,
+    async wasProven(id, withinMs) {
+      const at = (await store.byId(id))?.provenAt ?? null;
+      return at !== null && clock.wall() - Date.parse(at) < withinMs;
+    },
+    async prove(id) {
+      await store.prove(id, iso(clock.wall()));
+      const hash = (await store.byId(id))?.hash;
+      if (hash !== undefined) authentication.forget(hash);
+    },
     async subjectOf(id) {
       const stored = await store.byId(id);
       return stored && authentication.bySession(stored);

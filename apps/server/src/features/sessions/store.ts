@@ -17,6 +17,10 @@ export type StoredSession = {
   readonly country: string | null;
   readonly impersonator: { readonly id: string; readonly name: string } | null;
   readonly endedAt: string | null;
+  /** When its person proved last that it is him, by signing in or by a second factor; null: somebody else's doing. */
+  readonly provenAt: string | null;
+  /** Whether a second factor was given. */
+  readonly strong: boolean;
 };
 
 /** What is live: not ended, used since `usedSince`, and not over at `now`. */
@@ -37,6 +41,8 @@ export type SessionStore = {
   endedSince(revision: number): Promise<{ readonly revision: number; readonly hashes: readonly Uint8Array[] }>;
   /** Id and time. */
   used(times: ReadonlyMap<string, string>): Promise<void>;
+  /** Its person has given a second factor. */
+  prove(id: string, at: string): Promise<void>;
   /** Removes what ended, or could not be used any more, before `before`. */
   purge(life: Life, before: string): Promise<void>;
 };
@@ -115,6 +121,12 @@ export function createSessionStore(database: () => Promise<Database>): SessionSt
         }
       }, LOCK);
     },
+    async prove(id, at) {
+      await (await database()).write<SessionTables, unknown>(
+        (db) => db.updateTable("session").set({ proven_at: at, strong: 1 }).where("id", "=", id).execute(),
+        LOCK,
+      );
+    },
     async purge(life, before) {
       await (await database()).write<SessionTables, void>(async (db) => {
         // The row with the newest revision stays: revisions go on from it.
@@ -158,6 +170,8 @@ function rowOf({ id, kind, address, device, country, impersonator, ...session }:
     impersonator_id: impersonator?.id ?? null,
     impersonator_name: impersonator?.name ?? null,
     ended_at: session.endedAt,
+    proven_at: session.provenAt,
+    strong: session.strong ? 1 : 0,
     revision: 0,
   };
 }
@@ -178,5 +192,7 @@ function sessionOf(row: Selectable<SessionTables["session"]>): StoredSession {
     expiresAt: row.expires_at,
     impersonator: by === null ? null : { id: by, name: row.impersonator_name ?? by },
     endedAt: row.ended_at,
+    provenAt: row.proven_at,
+    strong: row.strong === 1,
   };
 }

@@ -36,7 +36,7 @@ test("it is refused on a server that listens wider", async () => {
 test("without it, nobody is let in that way", async () => {
   await using home = await sqlite.create();
   await using loom = await startSignInServer(home, {});
-  expect((await new TestBrowser().open(`${loom.url}/auth/development`)).status).not.toBe(303);
+  expect((await new TestBrowser().open(`${loom.url}/auth/development`)).status).toBe(404);
   expect((await new TestBrowser().open(`${loom.url}/`)).text).toContain("Nobody can sign in here yet");
 });
 

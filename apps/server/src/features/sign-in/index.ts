@@ -16,7 +16,7 @@ import { createIdentityStore } from "./identity-store.ts";
 import { migrations } from "./migrations.ts";
 import { createOpenIdProvider } from "./openid-provider.ts";
 import { signInRoutes } from "./routes.ts";
-import { createSignInService } from "./service.ts";
+import { createSignInService, type SignInOptions } from "./service.ts";
 import type { SignInConfig } from "./sign-in-config.ts";
 import { createWebFlow, type WebFlow } from "./web-flow.ts";
 
@@ -24,6 +24,7 @@ export type SignInNeeds = {
   readonly config: SignInConfig;
   readonly users: Users;
   readonly sessions: SessionService;
+  readonly beginSecondFactor: SignInOptions["beginSecondFactor"];
   readonly web: WebAddress;
   /** Whether links are sent by mail. */
   readonly mailLinks: boolean;
@@ -43,7 +44,7 @@ export type SignInServices = {
 export const signIn = defineFeature<SignInServices, SignInNeeds>({
   name: "sign-in",
   migrations,
-  services: ({ database, audit, log }, { config, users, sessions, web, mailLinks }) => {
+  services: ({ database, audit, log }, { config, users, sessions, beginSecondFactor, web, mailLinks }) => {
     const clock = SYSTEM_CLOCK;
     const attempts = createAttempts(database, clock.wall);
     const flows = createFlows(createFlowStore(database), clock);
@@ -57,6 +58,7 @@ export const signIn = defineFeature<SignInServices, SignInNeeds>({
       attempts,
       users,
       sessions,
+      beginSecondFactor,
       signups: config.signups,
       clock,
       audit,

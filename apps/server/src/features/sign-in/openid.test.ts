@@ -97,7 +97,11 @@ describe.each(engines)("on $name", (engine) => {
     await signIn(browser, "okta");
     const user = (await browser.open(`${loom.url}/auth/account`)).text;
     google.person = { sub: "g-17", email: "ADA@example.com", email_verified: true };
-    await signIn(browser, "google");
+    const again = await signIn(browser, "google");
+    expect([again.status, again.text.slice(again.text.indexOf("<main"))]).toEqual([
+      200,
+      expect.stringContaining("Google"),
+    ]);
     const list = async (): Promise<{ id: string; provider: string }[]> =>
       JSON.parse((await browser.open(`${loom.url}/api/identities`)).text).identities;
     const both = await list();

@@ -96,6 +96,8 @@ export function accountPage(options: {
 <table><thead><tr><th>Device</th><th>From</th><th>Last used</th><th></th></tr></thead><tbody>${sessions.map(sessionRow)}</tbody></table>
 ${options.hasMoreSessions && html`<p class="dim">There are more; <code>GET /api/sessions</code> lists them all.</p>`}
 ${others && html`<form method="post" action="/auth/account/end-others"><button class="quiet">Sign out everywhere else</button></form>`}
+<h2>Second factor</h2>
+<p><a href="/auth/factors">Codes of an app, and recovery codes</a></p>
 <h2>What you sign in with</h2>
 ${
   identities.length === 0

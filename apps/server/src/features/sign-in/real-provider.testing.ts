@@ -74,7 +74,15 @@ export async function startRealProvider(options: RealProviderOptions): Promise<R
       claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name", "preferred_username"] },
       adapter: class extends MemoryAdapter {},
       jwks: { keys: [jwk] },
-      cookies: { keys: ["a key for the tests"] },
+      // All of them are on one host here, where browsers keep cookies for all ports together.
+      cookies: {
+        keys: ["a key for the tests"],
+        names: {
+          session: `${options.name}_session`,
+          interaction: `${options.name}_interaction`,
+          resume: `${options.name}_resume`,
+        },
+      },
       features: { devInteractions: { enabled: false } },
       interactions: { url: (_: unknown, { uid }: { uid: string }) => `/interaction/${uid}` },
       findAccount: (_: unknown, id: string) => ({ accountId: id, claims: () => ({ ...people.get(id), sub: id }) }),

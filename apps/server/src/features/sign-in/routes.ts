@@ -68,33 +68,25 @@ export function signInRoutes({ service, sessions, web, flow, developmentUser, ma
         const provider = providerOf(params.provider);
         const callback = new URL(redirectUri(call, provider));
         callback.search = new URL(call.incoming.url ?? "", callback).search;
-        const { session, redirectTo } = await service.finish({
+        const { admission, redirectTo } = await service.finish({
           provider,
           callback,
           browser: flow.browserOf(call.incoming),
           origin: call.origin,
         });
         await endOld(sessionOf(subject));
-        return flow.signedIn(session, redirectTo);
+        return flow.admitted(admission, redirectTo);
       }),
     ),
-    ...(developmentUser === undefined
-      ? []
-      : [
-          route(api.signIn.development, VISIT, ({ query: { redirect_to: redirectTo = HOME }, call, subject }) =>
-            onPage(async () => {
-              requireNoProxy(call.incoming);
-              const proof = {
-                method: "development",
-                email: developmentUser,
-                kind: "web",
-                origin: call.origin,
-              } as const;
-              const { session } = await service.admit(proof);
-              await endOld(sessionOf(subject));
-              return flow.signedIn(session, redirectTo);
-            }),
-          ),
-        ]),
+    route(api.signIn.development, VISIT, ({ query: { redirect_to: redirectTo = HOME }, call, subject }) =>
+      onPage(async () => {
+        if (developmentUser === undefined) throw new ProblemError("not_found", "LOOM_SERVER_DEV_USER is not set here.");
+        requireNoProxy(call.incoming);
+        const proof = { method: "development", email: developmentUser, kind: "web", origin: call.origin } as const;
+        const admission = await service.admit(proof);
+        await endOld(sessionOf(subject));
+        return flow.admitted(admission, redirectTo);
+      }),
+    ),
   ];
 }

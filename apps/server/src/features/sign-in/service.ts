@@ -1,4 +1,4 @@
-import type { Attempts, SignIn, StartedSession, User } from "../../identity-types.ts";
+import type { Admission, Attempts, SignIn, User } from "../../identity-types.ts";
 import { type Sessions, SignInRefused, type Users } from "../../identity-types.ts";
 import type { Audit, RequestOrigin } from "../../kit/audit.ts";
 import type { Clock } from "../../kit/clock.ts";
@@ -25,8 +25,6 @@ const SIGN_INS = { name: "sign_in_account", max: 20, perMs: TEN_MINUTES_MS };
 const AT_ONCE = 4;
 const MAX_WAITING = 5_000;
 
-export type SignedIn = { readonly user: User; readonly session: StartedSession };
-
 export type SignInService = SignIn & {
   readonly providers: readonly Provider[];
   readonly identities: IdentityStore;
@@ -45,7 +43,7 @@ export type SignInService = SignIn & {
     readonly callback: URL;
     readonly browser: string | undefined;
     readonly origin: RequestOrigin;
-  }): Promise<SignedIn & { readonly redirectTo: string }>;
+  }): Promise<{ readonly admission: Admission; readonly redirectTo: string }>;
   /** Whom an address signs in with: its organization's provider, if there is such a rule and it is set up; else all. */
   providersFor(email: string): Promise<readonly Provider[]>;
   /** @throws SignInRefused where it is the last one. */
@@ -60,6 +58,8 @@ export type SignInOptions = {
   readonly attempts: Attempts;
   readonly users: Users;
   readonly sessions: Sessions;
+  /** Where somebody has a second factor: what his browser waits with for it. */
+  readonly beginSecondFactor: (userId: string, method: string) => Promise<{ readonly token: string } | undefined>;
   readonly signups: "open" | "closed";
   readonly clock: Clock;
   readonly audit: Audit;
@@ -72,7 +72,18 @@ export function createSignInService(options: SignInOptions): SignInService {
   const gate = createGate(AT_ONCE, MAX_WAITING);
   const accounts: Accounts = createAccounts({ ...options, labelOf, wall: clock.wall });
 
-  async function started(user: User, kind: "web" | "cli" | "editor", method: string, origin: RequestOrigin) {
+  /** The one way from who somebody is to a session: nobody gets past his second factor. */
+  async function admitted(
+    user: User,
+    kind: "web" | "cli" | "editor",
+    method: string,
+    origin: RequestOrigin,
+  ): Promise<Admission> {
+    const pending = await options.beginSecondFactor(user.id, method);
+    if (pending !== undefined) {
+      if (kind === "web") return { type: "pending", user, token: pending.token };
+      throw new SignInRefused("second_factor_needed", "This account has a second factor: sign in with a browser.");
+    }
     const session = await sessions.start({ userId: user.id, kind, origin });
     // Disabled a moment ago.
     if (session === undefined) throw new SignInRefused("account_disabled", "This account is disabled.");
@@ -84,7 +95,7 @@ export function createSignInService(options: SignInOptions): SignInService {
       details: { method },
       origin,
     });
-    return { user, session };
+    return { type: "session", user, session };
   }
 
   /** Records why it failed, and says it to the person. */
@@ -150,11 +161,11 @@ export function createSignInService(options: SignInOptions): SignInService {
       await gate(() => attempts.take(ANSWERS, origin.address));
       return told(provider.name, origin, async () => {
         const { profile, redirectTo } = await profileOf(provider, callback, browser);
-        const signedIn = await gate(async () => {
+        const admission = await gate(async () => {
           await attempts.take(SIGN_INS, `${profile.issuer} ${profile.subject}`);
-          return started(await accounts.ofProfile(profile, provider, origin), "web", provider.name, origin);
+          return admitted(await accounts.ofProfile(profile, provider, origin), "web", provider.name, origin);
         });
-        return { ...signedIn, redirectTo };
+        return { admission, redirectTo };
       });
     },
     async ruleFor(email) {
@@ -170,7 +181,7 @@ export function createSignInService(options: SignInOptions): SignInService {
       return told(method, origin, () =>
         gate(async () => {
           await attempts.take(SIGN_INS, email);
-          return started(await accounts.ofAddress({ email, displayName, username }, method), kind, method, origin);
+          return admitted(await accounts.ofAddress({ email, displayName, username }, method), kind, method, origin);
         }),
       );
     },

@@ -26,6 +26,8 @@ export type SignInConfig = {
   /** For development: the mail address of the user that everybody is. */
   readonly developmentUser: string | undefined;
   readonly sessions: { readonly idleMs: number; readonly maxMs: number };
+  /** How long an API key may live at most, in milliseconds; `undefined`: for ever. */
+  readonly apiKeyMaxMs: number | undefined;
   /** Countries by address, in MaxMind's format; absent: the one that is installed. */
   readonly geoipFile: string | undefined;
 };
@@ -49,6 +51,7 @@ export function takeSignInConfig(env: NodeJS.ProcessEnv, options: Options = {}):
     magicLink: readMagicLink(env),
     developmentUser: readDevelopmentUser(env),
     sessions: { idleMs: days("LOOM_SERVER_SESSION_IDLE_DAYS", 60), maxMs: days("LOOM_SERVER_SESSION_MAX_DAYS", 180) },
+    apiKeyMaxMs: env.LOOM_SERVER_API_KEY_MAX_DAYS ? days("LOOM_SERVER_API_KEY_MAX_DAYS", MAX_DAYS) : undefined,
     geoipFile: env.LOOM_SERVER_GEOIP_FILE || undefined,
   };
 }

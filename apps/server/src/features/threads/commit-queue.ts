@@ -19,6 +19,8 @@ type Change = {
 /** The lock of everything that changes threads. */
 const LOCK = "threads";
 const MAX_BATCH = 256;
+/** For another process's write on SQLite. */
+const PATIENCE_MS = 5_000;
 
 /**
  * Changes of threads, one after the other, in few transactions: what comes while one is being written goes with the next
@@ -45,22 +47,55 @@ export class CommitQueue {
 
   async #run(): Promise<void> {
     this.#running = true;
+    let last: Promise<unknown> = Promise.resolve();
     while (this.#waiting.length > 0) {
+      await this.#gather();
       const batch = this.#waiting.splice(0, MAX_BATCH);
       try {
-        await this.#write(batch);
+        const settle = await this.#write(batch);
+        // One batch waits for the disk while the next one is written, and no more.
+        await last;
+        last = this.#synced(batch, settle);
       } catch (error) {
         // One of them may have spoilt it for the others.
         if (batch.length === 1) batch[0]?.reject(error);
-        else for (const change of batch) await this.#write([change]).catch(change.reject);
+        else for (const change of batch) await this.#alone(change);
       }
     }
     this.#running = false;
+    await last;
   }
 
-  async #write(batch: readonly Change[]): Promise<void> {
+  /** Lets those come who are on their way: what a commit has kept from being read meanwhile. */
+  async #gather(): Promise<void> {
+    for (let count = -1; count < this.#waiting.length && this.#waiting.length < MAX_BATCH; ) {
+      count = this.#waiting.length;
+      await new Promise(setImmediate);
+    }
+  }
+
+  async #alone(change: Change): Promise<void> {
+    try {
+      await this.#synced([change], await this.#write([change]));
+    } catch (error) {
+      change.reject(error);
+    }
+  }
+
+  /** Tells what has come of the changes once they are on disk. Never rejects. */
+  async #synced(batch: readonly Change[], settle: () => void): Promise<void> {
+    try {
+      await (await this.#database()).sync();
+      settle();
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+  }
+
+  async #write(batch: readonly Change[]): Promise<() => void> {
     const database = await this.#database();
-    const done = await database.write<ThreadTables, (() => void)[]>(
+    // The wait for the disk is `sync`, which holds up nobody.
+    const done = await database.writeBehind<ThreadTables, (() => void)[]>(
       async (db) => {
         const context = { db, nextChange: placesIn(db, this.#now) };
         const settled: (() => void)[] = [];
@@ -75,9 +110,11 @@ export class CommitQueue {
         }
         return settled;
       },
-      { lock: LOCK },
+      { lock: LOCK, patienceMs: PATIENCE_MS },
     );
-    for (const settle of done) settle();
+    return () => {
+      for (const settle of done) settle();
+    };
   }
 }
 

@@ -10,6 +10,8 @@ export type FollowOptions = {
   readonly read: (after: number) => Promise<readonly string[] | undefined>;
   /** Milliseconds of silence after which a comment is sent. */
   readonly heartbeatMs: number;
+  /** Milliseconds after which the client has to come back, and show again who it is. */
+  readonly lifeMs: number;
   /** Milliseconds for which a client may take nothing of what is written. */
   readonly patienceMs: number;
 };
@@ -63,12 +65,13 @@ class Follower implements Listener {
     const { outgoing, signal, id: requestId } = this.#call;
     const { hub, id } = this.#options;
     const leave = hub.add(id, this);
+    const endsAt = performance.now() + this.#options.lifeMs;
     const stop = (): void => this.#wake?.();
     signal.addEventListener("abort", stop);
     try {
       outgoing.writeHead(200, { ...HEADERS, "x-request-id": requestId });
       outgoing.flushHeaders();
-      while (!signal.aborted && (await this.#sendSome())) await this.#something();
+      while (!signal.aborted && (await this.#sendSome()) && performance.now() < endsAt) await this.#something();
     } finally {
       leave();
       signal.removeEventListener("abort", stop);
@@ -136,7 +139,10 @@ class Follower implements Listener {
   async #something(): Promise<void> {
     while (!this.#mayHaveMore && this.#waiting.length === 0 && !this.#call.signal.aborted) {
       const isAwake = await this.#sleep();
-      if (!isAwake && !(await this.#write(": ping\n\n"))) return;
+      if (isAwake) continue;
+      await this.#write(": ping\n\n");
+      // Also for those to whom nothing happens: it is asked again whether they may read it.
+      this.#mayHaveMore = true;
     }
   }
 

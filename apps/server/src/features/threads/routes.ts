@@ -34,6 +34,9 @@ export type ThreadParts = {
 
 const EXTENSIONS = { json: "json", markdown: "md", html: "html" } as const;
 
+/** A session may have ended meanwhile: whoever follows comes back, and is looked at again. */
+const FOLLOW_MS = 10 * 60_000;
+
 /** Records sent to a follower at a time. */
 const FOLLOW_PAGE = 500;
 
@@ -134,22 +137,21 @@ export function threadRoutes(parts: ThreadParts): Route[] {
     route(api.threads.digest, READ, ({ params: { id }, query }) => store.digest(id, query.at)),
     route(api.threads.messages, READ, ({ params: { id }, query }) => store.messages(id, query.from, query.limit)),
     route(api.threads.events, READ, async ({ params: { id }, query, subject, call }) => {
-      const { version } = await store.present(id);
+      const { version, generation } = await store.present(id);
       const { heartbeatMs, patienceMs } = parts;
       await follow(call, {
         id,
-        after: lastEventId(call) ?? query.after ?? version,
+        // Who has more than there is finds out by what comes: the server was set back.
+        after: Math.min(version, lastEventId(call) ?? query.after ?? version),
+        lifeMs: FOLLOW_MS,
         hub,
         heartbeatMs,
         patienceMs,
         read: async (after) => {
           const row = await store.row(id);
-          if (
-            row === undefined ||
-            row.purged === 1 ||
-            !call.authorize(subject, "read", resourceOf(row, time())).allowed
-          )
-            return undefined;
+          // Replaced or purged: what the client has is not the beginning of it any more.
+          if (row?.generation !== generation) return undefined;
+          if (!call.authorize(subject, "read", resourceOf(row, time())).allowed) return undefined;
           return (await store.records(id, after, FOLLOW_PAGE)).records;
         },
       });

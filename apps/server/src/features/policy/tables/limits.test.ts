@@ -94,3 +94,9 @@ test.each(Object.keys(EXPECTED) as (keyof typeof EXPECTED)[])(
     }
   },
 );
+
+test("no key of a person makes an access token, not even a system admin's that may do everything else", () => {
+  expect(verdict(ADMIN, "administer", { type: "token" })).toBe("server.system-admin");
+  expect(verdict(byKey(ADMIN, "admin"), "administer", { type: "token" })).toBe("no: limits.keys-make-no-tokens");
+  expect(verdict(byKey(ADMIN, "admin"), "administer", { type: "budget" })).toBe("server.system-admin");
+});

@@ -38,8 +38,9 @@ export type IndexedPassage = {
   readonly atMs: number;
   readonly length: number;
   readonly repeats: string;
-  readonly body: readonly string[];
-  readonly names: readonly string[];
+  /** Terms with spaces between them. */
+  readonly body: string;
+  readonly names: string;
 };
 
 /** Written all or not at all. */
@@ -61,7 +62,7 @@ export type SqlText = { readonly sql: string; readonly parameters: readonly unkn
 /** A full-text index beside the threads. Derived: it can be thrown away at any time. */
 export type SearchEngine = {
   readonly state: () => Promise<IndexState>;
-  readonly indexed: (thread: number) => Promise<IndexedThread | undefined>;
+  readonly indexed: (threads: readonly number[]) => Promise<ReadonlyMap<number, IndexedThread>>;
   readonly frequencies: (terms: readonly string[]) => Promise<ReadonlyMap<string, number>>;
   /** False where another has written since the batch's revision; then nothing has changed. */
   readonly write: (batch: IndexBatch) => Promise<boolean>;
@@ -77,6 +78,8 @@ export type SearchDialect = {
   /** The tables, joined, and what has to be so for them to speak of the same. */
   readonly candidates: RawBuilder<unknown>;
   readonly matches: (plan: QueryPlan) => RawBuilder<unknown>;
+  /** The table of the threads in the index. */
+  readonly threads: RawBuilder<unknown>;
   readonly newestFirst: RawBuilder<unknown>;
   /** How often a term is in the passage `candidate`, at least once. */
   readonly countOf: (term: string) => RawBuilder<unknown>;

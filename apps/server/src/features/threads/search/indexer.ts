@@ -5,6 +5,7 @@ import {
   outputsNamedIn,
   searchableText,
   type ThreadFacts,
+  type ThreadRecord,
 } from "@loom/threads/records";
 import type { Kysely } from "kysely";
 import { isTurn } from "../messages.ts";
@@ -17,7 +18,7 @@ import type { IndexBatch, IndexedPassage, IndexedThread, IndexState, SearchEngin
 import { countsOf, passagesOf, repeatsOf } from "./passages.ts";
 
 /** Written at once. Between two batches everybody else has a turn. */
-const MAX_BATCH_UNITS = 1024 * 1024;
+const MAX_BATCH_UNITS = 4 * 1024 * 1024;
 const MAX_BATCH_THREADS = 100;
 /** Records of a thread that wait for their long outputs. */
 const MAX_WAITING = 1_000;
@@ -26,7 +27,7 @@ const MAX_SUBJECTS = 100;
 const MAX_OUTPUT_BYTES = 4 * MAX_TOOL_UNITS;
 
 /** Every passage counts in the frequencies of terms at first; later one of so many, and that many times. */
-const ALL_COUNT = 4_096;
+const ALL_COUNT = 1_024;
 const SAMPLE = 64;
 
 export type IndexerParts = {
@@ -36,12 +37,45 @@ export type IndexerParts = {
 };
 
 /**
- * Takes one step towards an index that knows all that the threads hold: reads what is new, some of it at a time, and writes
- * it together with how far that was, so that a kill costs one batch. True: there was something to do.
+ * Brings the index to what the threads hold: reads what is new, some of it at a time, and writes it together with how far
+ * that was, so that a kill costs a batch or two. While one batch is written, the next one is made.
  */
-export async function indexSome(parts: IndexerParts): Promise<boolean> {
-  const state = await parts.engine.state();
+export async function indexAll(parts: IndexerParts, signal?: AbortSignal): Promise<void> {
   const db = await parts.tables();
+  let seen = await look(parts, db, await parts.engine.state(), []);
+  let writing: Promise<boolean> | undefined;
+  while (signal?.aborted !== true) {
+    const batch = seen.rows.length === 0 ? undefined : await makeBatch({ ...parts, db }, seen);
+    // Where another has written meanwhile, the next batch begins with what that one knows.
+    const isCurrent = writing === undefined || (await writing);
+    writing = undefined;
+    if (!isCurrent) seen = await look(parts, db, await parts.engine.state(), []);
+    else if (batch === undefined) return;
+    else {
+      // Before the write: the engine answers one after the other.
+      seen = await look(parts, db, { ...batch.state, revision: batch.revision + 1 }, batch.threads);
+      writing = parts.engine.write(batch);
+      // It is waited for above; until then, nobody else listens.
+      writing.catch(() => undefined);
+    }
+  }
+  await writing;
+}
+
+/** Threads that have changed since a state of the index, and what the index knows of them. */
+type Seen = {
+  readonly state: IndexState;
+  readonly rows: readonly ThreadRow[];
+  readonly known: ReadonlyMap<number, IndexedThread>;
+};
+
+/** `newer`: what the index is about to know. */
+async function look(
+  { engine }: IndexerParts,
+  db: Kysely<ThreadTables>,
+  state: IndexState,
+  newer: readonly IndexedThread[],
+): Promise<Seen> {
   const rows = await db
     .selectFrom("thread")
     .selectAll()
@@ -49,25 +83,33 @@ export async function indexSome(parts: IndexerParts): Promise<boolean> {
     .orderBy("change")
     .limit(MAX_BATCH_THREADS)
     .execute();
-  if (rows.length === 0) return false;
+  const known = new Map(await engine.indexed(rows.map(({ key }) => key)));
+  for (const thread of newer) known.set(thread.key, thread);
+  return { state, rows, known };
+}
+
+async function makeBatch(parts: Parts, { state, rows, known }: Seen): Promise<IndexBatch> {
   const batch = new BatchWriter(state);
   let { change } = state;
   for (const row of rows) {
-    const isDone = await addThread({ ...parts, db }, batch, row);
+    const isDone = await addThread(parts, batch, row, known.get(row.key));
     if (isDone) change = row.change;
     if (!isDone || batch.isFull) break;
   }
-  // Where another has written meanwhile, the next step begins with what that one knows.
-  await parts.engine.write(batch.done(change));
-  return true;
+  return batch.done(change);
 }
 
-type Parts = Pick<IndexerParts, "engine" | "outputs"> & { readonly db: Kysely<ThreadTables> };
+type Parts = Pick<IndexerParts, "outputs"> & { readonly db: Kysely<ThreadTables> };
 
 /** What is new in one thread, as far as it fits. False: there is more. */
-async function addThread(parts: Parts, batch: BatchWriter, row: ThreadRow): Promise<boolean> {
-  const { engine, db } = parts;
-  let known = await engine.indexed(row.key);
+async function addThread(
+  parts: Parts,
+  batch: BatchWriter,
+  row: ThreadRow,
+  before: IndexedThread | undefined,
+): Promise<boolean> {
+  const { db } = parts;
+  let known = before;
   if (known !== undefined && !(await isSame(db, row, known))) {
     batch.drop(known);
     known = undefined;
@@ -76,18 +118,28 @@ async function addThread(parts: Parts, batch: BatchWriter, row: ThreadRow): Prom
   const waiting = new Set<number>(known === undefined ? [] : JSON.parse(known.waiting));
   for (const record of waiting) {
     const [text] = await recordsAfter(db, row.key, record - 1, { limit: 1, maxUnits: 1 });
-    if (text === undefined || (await addRecord(parts, batch, row, { text, record, turn: 0 }))) waiting.delete(record);
+    const decoded = decodeRecord(text ?? "") ?? "unknown";
+    if (text === undefined || (await addRecord(parts, batch, row, { text, decoded, record, turn: 0 })))
+      waiting.delete(record);
   }
   let { version, digest, turns } = known ?? { version: 0, digest: "", turns: 0 };
   for await (const chunk of chunksFrom(db, row.key, version)) {
     if (version >= row.version || batch.isFull) break;
     for (const [index, text] of chunk.records.split("\n").entries()) {
-      if (isTurn(decodeRecord(text) ?? "unknown")) turns += 1;
-      const isWhole = await addRecord(parts, batch, row, { text, record: chunk.first + index + 1, turn: turns });
+      const decoded = decodeRecord(text) ?? "unknown";
+      if (isTurn(decoded)) turns += 1;
+      const isWhole = await addRecord(parts, batch, row, {
+        text,
+        decoded,
+        record: chunk.first + index + 1,
+        turn: turns,
+      });
       if (!isWhole && waiting.size < MAX_WAITING) waiting.add(chunk.first + index + 1);
     }
     version = chunk.first + chunk.count;
     digest = chunk.digest;
+    // Terms take their time to make: others have a turn.
+    await new Promise(setImmediate);
   }
   const title = factsText(await withCommits(db, row));
   const titleKey = batch.retitle(row, known, title);
@@ -102,15 +154,21 @@ async function isSame(db: Kysely<ThreadTables>, row: ThreadRow, known: IndexedTh
   return known.version <= row.version && (await digestAt(db, row.key, known.version)) === known.digest;
 }
 
+type Incoming = {
+  readonly text: string;
+  readonly decoded: ThreadRecord | "unknown";
+  readonly record: number;
+  readonly turn: number;
+};
+
 /** False where a long output of the record is not here yet; then nothing of it is added. */
 async function addRecord(
   { outputs }: Parts,
   batch: BatchWriter,
   { key }: ThreadRow,
-  { text, record, turn }: { readonly text: string; readonly record: number; readonly turn: number },
+  { text, decoded, record, turn }: Incoming,
 ): Promise<boolean> {
-  const decoded = decodeRecord(text);
-  if (decoded === undefined || decoded === "unknown" || decoded.type === "thread") return true;
+  if (decoded === "unknown" || decoded.type === "thread") return true;
   for (const name of outputsNamedIn(text)) {
     if ((await outputs.read(key, name, 1)) === undefined) return false;
   }
@@ -183,7 +241,8 @@ class BatchWriter {
       atMs: Number.isNaN(atMs) ? 0 : atMs,
       length,
       repeats: repeatsOf(counts),
-      ...passage,
+      body: passage.body.join(" "),
+      names: passage.names.join(" "),
     });
     this.#terms += length;
     const weight = key <= ALL_COUNT ? 1 : key % SAMPLE === 0 ? SAMPLE : 0;

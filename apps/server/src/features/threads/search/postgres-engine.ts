@@ -19,6 +19,7 @@ const DIALECT: SearchDialect = {
   candidates: sql`thread_search_passage as p join thread_search_thread as s on s.key = p.thread
     join thread on thread.key = p.thread and thread.id = s.id and thread.generation = s.generation`,
   matches: (plan) => sql`p.found_by @@ ${tsQuery(plan)}::tsquery`,
+  threads: sql`thread_search_thread`,
   newestFirst: sql`p.key desc`,
   countOf: (term) => {
     const [mark, length] = repeatMark(term);
@@ -40,12 +41,12 @@ export async function openPostgresEngine(database: Database): Promise<SearchEngi
     async state() {
       return stateIn(tables());
     },
-    async indexed(key) {
+    async indexed(keys) {
       const { rows } = await sql<IndexedThread>`
         select key, id, generation, version, digest, turns, title_key as "titleKey", title, waiting
-        from thread_search_thread where key = ${key}
+        from thread_search_thread where key = any(${sql.val(`{${keys.join(",")}}`)}::bigint[])
       `.execute(tables());
-      return rows[0];
+      return new Map(rows.map((row) => [row.key, row]));
     },
     async frequencies(terms) {
       const { rows } = await sql<{ term: string; passages: number }>`
@@ -151,7 +152,22 @@ async function write(db: Db, batch: IndexBatch): Promise<boolean> {
 }
 
 function passageRow({ key, thread, record, turn, role, at, atMs, length, repeats, body, names }: IndexedPassage) {
-  return { key, thread, record, turn, role, at, at_ms: atMs, length, repeats, found_by: vectorOf(body, names) };
+  return {
+    key,
+    thread,
+    record,
+    turn,
+    role,
+    at,
+    at_ms: atMs,
+    length,
+    repeats,
+    found_by: vectorOf(termsIn(body), termsIn(names)),
+  };
+}
+
+function termsIn(text: string): string[] {
+  return text === "" ? [] : text.split(" ");
 }
 
 /** Terms are letters, digits and marks: between quotes, they stand for themselves. A name is known by its `=`. */

@@ -16,31 +16,47 @@ export function termsToWeigh({ all }: QueryPlan): string[] {
   return [...new Set(all.flat().flatMap(({ phrases, names }) => [...phrases, ...names].flatMap(({ terms }) => terms)))];
 }
 
+export type Ranking = {
+  /** Columns of `candidate` that say how often each thing that was asked for is in the passage. */
+  readonly counts: RawBuilder<unknown>;
+  /** How well it fits, over these columns in `counted`. */
+  readonly score: RawBuilder<number>;
+};
+
 /**
- * How well a passage fits, as SQL over the columns of `candidate`: BM25, where a phrase counts as often as its rarest
- * term, times how new it is. Sums, products and quotients of the same doubles in the same order: the same on every engine.
+ * BM25, where a phrase counts as often as its rarest term, times how new it is. Sums, products and quotients of the same
+ * doubles in the same order: the same on every engine.
  */
-export function scoreOf(
+export function rankingOf(
   plan: QueryPlan,
   known: { readonly state: IndexState; readonly frequencies: ReadonlyMap<string, number>; readonly now: number },
   dialect: SearchDialect,
-): RawBuilder<number> {
+): Ranking {
   const { state, frequencies, now } = known;
   const passages = Math.max(1, state.passages);
   const average = Math.max(1, state.terms / passages);
-  const lengthPart = sql`(${real(K1 * (1 - B))} + ${real((K1 * B) / average)} * candidate.length)`;
-  const parts = plan.all.map((choices) => {
+  const lengthPart = sql`(${real(K1 * (1 - B))} + ${real((K1 * B) / average)} * counted.length)`;
+  const counts = plan.all.map(
+    (choices, index) => sql`${countIn(choices, frequencies, dialect)} as ${countName(index)}`,
+  );
+  const parts = plan.all.map((choices, index) => {
     const frequency = choices.reduce((sum, wanted) => sum + frequencyOf(wanted, frequencies, passages), 0);
-    const counted = Math.min(passages, Math.max(1, frequency));
-    const rarity = Math.log(1 + (passages - counted + 0.5) / (counted + 0.5));
-    const count = countIn(choices, frequencies, dialect);
-    return sql`${real(rarity * (K1 + 1))} * ${count} / (${count} + ${lengthPart})`;
+    const met = Math.min(passages, Math.max(1, frequency));
+    const rarity = Math.log(1 + (passages - met + 0.5) / (met + 0.5));
+    return sql`${real(rarity * (K1 + 1))} * ${countName(index)} / (${countName(index)} + ${lengthPart})`;
   });
   const greatest = sql.raw(dialect.greatest);
-  const age = sql`${greatest}(0, ${whole(now)} - candidate.at_ms) / ${real(RECENCY_MS)}`;
+  const age = sql`${greatest}(0, ${whole(now)} - counted.at_ms) / ${real(RECENCY_MS)}`;
   const recency = sql`(${real(1)} + ${real(1)} / (${real(1)} + ${age}))`;
-  const weight = sql`(case when candidate.role = 'title' then ${real(TITLE_WEIGHT)} else ${real(1)} end)`;
-  return sql<number>`(${sql.join(parts, sql` + `)}) * ${recency} * ${weight}`;
+  const weight = sql`(case when counted.role = 'title' then ${real(TITLE_WEIGHT)} else ${real(1)} end)`;
+  return {
+    counts: sql.join(counts),
+    score: sql<number>`(${sql.join(parts, sql` + `)}) * ${recency} * ${weight}`,
+  };
+}
+
+function countName(index: number): RawBuilder<unknown> {
+  return sql.raw(`count_${index}`);
 }
 
 /** Passages that have one of its phrases or names: as many as have its rarest term, or fewer. */

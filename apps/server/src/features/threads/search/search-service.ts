@@ -7,7 +7,7 @@ import type { ThreadTables } from "../migrations.ts";
 import type { OutputService } from "../outputs.ts";
 import type { VisibleThreads } from "../visible-threads.ts";
 import type { SearchEngine } from "./index-types.ts";
-import { indexSome } from "./indexer.ts";
+import { indexAll } from "./indexer.ts";
 import { type SearchOptions, searchThreads } from "./searcher.ts";
 
 /** Searching in threads. The index follows what is appended to them, and nobody who appends waits for it. */
@@ -48,7 +48,7 @@ export function createSearchService({ database, outputs, visible, now, log }: Se
       searchThreads({ tables, engine: await engine(), outputs, visible, now }, subject, options),
     async catchUp(signal) {
       const parts = { tables, engine: await engine(), outputs };
-      while (!signal.aborted && (await indexSome(parts))) await new Promise(setImmediate);
+      await indexAll(parts, signal);
     },
     async close() {
       const opened = await opening?.catch(() => undefined);

@@ -20,7 +20,7 @@ import { filtersIn, type ThreadFilters } from "../thread-filters.ts";
 import { withOutputs } from "../told-thread.ts";
 import type { VisibleThreads } from "../visible-threads.ts";
 import type { SearchEngine } from "./index-types.ts";
-import { scoreOf, termsToWeigh } from "./ranking.ts";
+import { rankingOf, termsToWeigh } from "./ranking.ts";
 
 export type SearchOptions = ThreadFilters & {
   readonly query: string;
@@ -32,7 +32,7 @@ export type SearchOptions = ThreadFilters & {
 };
 
 /** Of a query that is met very often, so many of the newest passages are ranked. */
-const MAX_CANDIDATES = 10_000;
+const MAX_CANDIDATES = 5_000;
 /** Hits of one thread at most, so that a long one does not hide the others. */
 const PER_THREAD = 3;
 const MAX_COMMITS = 50;
@@ -125,23 +125,27 @@ async function rank(
   const { dialect } = engine;
   const state = await engine.state();
   const frequencies = await engine.frequencies(termsToWeigh(plan));
-  const score = scoreOf(plan, { state, frequencies, now: now() }, dialect);
+  const { counts, score } = rankingOf(plan, { state, frequencies, now: now() }, dialect);
   const conditions = [...threadConditions(visible, subject, options, now()), ...timeConditions(options, "p.at")];
   const query = sql`
     with candidate as materialized (
-      select p.key, p.thread, p.record, p.turn, p.role, p.at, p.at_ms, p.length, p.repeats, s.title
+      select p.key, p.thread, p.record, p.turn, p.role, p.at, p.at_ms, p.length, p.repeats
       from ${dialect.candidates}
       where ${dialect.matches(plan)} and ${sql.join(conditions, sql` and `)}
       order by ${dialect.newestFirst} limit ${MAX_CANDIDATES}
-    ), scored as (
-      select candidate.*, ${score} as score from candidate
+    ), counted as materialized (
+      select candidate.key, candidate.thread, candidate.record, candidate.turn, candidate.role, candidate.at,
+        candidate.at_ms, candidate.length, ${counts}
+      from candidate
+    ), scored as materialized (
+      select counted.*, ${score} as score from counted
     ), placed as (
       select scored.*, row_number() over (partition by scored.thread order by scored.score desc, scored.key desc) as place
       from scored
     )
-    select placed.key, placed.thread, placed.record, placed.turn, placed.role, placed.at, placed.score, placed.title,
+    select placed.key, placed.thread, placed.record, placed.turn, placed.role, placed.at, placed.score, s.title,
       thread.id, thread.owner, thread.workspace, thread.facts
-    from placed join thread on thread.key = placed.thread
+    from placed join thread on thread.key = placed.thread join ${dialect.threads} as s on s.key = placed.thread
     where placed.place <= ${PER_THREAD}
     order by placed.score desc, placed.key desc limit ${limit}
   `;

@@ -15,6 +15,7 @@ const DIALECT: SearchDialect = {
     cross join search_thread as s on s.key = p.thread
     cross join thread on thread.key = p.thread and thread.id = s.id and thread.generation = s.generation`,
   matches: (plan) => sql`search_text match ${fts5Match(plan)}`,
+  threads: sql`search_thread`,
   newestFirst: sql`search_text.rowid desc`,
   countOf: (term) => {
     const [mark, length] = repeatMark(term);
@@ -81,11 +82,13 @@ export async function openSqliteEngine(database: string): Promise<SearchEngine> 
       if (state === undefined) throw new Error("The index of threads has no state.");
       return state;
     },
-    async indexed(key) {
-      const [row] = await rows<IndexedThread>("SELECT *, title_key AS titleKey FROM search_thread WHERE key = ?", [
-        key,
-      ]);
-      return row;
+    async indexed(keys) {
+      const found = await rows<IndexedThread>(
+        `SELECT key, id, generation, version, digest, turns, title_key AS titleKey, title, waiting FROM search_thread
+         WHERE key IN (SELECT value FROM json_each(?))`,
+        [JSON.stringify(keys)],
+      );
+      return new Map(found.map((row) => [row.key, row]));
     },
     async frequencies(terms) {
       const marks = terms.map(() => "?").join(", ");

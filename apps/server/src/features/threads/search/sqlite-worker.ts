@@ -124,7 +124,7 @@ export function runIndexWorker(): void {
           each.length,
           each.repeats,
         );
-        addText.run(each.key, each.body.join(" "), each.names.join(" "));
+        addText.run(each.key, each.body, each.names);
       }
       for (const each of batch.threads) {
         addThread.run(

@@ -1,0 +1,98 @@
+import { type ApiKeyInfo, api, type MintedApiKey } from "@loom/api";
+import type { AuditEvent } from "../../kit/audit.ts";
+import { onceOf } from "../../kit/idempotency.ts";
+import type { Resource } from "../../kit/policy.ts";
+import { ProblemError } from "../../kit/problem-reply.ts";
+import { Reply, type Route, route } from "../../kit/route.ts";
+import { nameOf, principalOf, type Subject } from "../../kit/subject.ts";
+import type { ApiKeyFeature } from "./index.ts";
+
+export function apiKeyRoutes({ service, organizationId, requireRecent }: ApiKeyFeature): Route[] {
+  const own = (_: unknown, subject: Subject): Resource => ({ type: "api_key", owner: principalOf(subject) });
+  const ofOrganization = async ({ org }: { readonly org: string }): Promise<Resource | undefined> => {
+    const organization = await organizationId(org);
+    return organization === undefined ? undefined : { type: "api_key", organization };
+  };
+  const one = async ({ id }: { readonly id: string }): Promise<Resource | undefined> => {
+    const owner = await service.ownerOf(id);
+    if (owner === undefined) return undefined;
+    return { type: "api_key", id, ...(owner.type === "user" ? { owner: owner.id } : { organization: owner.id }) };
+  };
+  const by = (subject: Subject) => ({ id: principalOf(subject), name: nameOf(subject) });
+
+  return [
+    route(api.apiKeys.list, { action: "read", resource: own }, ({ subject, query }) =>
+      service.list(personOf(subject), query),
+    ),
+    route(api.apiKeys.create, { action: "create", resource: own }, async ({ subject, body, call, audit }) => {
+      const owner = personOf(subject);
+      await requireRecent(subject);
+      const once = onceOf(call, subject, body);
+      const minted = await service.create(owner, body, { by: by(subject), once });
+      if (minted.key !== null) await audit(created(minted.info));
+      return withKey(minted);
+    }),
+    route(
+      api.apiKeys.listOfOrganization,
+      { action: "read", resource: ofOrganization, hidden: true },
+      async ({ params, query }) => service.list(await organizationOf(params.org), query),
+    ),
+    route(
+      api.apiKeys.createOfOrganization,
+      { action: "create", resource: ofOrganization, hidden: true },
+      async ({ params, subject, body, call, audit }) => {
+        await requireRecent(subject);
+        const once = onceOf(call, subject, body);
+        const minted = await service.create(await organizationOf(params.org), body, { by: by(subject), once });
+        if (minted.key !== null) await audit(created(minted.info));
+        return withKey(minted);
+      },
+    ),
+    route(
+      api.apiKeys.rotate,
+      { action: "write", resource: one, hidden: true },
+      async ({ params, subject, body, audit }) => {
+        await requireRecent(subject);
+        const { minted, old } = await service.rotate(params.id, { by: by(subject), ...body });
+        const details = { replacedBy: minted.info.id, endsAt: old.expiresAt };
+        await audit({ ...about(old), event: "api_key.rotated", details });
+        return withKey(minted);
+      },
+    ),
+    // Without a look at when one signed in: who finds a key in the wrong place should not have to search for anything else.
+    route(api.apiKeys.revoke, { action: "delete", resource: one, hidden: true }, async ({ params, audit }) => {
+      const revoked = await service.revoke(params.id);
+      await audit({ ...about(revoked), event: "api_key.revoked" });
+      return revoked;
+    }),
+  ];
+
+  async function organizationOf(idOrSlug: string) {
+    const id = await organizationId(idOrSlug);
+    if (id === undefined) throw new ProblemError("not_found", "There is no such organization.");
+    return { type: "organization", id } as const;
+  }
+}
+
+/** Nothing on the way may keep what is shown once. */
+function withKey(minted: MintedApiKey): Reply<MintedApiKey> {
+  return new Reply(minted, { status: 201, headers: { "cache-control": "no-store" } });
+}
+
+function personOf(subject: Subject): { readonly type: "user"; readonly id: string } {
+  if (subject.type === "user") return { type: "user", id: subject.id };
+  throw new ProblemError("forbidden", "Keys of one's own are for people: sign in, this token is nobody's.");
+}
+
+function created(info: ApiKeyInfo): Omit<AuditEvent, "actor" | "origin"> {
+  const { scopes, expiresAt } = info;
+  return { ...about(info), event: "api_key.created", after: { scopes, expiresAt } };
+}
+
+function about({ id, name, owner }: ApiKeyInfo): Pick<AuditEvent, "outcome" | "target" | "organization"> {
+  return {
+    outcome: "success",
+    target: { type: "api_key", id, name },
+    ...(owner.type === "organization" ? { organization: owner.id } : {}),
+  };
+}

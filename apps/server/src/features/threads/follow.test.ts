@@ -1,0 +1,148 @@
+import { once } from "node:events";
+import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { engines, type TestHome } from "../../kit/engines.testing.ts";
+import { said, startThreadServer, type ThreadServer, text } from "./threads.testing.ts";
+
+type Following = {
+  readonly response: IncomingMessage;
+  /** The events up to now: id and data. */
+  readonly events: readonly (readonly [string, string])[];
+  /** Resolves when there are `count` events. */
+  until(count: number): Promise<void>;
+  readonly closed: Promise<unknown>;
+  close(): void;
+};
+
+const open: ClientRequest[] = [];
+
+async function follow(
+  url: string,
+  token: string,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<Following> {
+  const outgoing = request(url + path, {
+    agent: false,
+    headers: { authorization: `Bearer ${token}`, ...headers },
+  }).end();
+  open.push(outgoing);
+  outgoing.on("error", () => {});
+  const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+  const events: [string, string][] = [];
+  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  let rest = "";
+  response.on("error", () => {});
+  response.setEncoding("utf8").on("data", (chunk: string) => {
+    const parts = (rest + chunk).split("\n\n");
+    rest = parts.pop() ?? "";
+    for (const part of parts) {
+      const [, id, data] = /^id: (\d+)\ndata: (.*)$/.exec(part) ?? [];
+      if (id !== undefined && data !== undefined) events.push([id, data]);
+    }
+    for (const { count, resolve } of waiting) if (events.length >= count) resolve();
+  });
+  return {
+    response,
+    events,
+    until: (count) =>
+      new Promise((resolve) => {
+        if (events.length >= count) resolve();
+        else waiting.push({ count, resolve });
+      }),
+    closed: new Promise((resolve) => response.once("close", resolve)),
+    close: () => outgoing.destroy(),
+  };
+}
+
+describe.each(engines)("on $name", (engine) => {
+  let home: TestHome;
+  let threads: ThreadServer;
+
+  beforeEach(async () => {
+    home = await engine.create();
+    threads = await startThreadServer(home);
+  });
+
+  afterEach(async () => {
+    for (const each of open.splice(0)) each.destroy();
+    await threads.close();
+    await home[Symbol.asyncDispose]();
+  });
+
+  const append = (id: string, version: number, records: readonly string[], by = threads) =>
+    by.ask("POST", `/api/threads/${id}/records`, { body: { records }, headers: { "if-match": `"${version}"` } });
+
+  test("who follows a thread gets every record, in order, each with its version", async () => {
+    const id = await threads.make(said("one"));
+    const { server, token } = threads;
+    const live = await follow(server.url, token, `/api/threads/${id}/events`);
+    expect(live.response.headers["content-type"]).toBe("text/event-stream; charset=utf-8");
+    const records = Array.from({ length: 60 }, (_, index) => text(said(`words ${index}`)));
+    for (const [index, record] of records.entries()) await append(id, 2 + index, [record]);
+    await live.until(60);
+    expect(live.events).toEqual(records.map((record, index) => [String(index + 3), record]));
+    live.close();
+    const resumed = await follow(server.url, token, `/v1/threads/${id}/events`, { "last-event-id": "40" });
+    await resumed.until(22);
+    expect(resumed.events.map(([version]) => Number(version))).toEqual(
+      Array.from({ length: 22 }, (_, index) => 41 + index),
+    );
+    const whole = await follow(server.url, token, `/api/threads/${id}/events?after=0`);
+    await whole.until(62);
+    expect(whole.events.map(([, data]) => data).slice(2)).toEqual(records);
+  });
+
+  test("following ends when the thread is purged, and when the server stops", async () => {
+    const [id, other] = [await threads.make(said("one")), await threads.make(said("two"))];
+    const { server, token } = threads;
+    const live = await follow(server.url, token, `/api/threads/${id}/events`);
+    const second = await follow(server.url, token, `/api/threads/${other}/events`);
+    await threads.ask("DELETE", `/api/threads/${id}?purge=true`);
+    await live.closed;
+    await threads.close();
+    await second.closed;
+  });
+
+  test("a listener that reads nothing holds up nobody, and reads it all when it does", {
+    timeout: 120_000,
+  }, async () => {
+    const id = await threads.make(said("one"));
+    const { server, token } = threads;
+    const slow = await follow(server.url, token, `/api/threads/${id}/events`);
+    slow.response.pause();
+    const quick = await follow(server.url, token, `/api/threads/${id}/events`);
+    const long = "x".repeat(2_000_000);
+    for (let version = 2; version < 14; version++)
+      expect((await append(id, version, [text(said(`${version} ${long}`))])).status).toBe(200);
+    await quick.until(12);
+    slow.response.resume();
+    await slow.until(12);
+    expect(slow.events.map(([version]) => Number(version))).toEqual(
+      Array.from({ length: 12 }, (_, index) => index + 3),
+    );
+  });
+});
+
+const shared = engines.find(({ name }) => name === "PostgreSQL");
+
+test.skipIf(shared === undefined)(
+  "what is appended at one server is seen at another on the same database",
+  async () => {
+    const home = await shared?.create();
+    if (home === undefined) throw new Error("There is no PostgreSQL.");
+    const one = await startThreadServer(home);
+    const two = await startThreadServer(home);
+    const id = await one.make(said("one"));
+    const live = await follow(two.server.url, one.token, `/api/threads/${id}/events?after=0`);
+    await live.until(2);
+    const path = `/api/threads/${id}/records`;
+    await one.ask("POST", path, { body: { records: [text(said("two"))] }, headers: { "if-match": '"2"' } });
+    await two.ask("POST", path, { body: { records: [text(said("three"))] }, headers: { "if-match": '"3"' } });
+    await live.until(4);
+    expect(live.events.map(([version]) => version)).toEqual(["1", "2", "3", "4"]);
+    live.close();
+    await Promise.all([one.close(), two.close()]);
+    await home[Symbol.asyncDispose]();
+  },
+);

@@ -1,0 +1,123 @@
+import { spawnSync } from "node:child_process";
+import { createWriteStream, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { rgPath } from "@vscode/ripgrep";
+import { createThread } from "../../apps/server/src/features/threads/changes.ts";
+import { CommitQueue } from "../../apps/server/src/features/threads/commit-queue.ts";
+import { readRecords } from "../../apps/server/src/features/threads/incoming-records.ts";
+import { migrations, type ThreadTables } from "../../apps/server/src/features/threads/migrations.ts";
+import { indexAll } from "../../apps/server/src/features/threads/search/indexer.ts";
+import { searchThreads } from "../../apps/server/src/features/threads/search/searcher.ts";
+import { openSqliteEngine } from "../../apps/server/src/features/threads/search/sqlite-engine.ts";
+import type { VisibleThreads } from "../../apps/server/src/features/threads/visible-threads.ts";
+import { openDatabase } from "../../apps/server/src/kit/database.ts";
+import { OWNER } from "../../apps/server/src/kit/subject.ts";
+import { median } from "../statistics.ts";
+import { Corpus } from "./corpus.ts";
+import { verdict } from "./live.ts";
+
+const PER_THREAD = 500;
+const SEARCHES = 40;
+const SCANS = 3;
+
+/** A server's threads on SQLite: how fast they are indexed and searched, beside ripgrep over the same text as JSON lines. */
+export async function benchSearch(messages: number): Promise<string[][]> {
+  const directory = mkdtempSync(join(tmpdir(), "loom-search-bench-"));
+  const orphaned = (): void => rmSync(directory, { recursive: true, force: true });
+  process.once("exit", orphaned);
+  try {
+    return await measure(directory, messages);
+  } finally {
+    process.off("exit", orphaned);
+    orphaned();
+  }
+}
+
+async function measure(directory: string, messages: number): Promise<string[][]> {
+  const file = join(directory, "server.sqlite");
+  const database = await openDatabase({ file, migrations: [{ feature: "threads", migrations }] });
+  const corpus = new Corpus(messages);
+  const lines = join(directory, "corpus.jsonl");
+  const stored = await fill(database, corpus, lines, messages);
+  const tables = async () => database.tables<ThreadTables>();
+  const outputs = { read: async () => undefined };
+  const engine = await openSqliteEngine(file);
+  const indexStart = performance.now();
+  await indexAll({ tables, engine, outputs });
+  const indexing = (performance.now() - indexStart) / 1_000;
+  // Everything: who may see what costs the same for each of them.
+  const visible: VisibleThreads = (where) => where("thread.purged", "=", 0);
+  const parts = { tables, engine, outputs, visible, now: Date.now };
+  const rows = [
+    ["corpus on SQLite", `${messages} messages, ${megabytes(lines)} MB of JSON lines`, "", ""],
+    ["stored", `${(messages / stored).toFixed(0)} messages a second`, "", ""],
+    ["indexed", `${(messages / indexing).toFixed(0)} messages a second`, "5000", verdict(messages / indexing >= 5_000)],
+    ["index", `${megabytes(join(directory, "thread-search.sqlite"))} MB`, "", ""],
+  ];
+  for (const [kind, bar] of [
+    ["rare", 50],
+    ["common", 200],
+  ] as const) {
+    const times: number[] = [];
+    for (let n = 0; n < SEARCHES; n++) {
+      const query = corpus.word(kind, n);
+      const from = performance.now();
+      const { hits } = await searchThreads(parts, OWNER, { query, limit: 20 });
+      times.push(performance.now() - from);
+      if (hits.length === 0) throw new Error(`Nothing was found for ${query}, which is there.`);
+    }
+    const p95 = times.toSorted((a, b) => a - b)[Math.floor(SEARCHES * 0.95)] ?? Number.NaN;
+    const scan = median(Array.from({ length: SCANS }, (_, n) => ripgrep(corpus.word(kind, n), lines)));
+    const ratio = scan / median(times);
+    rows.push(
+      [`a ${kind} word, p95`, `${p95.toFixed(1)} ms`, `${bar} ms`, verdict(p95 <= bar)],
+      [
+        `a ${kind} word, median; ripgrep over it`,
+        `${median(times).toFixed(1)} ms; ${ratio.toFixed(0)}x`,
+        kind === "rare" ? "50x" : "",
+        kind === "rare" ? verdict(ratio >= 50) : "",
+      ],
+    );
+  }
+  await engine.close();
+  await database.close();
+  return rows;
+}
+
+type Opened = Awaited<ReturnType<typeof openDatabase>>;
+
+/** Seconds that storing took, without making the text. */
+async function fill(database: Opened, corpus: Corpus, lines: string, messages: number): Promise<number> {
+  const queue = new CommitQueue(async () => database, Date.now);
+  const out = createWriteStream(lines);
+  let storing = 0;
+  for (let made = 0; made < messages; made += PER_THREAD) {
+    const { id, records } = corpus.thread(made, Math.min(PER_THREAD, messages - made));
+    if (!out.write(`${records.join("\n")}\n`)) await new Promise((resolve) => out.once("drain", resolve));
+    const from = performance.now();
+    const thread = { id, owner: "owner", organization: null };
+    const wish = { withRecords: false, now: new Date().toISOString() };
+    await queue.commit((context) => createThread(context, thread, readRecords(records, id), wish));
+    storing += performance.now() - from;
+    if (made % (100 * PER_THREAD) === 0) console.log(`storing: ${made} messages`);
+  }
+  await new Promise<void>((resolve) => out.end(resolve));
+  return storing / 1_000;
+}
+
+/** Milliseconds of counting the lines with a word, with the file in the system's cache. */
+function ripgrep(word: string, file: string): number {
+  const from = performance.now();
+  const { status, stderr } = spawnSync(
+    rgPath,
+    ["--count", "--ignore-case", "--word-regexp", "--fixed-strings", word, file],
+    { encoding: "utf8" },
+  );
+  if (status !== 0) throw new Error(`ripgrep found nothing or failed: ${stderr}`);
+  return performance.now() - from;
+}
+
+function megabytes(file: string): string {
+  return (statSync(file).size / 1_000_000).toFixed(0);
+}

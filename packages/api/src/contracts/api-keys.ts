@@ -1,0 +1,58 @@
+import { defineContract, MAX_BODY_BYTES } from "../contract-definition.ts";
+
+export const apiKeys = {
+  list: defineContract({
+    method: "GET",
+    path: "/api/keys",
+    operation: "listApiKeys",
+    summary: "Your API keys, newest first, revoked ones included",
+    reply: "json",
+    maxBodyBytes: MAX_BODY_BYTES,
+    schemas: () => import("../schemas/api-keys.ts").then((schemas) => schemas.listKeys),
+  }),
+  create: defineContract({
+    method: "POST",
+    path: "/api/keys",
+    operation: "createApiKey",
+    summary: "Make an API key of yours; its answer is the only place where it can be read",
+    reply: "json",
+    maxBodyBytes: MAX_BODY_BYTES,
+    schemas: () => import("../schemas/api-keys.ts").then((schemas) => schemas.createKey),
+  }),
+  listOfOrganization: defineContract({
+    method: "GET",
+    path: "/api/orgs/{org}/keys",
+    operation: "listApiKeysOfOrganization",
+    summary: "The API keys of an organization, newest first, revoked ones included",
+    reply: "json",
+    maxBodyBytes: MAX_BODY_BYTES,
+    schemas: () => import("../schemas/api-keys.ts").then((schemas) => schemas.listKeysOfOrganization),
+  }),
+  createOfOrganization: defineContract({
+    method: "POST",
+    path: "/api/orgs/{org}/keys",
+    operation: "createApiKeyOfOrganization",
+    summary: "Make an API key of an organization; its answer is the only place where it can be read",
+    reply: "json",
+    maxBodyBytes: MAX_BODY_BYTES,
+    schemas: () => import("../schemas/api-keys.ts").then((schemas) => schemas.createKeyOfOrganization),
+  }),
+  rotate: defineContract({
+    method: "POST",
+    path: "/api/keys/{id}/rotate",
+    operation: "rotateApiKey",
+    summary: "Make a key that takes the place of another, which still works for a while",
+    reply: "json",
+    maxBodyBytes: MAX_BODY_BYTES,
+    schemas: () => import("../schemas/api-keys.ts").then((schemas) => schemas.rotateKey),
+  }),
+  revoke: defineContract({
+    method: "DELETE",
+    path: "/api/keys/{id}",
+    operation: "revokeApiKey",
+    summary: "Void an API key for good",
+    reply: "json",
+    maxBodyBytes: MAX_BODY_BYTES,
+    schemas: () => import("../schemas/api-keys.ts").then((schemas) => schemas.revokeKey),
+  }),
+} as const;
