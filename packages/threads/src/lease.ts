@@ -34,8 +34,14 @@ export function askForLease(directory: string, name: string): Lease | ProcessIde
   const path = join(directory, own);
   const identity = thisProcess();
   // Its name comes when it is whole: a lease that cannot be read counts as alive while it is fresh.
-  writeFileSync(`${path}${UNFINISHED}`, JSON.stringify(identity), { mode: 0o600, flag: "wx" });
-  renameSync(`${path}${UNFINISHED}`, path);
+  try {
+    writeFileSync(`${path}${UNFINISHED}`, JSON.stringify(identity), { mode: 0o600, flag: "wx" });
+    renameSync(`${path}${UNFINISHED}`, path);
+  } catch (error) {
+    // A full disk lets the file be made and not be written.
+    remove(`${path}${UNFINISHED}`);
+    throw error;
+  }
   try {
     for (const other of readdirSync(directory)) {
       if (other === own || !other.startsWith(`${name}.`) || other.endsWith(UNFINISHED)) continue;

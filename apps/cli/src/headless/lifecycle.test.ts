@@ -185,4 +185,31 @@ describe.runIf(canMount)("a full disk", PATIENT, () => {
     expect(result).toMatchObject({ outcome: "completed", exit: "not_saved", text: "Done." });
     expect(result.error.message).toContain("there is no space left");
   });
+
+  it("keeps nothing half-written where it was full from the start", async () => {
+    mkdirSync(threadsOf(home), { recursive: true });
+    const steps = [
+      'mount -t tmpfs -o size=32k tmpfs "$0"',
+      '{ head -c 64k /dev/zero > "$0/full" 2> /dev/null; "$@"; code=$?; find "$0/leases" -type f >&2; exit $code; }',
+    ];
+    const { code, stdout, stderr } = await runProcess(
+      "unshare",
+      [
+        "-m",
+        "sh",
+        "-c",
+        steps.join(" && "),
+        threadsOf(home),
+        process.execPath,
+        LOOM,
+        "-p",
+        "hi",
+        "--output-format",
+        "json",
+      ],
+      { cwd: workspace, env: { ...home.env, ...envFor(model) } },
+    );
+    expect({ code, stderr }).toEqual({ code: exitCodeOf("not_saved"), stderr: "" });
+    expect(JSON.parse(stdout).error.message).toContain("there is no space left");
+  });
 });
