@@ -54,6 +54,14 @@ describe.each(codecs)("an HTTP failure of %s", (_name, codec) => {
     expect(failureOf(429, headers).retryAfterMs).toBe(retryAfterMs);
   });
 
+  test.each([
+    [7, "wait a little and try again"],
+    [90, "try again in 2 minutes"],
+    [7_200, "try again in 2 hours"],
+  ])("that asks to wait %d s says so to the person", (seconds, advice) => {
+    expect(failureOf(429, { "retry-after": String(seconds) }).message).toContain(advice);
+  });
+
   test("may say itself whether another try makes sense", () => {
     expect(failureOf(400, { "x-should-retry": "true" }).retryable).toBe(true);
     expect(failureOf(500, { "x-should-retry": "false" }).retryable).toBe(false);

@@ -50,7 +50,8 @@ export type ProviderProblem = {
 
 /** A failure with a sentence for a person. */
 export function providerFailure({ code, said, status, retryAfterMs, retryable }: ProviderProblem): LlmFailure {
-  const [what, advice] = SENTENCES[code];
+  const [what, usualAdvice] = SENTENCES[code];
+  const advice = (code === "rate_limited" && adviceToWait(retryAfterMs)) || usualAdvice;
   const words = said === undefined ? "" : quote(said);
   const facts = [...(status === undefined ? [] : [`HTTP ${status}`]), ...(words === "" ? [] : [`"${words}"`])];
   const where = facts.length === 0 ? "" : ` (${facts.join(", ")})`;
@@ -61,6 +62,13 @@ export function providerFailure({ code, said, status, retryAfterMs, retryable }:
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(status === undefined ? {} : { status }),
   };
+}
+
+/** For a time that nobody waits out: how long it is. */
+function adviceToWait(retryAfterMs: number | undefined): string | undefined {
+  const minutes = Math.ceil((retryAfterMs ?? 0) / 60_000);
+  if (minutes < 2) return undefined;
+  return minutes < 120 ? `try again in ${minutes} minutes` : `try again in ${Math.ceil(minutes / 60)} hours`;
 }
 
 export function codeForStatus(status: number): LlmErrorCode {
