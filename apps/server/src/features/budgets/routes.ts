@@ -6,7 +6,7 @@ import { route } from "../../kit/route.ts";
 import type { BudgetService } from "./service.ts";
 
 /** What requests are charged to at the moment; a limit on anything else would hold nobody. */
-const KINDS: readonly string[] = ["token", "api_key", "model", "session"];
+const KINDS: readonly string[] = ["token", "api_key", "user", "organization", "model", "session"];
 const MAX_ID = 256;
 
 export function budgetRoutes(service: BudgetService): Route[] {

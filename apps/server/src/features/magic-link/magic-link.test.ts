@@ -110,7 +110,7 @@ describe("signing in by mail", () => {
       expect(scan.status).toBe(200);
       expect(scan.text).toContain("<button>Sign in</button>");
       expect(scan.headers["set-cookie"]).toBeUndefined();
-      expect(scan.headers["referrer-policy"]).toBe("no-referrer");
+      expect(scan.headers["referrer-policy"]).toBe("same-origin");
     }
     const token = new URLSearchParams(link?.path.split("?")[1]).get("token") ?? "";
     const signedIn = await world.form("/auth/magic-link/redeem", { token });
