@@ -133,7 +133,9 @@ describe("loom org and loom team", PATIENT, () => {
   it("say that there is no server where none is configured", async () => {
     const { code, stderr } = await runLoom(home, ["org", "list"]);
     expect(code).toBe(exitCodeOf("configuration"));
-    expect(stderr).toMatch(/^loom: Organizations and teams are on a Loom server, and none is set up: [^\n]*\n$/);
+    expect(stderr).toMatch(
+      /^loom: Organizations, teams and API keys are on a Loom server, and none is set up: [^\n]*\n$/,
+    );
   });
 
   it("keep the owner's token out of what they print", async () => {
