@@ -65,8 +65,9 @@ How requests are spread over several keys of a provider: round-robin (default) o
   LOOM_SERVER_ANTHROPIC_CREDENTIAL_SELECTION, ...
 What stored keys are encrypted with (default: a file in the data directory):
   LOOM_SERVER_MASTER_KEY, LOOM_SERVER_MASTER_KEY_FILE
-The audit log (docs/audit.md): when it is full, how long it stays, requests for models, what signs it, where else it goes:
-  LOOM_SERVER_AUDIT_OVERFLOW, _RETENTION_DAYS, _LLM, _KEY (or _KEY_FILE), _LOG_DIR, _SYSLOG, _WEBHOOK_URL, _WEBHOOK_SECRET
+The audit log (docs/audit.md): when it is full, how long it stays, requests for models, what signs it, where it goes:
+  LOOM_SERVER_AUDIT_OVERFLOW, _RETENTION_DAYS, _LLM, _KEY (or _KEY_FILE), _LOG_DIR, _SYSLOG, _WEBHOOK_URL,
+  _WEBHOOK_SECRET
 Models without a known price, for those with a budget in money: refuse (default) or allow:
   LOOM_SERVER_UNPRICED_MODELS
 `;
