@@ -7,6 +7,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: "forks",
+    // Most tests wait for processes and databases more than they compute.
+    maxWorkers: "100%",
     globalSetup: ["apps/server/src/kit/engines-setup.testing.ts"],
     // On a machine that others share, a process that starts late is no news; the report names what needed a second try.
     retry: process.env.CI === undefined ? 0 : 1,
