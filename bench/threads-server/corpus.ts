@@ -26,7 +26,14 @@ export class Corpus {
     const id = `T-01900000-0000-7000-8000-${first.toString(16).padStart(12, "0")}`;
     const createdAt = timeOf(first);
     const records = [
-      JSON.stringify({ type: "thread", v: 2, id, createdAt, workspace: `/work/${first % 40}`, loomVersion: "0.0.0" }),
+      JSON.stringify({
+        type: "thread",
+        v: 2,
+        id,
+        createdAt,
+        workspace: `/srv/project-${first % 40}`,
+        loomVersion: "0.0.0",
+      }),
     ];
     for (let n = first; n < first + count; n++) records.push(this.#record(n));
     return { id, records };

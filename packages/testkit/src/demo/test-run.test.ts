@@ -19,7 +19,7 @@ ok 1 - fine
 # Subtest: items that fill (all) need no more
 not ok 2 - items that fill (all) need no more
   ---
-  location: '/home/ada/work/test/paginate.test.js:8:1'
+  location: '/home/ada/project/test/paginate.test.js:8:1'
   ...
 # fail 1
 `;

@@ -30,7 +30,7 @@ function shape(messages: readonly Message[]): string[] {
 }
 
 test("a session of Claude Code becomes a thread that can be gone on with", () => {
-  const base = { cwd: "/work/app", gitBranch: "main", sessionId: "s", version: "2.0.0" };
+  const base = { cwd: "/srv/app", gitBranch: "main", sessionId: "s", version: "2.0.0" };
   const at = (second: number) => ({ ...base, timestamp: `2026-11-20T10:00:0${second}.000Z` });
   const model = { id: "msg_1", role: "assistant", model: "claude-opus-4-5" };
   const file = jsonLines(
@@ -78,7 +78,7 @@ test("a session of Claude Code becomes a thread that can be gone on with", () =>
   ]);
   expect(facts).toMatchObject({
     title: "Fix the parser",
-    workspace: "/work/app",
+    workspace: "/srv/app",
     createdAt: "2026-11-20T10:00:01.000Z",
     turns: 2,
     models: ["claude-opus-4-5"],
@@ -95,11 +95,11 @@ test("a session of Codex becomes a thread that can be gone on with", () => {
       type: "session_meta",
       payload: {
         id: "s",
-        cwd: "/work/app",
+        cwd: "/srv/app",
         git: { commit_hash: "ab".repeat(20), branch: "dev", repository_url: "git@github.com:acme/app.git" },
       },
     },
-    { timestamp: "2026-11-20T10:00:00.000Z", type: "turn_context", payload: { cwd: "/work/app", model: "gpt-5.4" } },
+    { timestamp: "2026-11-20T10:00:00.000Z", type: "turn_context", payload: { cwd: "/srv/app", model: "gpt-5.4" } },
     item({ type: "message", role: "user", content: [{ type: "input_text", text: "<environment_context>…" }] }),
     item({ type: "message", role: "user", content: [{ type: "input_text", text: "List the files" }] }),
     item({ type: "reasoning", summary: [{ type: "summary_text", text: "List them" }], encrypted_content: "…" }),
@@ -118,7 +118,7 @@ test("a session of Codex becomes a thread that can be gone on with", () => {
     "user: tool_result",
   ]);
   expect(facts).toMatchObject({
-    workspace: "/work/app",
+    workspace: "/srv/app",
     models: ["gpt-5.4"],
     git: { branch: "dev", remote: "github.com/acme/app", commit: "ab".repeat(20) },
   });
@@ -128,7 +128,7 @@ test("a session of opencode becomes a thread that can be gone on with", () => {
   const created = Date.parse("2026-11-20T10:00:00.000Z");
   const file = JSON.stringify(
     {
-      info: { id: "ses_1", title: "Rename", directory: "/work/app", time: { created } },
+      info: { id: "ses_1", title: "Rename", directory: "/srv/app", time: { created } },
       messages: [
         {
           info: { role: "user", time: { created } },
@@ -173,7 +173,7 @@ test("a session of opencode becomes a thread that can be gone on with", () => {
   ]);
   expect(facts).toMatchObject({
     title: "Rename",
-    workspace: "/work/app",
+    workspace: "/srv/app",
     totals: { usage: { inputTokens: 3, cacheWriteTokens: 6 } },
   });
 });

@@ -53,12 +53,12 @@ test("an export comes back on a machine that has neither the thread nor its outp
 
 test("whose session it is, is found out", () => {
   const directory = join(root, "d");
-  const base = { cwd: "/work/app", sessionId: "s", timestamp: "2026-11-20T10:00:00.000Z" };
+  const base = { cwd: "/srv/app", sessionId: "s", timestamp: "2026-11-20T10:00:00.000Z" };
   const session = JSON.stringify({ ...base, type: "user", message: { role: "user", content: "Fix it" } });
   const { id, format } = importThread(`${session}\n`, { ...OPTIONS, directory });
   expect(format).toBe("claude-code");
   expect(createThreadStore({ directory }).load(id)).toMatchObject({
-    facts: { title: "Fix it", workspace: "/work/app" },
+    facts: { title: "Fix it", workspace: "/srv/app" },
   });
 });
 
