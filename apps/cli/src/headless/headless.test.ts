@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -137,16 +138,20 @@ describe("loom -p", PATIENT, () => {
   });
 
   it("hides the provider's key from the agent's commands, also in /proc", async () => {
+    // Nobody else's: other tests that run meanwhile have canaries of their own in their processes.
+    const canary = `canary-${randomBytes(8).toString("hex")}`;
     const command = "env; tr '\\0' '\\n' < /proc/$PPID/environ; cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n'";
     const script: ScriptFunction = ({ turnResults }) =>
       turnResults.length === 0
-        ? callTool("bash", { command: `(${command}) | grep -c canary` })
+        ? callTool("bash", { command: `(${command}) | grep -c ${canary}` })
         : say(turnResults[0]?.text ?? "");
-    const { stdout, stderr } = await run(script, ["-p", "x"], { env: { OPENAI_API_KEY: "sk-canary-0123456789" } });
+    const { stdout, stderr } = await run(script, ["-p", "x"], { env: { OPENAI_API_KEY: `sk-${canary}` } });
     expect(stdout).toMatch(/^0$/m);
-    expect(stdout + stderr).not.toContain("canary-");
+    expect(stdout + stderr).not.toContain(canary);
     for (const name of readdirSync(threadsOf(home), { recursive: true, encoding: "utf8" })) {
-      if (name.endsWith(".jsonl")) expect(readFileSync(join(threadsOf(home), name), "utf8")).not.toContain("canary-");
+      // The command that looks for it is in there, the key is not.
+      if (name.endsWith(".jsonl"))
+        expect(readFileSync(join(threadsOf(home), name), "utf8")).not.toContain(`sk-${canary}`);
     }
   });
 
