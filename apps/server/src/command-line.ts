@@ -42,6 +42,7 @@ const FLAGS = {
 
 export const HELP = `Usage: loom-server [flags]
        loom-server token create|list|show|revoke ...        (see loom-server token --help)
+       loom-server budget set|list|show|remove              (see loom-server budget --help)
        loom-server credential add|list|enable|disable ...   (see loom-server credential --help)
        loom-server route list|set|delete|explain ...      (see loom-server route --help)
        loom-server policy explain|check                    (see loom-server policy --help)
