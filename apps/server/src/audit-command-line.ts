@@ -1,6 +1,12 @@
 import { AUDIT_FILTERS, type AuditQuery } from "@loom/api";
 import type { Environment } from "@loom/config";
-import { dataDirectoryOf, readFlags, refuseFurtherWords, refuseOtherFlags } from "./command-flags.ts";
+import {
+  dataDirectoryOf,
+  type FlagsOfVerbs,
+  readFlags,
+  refuseFurtherWords,
+  refuseOtherFlags,
+} from "./command-flags.ts";
 import { UsageError } from "./usage-error.ts";
 
 export type AuditCommand =
@@ -69,9 +75,9 @@ export function parseAuditCommand(args: readonly string[], env: Environment): Au
   if (values.help === true || verb === undefined) return { type: "help" };
   refuseFurtherWords(COMMAND, rest);
   const dataDirectory = dataDirectoryOf(values.data, env);
-  const allowed = FLAGS_OF[verb];
-  if (allowed === undefined) throw new UsageError(`There is no loom-server audit ${verb}: use verify, list or seal.`);
-  refuseOtherFlags(COMMAND, verb, values, ["data", ...allowed]);
+  if (FLAGS_OF[verb] === undefined)
+    throw new UsageError(`There is no loom-server audit ${verb}: use verify, list or seal.`);
+  refuseOtherFlags(COMMAND, verb, values, FLAGS_OF);
   if (verb === "verify") return { type: verb, dataDirectory, end: readEnd(values.end) };
   if (verb === "seal") return { type: verb, dataDirectory };
   return {
@@ -83,7 +89,7 @@ export function parseAuditCommand(args: readonly string[], env: Environment): Au
   };
 }
 
-const FLAGS_OF: Readonly<Record<string, readonly string[]>> = {
+const FLAGS_OF: FlagsOfVerbs = {
   verify: ["end"],
   list: [...AUDIT_FILTERS, "limit", "json"],
   seal: [],

@@ -22,10 +22,22 @@ export function readFlags<const Flags extends ParseArgsOptionsConfig>(
   }
 }
 
-/** Flags that other verbs of the command have, or none. @throws UsageError */
-export function refuseOtherFlags(command: string, verb: string, values: object, allowed: readonly string[]): void {
+/** Which flags each verb of a command has besides those that all have. */
+export type FlagsOfVerbs = Readonly<Record<string, readonly string[]>>;
+
+/** Flags of the command that are none of `verb`'s, nor among those of `everywhere`. @throws UsageError */
+export function refuseOtherFlags(
+  command: string,
+  verb: string,
+  values: object,
+  flagsOf: FlagsOfVerbs,
+  everywhere: readonly string[] = ["data", "help"],
+): void {
+  const allowed = [...everywhere, ...(flagsOf[verb] ?? [])];
   const other = Object.keys(values).find((flag) => !allowed.includes(flag));
-  if (other !== undefined) throw new UsageError(`--${other} is no flag of ${command} ${verb}.`);
+  if (other === undefined) return;
+  const owner = Object.keys(flagsOf).find((each) => flagsOf[each]?.includes(other));
+  throw new UsageError(`--${other} is a flag of ${command} ${owner}, not of ${verb}.`);
 }
 
 /** Words that the verb takes no more. @throws UsageError */

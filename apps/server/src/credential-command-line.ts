@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { CREDENTIAL_LABEL, MAX_CREDENTIAL_WEIGHT } from "@loom/api";
 import type { Environment } from "@loom/config";
-import { dataDirectoryOf, readFlags, refuseOtherFlags } from "./command-flags.ts";
+import { dataDirectoryOf, type FlagsOfVerbs, readFlags, refuseOtherFlags } from "./command-flags.ts";
 import { UsageError } from "./usage-error.ts";
 
 export type CredentialCommand = { readonly dataDirectory: string } & (
@@ -65,7 +65,7 @@ export function parseCredentialCommand(args: readonly string[], env: Environment
   if (tooMuch !== undefined) {
     throw new UsageError(`loom-server credential ${verb} takes no further words: see loom-server credential --help.`);
   }
-  refuseOtherFlags(COMMAND, verb, values, ["data", ...(FLAGS_OF[verb] ?? [])]);
+  refuseOtherFlags(COMMAND, verb, values, FLAGS_OF);
   switch (verb) {
     case "add":
       return {
@@ -98,7 +98,7 @@ export function parseCredentialCommand(args: readonly string[], env: Environment
   }
 }
 
-const FLAGS_OF: Readonly<Record<string, readonly string[]>> = {
+const FLAGS_OF: FlagsOfVerbs = {
   add: ["label", "weight", "key-file", "oauth"],
   "rotate-key": ["new-key-file"],
 };

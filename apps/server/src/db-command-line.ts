@@ -1,6 +1,12 @@
 import { resolve } from "node:path";
 import { type Environment, readSecretFile, Secret } from "@loom/config";
-import { dataDirectoryOf, readFlags, refuseFurtherWords, refuseOtherFlags } from "./command-flags.ts";
+import {
+  dataDirectoryOf,
+  type FlagsOfVerbs,
+  readFlags,
+  refuseFurtherWords,
+  refuseOtherFlags,
+} from "./command-flags.ts";
 import type { DatabasePlace } from "./kit/database.ts";
 import { parsePostgresUrl } from "./kit/postgres-address.ts";
 import { UsageError } from "./usage-error.ts";
@@ -52,11 +58,10 @@ export function parseDbCommand(args: readonly string[], env: Environment): DbCom
   const [verb, name, ...rest] = positionals;
   if (values.help === true || verb === undefined) return { type: "help" };
   refuseFurtherWords(COMMAND, rest);
-  const allowed = FLAGS_OF[verb];
-  if (allowed === undefined) {
+  if (FLAGS_OF[verb] === undefined) {
     throw new UsageError(`There is no loom-server db ${verb}: use status, migrate, backup, restore or copy.`);
   }
-  refuseOtherFlags(COMMAND, verb, values, ["data", ...allowed]);
+  refuseOtherFlags(COMMAND, verb, values, FLAGS_OF);
   const dataDirectory = dataDirectoryOf(values.data, env);
   const force = values.force === true;
   switch (verb) {
@@ -71,7 +76,7 @@ export function parseDbCommand(args: readonly string[], env: Environment): DbCom
   return { type: verb === "migrate" ? "migrate" : "status", dataDirectory };
 }
 
-const FLAGS_OF: Readonly<Record<string, readonly string[]>> = {
+const FLAGS_OF: FlagsOfVerbs = {
   status: [],
   migrate: [],
   backup: ["portable"],

@@ -1,7 +1,13 @@
 import { join, resolve } from "node:path";
 import { ROUTE_DIALECTS, type RouteDefinition, type RouteTimeouts } from "@loom/api";
 import type { Environment } from "@loom/config";
-import { dataDirectoryOf, readFlags, refuseFurtherWords, refuseOtherFlags } from "./command-flags.ts";
+import {
+  dataDirectoryOf,
+  type FlagsOfVerbs,
+  readFlags,
+  refuseFurtherWords,
+  refuseOtherFlags,
+} from "./command-flags.ts";
 import type { RouteQuestion } from "./features/routing/question.ts";
 import { isLoopbackName } from "./kit/host-check.ts";
 import { UsageError } from "./usage-error.ts";
@@ -67,7 +73,7 @@ const FLAGS = {
 } as const;
 
 const EVERYWHERE = ["server", "token-file", "data", "help"];
-const FLAGS_OF: Readonly<Record<string, readonly string[]>> = {
+const FLAGS_OF: FlagsOfVerbs = {
   list: [],
   set: ["timeout", "from", "version"],
   delete: ["version"],
@@ -79,11 +85,10 @@ export function parseRouteCommand(args: readonly string[], env: Environment): Ro
   const { values, positionals } = readFlags(COMMAND, args, FLAGS);
   const [verb, name, ...rest] = positionals;
   if (values.help === true || verb === undefined) return { type: "help" };
-  const allowed = FLAGS_OF[verb];
-  if (allowed === undefined) {
+  if (FLAGS_OF[verb] === undefined) {
     throw new UsageError(`There is no loom-server route ${verb}: use list, set, delete or explain.`);
   }
-  refuseOtherFlags(COMMAND, verb, values, [...EVERYWHERE, ...allowed]);
+  refuseOtherFlags(COMMAND, verb, values, FLAGS_OF, EVERYWHERE);
   if (verb !== "set") refuseFurtherWords(COMMAND, rest);
   const dataDirectory = dataDirectoryOf(values.data, env);
   const place: RoutePlace = {

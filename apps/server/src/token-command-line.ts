@@ -1,6 +1,12 @@
 import { type NewToken, TOKEN_SCOPES, type TokenScope } from "@loom/api";
 import type { Environment } from "@loom/config";
-import { dataDirectoryOf, readFlags, refuseFurtherWords, refuseOtherFlags } from "./command-flags.ts";
+import {
+  dataDirectoryOf,
+  type FlagsOfVerbs,
+  readFlags,
+  refuseFurtherWords,
+  refuseOtherFlags,
+} from "./command-flags.ts";
 import { readExpiry, readLimits } from "./limit-flags.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -22,6 +28,8 @@ const FLAGS = {
   data: { type: "string" },
   help: { type: "boolean", short: "h" },
 } as const;
+
+const FLAGS_OF: FlagsOfVerbs = { create: Object.keys(FLAGS).filter((flag) => flag !== "data" && flag !== "help") };
 
 export const TOKEN_HELP = `Usage: loom-server token create NAME [flags]
        loom-server token list
@@ -48,7 +56,7 @@ export function parseTokenCommand(args: readonly string[], env: Environment, now
   if (values.help === true || verb === undefined) return { type: "help" };
   const dataDirectory = dataDirectoryOf(values.data, env);
   refuseFurtherWords(COMMAND, rest);
-  if (verb !== "create") refuseOtherFlags(COMMAND, verb, values, ["data"]);
+  refuseOtherFlags(COMMAND, verb, values, FLAGS_OF);
   switch (verb) {
     case "list":
       if (name !== undefined) throw new UsageError("loom-server token list takes no name.");
