@@ -16,7 +16,9 @@ export async function readInput<Path extends string, Schemas extends RouteSchema
   if (contract.parseBody !== undefined) {
     const parsed = contract.parseBody(await readJson(request, contract.maxBodyBytes));
     if (!parsed.ok) throw wrongFields(parsed.errors);
-    return { query: undefined as QueryOf<Schemas>, body: parsed.value };
+    const asked = contract.parseQuery?.(Object.fromEntries(query));
+    if (asked?.ok === false) throw wrongFields(asked.errors);
+    return { query: asked?.value as QueryOf<Schemas>, body: parsed.value };
   }
   if (contract.method === "GET") {
     // A body of a GET means nothing (RFC 9110, 9.3.1): it is not read.
