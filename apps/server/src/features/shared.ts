@@ -78,6 +78,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
           dataDirectory,
           version,
           placeOf: countries.countryOf,
+          filter: (...asked) => rules.services.filter(...asked),
           organizationOf: async (org) => (await ofPeople.services.resources.organization({ org }, OWNER))?.id,
         });
   const rules = policy.build(kit, {
@@ -93,7 +94,11 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofCredentials = credentials.build(kit, needs);
   const { config } = ofCredentials.services;
   const post = mail.build(kit, { config: needs.mail });
-  const ofPeople = people.build(kit, { sessions: () => ofSessions.services, mail: post.services });
+  const ofPeople = people.build(kit, {
+    sessions: () => ofSessions.services,
+    mail: post.services,
+    filter: rules.services.filter,
+  });
   const mailLinks = signInConfig.magicLink ?? post.services.isSetUp;
   if (mailLinks && !post.services.isSetUp) throw new ConfigError(NO_MAIL);
   const ofSessions = sessions.build(kit, {
@@ -140,6 +145,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     users: ofPeople.services.users,
     organizationId: async (org) => (await ofPeople.services.resources.organization({ org }, ANONYMOUS))?.id,
     requireRecent,
+    filter: rules.services.filter,
     maxLifeMs: signInConfig.apiKeyMaxMs,
   });
   const ofThreads = threads.build(kit, { filter: rules.services.filter });
