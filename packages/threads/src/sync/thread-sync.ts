@@ -71,7 +71,7 @@ export type SyncStatus = {
 };
 
 /** Threads that are worked at side by side. */
-const WORKERS = 8;
+const WORKERS = 16;
 /** So many requests in a row that the server fails to answer, and it counts as out of order. */
 const FAILURES_IN_A_ROW = 3;
 /** All threads of the server are looked through so often, whatever the cursor says. */
@@ -290,7 +290,8 @@ class Round {
     if (state.fate === "withdrawn" || state.fate === "detached") return;
     const { fate: _, remote: __, ...known } = state;
     const isKnown = state.synced.version === version && state.synced.digest === digest;
-    const isTrashNew = isKnown && isInTrash(threadFile(directory, id)) === !deleted;
+    const inTrash = isKnown ? (state.synced.deleted ?? isInTrash(threadFile(directory, id))) : undefined;
+    const isTrashNew = inTrash === !deleted;
     if (!isKnown) this.#journal.putThread({ ...known, remote: { version, digest } });
     else if (isTrashNew) this.#journal.putThread({ ...known, trash: deleted });
     else if (state.remote !== undefined) this.#journal.putThread(known);
