@@ -1,8 +1,8 @@
 import { closeSync, fdatasync, openSync, rmSync } from "node:fs";
 import { makePrivateDirectory } from "@loom/config/private-directory";
 import type { ThreadId } from "@loom/core";
-import { outputsNamedIn } from "../stored-outputs.ts";
 import type { ThreadRecord } from "../record.ts";
+import { outputsNamedIn } from "../stored-outputs.ts";
 import { recordIn } from "../thread-lines.ts";
 import { addToDigest } from "./digest-chain.ts";
 import { fetchOutputs, type OutputEnds } from "./output-transfer.ts";

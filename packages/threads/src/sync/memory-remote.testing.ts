@@ -8,6 +8,8 @@ type Kept = { records: string[]; purged: boolean; change: number; trash?: boolea
 /** What a server does, in memory: for the many runs of the tests of properties. */
 export class MemoryRemote implements ThreadRemote {
   readonly name = "the server";
+  readonly maxRecordBytes = 15 * 1024 * 1024;
+  readonly maxOutputBytes = 32 * 1024 * 1024;
   readonly threads = new Map<ThreadId, Kept>();
   readonly outputs = new Map<string, Uint8Array>();
   readonly #page: number;

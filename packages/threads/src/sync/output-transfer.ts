@@ -14,7 +14,7 @@ export type OutputEnds = {
   readonly places: Budget;
 };
 
-/** Sends those of the outputs that the server lacks. One that is lost here is passed over: whoever reads says so. */
+/** Sends those of the outputs that the server lacks. One that is lost here, or too long, is passed over: whoever reads says so. */
 export async function sendOutputs(
   { remote, outputs, places }: OutputEnds,
   id: ThreadId,
@@ -24,7 +24,7 @@ export async function sendOutputs(
   if (named.size === 0) return;
   for (const sha256 of await remote.missingOutputs(id, [...named], call)) {
     await places.use(1, async () => {
-      const content = contentOf(outputs, sha256);
+      const content = contentOf(outputs, sha256, remote.maxOutputBytes);
       if (content !== undefined) await remote.putOutput(id, sha256, content, call);
     });
   }
@@ -47,9 +47,11 @@ export async function fetchOutputs(
   }
 }
 
-function contentOf(outputs: OutputStore, sha256: string): Buffer | undefined {
+function contentOf(outputs: OutputStore, sha256: string, maxBytes: number): Buffer | undefined {
+  const file = outputs.fileOf(sha256);
   try {
-    const content = readFileSync(outputs.fileOf(sha256));
+    if (statSync(file).size > maxBytes) return undefined;
+    const content = readFileSync(file);
     return digestOf(content) === sha256 ? content : undefined;
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;

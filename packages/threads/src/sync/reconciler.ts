@@ -15,7 +15,13 @@ import { BEGINNING, type RecordPoint } from "./record-point.ts";
 import { anchorOf, type FileState, pointAt, type Survey, surveyThread } from "./survey.ts";
 import { freshState, type SyncJournal, type ThreadSyncState } from "./sync-journal.ts";
 import { writeBehind } from "./thread-file-writer.ts";
-import { type RemoteCall, RemoteError, type ThreadRemote, type ThreadVersion, type WriteAnswer } from "./thread-remote.ts";
+import {
+  type RemoteCall,
+  RemoteError,
+  type ThreadRemote,
+  type ThreadVersion,
+  type WriteAnswer,
+} from "./thread-remote.ts";
 import { MAX_BATCH_BYTES, nextBatch, type UploadBatch } from "./upload-batch.ts";
 
 export type ReconcilerOptions = {
@@ -76,7 +82,7 @@ export class Reconciler {
 
   async #step(id: ThreadId, call: RemoteCall, madeThreads: ThreadId[]): Promise<Step> {
     const state = this.#options.journal.thread(id);
-    const { directory } = this.#options;
+    const { directory, remote } = this.#options;
     const file = threadFile(directory, id);
     if (!exists(file)) {
       const tombstone = readTombstone(directory, id);
@@ -84,7 +90,7 @@ export class Reconciler {
     }
     if (state.fate === "removed") return this.#save({ ...freshState(id), ...remoteOf(state) }, "again");
     if (state.fate !== undefined) return this.#settle(state, seenNow(file));
-    const survey = await surveyThread(id, file, state.keptHere ?? state.synced);
+    const survey = await surveyThread(id, file, state.keptHere ?? state.synced, remote.maxRecordBytes);
     if (state.keptHere !== undefined && (!survey.private || state.remote !== undefined)) {
       return this.#save(withoutKeptHere(state), "again");
     }
@@ -93,7 +99,7 @@ export class Reconciler {
     if (known.remote === "purged") return this.#removeHere(known, survey);
     if (known.remote !== undefined) return this.#meet(known, survey, known.remote, call, madeThreads);
     if (known.trash !== undefined) return this.#followTrash(known, survey, known.trash);
-    if (survey.end.version === survey.known.version) return this.#settle(known, survey.seen);
+    if (survey.sendable.version === survey.known.version) return this.#settleSent(known, survey);
     return this.#push(known, survey, call);
   }
 
@@ -105,11 +111,12 @@ export class Reconciler {
     const file = this.#fileOf(id);
     let state = start;
     let isRead = survey.added.records.length > 0;
-    while (state.synced.version < survey.end.version) {
+    while (state.synced.version < survey.sendable.version) {
       call.signal.throwIfAborted();
       const from = state.synced;
-      const { batch, answer } = await this.#underway.use(isRead ? survey.added.bytes : MAX_BATCH_BYTES, async () => {
-        const next = isRead ? survey.added : nextBatch(file, from, survey.end);
+      const most = Math.max(MAX_BATCH_BYTES, survey.longest);
+      const { batch, answer } = await this.#underway.use(isRead ? survey.added.bytes : most, async () => {
+        const next = isRead ? survey.added : nextBatch(file, from, survey.sendable);
         await sendOutputs(this.#ends, id, next.outputs, call);
         return { batch: next, answer: await this.#send(id, from.version, next, call) };
       });
@@ -123,11 +130,16 @@ export class Reconciler {
       if (answer.type === "moved" || version !== batch.end.version || digest !== batch.end.digest) {
         return this.#save({ ...state, remote: { version, digest } }, "again");
       }
-      const isLast = version === survey.end.version;
-      state = this.#syncedUpTo(state, batch.end, { anchor: batch.anchor(), deleted: isLast ? survey.deleted : undefined });
-      if (!isLast) journal.putThread(state);
+      const deleted = version === survey.end.version ? survey.deleted : undefined;
+      state = this.#syncedUpTo(state, batch.end, { anchor: batch.anchor(), deleted });
+      if (version < survey.sendable.version) journal.putThread(state);
     }
-    return this.#settle(state, survey.seen);
+    return this.#settleSent(state, survey);
+  }
+
+  /** All is there that can be. */
+  #settleSent({ tooLong: _, ...state }: ThreadSyncState, { tooLong, seen }: Survey): Step {
+    return this.#settle(tooLong === undefined ? state : { ...state, tooLong }, seen);
   }
 
   #send(id: ThreadId, from: number, { records }: UploadBatch, call: RemoteCall): Promise<WriteAnswer> {

@@ -61,6 +61,12 @@ export type Survey = {
   /** The part that was known and still holds; nothing where the file is another than it was. */
   readonly known: KnownPart;
   readonly end: RecordPoint;
+  /** How far the thread can be sent: to its end, or to what is too long. */
+  readonly sendable: RecordPoint;
+  /** The first record that is longer than a server takes. */
+  readonly tooLong?: TooLong;
+  /** Of those behind `known` that can be sent: bytes of the longest. */
+  readonly longest: number;
   /** The thread is to stay on this machine. */
   readonly private: boolean;
   /** The thread is in the trash; absent where what says so may stand in the known part. */
@@ -71,13 +77,20 @@ export type Survey = {
   readonly seen: FileState;
 };
 
+export type TooLong = { readonly record: number; readonly bytes: number };
+
 /** Records between two breaths: others wait for their turn. */
 const BREATH_RECORDS = 256;
 /** Of a file, what is kept for whoever sends it. */
 const MAX_ADDED_BYTES = 128 * 1024;
 
 /** Reads what was appended since `known`; a file that was rewritten is read from its beginning. @throws as `recordsFrom`. */
-export async function surveyThread(id: ThreadId, file: string, known: KnownPart): Promise<Survey> {
+export async function surveyThread(
+  id: ThreadId,
+  file: string,
+  known: KnownPart,
+  maxRecordBytes: number,
+): Promise<Survey> {
   const { size, mtimeMs } = statSync(file);
   const holds = known.position <= size && anchorOf(file, known.position) === known.anchor;
   const start = holds ? known : NOTHING_KNOWN;
@@ -86,7 +99,10 @@ export async function surveyThread(id: ThreadId, file: string, known: KnownPart)
   let deleted = start.deleted;
   const added = new UploadBatch(start, MAX_ADDED_BYTES);
   let hasRoom = true;
-  for (const { text, record, end: next } of recordsFrom(file, start)) {
+  let sendable: RecordPoint = start;
+  let tooLong: TooLong | undefined;
+  let longest = 0;
+  for (const { bytes, text, record, end: next } of recordsFrom(file, start)) {
     if (record !== "unknown") {
       if (record.type === "thread") {
         if (next.version > 1) throw damaged(file, next.version, "is a second header");
@@ -95,13 +111,20 @@ export async function surveyThread(id: ThreadId, file: string, known: KnownPart)
       if (record.type === "thread" || record.type === "metadata") isPrivate = record.private ?? isPrivate;
       if (record.type === "metadata") deleted = record.deleted ?? deleted;
     }
-    hasRoom &&= text.length <= MAX_ADDED_BYTES && added.take(text, next);
+    if (bytes.length > maxRecordBytes) tooLong ??= { record: next.version, bytes: bytes.length };
+    if (tooLong === undefined) {
+      sendable = next;
+      longest = Math.max(longest, bytes.length);
+      if (hasRoom) hasRoom = text.length <= MAX_ADDED_BYTES && added.take(text, next);
+    }
     end = next;
     if (end.version % BREATH_RECORDS === 0) await setImmediate();
   }
   if (end.version === 0) throw damaged(file, 1, "is missing");
   const trash = deleted === undefined ? {} : { deleted };
-  return { known: start, end, private: isPrivate, ...trash, added, seen: { size, mtimeMs } };
+  const stop = tooLong === undefined ? {} : { tooLong };
+  const sending = { sendable, ...stop, longest, added };
+  return { known: start, end, ...sending, private: isPrivate, ...trash, seen: { size, mtimeMs } };
 }
 
 /** "" in front of everything, so that nothing known needs no file. */
