@@ -5,8 +5,8 @@ import type { UpstreamDeadlines } from "./config.ts";
 export type Dialect = "anthropic" | "chat" | "responses" | "gemini" | "loom";
 
 /**
- * One node of the tree that limits hang on, e.g. `{ kind: "token", id: "owner" }`; later also user, team, organization,
- * loop. A request is charged to every node of its subject's path and to the model it uses.
+ * One node of the tree that limits hang on, e.g. `{ kind: "token", id: "owner" }`; also user, team and organization.
+ * A request is charged to every node of its subject's path and to the model it uses.
  */
 export type BudgetNode = { readonly kind: string; readonly id: string };
 
