@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { UserStanding, Users } from "../../identity-types.ts";
 import { type Authenticate, hashToken, looksLikeSessionToken } from "../../kit/auth.ts";
+import { nodesOfPerson } from "../../kit/charged-nodes.ts";
 import { DatabaseUnavailable } from "../../kit/database-error.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { SessionKind, Subject } from "../../kit/subject.ts";
@@ -178,10 +179,7 @@ function subjectOf(stored: StoredSession, standing: UserStanding): KnownSession[
     organizations,
     teams,
     ...(stored.impersonator === null ? {} : { impersonator: stored.impersonator }),
-    nodes: [
-      { kind: "user", id: stored.userId },
-      ...(personalOrganization === undefined ? [] : [{ kind: "organization", id: personalOrganization }]),
-    ],
+    nodes: nodesOfPerson(stored.userId, { organizations, teams }, personalOrganization),
   };
 }
 

@@ -10,6 +10,8 @@ import { takeSignInConfig } from "./sign-in-config.ts";
 export type SignInServer = {
   readonly url: string;
   readonly server: RunningServer;
+  /** The owner's. */
+  readonly token: string;
   /** As the owner. */
   call(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly json: unknown }>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -35,6 +37,7 @@ export async function startSignInServer(
   return {
     url: server.url,
     server,
+    token,
     async call(method, path, body) {
       const response = await fetch(server.url + path, {
         method,

@@ -5,8 +5,8 @@ import type { Database } from "../../kit/database.ts";
 import type { Precondition } from "../../kit/preconditions.ts";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
 import { lockedOutOf, principalOf, type Subject } from "../../kit/subject.ts";
+import { appendAll } from "./appends.ts";
 import {
-  appendRecords,
   type Changed,
   conflict,
   createThread,
@@ -18,7 +18,7 @@ import {
 } from "./changes.ts";
 import type { ChangeContext, CommitQueue } from "./commit-queue.ts";
 import { readRecords } from "./incoming-records.ts";
-import type { LiveHub } from "./live-hub.ts";
+import { type LiveHub, News } from "./live-hub.ts";
 import type { ThreadTables } from "./migrations.ts";
 import type { ThreadStore } from "./store.ts";
 import { chunksFrom } from "./stored-records.ts";
@@ -80,8 +80,8 @@ export function createThreadService({ database, queue, store, hub, now }: Servic
     },
     async append(id, version, texts, copy) {
       const records = readRecords(texts);
-      const changed = await queue.commit((context) => appendRecords(context, id, version, records, wishOf(copy)));
-      if (!changed.repeated) hub.tell(id, { from: version, records: texts });
+      const changed = await queue.commitTogether(appendAll, { id, version, records, wish: wishOf(copy) });
+      if (!changed.repeated) hub.tell(id, new News(version, texts));
       return changed;
     },
     async create(subject, id, texts) {

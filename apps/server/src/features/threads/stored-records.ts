@@ -9,13 +9,20 @@ const PAGE_CHUNKS = 32;
 
 /** The chunks of a thread from the one that holds record number `after + 1` on. */
 export async function* chunksFrom(db: Kysely<ThreadTables>, key: number, after: number): AsyncGenerator<StoredChunk> {
-  let from = (await chunkAt(db, key, after))?.first ?? after;
-  for (;;) {
+  for (let from: number | undefined; ; ) {
     const chunks = await db
       .selectFrom("thread_chunk")
       .selectAll()
       .where("thread_key", "=", key)
-      .where("first", ">=", from)
+      .where("first", ">=", (where) =>
+        from === undefined
+          ? where
+              .selectFrom("thread_chunk as before")
+              .select(({ fn, val }) => fn.coalesce(fn.max("before.first"), val(after)).as("first"))
+              .where("before.thread_key", "=", key)
+              .where("before.first", "<=", after)
+          : where.val(from),
+      )
       .orderBy("first")
       .limit(PAGE_CHUNKS)
       .execute();
