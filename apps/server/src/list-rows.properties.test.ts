@@ -208,6 +208,7 @@ async function settle(database: Database): Promise<void> {
       .insertInto("organization")
       .values({
         ...{ id, slug: id, name: id, description: "", visibility: "private", join_policy: "request" },
+        require_second_factor: 0,
         ...{ personal_of: null, created_at: AT, deleted_at: null, version: 1 },
       })
       .execute();

@@ -53,6 +53,8 @@ export type PeopleNeeds = {
   readonly mail: Mail;
   /** What the policies let somebody see of a list. */
   readonly filter: ListFilter;
+  /** Whether somebody has a second factor. Default: nobody has. */
+  readonly hasSecondFactor?: (userId: string) => Promise<boolean>;
   /** Milliseconds. */
   readonly wall?: () => number;
 };
@@ -61,13 +63,19 @@ export type PeopleNeeds = {
 export const people = defineFeature<PeopleServices, PeopleNeeds>({
   name: "people",
   migrations,
-  services: ({ database, audit }, { sessions, mail, filter, wall = Date.now }) => {
+  services: ({ database, audit }, { sessions, mail, filter, hasSecondFactor, wall = Date.now }) => {
     const feed = new ChangeFeed(async (revision) => changesSince((await database()).tables<PeopleTables>(), revision));
     const desk = createDesk({ database, feed, wall });
     const notices = createNotices(desk);
     return {
       feed,
-      users: createUsers({ database, feed, wall, onCreate: (user) => recordCreation(audit, user) }),
+      users: createUsers({
+        database,
+        feed,
+        wall,
+        onCreate: (user) => recordCreation(audit, user),
+        ...(hasSecondFactor === undefined ? {} : { hasSecondFactor }),
+      }),
       organizations: createOrganizations(desk, filter),
       members: createMembers(desk, filter),
       joining: createJoining(desk, filter),
