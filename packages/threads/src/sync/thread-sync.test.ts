@@ -213,6 +213,80 @@ describe("a thread that is private", () => {
   });
 });
 
+describe("who may see a thread on the server", () => {
+  test("is what was said last on any machine, also where it was taken back", async () => {
+    const [a, b] = [machine(), machine()];
+    const id = await a.begin("alpha");
+    await a.store.change(id, { visibility: "public" });
+    await a.sync(remote);
+    expect(await server.visibility(id)).toBe("public");
+    await b.sync(remote);
+    await b.store.change(id, { visibility: "private" });
+    await b.sync(remote);
+    expect(await server.visibility(id)).toBe("private");
+    await a.sync(remote);
+    expect(await server.visibility(id)).toBe("private");
+    await a.store.change(id, { visibility: "public" });
+    await a.say(id, "beta");
+    await a.sync(remote);
+    expect(await server.visibility(id)).toBe("public");
+    expect(a.syncWith(remote).status()).toMatchObject({ pending: 0 });
+  });
+
+  test("is asked for again where the server could not be asked", async () => {
+    const a = machine();
+    const id = await a.begin("alpha");
+    await a.store.change(id, { visibility: "public" });
+    const failing: ThreadRemote = {
+      ...remote,
+      setVisibility: async () => {
+        throw new RemoteError("server", "The server is away.");
+      },
+    };
+    expect(await a.sync(failing)).toMatchObject({ type: "failed" });
+    expect(await server.visibility(id)).toBe("private");
+    await a.sync(remote);
+    expect(await server.visibility(id)).toBe("public");
+  });
+
+  test("stays narrower where that was said on the server, also when this machine has forgotten all", async () => {
+    const a = machine();
+    const id = await a.begin("alpha");
+    await a.store.change(id, { visibility: "public" });
+    await a.sync(remote);
+    await server.client.setVisibility(id, { visibility: "private" });
+    a.forget();
+    await a.sync(remote);
+    await a.say(id, "beta");
+    await a.sync(remote);
+    expect(await server.visibility(id)).toBe("private");
+  });
+
+  test("is nobody but its owner for a copy, until that is asked for", async () => {
+    const a = machine();
+    const id = await a.begin("alpha");
+    await a.store.change(id, { visibility: "public" });
+    const copy = a.store.fork(id);
+    await a.sync(remote);
+    expect(await server.visibility(copy)).toBe("private");
+    await a.store.change(copy, { visibility: "public" });
+    await a.sync(remote);
+    expect(await server.visibility(copy)).toBe("public");
+  });
+
+  test("is told once where the server will not have it so", async () => {
+    const a = machine();
+    const id = await a.begin("alpha");
+    await a.store.change(id, { visibility: "organization" });
+    expect(await a.sync(remote)).toMatchObject({ type: "done", settled: 1, failed: 0 });
+    expect(a.syncWith(remote).takeNotices()).toEqual([expect.stringMatching(/not make .* visible .*organization/)]);
+    await a.say(id, "beta");
+    await a.sync(remote);
+    expect(a.syncWith(remote).takeNotices()).toEqual([]);
+    expect(a.syncWith(remote).status()).toMatchObject({ pending: 0 });
+  });
+});
+
 describe("a thread that is open in a session", () => {
   test("goes up while it is written, and is not touched until the session is over", async () => {
     const [a, b] = [machine(), machine()];
