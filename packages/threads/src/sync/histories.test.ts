@@ -38,7 +38,7 @@ const actions: fc.Arbitrary<readonly Action[]> = fc.array(
       { weight: 8, arbitrary: fc.constant("say" as const) },
       { weight: 2, arbitrary: fc.constantFrom("name" as const, "trash" as const, "restore" as const) },
       { weight: 8, arbitrary: fc.constant("sync" as const) },
-      { weight: 1, arbitrary: fc.constantFrom("purge" as const, "private" as const) },
+      { weight: 3, arbitrary: fc.constantFrom("purge" as const, "private" as const) },
       { weight: 1, arbitrary: fc.constant("forget" as const) },
       { weight: 2, arbitrary: fc.constantFrom("open" as const, "leave" as const) },
     ),
