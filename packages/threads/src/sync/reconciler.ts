@@ -338,10 +338,10 @@ export class Reconciler {
     if (tombstone.private && !isKnownThere) return this.#save(removed, "settled");
     const current = await remote.version(id, call);
     if (current === "gone" || current === "missing") return this.#save(removed, "settled");
-    const isOurs =
-      synced.version > 0
-        ? current.version === synced.version && current.digest === synced.digest
-        : current.version === tombstone.version;
+    // As many records are not the same records: others may have said as much as was removed here.
+    const isOurs = [synced, tombstone].some(
+      ({ version, digest }) => version > 0 && version === current.version && digest === current.digest,
+    );
     if (!isOurs) {
       removeTombstone(directory, id);
       notify(`${id}-back`, `Thread ${id} was removed on this machine, but continued on another one: it is back.`);

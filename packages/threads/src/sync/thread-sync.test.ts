@@ -162,6 +162,32 @@ describe("threads on two machines", () => {
   });
 });
 
+describe("a thread that was removed on one machine", () => {
+  test("comes back where the other one has said as much as was removed, and only there", async () => {
+    const [a, b] = [machine(), machine()];
+    const id = await a.begin("alpha");
+    // The server has it; this machine was killed before it heard so.
+    await a.sync(remote);
+    a.forget();
+    await b.sync(remote);
+    await a.say(id, "on a");
+    a.purge(id);
+    await b.say(id, "on b");
+    for (const each of [b, a, b]) await each.sync(remote);
+    for (const each of [a, b]) expect(each.text()).toContain("done with on b");
+  });
+
+  test("is removed on the server too where nothing else was said, though nobody has heard that it came there", async () => {
+    const a = machine();
+    const id = await a.begin("alpha");
+    await a.sync(remote);
+    a.forget();
+    a.purge(id);
+    await a.sync(remote);
+    expect([await server.ids(), a.threads().size]).toEqual([[], 0]);
+  });
+});
+
 describe("a thread that is private", () => {
   test("is never sent, and not asked for", async () => {
     const a = machine();
