@@ -108,15 +108,16 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
       passOver(request);
       reject(tooLarge());
     };
-    const onClose = (): void => reject(new ProblemError("invalid_input", "The connection closed within the body."));
     request.on("data", onData);
-    request.once("close", onClose);
-    request.once("end", () => {
-      // Every request closes at last: no error has to be made for that.
-      request.off("close", onClose);
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
-    });
+    request.once("end", () =>
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
+    );
     request.once("error", reject);
+    request.once("close", () => {
+      // It closes behind every body, too: an error for each would be dear.
+      if (request.complete) return;
+      reject(new ProblemError("invalid_input", "The connection closed within the body."));
+    });
   });
 }
 
