@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
 import { follow } from "./follow.ts";
-import { LiveHub } from "./live-hub.ts";
+import { LiveHub, News } from "./live-hub.ts";
 import { said, startThreadServer, type ThreadServer, text } from "./threads.testing.ts";
 
 type Following = {
@@ -165,7 +165,7 @@ test("a listener that never reads is let go, nothing piles up for it, and it goe
   socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   await once(server, "request");
   // News for it, meanwhile, without end.
-  for (let n = 0; n < 1_000; n++) hub.tell("T-1", { from: n, records: [record] });
+  for (let n = 0; n < 1_000; n++) hub.tell("T-1", new News(n, [record]));
   await ended[0];
   // What the sockets of both sides take, and a little more; not what there is.
   expect(reads).toBeLessThan(100);

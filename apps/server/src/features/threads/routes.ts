@@ -57,7 +57,7 @@ export function threadRoutes(parts: ThreadParts): Route[] {
   const ownOr = async ({ id }: { readonly id: string }, subject: Subject): Promise<Resource> =>
     (await resource({ id })) ?? { ...own(subject), id };
   const noted = (ids: Iterable<string>, request: Parameters<typeof noteSupportReads>[2]) =>
-    noteSupportReads({ store, time }, ids, request);
+    noteSupportReads(parts, ids, request);
   const READ = { action: "read", resource, hidden: true } as const;
   const WRITE = { action: "write", resource, hidden: true } as const;
   const DELETE = { action: "delete", resource, hidden: true } as const;

@@ -18,15 +18,15 @@ type Reading = {
  * looked. Costs nothing for all others.
  */
 export async function noteSupportReads(
-  { store, time }: { readonly store: Pick<ThreadStore, "row">; readonly time: () => string },
+  { store, now }: { readonly store: Pick<ThreadStore, "access">; readonly now: () => number },
   ids: Iterable<string>,
   { subject, call, audit }: Reading,
 ): Promise<void> {
   if (!isOfSupport(subject)) return;
   for (const id of new Set(ids)) {
-    const row = await store.row(id);
+    const row = await store.access(id);
     if (row === undefined || row.owner === subject.id) continue;
-    const { allowed, policy } = call.authorize(subject, "read", resourceOf(row, time()));
+    const { allowed, policy } = call.authorize(subject, "read", resourceOf(row, now()));
     if (!allowed || policy !== POLICY) continue;
     await audit({ event: "support_access.used", outcome: "success", target: { type: "thread", id } });
   }

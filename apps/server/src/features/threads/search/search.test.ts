@@ -319,9 +319,11 @@ test("a server that is killed while it makes the index goes on, and nothing is m
     });
     return (await response.json()) as Json;
   };
+  // None is the beginning of another.
+  const nameOf = (n: number, index: number) => `passage${100 + n}x${100 + index}`;
   for (let n = 0; n < 40; n++) {
     const id = newThreadId();
-    const records = Array.from({ length: 50 }, (_, index) => text(said(`thread${n} walrus passage${n}x${index}`)));
+    const records = Array.from({ length: 50 }, (_, index) => text(said(`walrus ${nameOf(n, index)}`)));
     await ask("PUT", `/api/threads/${id}`, { records: [headerOf(id), ...records] });
   }
   // At no place in particular, more than once.
@@ -336,7 +338,7 @@ test("a server that is killed while it makes the index goes on, and nothing is m
     .toBe(false);
   for (const n of [0, 17, 39]) {
     for (let index = 0; index < 50; index++) {
-      const { hits } = await ask("GET", `/api/threads/search?q=passage${n}x${index}`);
+      const { hits } = await ask("GET", `/api/threads/search?q=${nameOf(n, index)}`);
       expect([n, index, (hits as unknown[]).length]).toEqual([n, index, 1]);
     }
   }
