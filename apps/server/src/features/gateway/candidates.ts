@@ -150,8 +150,8 @@ export class Candidates {
         ? ({ ok: true, steps: [{ upstream: upstream ?? "", model: "", reason: "path" }] } as const)
         : this.#parts.routing.plan({
             model: question.model,
-            ...(upstream === undefined ? {} : { upstream }),
-            ...(affinity === undefined ? {} : { affinity }),
+            upstream,
+            affinity,
             nodes: this.#asker.nodes,
             dialect: target.dialect,
           });
@@ -253,7 +253,7 @@ export class Candidates {
       nodes: this.#asker.nodes,
       model: step.model,
       worst: worstCase(this.#asked, step, prices),
-      ...(session === undefined ? {} : { session }),
+      session,
     });
     if (!(admission instanceof Promise)) return this.#take(admission, step);
     return admission.then((known) => this.#take(known, step));
