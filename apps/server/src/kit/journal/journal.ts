@@ -66,6 +66,11 @@ export class Journal<Entry> {
     return this.#segments.reduce((sum, { written, taken }) => sum + written - taken, 0);
   }
 
+  /** A file whose lines are all committed stays for those to come; `release` deletes it when none have. */
+  get hasSpentFile(): boolean {
+    return this.#current !== undefined && isDone(this.#current);
+  }
+
   owns(path: string): boolean {
     return this.#segments.some((segment) => segment.path === path);
   }
