@@ -1,7 +1,12 @@
-import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { AUDIT_FILTERS, type AuditQuery } from "@loom/api";
-import { type Environment, loomDirectories } from "@loom/config";
+import type { Environment } from "@loom/config";
+import {
+  dataDirectoryOf,
+  type FlagsOfVerbs,
+  readFlags,
+  refuseFurtherWords,
+  refuseOtherFlags,
+} from "./command-flags.ts";
 import { UsageError } from "./usage-error.ts";
 
 export type AuditCommand =
@@ -22,6 +27,25 @@ export type AuditCommand =
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 1_000_000;
+
+const COMMAND = "loom-server audit";
+const FLAGS = {
+  end: { type: "string" },
+  actor: { type: "string" },
+  impersonator: { type: "string" },
+  family: { type: "string" },
+  event: { type: "string" },
+  target: { type: "string" },
+  organization: { type: "string" },
+  address: { type: "string" },
+  outcome: { type: "string" },
+  from: { type: "string" },
+  to: { type: "string" },
+  limit: { type: "string" },
+  json: { type: "boolean" },
+  data: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
 
 export const AUDIT_HELP = `Usage: loom-server audit verify [--end SEQ:HASH]
        loom-server audit list [filters] [--limit N] [--json]
@@ -46,15 +70,14 @@ The audit log in the database itself, whether a server runs or not. Every row ho
 
 /** What stands after `loom-server audit`. @throws UsageError */
 export function parseAuditCommand(args: readonly string[], env: Environment): AuditCommand {
-  const { values, positionals } = parseFlags(args);
+  const { values, positionals } = readFlags(COMMAND, args, FLAGS);
   const [verb, ...rest] = positionals;
   if (values.help === true || verb === undefined) return { type: "help" };
-  if (rest.length > 0) throw new UsageError(`${JSON.stringify(rest[0])} is too much: see loom-server audit --help.`);
-  const dataDirectory = resolve(values.data ?? (env.LOOM_SERVER_DATA_DIR || join(loomDirectories(env).data, "server")));
-  const allowed = FLAGS[verb];
-  if (allowed === undefined) throw new UsageError(`There is no loom-server audit ${verb}: use verify, list or seal.`);
-  const wrong = Object.keys(values).find((flag) => flag !== "data" && !allowed.includes(flag));
-  if (wrong !== undefined) throw new UsageError(`--${wrong} is no flag of loom-server audit ${verb}.`);
+  refuseFurtherWords(COMMAND, rest);
+  const dataDirectory = dataDirectoryOf(values.data, env);
+  if (FLAGS_OF[verb] === undefined)
+    throw new UsageError(`There is no loom-server audit ${verb}: use verify, list or seal.`);
+  refuseOtherFlags(COMMAND, verb, values, FLAGS_OF);
   if (verb === "verify") return { type: verb, dataDirectory, end: readEnd(values.end) };
   if (verb === "seal") return { type: verb, dataDirectory };
   return {
@@ -66,7 +89,7 @@ export function parseAuditCommand(args: readonly string[], env: Environment): Au
   };
 }
 
-const FLAGS: Readonly<Record<string, readonly string[]>> = {
+const FLAGS_OF: FlagsOfVerbs = {
   verify: ["end"],
   list: [...AUDIT_FILTERS, "limit", "json"],
   seal: [],
@@ -94,35 +117,4 @@ function readLimit(text: string | undefined): number {
   const limit = /^\d{1,7}$/.test(text) ? Number(text) : 0;
   if (limit >= 1 && limit <= MAX_LIMIT) return limit;
   throw new UsageError(`--limit has to be a whole number from 1 to ${MAX_LIMIT}.`);
-}
-
-function parseFlags(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      strict: true,
-      allowPositionals: true,
-      options: {
-        end: { type: "string" },
-        actor: { type: "string" },
-        impersonator: { type: "string" },
-        family: { type: "string" },
-        event: { type: "string" },
-        target: { type: "string" },
-        organization: { type: "string" },
-        address: { type: "string" },
-        outcome: { type: "string" },
-        from: { type: "string" },
-        to: { type: "string" },
-        limit: { type: "string" },
-        json: { type: "boolean" },
-        data: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    // Node's sentences go on with advice about "--" that helps nobody here.
-    const [sentence] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/);
-    throw new UsageError(`${sentence?.replace(/\.$/, "")}: see loom-server audit --help.`);
-  }
 }

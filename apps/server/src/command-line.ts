@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
-import { type Environment, loomDirectories } from "@loom/config";
+import type { Environment } from "@loom/config";
+import { dataDirectoryOf, readFlags, refuseFurtherWords } from "./command-flags.ts";
 import { isLoopbackName } from "./kit/host-check.ts";
 import { LOG_LEVELS, type LogLevel } from "./kit/log.ts";
 import { UsageError } from "./usage-error.ts";
@@ -24,8 +24,25 @@ const DEFAULT_LISTEN = "127.0.0.1:5666";
 const DEFAULT_DRAIN_SECONDS = 10;
 const MAX_DRAIN_SECONDS = 3_600;
 
+const COMMAND = "loom-server";
+const FLAGS = {
+  listen: { type: "string" },
+  data: { type: "string" },
+  "owner-token-file": { type: "string" },
+  "reset-owner-token": { type: "boolean" },
+  "tls-cert": { type: "string" },
+  "tls-key": { type: "string" },
+  "allow-insecure-listen": { type: "boolean" },
+  "log-level": { type: "string" },
+  "log-file": { type: "string" },
+  "drain-timeout": { type: "string" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean" },
+} as const;
+
 export const HELP = `Usage: loom-server [flags]
        loom-server token create|list|show|revoke ...        (see loom-server token --help)
+       loom-server budget set|list|show|remove              (see loom-server budget --help)
        loom-server credential add|list|enable|disable ...   (see loom-server credential --help)
        loom-server route list|set|delete|explain ...      (see loom-server route --help)
        loom-server policy explain|check                    (see loom-server policy --help)
@@ -74,9 +91,10 @@ Models without a known price, for those with a budget in money: refuse (default)
 
 /** @throws UsageError */
 export function parseCommandLine(args: readonly string[], env: Environment): ServerCommand {
-  const values = parseFlags(args);
+  const { values, positionals } = readFlags(COMMAND, args, FLAGS);
   if (values.help === true) return { type: "help" };
   if (values.version === true) return { type: "version" };
+  refuseFurtherWords(COMMAND, positionals);
   const listen = parseListen(values.listen ?? nonEmpty(env.LOOM_SERVER_LISTEN) ?? DEFAULT_LISTEN);
   const tls = tlsFiles(
     values["tls-cert"] ?? nonEmpty(env.LOOM_SERVER_TLS_CERT),
@@ -87,9 +105,7 @@ export function parseCommandLine(args: readonly string[], env: Environment): Ser
       `${listen.host} can be reached from other machines, and without TLS everybody on the way could read tokens and prompts: give --tls-cert and --tls-key, listen on 127.0.0.1 behind a proxy that speaks TLS, or say --allow-insecure-listen if the network itself is protected.`,
     );
   }
-  const dataDirectory = resolve(
-    values.data ?? nonEmpty(env.LOOM_SERVER_DATA_DIR) ?? join(loomDirectories(env).data, "server"),
-  );
+  const dataDirectory = dataDirectoryOf(values.data, env);
   return {
     type: "run",
     listen,
@@ -101,34 +117,6 @@ export function parseCommandLine(args: readonly string[], env: Environment): Ser
     logFile: values["log-file"] === undefined ? undefined : resolve(values["log-file"]),
     drainMs: parseDrain(values["drain-timeout"]) * 1000,
   };
-}
-
-function parseFlags(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      strict: true,
-      allowPositionals: false,
-      options: {
-        listen: { type: "string" },
-        data: { type: "string" },
-        "owner-token-file": { type: "string" },
-        "reset-owner-token": { type: "boolean" },
-        "tls-cert": { type: "string" },
-        "tls-key": { type: "string" },
-        "allow-insecure-listen": { type: "boolean" },
-        "log-level": { type: "string" },
-        "log-file": { type: "string" },
-        "drain-timeout": { type: "string" },
-        help: { type: "boolean", short: "h" },
-        version: { type: "boolean" },
-      },
-    }).values;
-  } catch (error) {
-    // Node's sentences go on with advice about "--" that helps nobody here.
-    const [sentence] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/);
-    throw new UsageError(`${sentence?.replace(/\.$/, "")}: see loom-server --help.`);
-  }
 }
 
 function parseListen(text: string): { host: string; port: number } {

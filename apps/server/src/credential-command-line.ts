@@ -1,7 +1,7 @@
-import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { resolve } from "node:path";
 import { CREDENTIAL_LABEL, MAX_CREDENTIAL_WEIGHT } from "@loom/api";
-import { type Environment, loomDirectories } from "@loom/config";
+import type { Environment } from "@loom/config";
+import { dataDirectoryOf, type FlagsOfVerbs, readFlags, refuseOtherFlags } from "./command-flags.ts";
 import { UsageError } from "./usage-error.ts";
 
 export type CredentialCommand = { readonly dataDirectory: string } & (
@@ -18,6 +18,17 @@ export type CredentialCommand = { readonly dataDirectory: string } & (
   | { readonly type: "show" | "enable" | "disable" | "remove"; readonly credential: string }
   | { readonly type: "rotate-key"; readonly newKeyFile: string | undefined }
 );
+
+const COMMAND = "loom-server credential";
+const FLAGS = {
+  label: { type: "string" },
+  weight: { type: "string" },
+  "key-file": { type: "string" },
+  oauth: { type: "boolean" },
+  "new-key-file": { type: "string" },
+  data: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
 
 export const CREDENTIAL_HELP = `Usage: loom-server credential add PROVIDER [--label LABEL] [--weight N] [--key-file FILE | < FILE] [--oauth]
        loom-server credential list
@@ -45,16 +56,16 @@ The master key is that of LOOM_SERVER_MASTER_KEY, or LOOM_SERVER_MASTER_KEY_FILE
 
 /** What stands after `loom-server credential`; `undefined`: help is wanted. @throws UsageError */
 export function parseCredentialCommand(args: readonly string[], env: Environment): CredentialCommand | undefined {
-  const { values, positionals } = parseFlags(args);
+  const { values, positionals } = readFlags(COMMAND, args, FLAGS);
   const [verb, name, ...rest] = positionals;
   if (values.help === true || verb === undefined) return undefined;
-  const dataDirectory = resolve(values.data ?? (env.LOOM_SERVER_DATA_DIR || join(loomDirectories(env).data, "server")));
+  const dataDirectory = dataDirectoryOf(values.data, env);
   const tooMuch = verb === "list" || verb === "rotate-key" ? name : rest[0];
   // What is too much may be a key: it is not repeated.
   if (tooMuch !== undefined) {
     throw new UsageError(`loom-server credential ${verb} takes no further words: see loom-server credential --help.`);
   }
-  refuseOtherFlags(verb, values);
+  refuseOtherFlags(COMMAND, verb, values, FLAGS_OF);
   switch (verb) {
     case "add":
       return {
@@ -87,41 +98,10 @@ export function parseCredentialCommand(args: readonly string[], env: Environment
   }
 }
 
-function parseFlags(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      strict: true,
-      allowPositionals: true,
-      options: {
-        label: { type: "string" },
-        weight: { type: "string" },
-        "key-file": { type: "string" },
-        oauth: { type: "boolean" },
-        "new-key-file": { type: "string" },
-        data: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    // Node's sentences go on with advice about "--" that helps nobody here.
-    const [sentence] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/);
-    throw new UsageError(`${sentence?.replace(/\.$/, "")}: see loom-server credential --help.`);
-  }
-}
-
-const FLAGS_OF: Readonly<Record<string, readonly string[]>> = {
+const FLAGS_OF: FlagsOfVerbs = {
   add: ["label", "weight", "key-file", "oauth"],
   "rotate-key": ["new-key-file"],
 };
-
-function refuseOtherFlags(verb: string, values: object): void {
-  const allowed = ["data", ...(FLAGS_OF[verb] ?? [])];
-  const flag = Object.keys(values).find((name) => !allowed.includes(name));
-  if (flag === undefined) return;
-  const owner = Object.keys(FLAGS_OF).find((name) => FLAGS_OF[name]?.includes(flag));
-  throw new UsageError(`--${flag} is a flag of loom-server credential ${owner}, not of ${verb}.`);
-}
 
 function readProvider(name: string | undefined): string {
   if (name === undefined) throw new UsageError("Say which provider: loom-server credential add PROVIDER.");

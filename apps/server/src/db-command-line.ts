@@ -1,6 +1,12 @@
-import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
-import { type Environment, loomDirectories, readSecretFile, Secret } from "@loom/config";
+import { resolve } from "node:path";
+import { type Environment, readSecretFile, Secret } from "@loom/config";
+import {
+  dataDirectoryOf,
+  type FlagsOfVerbs,
+  readFlags,
+  refuseFurtherWords,
+  refuseOtherFlags,
+} from "./command-flags.ts";
 import type { DatabasePlace } from "./kit/database.ts";
 import { parsePostgresUrl } from "./kit/postgres-address.ts";
 import { UsageError } from "./usage-error.ts";
@@ -11,6 +17,16 @@ export type DbCommand =
   | { readonly type: "backup"; readonly dataDirectory: string; readonly file: string; readonly portable: boolean }
   | { readonly type: "restore"; readonly dataDirectory: string; readonly file: string; readonly force: boolean }
   | { readonly type: "copy"; readonly dataDirectory: string; readonly to: DatabasePlace; readonly force: boolean };
+
+const COMMAND = "loom-server db";
+const FLAGS = {
+  to: { type: "string" },
+  "to-file": { type: "string" },
+  portable: { type: "boolean" },
+  force: { type: "boolean" },
+  data: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
 
 export const DB_HELP = `Usage: loom-server db status
        loom-server db migrate
@@ -38,17 +54,15 @@ Looks after the server's database: the PostgreSQL database of LOOM_SERVER_DATABA
 
 /** What stands after `loom-server db`. @throws UsageError, ConfigError */
 export function parseDbCommand(args: readonly string[], env: Environment): DbCommand {
-  const { values, positionals } = parseFlags(args);
+  const { values, positionals } = readFlags(COMMAND, args, FLAGS);
   const [verb, name, ...rest] = positionals;
   if (values.help === true || verb === undefined) return { type: "help" };
-  if (rest.length > 0) throw new UsageError(`${JSON.stringify(rest[0])} is too much: see loom-server db --help.`);
-  const allowed = FLAGS[verb];
-  if (allowed === undefined) {
+  refuseFurtherWords(COMMAND, rest);
+  if (FLAGS_OF[verb] === undefined) {
     throw new UsageError(`There is no loom-server db ${verb}: use status, migrate, backup, restore or copy.`);
   }
-  const wrong = Object.keys(values).find((flag) => flag !== "data" && !allowed.includes(flag));
-  if (wrong !== undefined) throw new UsageError(`--${wrong} is no flag of loom-server db ${verb}.`);
-  const dataDirectory = resolve(values.data ?? (env.LOOM_SERVER_DATA_DIR || join(loomDirectories(env).data, "server")));
+  refuseOtherFlags(COMMAND, verb, values, FLAGS_OF);
+  const dataDirectory = dataDirectoryOf(values.data, env);
   const force = values.force === true;
   switch (verb) {
     case "backup":
@@ -62,7 +76,7 @@ export function parseDbCommand(args: readonly string[], env: Environment): DbCom
   return { type: verb === "migrate" ? "migrate" : "status", dataDirectory };
 }
 
-const FLAGS: Readonly<Record<string, readonly string[]>> = {
+const FLAGS_OF: FlagsOfVerbs = {
   status: [],
   migrate: [],
   backup: ["portable"],
@@ -90,26 +104,4 @@ function targetOf(to: string | undefined, file: string | undefined): DatabasePla
 function named(verb: string, name: string | undefined): string {
   if (name !== undefined) return name;
   throw new UsageError(`Say which file: loom-server db ${verb} FILE.`);
-}
-
-function parseFlags(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      strict: true,
-      allowPositionals: true,
-      options: {
-        to: { type: "string" },
-        "to-file": { type: "string" },
-        portable: { type: "boolean" },
-        force: { type: "boolean" },
-        data: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    // Node's sentences go on with advice about "--" that helps nobody here.
-    const [sentence] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/);
-    throw new UsageError(`${sentence?.replace(/\.$/, "")}: see loom-server db --help.`);
-  }
 }

@@ -243,7 +243,7 @@ test("what is wrong is told in one sentence, and nothing is made", async () => {
     [["status", "x"], /takes no "x"/],
     [["backup"], /Say which file/],
     [["backup", "a", "b"], /"b" is too much/],
-    [["backup", "a", "--to", "b"], /--to is no flag of loom-server db backup/],
+    [["backup", "a", "--to", "b"], /--to is a flag of loom-server db copy, not of backup/],
     [["copy"], /Say where to copy to/],
     [["copy", "--to", "mysql://x"], /--to is no address of a PostgreSQL database/],
     [["copy", "--to", "postgres://u:sesame@h/d"], /The password in --to can be read by everybody/],

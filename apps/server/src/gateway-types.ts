@@ -5,8 +5,8 @@ import type { UpstreamDeadlines } from "./config.ts";
 export type Dialect = "anthropic" | "chat" | "responses" | "gemini" | "loom";
 
 /**
- * One node of the tree that limits hang on, e.g. `{ kind: "token", id: "owner" }`; later also user, team, organization,
- * loop. A request is charged to every node of its subject's path and to the model it uses.
+ * One node of the tree that limits hang on, e.g. `{ kind: "token", id: "owner" }`; also user, team and organization.
+ * A request is charged to every node of its subject's path and to the model it uses.
  */
 export type BudgetNode = { readonly kind: string; readonly id: string };
 
@@ -170,4 +170,37 @@ export type Ledger = {
   record(entry: LedgerEntry): void;
   /** False: what has been recorded waits for a disk or a database, and no more requests are to be let in (503). */
   healthy(): boolean;
+};
+
+/** What is known of a request that leaves for a provider: enough to account for it, should this process die. */
+export type OpenedRequest = Pick<
+  LedgerEntry,
+  | "id"
+  | "at"
+  | "subject"
+  | "nodes"
+  | "session"
+  | "client"
+  | "dialect"
+  | "upstream"
+  | "credentialId"
+  | "requestedModel"
+  | "model"
+  | "route"
+  | "attempts"
+> & { readonly worst: WorstCase };
+
+/** Where a request is that left for a provider and is not over. */
+export type OpenRequest = {
+  /** `costMicroUsd`: what the budgets are charged. */
+  close(costMicroUsd: number): void;
+};
+
+/** Every request that leaves for a provider, written down before it does: a process that is killed forgets none. */
+export type RequestTrace = {
+  /**
+   * Calls `send` once the request is written down, or cannot be: at the end of this turn of the event loop, when all that
+   * left in it are written together. `before`: what the same request was opened as when it was tried elsewhere.
+   */
+  open(request: OpenedRequest, send: () => void, before?: OpenRequest): OpenRequest;
 };

@@ -116,6 +116,11 @@ async function main(): Promise<void> {
       await runTokenCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
       return;
     }
+    if (first === "budget") {
+      const { runBudgetCommand } = await import("./budget-command.ts");
+      await runBudgetCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });
+      return;
+    }
     if (first === "db") {
       const { runDbCommand } = await import("./db-command.ts");
       await runDbCommand(rest, process.env, { print: (text) => void process.stdout.write(text), say });

@@ -1,6 +1,5 @@
-import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
-import { type Environment, loomDirectories } from "@loom/config";
+import type { Environment } from "@loom/config";
+import { dataDirectoryOf, readFlags, refuseFurtherWords } from "./command-flags.ts";
 import type { ExplainWish } from "./features/policy/explain-question.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -8,6 +7,21 @@ export type PolicyCommand =
   | { readonly type: "help" }
   | { readonly type: "check"; readonly files: readonly string[]; readonly dataDirectory: string }
   | { readonly type: "explain"; readonly wish: ExplainWish; readonly dataDirectory: string };
+
+const COMMAND = "loom-server policy";
+const FLAGS = {
+  subject: { type: "string" },
+  action: { type: "string" },
+  resource: { type: "string" },
+  owner: { type: "string" },
+  organization: { type: "string" },
+  team: { type: "string" },
+  visibility: { type: "string" },
+  "shared-with-support": { type: "boolean" },
+  scopes: { type: "string" },
+  data: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
 
 export const POLICY_HELP = `Usage: loom-server policy explain --subject WHO --action ACTION --resource TYPE[:ID] [flags]
        loom-server policy check [FILE...]
@@ -35,17 +49,19 @@ const VISIBILITIES = ["private", "team", "organization", "unlisted", "public"] a
 
 /** What stands after `loom-server policy`. @throws UsageError */
 export function parsePolicyCommand(args: readonly string[], env: Environment): PolicyCommand {
-  const { values, positionals } = parseFlags(args);
+  const { values, positionals } = readFlags(COMMAND, args, FLAGS);
   const [verb, ...rest] = positionals;
   if (values.help === true || verb === undefined) return { type: "help" };
-  const dataDirectory = resolve(values.data ?? (env.LOOM_SERVER_DATA_DIR || join(loomDirectories(env).data, "server")));
+  const dataDirectory = dataDirectoryOf(values.data, env);
   if (verb === "check") return { type: "check", files: rest, dataDirectory };
   if (verb !== "explain") throw new UsageError(`There is no loom-server policy ${verb}: use explain or check.`);
-  if (rest.length > 0) throw new UsageError(`${JSON.stringify(rest[0])} is too much: see loom-server policy --help.`);
+  refuseFurtherWords(COMMAND, rest);
   return { type: "explain", wish: wishOf(values), dataDirectory };
 }
 
-function wishOf(values: ReturnType<typeof parseFlags>["values"]): ExplainWish {
+type Values = ReturnType<typeof readFlags<typeof FLAGS>>["values"];
+
+function wishOf(values: Values): ExplainWish {
   const { subject, action, owner, organization, team, scopes } = values;
   if (subject === undefined || action === undefined || values.resource === undefined) {
     throw new UsageError("Say who, what and about what: --subject WHO --action ACTION --resource TYPE[:ID].");
@@ -68,30 +84,4 @@ function wishOf(values: ReturnType<typeof parseFlags>["values"]): ExplainWish {
     sharedWithSupport,
     scopes: scopes?.split(","),
   };
-}
-
-function parseFlags(args: readonly string[]) {
-  const text = { type: "string" } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        subject: text,
-        action: text,
-        resource: text,
-        owner: text,
-        organization: text,
-        team: text,
-        visibility: text,
-        "shared-with-support": { type: "boolean" },
-        scopes: text,
-        data: text,
-        help: { type: "boolean" },
-      },
-    });
-  } catch (error) {
-    const sentence = error instanceof Error ? (error.message.split(".")[0] ?? "") : String(error);
-    throw new UsageError(`${sentence}: see loom-server policy --help.`);
-  }
 }

@@ -1,7 +1,13 @@
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { ROUTE_DIALECTS, type RouteDefinition, type RouteTimeouts } from "@loom/api";
-import { type Environment, loomDirectories } from "@loom/config";
+import type { Environment } from "@loom/config";
+import {
+  dataDirectoryOf,
+  type FlagsOfVerbs,
+  readFlags,
+  refuseFurtherWords,
+  refuseOtherFlags,
+} from "./command-flags.ts";
 import type { RouteQuestion } from "./features/routing/question.ts";
 import { isLoopbackName } from "./kit/host-check.ts";
 import { UsageError } from "./usage-error.ts";
@@ -27,6 +33,8 @@ export type RouteCommand =
     }
   | { readonly type: "delete"; readonly place: RoutePlace; readonly name: string; readonly version?: number }
   | { readonly type: "explain"; readonly place: RoutePlace; readonly question: RouteQuestion };
+
+const COMMAND = "loom-server route";
 
 export const ROUTE_HELP = `Usage: loom-server route list
        loom-server route set NAME TIER [TIER ...] [flags]
@@ -65,7 +73,7 @@ const FLAGS = {
 } as const;
 
 const EVERYWHERE = ["server", "token-file", "data", "help"];
-const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+const FLAGS_OF: FlagsOfVerbs = {
   list: [],
   set: ["timeout", "from", "version"],
   delete: ["version"],
@@ -74,19 +82,15 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 
 /** What stands after `loom-server route`. @throws UsageError */
 export function parseRouteCommand(args: readonly string[], env: Environment): RouteCommand {
-  const { values, positionals } = parseFlags(args);
+  const { values, positionals } = readFlags(COMMAND, args, FLAGS);
   const [verb, name, ...rest] = positionals;
   if (values.help === true || verb === undefined) return { type: "help" };
-  const allowed = ALLOWED[verb];
-  if (allowed === undefined) {
+  if (FLAGS_OF[verb] === undefined) {
     throw new UsageError(`There is no loom-server route ${verb}: use list, set, delete or explain.`);
   }
-  const stranger = Object.keys(values).find((flag) => !allowed.includes(flag) && !EVERYWHERE.includes(flag));
-  if (stranger !== undefined) throw new UsageError(`--${stranger} is no flag of loom-server route ${verb}.`);
-  if (verb !== "set" && rest.length > 0) {
-    throw new UsageError(`${JSON.stringify(rest[0])} is too much: see loom-server route --help.`);
-  }
-  const dataDirectory = resolve(values.data ?? (env.LOOM_SERVER_DATA_DIR || join(loomDirectories(env).data, "server")));
+  refuseOtherFlags(COMMAND, verb, values, FLAGS_OF, EVERYWHERE);
+  if (verb !== "set") refuseFurtherWords(COMMAND, rest);
+  const dataDirectory = dataDirectoryOf(values.data, env);
   const place: RoutePlace = {
     dataDirectory,
     tokenFile: resolve(values["token-file"] ?? join(dataDirectory, "owner-token")),
@@ -109,16 +113,6 @@ export function parseRouteCommand(args: readonly string[], env: Environment): Ro
       }
       return { type: "set", place, name: named(verb, name), definition, ...version };
     }
-  }
-}
-
-function parseFlags(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], strict: true, allowPositionals: true, options: FLAGS });
-  } catch (error) {
-    // Node's sentences go on with advice about "--" that helps nobody here.
-    const [sentence] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/);
-    throw new UsageError(`${sentence?.replace(/\.$/, "")}: see loom-server route --help.`);
   }
 }
 

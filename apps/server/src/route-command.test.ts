@@ -59,7 +59,7 @@ test.each([
   [["set", "a"], /Say where it leads/],
   [["set", "a", "x=y=z"], /is no target/],
   [["set", "a", "openai/m", "--timeout", "nap=1"], /--timeout has to look like firstEvent=20/],
-  [["set", "a", "openai/m", "--session", "s"], /--session is no flag of loom-server route set/],
+  [["set", "a", "openai/m", "--session", "s"], /--session is a flag of loom-server route explain, not of set/],
   [["explain"], /Say which/],
   [["explain", "a", "--dialect", "latin"], /--dialect has to be one of/],
   [["remove", "a"], /There is no loom-server route remove/],

@@ -134,6 +134,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (access.type === "owner") {
       const { tokenFile: file, replace } = access;
       mintedOwnerToken = (await features.shared?.start({ file, replace })) === true;
+      const failed = (error: unknown) => log.warn("what a crash left is not brought in yet", { error: String(error) });
+      await features.ledger.services.recoverLost().catch(failed);
     }
     listener = await listen({ host, port, tls: options.tls, handle: dispatcher.handle });
   } catch (error) {
@@ -160,8 +162,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         clearTimeout(warmUp);
         await Promise.all([jobs.stop(), listener.close({ drainMs, abort: dispatcher.abortOpen })]);
         features.gateway.services.close();
-        await features.shared?.stop();
-        await features.ledger.services.ledger.close();
+        const { ledger } = features.ledger.services;
+        const isSaved = (await features.shared?.stop()) === true;
+        await ledger.close();
+        const isSettled = isSaved && ledger.state.unwrittenRows === 0 && ledger.state.droppedRows === 0;
+        features.shared?.lost?.trace.close({ isSettled });
         await database.close();
         log.info("closed");
         await log.close();

@@ -1,7 +1,12 @@
-import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { type NewToken, TOKEN_SCOPES, type TokenScope } from "@loom/api";
-import { type Environment, loomDirectories } from "@loom/config";
+import type { Environment } from "@loom/config";
+import {
+  dataDirectoryOf,
+  type FlagsOfVerbs,
+  readFlags,
+  refuseFurtherWords,
+  refuseOtherFlags,
+} from "./command-flags.ts";
 import { readExpiry, readLimits } from "./limit-flags.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -10,6 +15,21 @@ export type TokenCommand =
   | { readonly type: "create"; readonly dataDirectory: string; readonly wish: NewToken }
   | { readonly type: "list"; readonly dataDirectory: string }
   | { readonly type: "show" | "revoke"; readonly dataDirectory: string; readonly token: string };
+
+const COMMAND = "loom-server token";
+const FLAGS = {
+  expires: { type: "string" },
+  scope: { type: "string", multiple: true },
+  budget: { type: "string", multiple: true },
+  rpm: { type: "string" },
+  tpm: { type: "string" },
+  concurrency: { type: "string" },
+  model: { type: "string", multiple: true },
+  data: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+const FLAGS_OF: FlagsOfVerbs = { create: Object.keys(FLAGS).filter((flag) => flag !== "data" && flag !== "help") };
 
 export const TOKEN_HELP = `Usage: loom-server token create NAME [flags]
        loom-server token list
@@ -31,12 +51,12 @@ within seconds. NAME may be an id.
 
 /** What stands after `loom-server token`. @throws UsageError */
 export function parseTokenCommand(args: readonly string[], env: Environment, now: number): TokenCommand {
-  const { values, positionals } = parseFlags(args);
+  const { values, positionals } = readFlags(COMMAND, args, FLAGS);
   const [verb, name, ...rest] = positionals;
   if (values.help === true || verb === undefined) return { type: "help" };
-  const dataDirectory = resolve(values.data ?? (env.LOOM_SERVER_DATA_DIR || join(loomDirectories(env).data, "server")));
-  if (rest.length > 0) throw new UsageError(`${JSON.stringify(rest[0])} is too much: see loom-server token --help.`);
-  if (verb !== "create") refuseOtherFlags(verb, values);
+  const dataDirectory = dataDirectoryOf(values.data, env);
+  refuseFurtherWords(COMMAND, rest);
+  refuseOtherFlags(COMMAND, verb, values, FLAGS_OF);
   switch (verb) {
     case "list":
       if (name !== undefined) throw new UsageError("loom-server token list takes no name.");
@@ -57,36 +77,6 @@ export function parseTokenCommand(args: readonly string[], env: Environment, now
     default:
       throw new UsageError(`There is no loom-server token ${verb}: use create, list, show or revoke.`);
   }
-}
-
-function parseFlags(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      strict: true,
-      allowPositionals: true,
-      options: {
-        expires: { type: "string" },
-        scope: { type: "string", multiple: true },
-        budget: { type: "string", multiple: true },
-        rpm: { type: "string" },
-        tpm: { type: "string" },
-        concurrency: { type: "string" },
-        model: { type: "string", multiple: true },
-        data: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    // Node's sentences go on with advice about "--" that helps nobody here.
-    const [sentence] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/);
-    throw new UsageError(`${sentence?.replace(/\.$/, "")}: see loom-server token --help.`);
-  }
-}
-
-function refuseOtherFlags(verb: string, values: object): void {
-  const flag = Object.keys(values).find((name) => name !== "data");
-  if (flag !== undefined) throw new UsageError(`--${flag} is a flag of loom-server token create, not of ${verb}.`);
 }
 
 function named(verb: string, name: string | undefined): string {

@@ -1,4 +1,4 @@
-import type { BudgetLimits, TokenInfo } from "@loom/api";
+import type { TokenInfo } from "@loom/api";
 import { commandAudit } from "./command-audit.ts";
 import { commandDatabase } from "./command-database.ts";
 import { budgets } from "./features/budgets/index.ts";
@@ -9,6 +9,7 @@ import { AuditLine } from "./kit/audit.ts";
 import { openDatabase } from "./kit/database.ts";
 import { SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
+import { describeLimits, usd } from "./limit-words.ts";
 import { parseTokenCommand, TOKEN_HELP, type TokenCommand } from "./token-command-line.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -121,22 +122,4 @@ function stateOf({ revokedAt, expiresAt }: TokenInfo): string {
   if (revokedAt !== null) return `revoked ${revokedAt}`;
   if (expiresAt === null) return "valid";
   return Date.parse(expiresAt) <= Date.now() ? `expired ${expiresAt}` : `valid until ${expiresAt}`;
-}
-
-function describeLimits(limits: BudgetLimits): string {
-  const { dayMicroUsd, monthMicroUsd, totalMicroUsd, requestsPerMinute, tokensPerMinute, concurrency, models } = limits;
-  const said = [
-    dayMicroUsd === undefined ? [] : `${usd(dayMicroUsd)} a day`,
-    monthMicroUsd === undefined ? [] : `${usd(monthMicroUsd)} a month`,
-    totalMicroUsd === undefined ? [] : `${usd(totalMicroUsd)} in total`,
-    requestsPerMinute === undefined ? [] : `${requestsPerMinute} requests/min`,
-    tokensPerMinute === undefined ? [] : `${tokensPerMinute} tokens/min`,
-    concurrency === undefined ? [] : `${concurrency} at once`,
-    models === undefined ? [] : `models ${models.join(" ")}`,
-  ].flat();
-  return said.length === 0 ? "none" : said.join(", ");
-}
-
-function usd(microUsd: number): string {
-  return `${(microUsd / 1_000_000).toFixed(microUsd % 10_000 === 0 ? 2 : 6)} USD`;
 }

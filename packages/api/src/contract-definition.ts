@@ -42,6 +42,8 @@ export type Contract<
   readonly schemas: () => Promise<Schemas>;
   /** Stands in for the schema of the body on routes where every millisecond counts; has to agree with it. */
   readonly parseBody?: (value: unknown) => Parsed<BodyOf<Schemas>>;
+  /** The same for the query, beside `parseBody`; absent: the query means nothing. */
+  readonly parseQuery?: (value: { readonly [name: string]: string }) => Parsed<QueryOf<Schemas>>;
 };
 
 export type BodyOf<Schemas extends RouteSchemas> = Schemas extends { readonly body: infer Body extends z.ZodType }

@@ -39,7 +39,7 @@ export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
   // Who has one token in memory has nobody to tell apart and to limit, and does not wait for what does.
   const shared = hasOwner ? (await import("./shared.ts")).buildShared(kit, needs) : undefined;
   const config = shared?.config ?? needs.config;
-  const books = ledger.build(kit, { config, dataDirectory, stays: hasOwner });
+  const books = ledger.build(kit, { config, dataDirectory, stays: hasOwner, lost: shared?.lost });
   const common = {
     gateway: gateway.build(kit, {
       config,
@@ -48,6 +48,7 @@ export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
       routing: shared?.routing ?? straightRouting(config),
       credentials: shared?.credentials ?? environmentCredentials(config.providers),
       budgets: shared?.budgets,
+      trace: shared?.lost?.trace,
       ledger: shared?.audited(books.services.ledger) ?? books.services.ledger,
       prices: books.services.prices,
       askerOf: (subject) => ({ subject: nameOf(subject), nodes: subject.nodes }),

@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { ConfigError } from "@loom/config";
 import type { ServerConfig } from "../config.ts";
 import type { Budgets, Credentials, Ledger, Routing } from "../gateway-types.ts";
@@ -17,6 +19,8 @@ import { SYSTEM } from "./audit/service.ts";
 import { budgets } from "./budgets/index.ts";
 import { type CredentialNeeds, credentials } from "./credentials/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
+import { type LedgerNeeds, TRACE_DIRECTORY } from "./ledger/index.ts";
+import { FileRequestTrace } from "./ledger/request-trace.ts";
 import { magicLink } from "./magic-link/index.ts";
 import { mail } from "./mail/index.ts";
 import type { MailConfig } from "./mail/mail-config.ts";
@@ -46,12 +50,15 @@ export type SharedFeatures = {
   readonly audit: AuditKeeper | undefined;
   /** The ledger, whose rows are events of the audit log, too, if that is asked for. */
   audited(ledger: Ledger): Ledger;
+  /** Absent where the server was given no directory. */
+  readonly lost: LedgerNeeds["lost"];
   /** By the cookie of a browser. */
   readonly authenticateBrowser: Authenticate;
   readonly authorize: Authorize;
   /** Says whether this start made the owner's token. @throws TokenFileError, DatabaseError, ConfigError */
   start(owner: { readonly file: string; readonly replace: boolean }): Promise<boolean>;
-  stop(): Promise<void>;
+  /** Says whether everything that was spent is written down. */
+  stop(): Promise<boolean>;
 };
 
 export type SharedNeeds = CredentialNeeds & {
@@ -78,6 +85,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
           dataDirectory,
           version,
           placeOf: countries.countryOf,
+          filter: (...asked) => rules.services.filter(...asked),
           organizationOf: async (org) => (await ofPeople.services.resources.organization({ org }, OWNER))?.id,
         });
   const rules = policy.build(kit, {
@@ -85,15 +93,25 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     organizationId: async (org, subject) => (await ofPeople.services.resources.organization({ org }, subject))?.id,
   });
   const ofOwner = owner.build(kit, undefined);
+  const trace =
+    dataDirectory === undefined
+      ? undefined
+      : new FileRequestTrace({ directory: join(dataDirectory, TRACE_DIRECTORY), process: randomUUID(), log: kit.log });
   const limits = budgets.build(kit, {
     allowUnpriced: needs.config.allowUnpricedModels,
+    trace,
     tokenIdOf: async (idOrName) => (idOrName === "owner" ? idOrName : await ofTokens.services.idOf(idOrName)),
   });
   const ofTokens = tokens.build(kit, { limits: limits.services });
   const ofCredentials = credentials.build(kit, needs);
   const { config } = ofCredentials.services;
   const post = mail.build(kit, { config: needs.mail });
-  const ofPeople = people.build(kit, { sessions: () => ofSessions.services, mail: post.services });
+  const ofPeople = people.build(kit, {
+    sessions: () => ofSessions.services,
+    mail: post.services,
+    filter: rules.services.filter,
+    hasSecondFactor: (userId) => ofSecondFactor.services.service.has(userId),
+  });
   const mailLinks = signInConfig.magicLink ?? post.services.isSetUp;
   if (mailLinks && !post.services.isSetUp) throw new ConfigError(NO_MAIL);
   const ofSessions = sessions.build(kit, {
@@ -140,6 +158,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     users: ofPeople.services.users,
     organizationId: async (org) => (await ofPeople.services.resources.organization({ org }, ANONYMOUS))?.id,
     requireRecent,
+    filter: rules.services.filter,
     maxLifeMs: signInConfig.apiKeyMaxMs,
   });
   const ofThreads = threads.build(kit, { filter: rules.services.filter });
@@ -164,6 +183,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       ofThreads,
     ],
     budgets: limits.services,
+    lost: trace && { trace, charge: limits.services.recover },
     credentials: ofCredentials.services.credentials,
     config,
     routing: routes.services,
@@ -196,13 +216,14 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     },
     async stop() {
       await ofThreads.services.search.close();
-      await limits.services.close();
+      const isSaved = await limits.services.close();
       await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));
       await ofTokens.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
       await ofApiKeys.services.service.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
       await ofSessions.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
       await kit.audit.record({ event: "server.stopped", outcome: "success", actor: SYSTEM, details: { version } });
       await log?.services.audit.close();
+      return isSaved;
     },
   };
 }

@@ -3,6 +3,7 @@ import { getRequestListener } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import type { Call } from "./call.ts";
+import { pathsOf } from "./path-aliases.ts";
 import { ProblemError } from "./problem-reply.ts";
 import type { PathParameters, Route } from "./route.ts";
 import type { Subject } from "./subject.ts";
@@ -65,12 +66,7 @@ export function createHonoApp(routes: readonly Route[], answerer: Answerer): (ad
   };
 }
 
-/** Other names of parts of the API, for clients that know them by these. */
-const ALIASES: Readonly<Record<string, string>> = { "/api/threads": "/v1/threads" };
-
-/** `/proxy/{provider}/stream` in Hono's spelling, and where it is found besides. */
+/** In Hono's spelling, `/proxy/{provider}/stream` is `/proxy/:provider/stream`. */
 function honoPaths(path: string): string[] {
-  const own = path.replaceAll(/\{(\w+)\}/g, ":$1");
-  const others = Object.entries(ALIASES).filter(([prefix]) => own === prefix || own.startsWith(`${prefix}/`));
-  return [own, ...others.map(([prefix, alias]) => alias + own.slice(prefix.length))];
+  return pathsOf(path).map((each) => each.replaceAll(/\{(\w+)\}/g, ":$1"));
 }

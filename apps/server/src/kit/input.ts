@@ -16,19 +16,21 @@ export async function readInput<Path extends string, Schemas extends RouteSchema
   if (contract.parseBody !== undefined) {
     const parsed = contract.parseBody(await readJson(request, contract.maxBodyBytes));
     if (!parsed.ok) throw wrongFields(parsed.errors);
-    return { query: undefined as QueryOf<Schemas>, body: parsed.value };
+    const asked = contract.parseQuery?.(Object.fromEntries(query));
+    if (asked?.ok === false) throw wrongFields(asked.errors);
+    return { query: asked?.value as QueryOf<Schemas>, body: parsed.value };
   }
   if (contract.method === "GET") {
     // A body of a GET means nothing (RFC 9110, 9.3.1): it is not read.
     const schemas = await contract.schemas();
-    return { query: validate(schemas.query, Object.fromEntries(query), "query"), body: undefined as BodyOf<Schemas> };
+    return { query: await validate(schemas.query, Object.fromEntries(query)), body: undefined as BodyOf<Schemas> };
   }
   const schemas = await contract.schemas();
   const body =
     schemas.body === undefined ? undefined : await readBodyAs(contract.bodyKind, request, contract.maxBodyBytes);
   return {
-    query: validate(schemas.query, Object.fromEntries(query), "query"),
-    body: validate(schemas.body, body, ""),
+    query: await validate(schemas.query, Object.fromEntries(query)),
+    body: await validate(schemas.body, body),
   };
 }
 
@@ -52,21 +54,12 @@ async function readForm(request: IncomingMessage, maxBytes: number): Promise<unk
   return Object.fromEntries(form);
 }
 
-function validate<Output>(schema: z.ZodType | undefined, value: unknown, where: string): Output {
+async function validate<Output>(schema: z.ZodType | undefined, value: unknown): Promise<Output> {
   if (schema === undefined) return undefined as Output;
   const result = schema.safeParse(value);
   if (result.success) return result.data as Output;
-  throw wrongFields(
-    result.error.issues.map((issue) => ({ field: fieldName(where, issue.path), message: issue.message })),
-  );
-}
-
-/** `messages[0].role`, as a person would write it. */
-function fieldName(where: string, path: readonly PropertyKey[]): string {
-  return path.reduce<string>((name, part) => {
-    if (typeof part === "number") return `${name}[${part}]`;
-    return name === "" ? String(part) : `${name}.${String(part)}`;
-  }, where);
+  const { fieldErrorsOf } = await import("./field-errors.ts");
+  throw wrongFields(fieldErrorsOf(schema, value));
 }
 
 async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
@@ -114,6 +107,10 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
     );
     request.once("error", reject);
-    request.once("close", () => reject(new ProblemError("invalid_input", "The connection closed within the body.")));
+    request.once("close", () => {
+      // It closes behind every body, too: an error for each would be dear.
+      if (request.complete) return;
+      reject(new ProblemError("invalid_input", "The connection closed within the body."));
+    });
   });
 }

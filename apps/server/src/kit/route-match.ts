@@ -1,3 +1,4 @@
+import { pathsOf } from "./path-aliases.ts";
 import type { PathParameters, Route } from "./route.ts";
 
 export type Match = { readonly route: Route; readonly params: PathParameters };
@@ -7,7 +8,9 @@ export type Match = { readonly route: Route; readonly params: PathParameters };
  * answered without Hono, whose first request loads the web `Request` and `Response` of Node and costs more than the turn.
  */
 export function createMatcher(routes: readonly Route[]): (method: string, pathname: string) => Match | undefined {
-  const patterns = routes.map((route) => ({ route, parts: route.contract.path.split("/") }));
+  const patterns = routes.flatMap((route) =>
+    pathsOf(route.contract.path).map((path) => ({ route, parts: path.split("/") })),
+  );
   return (method, pathname) => {
     const parts = pathname.split("/");
     for (const pattern of patterns) {

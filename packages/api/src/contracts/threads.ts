@@ -1,4 +1,5 @@
 import { defineContract, MAX_BODY_BYTES } from "../contract-definition.ts";
+import { parseAppend, parseCopyWish } from "../thread-append.ts";
 import { MAX_OUTPUT_BYTES, MAX_RECORDS_BODY_BYTES } from "../threads.ts";
 
 /** Every route below `/api/threads` also answers below `/v1/threads`. What is public may be read without a token. */
@@ -85,6 +86,8 @@ export const threads = {
     reply: "json",
     maxBodyBytes: MAX_RECORDS_BODY_BYTES,
     schemas: () => import("../schemas/threads.ts").then((schemas) => schemas.appendRecords),
+    parseBody: parseAppend,
+    parseQuery: parseCopyWish,
   }),
   records: defineContract({
     method: "GET",

@@ -31,7 +31,7 @@ const budget: z.ZodType<Budget> = z
 const budgets: z.ZodType<Budgets> = z.strictObject({ budgets: z.array(budget) }).openapi("Budgets");
 
 const params = z.object({
-  kind: z.string().openapi({ description: "token, api_key, user, organization, model or session" }),
+  kind: z.string().openapi({ description: "token, api_key, user, team, organization, model or session" }),
   id: z.string().openapi({ description: "The id of the node, percent-encoded; * stands for anything" }),
 });
 

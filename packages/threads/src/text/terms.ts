@@ -47,10 +47,12 @@ export function* termsOf(text: string): Generator<Term, void> {
 export function indexTerms(text: string): IndexTerms {
   const body: string[] = [];
   const names: string[] = [];
-  for (const { parts, whole } of wordsOf(text)) {
-    for (const { term } of parts) body.push(term);
-    if (whole !== undefined) names.push(whole);
-  }
+  readTerms(text, {
+    onTerm: (term) => body.push(term),
+    onWord: (whole) => {
+      if (whole !== undefined) names.push(whole);
+    },
+  });
   return { body: body.join(" "), names: names.join(" ") };
 }
 
@@ -65,6 +67,82 @@ export function* wordsOf(text: string): Generator<Word, void> {
     if (ASCII_WORD.test(stretch)) yield asciiWord(stretch.slice(0, MAX_WORD_UNITS), index);
     else yield* wordsOfStretch(stretch, index);
   }
+}
+
+/** What an index wants to know of a text, in its order: each term and, behind those of a word, the word as a whole if it has one. */
+export type TermReader = {
+  onTerm(term: string): void;
+  onWord(whole: string | undefined): void;
+};
+
+const PLAIN_UNIT = 1;
+const CAPITAL = 2;
+const UNDERSCORE = 4;
+const OTHER = 8;
+/** Of ASCII; 0 is what stands between words. */
+const KINDS = Uint8Array.from({ length: 128 }, (_, code) => {
+  const unit = String.fromCharCode(code);
+  if (/[a-z0-9]/.test(unit)) return PLAIN_UNIT;
+  if (/[A-Z]/.test(unit)) return CAPITAL;
+  return unit === "_" ? UNDERSCORE : 0;
+});
+
+/** The same terms as `wordsOf`, without their places: several times as fast, for texts by the million. */
+export function readTerms(text: string, reader: TermReader): void {
+  const { length } = text;
+  for (let at = 0; at < length; at++) {
+    const start = at;
+    const first = kindAt(text, at);
+    if (first === 0 || first === UNDERSCORE) continue;
+    let others = 0;
+    for (at += 1; at < length; at++) {
+      const kind = kindAt(text, at);
+      if (kind === 0) break;
+      others |= kind;
+    }
+    const kinds = first | others;
+    if (kinds === PLAIN_UNIT) {
+      reader.onTerm(text.slice(start, Math.min(at, start + MAX_TERM_UNITS)));
+      reader.onWord(undefined);
+    } else if ((kinds & OTHER) === 0) readAsciiWord(text, start, Math.min(at, start + MAX_WORD_UNITS), reader);
+    else {
+      for (const { parts, whole } of wordsOfStretch(text.slice(start, at), start)) {
+        for (const { term } of parts) reader.onTerm(term);
+        reader.onWord(whole);
+      }
+    }
+  }
+}
+
+/** As `asciiWord`: `ASCII_PARTS` without a regular expression. */
+function readAsciiWord(text: string, start: number, end: number, reader: TermReader): void {
+  let parts = 0;
+  let whole = "";
+  let from = start;
+  let kind = kindAt(text, start);
+  for (let at = start; at < end; at++) {
+    const next = at + 1 < end ? kindAt(text, at + 1) : UNDERSCORE;
+    const beyond = at + 2 < end ? text.charCodeAt(at + 2) : 0;
+    const ends =
+      next === UNDERSCORE ||
+      (next === CAPITAL && kind === PLAIN_UNIT) ||
+      (next === CAPITAL && kind === CAPITAL && beyond >= 97 && beyond <= 122);
+    if (kind === UNDERSCORE) from = at + 1;
+    else if (ends) {
+      const term = text.slice(from, Math.min(at + 1, from + MAX_TERM_UNITS)).toLowerCase();
+      reader.onTerm(term);
+      whole = parts === 0 ? term : whole + term;
+      parts += 1;
+      from = at + 1;
+    }
+    kind = next;
+  }
+  reader.onWord(parts < 2 ? undefined : whole.slice(0, MAX_TERM_UNITS));
+}
+
+function kindAt(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  return code < 128 ? (KINDS[code] ?? 0) : OTHER;
 }
 
 function* wordsOfStretch(stretch: string, at: number): Generator<Word, void> {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { planQuery, withBeginnings } from "./query.ts";
 import { snippetOf } from "./snippet.ts";
-import { indexTerms, termsOf } from "./terms.ts";
+import { indexTerms, termsOf, wordsOf } from "./terms.ts";
 
 const body = (text: string) => indexTerms(text).body;
 const names = (text: string) => indexTerms(text).names;
@@ -44,6 +44,21 @@ describe("the terms of a text", () => {
           before = start;
         }
       }),
+    );
+  });
+
+  test("are the same however they are read", () => {
+    const unit = fc.oneof(
+      fc.constantFrom("a", "B", "7", "_", " ", "-", "é", "日", "한", "\u0301", "ﬁ", "foo", "BAR", "x".repeat(70)),
+      fc.string({ unit: "binary", maxLength: 3 }),
+    );
+    fc.assert(
+      fc.property(fc.array(unit, { maxLength: 30 }), (units) => {
+        const text = units.join("");
+        expect(body(text)).toBe([...termsOf(text)].map(({ term }) => term).join(" "));
+        expect(names(text)).toBe([...wordsOf(text)].flatMap(({ whole }) => whole ?? []).join(" "));
+      }),
+      { numRuns: 500 },
     );
   });
 

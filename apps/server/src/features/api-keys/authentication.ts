@@ -2,6 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { UserStanding, Users } from "../../identity-types.ts";
 import type { RequestOrigin } from "../../kit/audit.ts";
 import { type Authenticate, hashToken } from "../../kit/auth.ts";
+import { nodesOfPerson } from "../../kit/charged-nodes.ts";
 import { DatabaseUnavailable } from "../../kit/database-error.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { Subject } from "../../kit/subject.ts";
@@ -134,21 +135,18 @@ function organizationKey({ id, name, scopes, owner }: StoredKey): KnownKey["subj
 }
 
 function userByKey({ id, scopes, owner }: StoredKey, standing: UserStanding): KnownKey["subject"] {
-  const { username, globalRoles, organizations, teams, personalOrganization } = standing;
+  const { username, globalRoles, organizations, teams, personalOrganization, hasSecondFactor } = standing;
   return {
     type: "user",
     id: owner.id,
     name: username,
     via: { type: "key", id },
+    ...(hasSecondFactor === true ? { secondFactor: true } : {}),
     scopes,
     globalRoles,
     organizations,
     teams,
-    nodes: [
-      { kind: "api_key", id },
-      { kind: "user", id: owner.id },
-      ...(personalOrganization === undefined ? [] : [{ kind: "organization", id: personalOrganization }]),
-    ],
+    nodes: [{ kind: "api_key", id }, ...nodesOfPerson(owner.id, { organizations, teams }, personalOrganization)],
   };
 }
 

@@ -26,8 +26,12 @@ export type BookkeepingOptions = {
   readonly leaseMs: number;
   /** Tells this server's holds from those of others. */
   readonly process: string;
+  /** Hears, before the store does, that it is about to be told what all requests cost that have ended until then. */
+  readonly trace?: SpendingTrace | undefined;
   readonly log: Log;
 };
+
+export type SpendingTrace = { telling(sequence: number): void; told(): void };
 
 /**
  * Carries the engine's counters to the store and back, and slices of what is left from the store. Its methods must not
@@ -51,17 +55,8 @@ export class Bookkeeping {
 
   /** Tells the store what has changed. What cannot be told stays, and is told the next time. */
   async save(options: { readonly waits: boolean }): Promise<void> {
-    const { engine } = this.#options;
     await this.#tellAgain(options);
-    const changed = engine.takeDirty().filter((counter) => this.#hasNews(counter));
-    for (let start = 0; start < changed.length; start += BATCH) {
-      try {
-        await this.#exchange(changed.slice(start, start + BATCH), options);
-      } catch (error) {
-        engine.putBack(changed.slice(start + BATCH));
-        throw error;
-      }
-    }
+    await this.#tell([], options);
   }
 
   /** Asks the store for slices of these; what they are told then is in the counters. */
@@ -74,10 +69,31 @@ export class Bookkeeping {
       needs.set(counter, { total: total + cost, least: Math.min(least, cost), frugal });
     }
     await this.#tellAgain({ waits: true });
-    const counters = [...needs.keys()];
+    await this.#tell([...needs.keys()], { waits: true }, needs);
+  }
+
+  /**
+   * These counters, and all that have changed. One exchange tells everything, so that after a crash it is known of each
+   * request whether the store has heard of it; only of more than 200 counters at once some may be counted again then.
+   */
+  async #tell(
+    asked: readonly MoneyCounter[],
+    options: { readonly waits: boolean },
+    needs?: ReadonlyMap<MoneyCounter, SliceNeed>,
+  ): Promise<void> {
+    const { engine, trace } = this.#options;
+    const changed = engine.takeDirty().filter((counter) => this.#hasNews(counter) && needs?.has(counter) !== true);
+    const counters = [...asked, ...changed];
+    trace?.telling(this.#sequence + Math.ceil(counters.length / BATCH));
     for (let start = 0; start < counters.length; start += BATCH) {
-      await this.#exchange(counters.slice(start, start + BATCH), { waits: true }, needs);
+      try {
+        await this.#exchange(counters.slice(start, start + BATCH), options, needs);
+      } catch (error) {
+        engine.putBack(counters.slice(start + BATCH));
+        throw error;
+      }
     }
+    trace?.told();
   }
 
   /** Follows these rules, with what the store says was spent in the present periods. */

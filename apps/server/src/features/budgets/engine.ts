@@ -9,6 +9,7 @@ import { createCalendar, moneyLimit, type Periods, spanOf } from "./periods.ts";
 import { rateHeaders } from "./rate-headers.ts";
 import { type Lack, type Refusal, verdictOf } from "./refusal.ts";
 import type { RuleBook } from "./rule-book.ts";
+import type { CounterKey } from "./store.ts";
 
 /** Longest id of a session or model, which clients choose. */
 const MAX_ID = 200;
@@ -124,7 +125,18 @@ export class BudgetEngine {
     for (const counter of counters) this.#keeper.changed(counter);
   }
 
-  #nodesOf({ nodes, model, session }: BudgetRequest, now: number): readonly BudgetedNode[] {
+  /** The counters that a request of a moment in the past counts in, by the rules of today. */
+  countersAt(request: Pick<BudgetRequest, "nodes" | "model" | "session">, wall: number): readonly CounterKey[] {
+    const periods = createCalendar()(wall);
+    return this.#nodesOf(request, this.#options.clock.monotonic()).flatMap(({ kind, id, spans }) =>
+      spans.map((span) => ({ kind, id, period: periods[span] })),
+    );
+  }
+
+  #nodesOf(
+    { nodes, model, session }: Pick<BudgetRequest, "nodes" | "model" | "session">,
+    now: number,
+  ): readonly BudgetedNode[] {
     const found: BudgetedNode[] = [];
     const add = (kind: string, id: string): void => {
       const node = this.nodes.get(kind, id, now);

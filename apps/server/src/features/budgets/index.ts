@@ -2,13 +2,14 @@ import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import { migrations } from "./migrations.ts";
 import { budgetRoutes } from "./routes.ts";
-import { type BudgetService, createBudgetService, type TokenIdOf } from "./service.ts";
+import { type BudgetService, type BudgetServiceOptions, createBudgetService, type TokenIdOf } from "./service.ts";
 import { createBudgetStore } from "./store.ts";
 
 export type BudgetNeeds = {
   /** Whether models without a known price may be used by those who have a budget. */
   readonly allowUnpriced: boolean;
   readonly tokenIdOf?: TokenIdOf;
+  readonly trace?: BudgetServiceOptions["trace"];
 };
 
 /** Limits of rate and money on tokens, models, sessions and whatever else a request is charged to. */

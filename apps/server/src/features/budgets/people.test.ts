@@ -1,7 +1,11 @@
-import { say } from "@loom/testkit";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { say, startScriptedModel } from "@loom/testkit";
 import { describe, expect, test } from "vitest";
-import { engines } from "../../kit/engines.testing.ts";
-import { send, startOwnerServer } from "../../testing.ts";
+import { runBudgetCommand } from "../../budget-command.ts";
+import { startServer, takeServerConfig } from "../../index.ts";
+import { type Engine, engines } from "../../kit/engines.testing.ts";
+import { send } from "../../testing.ts";
 import { TestBrowser } from "../sign-in/browser.testing.ts";
 import { NO_SIGN_IN } from "../sign-in/sign-in-config.ts";
 
@@ -11,50 +15,135 @@ const QUESTION = JSON.stringify({
   messages: [{ role: "user", content: "Hello" }],
 });
 
+type Key = { readonly key: string; readonly info: { readonly id: string; readonly owner: { readonly id: string } } };
+
+/** Two servers on one database, and a person who is signed in at them. */
+async function startTown(engine: Engine) {
+  const home = await engine.create();
+  const model = await startScriptedModel({ script: () => say("Hi.") });
+  const start = async (name: string) => {
+    // Servers of one PostgreSQL need not see each other's disks.
+    const dataDirectory = home.postgres === undefined ? home.path : join(home.path, name);
+    await mkdir(dataDirectory, { recursive: true });
+    return startServer({
+      config: takeServerConfig({
+        LOOM_SERVER_ANTHROPIC_API_KEY: "sk-ant-key-of-the-tests",
+        LOOM_SERVER_ANTHROPIC_BASE_URL: model.url,
+      }),
+      access: { type: "owner", tokenFile: join(home.path, "owner-token"), replace: false },
+      dataDirectory,
+      postgres: home.postgres,
+      signIn: { ...NO_SIGN_IN, developmentUser: "ada@example.com" },
+    });
+  };
+  const servers = await Promise.all([start("one"), start("two")]);
+  const owner = (await readFile(join(home.path, "owner-token"), "utf8")).trim();
+  const [url = "", other = ""] = servers.map((server) => server.url);
+  const browser = new TestBrowser();
+  await browser.open(`${url}/auth/development`);
+  const jar = [...browser.jar("127.0.0.1")].map(([name, value]) => `${name}=${value}`).join("; ");
+  const call = async <Body = unknown>(headers: Record<string, string>, method: string, path: string, body?: object) => {
+    const text = body === undefined ? {} : { body: JSON.stringify(body) };
+    const all = { "content-type": "application/json", origin: url, ...headers };
+    const answer = await fetch(url + path, { method, headers: all, ...text });
+    return { status: answer.status, json: (await answer.json()) as Body };
+  };
+  return {
+    url,
+    other,
+    home,
+    owner,
+    asPerson: <Body>(method: string, path: string, body?: object) => call<Body>({ cookie: jar }, method, path, body),
+    asOwner: (method: string, path: string, body?: object) =>
+      call({ authorization: `Bearer ${owner}` }, method, path, body),
+    ask: (token: string, headers: Record<string, string> = {}, at = url) =>
+      send(at, {
+        method: "POST",
+        path: "/proxy/anthropic/v1/messages",
+        body: QUESTION,
+        headers: {
+          authorization: `Bearer ${token}`,
+          "content-type": "application/json",
+          "anthropic-version": "2023-06-01",
+          ...headers,
+        },
+      }),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(servers.map((server) => server.close()));
+      await model.close();
+      await home[Symbol.asyncDispose]();
+    },
+  };
+}
+
 describe.each(engines)("limits of people, on $name", (engine) => {
   test("hold for a user whichever of his keys is used, and for nobody else", async () => {
-    await using home = await engine.create();
-    const signIn = { ...NO_SIGN_IN, developmentUser: "ada@example.com" };
-    await using world = await startOwnerServer({
-      script: () => say("Hi."),
-      server: { postgres: home.postgres, signIn },
-    });
-    const { url } = world.server;
-    const browser = new TestBrowser();
-    await browser.open(`${url}/auth/development`);
-    const jar = [...browser.jar("127.0.0.1")].map(([name, value]) => `${name}=${value}`).join("; ");
-    const keyNamed = async (name: string) => {
-      const answer = await fetch(`${url}/api/keys`, {
-        method: "POST",
-        headers: { cookie: jar, origin: url, "content-type": "application/json" },
-        body: JSON.stringify({ name, scopes: ["llm:use"] }),
-      });
-      return (await answer.json()) as { key: string; info: { id: string; owner: { id: string } } };
-    };
+    await using town = await startTown(engine);
+    const keyNamed = async (name: string) =>
+      (await town.asPerson<Key>("POST", "/api/keys", { name, scopes: ["llm:use"] })).json;
     const [first, second] = [await keyNamed("one"), await keyNamed("two")];
-    const asOwner = (method: string, path: string, body: object) =>
-      send(url, {
-        method,
-        path,
-        body: JSON.stringify(body),
-        headers: { authorization: `Bearer ${world.token}`, "content-type": "application/json" },
-      });
     const limits = { requestsPerMinute: 1 };
-    expect((await asOwner("PUT", `/api/budgets/user/${first.info.owner.id}`, limits)).status).toBe(200);
-    const ask = async (token: string) =>
-      (
-        await send(url, {
-          method: "POST",
-          path: "/proxy/anthropic/v1/messages",
-          body: QUESTION,
-          headers: {
-            authorization: `Bearer ${token}`,
-            "content-type": "application/json",
-            "anthropic-version": "2023-06-01",
-          },
-        })
-      ).status;
-    expect([await ask(first.key), await ask(second.key), await ask(world.token)]).toEqual([200, 429, 200]);
-    expect((await asOwner("PUT", "/api/budgets/galaxy/x", limits)).status).toBe(400);
+    expect((await town.asOwner("PUT", `/api/budgets/user/${first.info.owner.id}`, limits)).status).toBe(200);
+    const statuses = [];
+    for (const token of [first.key, second.key, town.owner]) statuses.push((await town.ask(token)).status);
+    expect(statuses).toEqual([200, 429, 200]);
+    expect((await town.asOwner("PUT", "/api/budgets/galaxy/x", limits)).status).toBe(400);
+  });
+
+  test("hold for the teams that a person is in, at every server, by the API and by the command", async () => {
+    await using town = await startTown(engine);
+    const { asPerson, ask, home } = town;
+    const madeAt = async (path: string, slug: string) =>
+      (await asPerson<{ readonly id: string }>("POST", path, { slug, name: slug })).json.id;
+    const acme = await madeAt("/api/orgs", "acme");
+    const globex = await madeAt("/api/orgs", "globex");
+    const [red, blue] = [await madeAt("/api/orgs/acme/teams", "red"), await madeAt("/api/orgs/acme/teams", "blue")];
+    const { key, info } = (await asPerson<Key>("POST", "/api/keys", { name: "one", scopes: ["llm:use"] })).json;
+    const enter = (slug: string) =>
+      asPerson("PUT", `/api/orgs/acme/teams/${slug}/members/${info.owner.id}`, { role: "member" });
+    expect([(await enter("red")).status, (await enter("blue")).status]).toEqual([200, 200]);
+
+    // Nothing is left for the team red, and nobody gets round that by naming nobody.
+    expect((await town.asOwner("PUT", `/api/budgets/team/${red}`, { totalMicroUsd: 0 })).status).toBe(200);
+    const refused = await ask(key);
+    expect([refused.status, refused.text]).toEqual([402, expect.stringContaining(red)]);
+    expect((await ask(key, { "x-loom-organization": acme })).status).toBe(402);
+    expect((await ask(key, { "x-loom-team": red })).status).toBe(402);
+    expect((await ask(key, { "x-loom-team": blue })).status).toBe(200);
+    expect((await ask(key, { "x-loom-organization": globex })).status).toBe(200);
+    const stranger = await ask(key, { "x-loom-team": "team-of-others" });
+    expect([stranger.status, stranger.text]).toEqual([403, expect.stringContaining("You belong to no team")]);
+    expect((await ask(key, { "x-loom-team": blue, "x-loom-organization": acme })).status).toBe(400);
+    expect((await ask(town.owner, { "x-loom-team": blue })).status).toBe(403);
+
+    // What it spent is the team's and the organization's, and not that of those who were not named.
+    const usage = async () => {
+      const { json } = await town.asOwner("GET", "/api/usage?groupBy=node:team,outcome&outcome=completed");
+      return (json as { readonly groups: readonly { readonly requests: number; readonly key: object }[] }).groups;
+    };
+    await until(async () => (await usage()).length > 0);
+    expect(JSON.stringify(await usage())).toContain(blue);
+    expect(JSON.stringify(await usage())).not.toContain(red);
+
+    // The same by the command, and lifted again.
+    const place = ["--data", home.postgres === undefined ? home.path : join(home.path, "one")];
+    const said: string[] = [];
+    const output = { print: (text: string) => void said.push(text), say: (text: string) => void said.push(text) };
+    await runBudgetCommand(["set", `team/${blue}`, "--budget", "total=0usd", ...place], { ...home.env }, output);
+    await until(async () => (await ask(key, { "x-loom-team": blue })).status === 402);
+    await runBudgetCommand(["list", ...place], { ...home.env }, output);
+    expect(said.join("")).toContain(`team/${blue}`);
+    await runBudgetCommand(["remove", `team/${blue}`, ...place], { ...home.env }, output);
+    await until(async () => (await ask(key, { "x-loom-team": blue })).status === 200);
+    await expect(runBudgetCommand(["show", `team/${blue}`, ...place], { ...home.env }, output)).rejects.toThrow(
+      /no limits on/,
+    );
+    await expect(
+      runBudgetCommand(["set", "galaxy/x", "--rpm", "1", ...place], { ...home.env }, output),
+    ).rejects.toThrow(/KIND\/ID/);
   });
 });
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -3,11 +3,8 @@ import { isPattern } from "../../kit/name-pattern.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { Route } from "../../kit/route.ts";
 import { route } from "../../kit/route.ts";
+import { BUDGET_KINDS, MAX_BUDGET_ID } from "./kinds.ts";
 import type { BudgetService } from "./service.ts";
-
-/** What requests are charged to at the moment; a limit on anything else would hold nobody. */
-const KINDS: readonly string[] = ["token", "api_key", "user", "organization", "model", "session"];
-const MAX_ID = 256;
 
 export function budgetRoutes(service: BudgetService): Route[] {
   const idOf = async (kind: string, id: string): Promise<string> =>
@@ -25,8 +22,8 @@ export function budgetRoutes(service: BudgetService): Route[] {
       api.budgets.put,
       { action: "administer", resource: budget },
       async ({ params: { kind, id }, body, audit }) => {
-        if (!KINDS.includes(kind)) throw wrong("kind", `must be one of ${KINDS.join(", ")}`);
-        if (id === "" || id.length > MAX_ID) throw wrong("id", `must have 1 to ${MAX_ID} characters`);
+        if (!BUDGET_KINDS.includes(kind)) throw wrong("kind", `must be one of ${BUDGET_KINDS.join(", ")}`);
+        if (id === "" || id.length > MAX_BUDGET_ID) throw wrong("id", `must have 1 to ${MAX_BUDGET_ID} characters`);
         const node = kind !== "token" || isPattern(id) ? id : await service.tokenIdOf(id);
         if (node === undefined) throw noToken(id);
         await service.refreshRules();

@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type { Budget, BudgetLimits, BudgetSpent } from "@loom/api";
-import type { Budgets } from "../../gateway-types.ts";
+import type { BudgetNode, Budgets } from "../../gateway-types.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../kit/clock.ts";
 import type { Log } from "../../kit/log.ts";
 import { isPattern } from "../../kit/name-pattern.ts";
 import { createTurns } from "../../kit/turns.ts";
-import { Bookkeeping } from "./bookkeeping.ts";
+import { Bookkeeping, type SpendingTrace } from "./bookkeeping.ts";
 import { BudgetEngine } from "./engine.ts";
 import { LeaseDesk } from "./lease-desk.ts";
+import { recoverCharges } from "./recover-charges.ts";
 import { type BudgetRule, RuleBook } from "./rule-book.ts";
 import type { BudgetStore } from "./store.ts";
 
@@ -21,8 +22,14 @@ export type BudgetService = Budgets & {
   /** Writes down what was spent and is held; waits for others who write. @throws DatabaseError */
   save(): Promise<void>;
   purge(): Promise<void>;
-  /** Holds nothing any more and writes down what was spent. */
-  close(): Promise<void>;
+  /**
+   * Charges what a process that died had not told its store, and frees what it held. Counts once, however often it is
+   * called with the same.
+   * @throws DatabaseError
+   */
+  recover(process: string, charges: readonly LostCharge[]): Promise<void>;
+  /** Holds nothing any more and writes down what was spent; says whether that could be done. */
+  close(): Promise<boolean>;
   list(): readonly Budget[];
   get(kind: string, id: string): Budget | undefined;
   /** In place of the limits that there were; they hold when this resolves. `label`: what people know the node as. */
@@ -46,6 +53,20 @@ export type BudgetServiceOptions = {
   readonly leaseMs?: number;
   /** Milliseconds from a change to its being written down. */
   readonly saveAfterMs?: number;
+  /** What a crash of this process leaves behind for `recover`, under the name `process`. */
+  readonly trace?: (SpendingTrace & { readonly process: string }) | undefined;
+};
+
+/** A request of a process that died. */
+export type LostCharge = {
+  /** Unix milliseconds. */
+  readonly at: number;
+  readonly nodes: readonly BudgetNode[];
+  readonly model: string;
+  readonly session: string | undefined;
+  readonly costMicroUsd: number;
+  /** The exchange in which the process was to tell its store of it; absent: it did not come to that. */
+  readonly toldWith: number | undefined;
 };
 
 const LEASE_MS = 900_000;
@@ -57,7 +78,8 @@ const KEEP_MS = 400 * 86_400_000;
 export function createBudgetService(options: BudgetServiceOptions): BudgetService {
   const { store, log, clock = SYSTEM_CLOCK, leaseMs = LEASE_MS, saveAfterMs = SAVE_AFTER_MS } = options;
   const engine = new BudgetEngine({ clock, leaseMs, allowUnpriced: options.allowUnpriced, onDirty: saveSoon });
-  const books = new Bookkeeping({ engine, store, clock, leaseMs, process: randomUUID(), log });
+  const { trace } = options;
+  const books = new Bookkeeping({ engine, store, clock, leaseMs, process: trace?.process ?? randomUUID(), trace, log });
   const inTurn = createTurns();
   const desk = new LeaseDesk({ engine, lease: (lacks) => inTurn(() => books.lease(lacks)) });
   let revision = -1;
@@ -122,11 +144,22 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
       const now = clock.wall();
       await inTurn(() => store.purge({ before: now - KEEP_MS, lease: { now, until: now + leaseMs } }));
     },
+    recover: (process, charges) =>
+      inTurn(async () => {
+        await followRules();
+        const now = clock.wall();
+        await recoverCharges({ store, engine, process, charges, lease: { now, until: now + leaseMs } });
+        await books.refresh();
+      }),
     async close() {
       closed = true;
       engine.releaseAll();
       books.giveBackAll();
-      await save().catch((error: unknown) => log.error("what was spent last is lost", { error: String(error) }));
+      const failed = (error: unknown): false => {
+        log.error("what was spent last is written down by the next start", { error: String(error) });
+        return false;
+      };
+      return save().then(() => true, failed);
     },
     list: () => engine.nodes.book.rules.map(budgetOf),
     get,

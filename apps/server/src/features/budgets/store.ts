@@ -71,6 +71,10 @@ export type BudgetStore = {
   news(process: string, revision: number, lease: HoldLease): Promise<BudgetNews>;
   /** Of these periods, the latest `limit`; and the last exchange that they know of. */
   spentIn(periods: readonly string[], limit: number): Promise<Pick<BudgetNews, "revision" | "spent">>;
+  /** The last exchange of a process that was committed; 0 where there was none. */
+  sequenceOf(process: string): Promise<number>;
+  /** Of a process that has died. */
+  releaseHolds(process: string): Promise<void>;
   /** Forgets what ended before `before`, and holds whose lease is over. */
   purge(options: { readonly before: number; readonly lease: HoldLease }): Promise<void>;
 };
@@ -151,6 +155,16 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
         .limit(limit)
         .execute();
       return { revision, spent: rows.map(amountOf) };
+    },
+    async sequenceOf(process) {
+      const exchanges = (await tables()).selectFrom("budget_exchange");
+      return (await exchanges.select("sequence").where("process", "=", process).executeTakeFirst())?.sequence ?? 0;
+    },
+    async releaseHolds(process) {
+      await (await database()).write<BudgetTables, void>(
+        async (db) => void (await db.deleteFrom("budget_hold").where("process", "=", process).execute()),
+        { lock: LOCK },
+      );
     },
     async purge({ before, lease }) {
       await (await database()).write<BudgetTables, void>(

@@ -1,5 +1,15 @@
 import { NO_USAGE, type Usage } from "@loom/core";
-import type { BudgetNode, Dialect, Ledger, LedgerEntry, Reservation, RouteStep } from "../../gateway-types.ts";
+import type {
+  BudgetNode,
+  Dialect,
+  Ledger,
+  LedgerEntry,
+  OpenRequest,
+  RequestTrace,
+  Reservation,
+  RouteStep,
+  WorstCase,
+} from "../../gateway-types.ts";
 import type { Price, Prices } from "../ledger/prices.ts";
 import type { Answered } from "./delivery.ts";
 
@@ -18,20 +28,36 @@ export type AccountHolder = {
 
 type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 
+/** What is written down before a request leaves for an upstream. */
+export type Leaving = {
+  readonly step: RouteStep;
+  readonly credentialId: string;
+  readonly attempts: number;
+  readonly worst: WorstCase;
+};
+
+type Books = {
+  readonly ledger: Ledger | undefined;
+  readonly prices: Prices;
+  readonly trace: RequestTrace | undefined;
+};
+
 export type Outcome = LedgerEntry["outcome"];
 
 /** What is told to the budgets and the ledger about one request; once, however it ends. */
 export class Account {
   readonly #holder: AccountHolder;
-  readonly #books: { readonly ledger: Ledger | undefined; readonly prices: Prices };
+  readonly #books: Books;
   readonly #at = Date.now();
   /** In seconds of the process; `performance.now()` would load a module for the same. */
   readonly #startedAt = process.uptime();
   #firstByteMs: number | undefined;
   #reservation: Reservation | undefined;
+  #open: OpenRequest | undefined;
+  #worstMicroUsd = 0;
   #closed = false;
 
-  constructor(holder: AccountHolder, books: { readonly ledger: Ledger | undefined; readonly prices: Prices }) {
+  constructor(holder: AccountHolder, books: Books) {
     this.#holder = holder;
     this.#books = books;
   }
@@ -46,6 +72,30 @@ export class Account {
   release(): void {
     this.#reservation?.settle();
     this.#reservation = undefined;
+  }
+
+  /** Calls `send` once it is written down that the request leaves, so that no crash forgets it. */
+  leave({ step, credentialId, attempts, worst }: Leaving, send: () => void): void {
+    const { trace } = this.#books;
+    if (trace === undefined) {
+      send();
+      return;
+    }
+    const { requestId: id, subject, nodes, session, client, dialect, requestedModel } = this.#holder;
+    const { upstream, model, reason: route } = step;
+    const at = this.#at;
+    const asker = {
+      id,
+      at,
+      subject,
+      nodes,
+      client,
+      dialect,
+      requestedModel,
+      ...(session !== undefined && { session }),
+    };
+    this.#worstMicroUsd = worst.costMicroUsd ?? 0;
+    this.#open = trace.open({ ...asker, upstream, model, route, credentialId, attempts, worst }, send, this.#open);
   }
 
   touch(): void {
@@ -81,6 +131,7 @@ export class Account {
     this.#reservation?.settle(
       answered === undefined ? undefined : cost === undefined ? { usage } : { usage, costMicroUsd: cost },
     );
+    this.#open?.close(answered === undefined ? 0 : Math.max(0, Math.round(cost ?? this.#worstMicroUsd)));
     if (ledger === undefined) return;
     const { requestId, subject, nodes, session, client, dialect, requestedModel } = this.#holder;
     const entry: Writable<LedgerEntry> = {

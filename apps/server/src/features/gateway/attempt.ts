@@ -64,7 +64,9 @@ export class Attempt implements UpstreamHandler, Waiter {
     this.#listener = listener;
   }
 
+  /** Does nothing where it was aborted before. */
   start(transport: Transport, request: UpstreamRequest): void {
+    if (this.#phase === "over") return;
     transport.dispatch(this.#upstream.origin, request, this, this.#deadlines.connectMs);
   }
 

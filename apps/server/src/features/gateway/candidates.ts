@@ -6,6 +6,7 @@ import type {
   CredentialOutcome,
   RouteStep,
   StepOutcome,
+  WorstCase,
 } from "../../gateway-types.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { Account } from "./account.ts";
@@ -61,6 +62,8 @@ export class Candidates {
   /** What is being prepared, asked or was asked last. */
   step: RouteStep | undefined;
   lease: CredentialLease | undefined;
+  /** What the request may cost at most, as far as that was asked. */
+  worst: WorstCase = NOTHING;
   /** What a client is told of its limits. */
   limits: Readonly<Record<string, string>> = {};
 
@@ -249,10 +252,11 @@ export class Candidates {
     // First: what the last attempt held must not be in the way of this one.
     this.#account.release();
     this.#heldModel = undefined;
+    this.worst = worstCase(this.#asked, step, prices);
     const admission = budgets.reserve({
       nodes: this.#asker.nodes,
       model: step.model,
-      worst: worstCase(this.#asked, step, prices),
+      worst: this.worst,
       session,
     });
     if (!(admission instanceof Promise)) return this.#take(admission, step);
@@ -285,6 +289,7 @@ function isOpen(model: string): boolean {
 }
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+const NOTHING: WorstCase = { inputTokens: 0, outputTokens: 0 };
 const EMPTY = { step: undefined, lease: undefined };
 const ALIVE = { type: "alive" } as const;
 const OK = { type: "ok" } as const;

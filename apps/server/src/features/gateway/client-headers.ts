@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { PAYER_HEADERS, type Payer } from "../../kit/charged-nodes.ts";
 
 /** Headers of one request that Loom itself looks at, found in one walk. */
 export type ClientHeaders = {
@@ -8,6 +9,8 @@ export type ClientHeaders = {
   readonly forwarded: readonly string[];
   readonly session: string | undefined;
   readonly client: string;
+  /** Who the client says pays for it; absent: it says nothing. */
+  readonly payers?: readonly Payer[];
 };
 
 /** Of this connection, or Loom's own business. Nothing of it goes to a provider. */
@@ -63,6 +66,7 @@ export function readClientHeaders(incoming: IncomingMessage, queryToken: string 
   let tokens: string[] | undefined = queryToken === undefined ? undefined : [queryToken];
   let session: string | undefined;
   let client = "";
+  let payers: Payer[] | undefined;
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const original = raw[index] ?? "";
     const value = raw[index + 1] ?? "";
@@ -76,8 +80,12 @@ export function readClientHeaders(incoming: IncomingMessage, queryToken: string 
       continue;
     }
     if (SESSION_HEADERS.has(name)) session ??= value.slice(0, MAX_SESSION);
-    if (KEPT.has(name) || name.startsWith("x-forwarded-") || name.startsWith("x-loom-") || listed?.has(name) === true)
+    if (name.startsWith("x-loom-")) {
+      if (name === PAYER_HEADERS.organization) payers = [...(payers ?? []), { kind: "organization", id: value }];
+      else if (name === PAYER_HEADERS.team) payers = [...(payers ?? []), { kind: "team", id: value }];
       continue;
+    }
+    if (KEPT.has(name) || name.startsWith("x-forwarded-") || listed?.has(name) === true) continue;
     if (name === "user-agent") client = productOf(value);
     forwarded.push(original, value);
   }
@@ -86,6 +94,7 @@ export function readClientHeaders(incoming: IncomingMessage, queryToken: string 
     forwarded,
     session,
     client,
+    ...(payers === undefined ? {} : { payers }),
   };
 }
 

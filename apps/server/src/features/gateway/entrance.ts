@@ -1,6 +1,7 @@
 import { geminiTokenCount, responsesTokenCount } from "@loom/llm";
 import type { Dialect } from "../../gateway-types.ts";
 import type { Call } from "../../kit/call.ts";
+import { nodesWithPayer } from "../../kit/charged-nodes.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { RawRequest } from "../../kit/raw-route.ts";
 import type { Subject } from "../../kit/subject.ts";
@@ -43,9 +44,15 @@ export function openRequest(
     answer(subject) {
       checkFraming(call);
       if (target === undefined) throw nothingHere();
-      answer(entrance, call, target, headers, entrance.askerOf(subject));
+      answer(entrance, call, target, headers, askerFor(entrance, subject, headers));
     },
   };
+}
+
+/** @throws ProblemError where the client names a payer that the subject has nothing to do with. */
+function askerFor({ askerOf }: Entrance, subject: Subject, { payers }: ClientHeaders): Asker {
+  const asker = askerOf(subject);
+  return payers === undefined ? asker : { ...asker, nodes: nodesWithPayer(subject, payers) };
 }
 
 function answer(entrance: Entrance, call: Call, target: Target, headers: ClientHeaders, asker: Asker): void {

@@ -247,8 +247,14 @@ export class Exchange implements AttemptListener, DeliveryHost {
       const { clock, transport } = this.#parts;
       const deadlines =
         step.deadlines === undefined ? this.#parts.deadlines : { ...this.#parts.deadlines, ...step.deadlines };
-      this.#attempt = new Attempt(upstream, { deadlines, clock, stream }, this);
-      this.#attempt.start(transport, passage.request);
+      const attempt = new Attempt(upstream, { deadlines, clock, stream }, this);
+      this.#attempt = attempt;
+      if (!this.#isBilled()) attempt.start(transport, passage.request);
+      else {
+        const { lease, count: attempts, worst } = this.#candidates;
+        const leaving = { step, credentialId: lease?.credentialId ?? "", attempts, worst };
+        this.#account.leave(leaving, () => attempt.start(transport, passage.request));
+      }
     } catch (error) {
       // What one dialect cannot say, that of the next step may.
       if (error instanceof ProblemError) this.#candidates.unusable(error, (found) => this.#go(found));
@@ -319,13 +325,17 @@ export class Exchange implements AttemptListener, DeliveryHost {
     else this.#close(outcome, status, reached ? NOTHING_SEEN : undefined, code);
   }
 
+  #isBilled(): boolean {
+    const { operation } = this.#asked.target;
+    return operation === "generate" || operation === "use";
+  }
+
   #close(outcome: Outcome, status: number, answered: Answered | undefined, errorCode?: string): void {
     const { metrics, open } = this.#parts;
     metrics.closed();
     open.delete(this);
-    const { operation } = this.#asked.target;
     const { step, lease, count: attempts } = this.#candidates;
-    const billed = operation === "generate" || operation === "use" ? answered : undefined;
+    const billed = this.#isBilled() ? answered : undefined;
     this.#account.close({
       outcome,
       status,

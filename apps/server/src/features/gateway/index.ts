@@ -1,7 +1,7 @@
 import { api } from "@loom/api";
 import { SealMemory } from "@loom/llm";
 import type { ServerConfig } from "../../config.ts";
-import type { Budgets, Credentials, Routing } from "../../gateway-types.ts";
+import type { Budgets, Credentials, RequestTrace, Routing } from "../../gateway-types.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import { LiveList } from "../../kit/live-list.ts";
@@ -33,6 +33,7 @@ export type GatewayNeeds = {
   readonly credentials: Credentials;
   readonly budgets?: Budgets | undefined;
   readonly ledger?: HealthyLedger | undefined;
+  readonly trace?: RequestTrace | undefined;
   readonly prices: Prices;
   /** Whom the budgets and the ledger know a subject as. */
   readonly askerOf: (subject: Subject) => Asker;
@@ -61,6 +62,7 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
       credentials,
       budgets,
       ledger,
+      trace: needs.trace,
       prices: needs.prices,
       open: new LiveList(),
       metrics: createGatewayMetrics(metrics),

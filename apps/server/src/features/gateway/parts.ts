@@ -1,6 +1,6 @@
 import type { SealMemory } from "@loom/llm";
 import type { UpstreamDeadlines } from "../../config.ts";
-import type { Budgets, Credentials, Ledger, Routing } from "../../gateway-types.ts";
+import type { Budgets, Credentials, Ledger, RequestTrace, Routing } from "../../gateway-types.ts";
 import type { Listed, LiveList } from "../../kit/live-list.ts";
 import type { Prices } from "../ledger/prices.ts";
 import type { Deadlines } from "./deadlines.ts";
@@ -22,6 +22,8 @@ export type GatewayParts = {
   readonly budgets: Budgets | undefined;
   /** Absent: nothing is recorded. */
   readonly ledger: HealthyLedger | undefined;
+  /** Absent: a crash forgets what ran. */
+  readonly trace: RequestTrace | undefined;
   readonly prices: Prices;
   /** Those that are being answered. */
   readonly open: LiveList<Listed & { touch(): void }>;

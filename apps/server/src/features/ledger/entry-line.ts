@@ -3,7 +3,7 @@ import type { LedgerEntry } from "../../gateway-types.ts";
 
 /** Longer texts come from clients and providers; the ledger keeps their beginning. */
 const MAX_TEXT = 256;
-const MAX_NODES = 32;
+const MAX_NODES = 64;
 const MAX_DETAILS_BYTES = 4_096;
 
 /** The entry with all that comes from outside cut to some 30 KB; the same one where nothing has to be. */

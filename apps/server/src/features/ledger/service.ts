@@ -116,6 +116,11 @@ export class DurableLedger implements Ledger {
     if (await this.#hasJournals()) await this.#move((mover) => mover.recover({ alsoLive: false }));
   }
 
+  /** Brings in what is in any journal, also of those that may live. */
+  async gather(): Promise<void> {
+    if (await this.#hasJournals()) await this.#move((mover) => mover.recover({ alsoLive: true }));
+  }
+
   /** Deletes what is older than the retention time. */
   async purge(signal: AbortSignal): Promise<void> {
     const before = this.#now() - this.#options.retentionDays * DAY_MS;

@@ -78,7 +78,7 @@ export function questionOf(query: UsageQuery, nowMs: number): UsageQuestion {
 }
 
 export function wrong(field: string, message: string): ProblemError {
-  return wrongFields([{ field: `query.${field}`, message }]);
+  return wrongFields([{ field, message }]);
 }
 
 function dimensionOf(name: string): Dimension {

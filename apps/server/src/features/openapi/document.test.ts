@@ -1,5 +1,6 @@
 import { api, type Contract, type ReplyKind } from "@loom/api";
 import { beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { send, startOwnerServer } from "../../testing.ts";
 import { NO_SIGN_IN } from "../sign-in/sign-in-config.ts";
 
@@ -76,6 +77,36 @@ describe("the OpenAPI document", () => {
     expect(found.length).toBeGreaterThan(5);
     for (const reference of found) expect(at(document, reference), reference).toBeTypeOf("object");
     expect(JSON.stringify(document)).not.toContain('"nullable"');
+  });
+
+  test("has patterns that are regular expressions, and no rest of JavaScript's way to write them", async () => {
+    const patterns = [...JSON.stringify(document).matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)].map(([, text]) =>
+      JSON.parse(text ?? ""),
+    );
+    expect(patterns.length).toBeGreaterThan(10);
+    for (const pattern of patterns) {
+      expect(() => new RegExp(pattern, "u"), pattern).not.toThrow();
+      expect(pattern).not.toMatch(/(?<!\\)\/[a-z]*$/);
+    }
+  });
+
+  test("says which fields may be left out", async () => {
+    for (const contract of CONTRACTS) {
+      const { body, query } = await contract.schemas();
+      const operation = `#/paths/${contract.path.replaceAll("/", "~1")}/${contract.method.toLowerCase()}`;
+      const parameters = (at(document, operation) as { parameters?: Json[] }).parameters ?? [];
+      for (const [name, field] of Object.entries(query?.shape ?? {})) {
+        const parameter = parameters.find((each) => each.in === "query" && each.name === name);
+        const isNeeded = field._zod.optin === undefined;
+        expect([operation, name, parameter?.required === true]).toEqual([operation, name, isNeeded]);
+      }
+      if (!(body instanceof z.ZodObject)) continue;
+      const content = Object.values(at(document, `${operation}/requestBody/content`) as Record<string, Json>);
+      const schema = content[0]?.schema as Json;
+      const { required } = (typeof schema.$ref === "string" ? at(document, schema.$ref) : schema) as Json;
+      const needed = Object.entries(body.shape).filter(([, field]) => field._zod.optin === undefined);
+      expect([operation, required ?? []]).toEqual([operation, needed.map(([name]) => name)]);
+    }
   });
 
   test("describes nothing that the server does not have", async () => {

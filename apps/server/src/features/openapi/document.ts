@@ -1,5 +1,6 @@
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { type Contract, loadProblemSchema, PROBLEM_MEDIA_TYPE } from "@loom/api";
+import { mendSchema } from "./mend-schema.ts";
 
 const BODY_TYPES = {
   json: "application/json",
@@ -22,7 +23,7 @@ export async function createDocument(contracts: readonly Contract[], version: st
   const problem = await loadProblemSchema();
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   for (const contract of contracts) app.openAPIRegistry.registerPath(await operationOf(contract, problem));
-  return app.getOpenAPI31Document({
+  const document = app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: {
       title: "Loom",
@@ -34,6 +35,29 @@ export async function createDocument(contracts: readonly Contract[], version: st
     servers: [{ url: "/" }],
     security: [{ token: [] }],
   });
+  await mend(contracts, document);
+  return document;
+}
+
+/** In the words of `mendSchema`, for all that was generated. */
+async function mend(contracts: readonly Contract[], { paths, components }: OpenApiDocument): Promise<void> {
+  const named = (components?.schemas ?? {}) as Record<string, unknown>;
+  for (const contract of contracts) {
+    const { query, body, response } = await contract.schemas();
+    const operation = paths?.[contract.path]?.[contract.method.toLowerCase() as "get"];
+    for (const parameter of operation?.parameters ?? []) {
+      const field = "name" in parameter && parameter.in === "query" ? query?.shape[parameter.name] : undefined;
+      if (field === undefined || !("name" in parameter)) continue;
+      mendSchema(field, parameter.schema, named);
+      if (field._zod.optin !== undefined) parameter.required = false;
+    }
+    const { requestBody, responses } = operation ?? {};
+    if (body !== undefined && requestBody !== undefined && "content" in requestBody) {
+      for (const { schema } of Object.values(requestBody.content)) mendSchema(body, schema, named);
+    }
+    const [first] = Object.values((responses?.["200"]?.content ?? {}) as Record<string, { readonly schema?: unknown }>);
+    mendSchema(response, first?.schema, named);
+  }
 }
 
 type Operation = Parameters<OpenAPIHono["openAPIRegistry"]["registerPath"]>[0];

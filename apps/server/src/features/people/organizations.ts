@@ -1,9 +1,13 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { NewOrganization, Organization, OrganizationChange } from "@loom/api";
+import type { ExpressionBuilder } from "kysely";
 import { makeOnce, type Once } from "../../kit/idempotency.ts";
+import type { ListFilter, ResourceColumns } from "../../kit/list-filter.ts";
 import { decodeCursor, pageOf } from "../../kit/paging.ts";
-import { type Actor, roleIn } from "./actor.ts";
+import type { Subject } from "../../kit/subject.ts";
+import { type Actor, actorIn, roleIn } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
+import type { PeopleTables } from "./migrations.ts";
 import {
   findOrganization,
   memberRole,
@@ -26,9 +30,9 @@ export type OrganizationQuery = {
 };
 
 export type Organizations = {
-  /** By slug. Those that are deleted are for their owners. */
+  /** By slug: those that the policies let the subject find and read. Those that are deleted are for their owners. */
   list(
-    actor: Actor,
+    subject: Subject,
     query: OrganizationQuery,
   ): Promise<{ readonly organizations: readonly Organization[]; readonly nextCursor: string | null }>;
   /** @throws PeopleError, as all of these */
@@ -49,10 +53,11 @@ export type Organizations = {
   restore(actor: Actor, idOrSlug: string): Promise<Organization>;
 };
 
-export function createOrganizations(desk: PeopleDesk): Organizations {
+export function createOrganizations(desk: PeopleDesk, filter: ListFilter): Organizations {
   return {
-    async list(actor, { which, limit, cursor }) {
+    async list(subject, { which, limit, cursor }) {
       const db = await desk.read();
+      const actor = actorIn(subject);
       const after = cursor === undefined ? "" : String(decodeCursor(cursor, ["string"])[0]);
       const viewer = actor.userId ?? "";
       const rows = await db
@@ -67,6 +72,7 @@ export function createOrganizations(desk: PeopleDesk): Organizations {
         .where("organization.slug", ">", after)
         .where("organization.deleted_at", which === "deleted" ? "is not" : "is", null)
         .$if(which === "deleted" && !actor.runsServer, (query) => query.where("organization_member.role", "=", "owner"))
+        .$if(actor.lockedOut.length > 0, (query) => query.where("organization.id", "not in", actor.lockedOut))
         .$if(which === "mine", (query) =>
           query.where(
             actor.keyOf === undefined ? "organization_member.person_id" : "organization.id",
@@ -74,12 +80,12 @@ export function createOrganizations(desk: PeopleDesk): Organizations {
             actor.keyOf ?? viewer,
           ),
         )
-        .$if(which === "all" && !actor.runsServer, (query) =>
+        // To nobody's roles does a deleted one say anything any more: see `resources.deletedOrganization`.
+        .$if(which !== "deleted", (query) =>
           query.where((where) =>
-            where.or([
-              where("organization.visibility", "=", "public"),
-              where("organization_member.person_id", "=", viewer),
-            ]),
+            where.and(
+              (["read", "list"] as const).map((action) => filter(subject, action, "organization", columns(where))),
+            ),
           ),
         )
         .orderBy("organization.slug")
@@ -102,7 +108,15 @@ export function createOrganizations(desk: PeopleDesk): Organizations {
         const row = await theOrganization(db, idOrSlug);
         checkVersion(row, version);
         await checkAdministers(db, actor, row);
-        if (row.personal_of !== null && (change.visibility ?? change.joinPolicy) !== undefined) throw isPersonal(row);
+        const { visibility, joinPolicy, requireSecondFactor } = change;
+        if (row.personal_of !== null && (visibility ?? joinPolicy ?? requireSecondFactor) !== undefined) {
+          throw isPersonal(row);
+        }
+        const isRequired = row.require_second_factor === 1;
+        if (requireSecondFactor !== undefined && requireSecondFactor !== isRequired) {
+          checkGaveFactor(actor);
+          await touchMembers(db, row.id);
+        }
         if (change.slug !== undefined && change.slug !== row.slug) await checkSlug(db, change.slug);
         await db
           .updateTable("organization")
@@ -111,8 +125,9 @@ export function createOrganizations(desk: PeopleDesk): Organizations {
             ...(change.slug !== undefined && { slug: change.slug }),
             ...(change.name !== undefined && { name: change.name.trim() }),
             ...(change.description !== undefined && { description: change.description }),
-            ...(change.visibility !== undefined && { visibility: change.visibility }),
-            ...(change.joinPolicy !== undefined && { join_policy: change.joinPolicy }),
+            ...(visibility !== undefined && { visibility }),
+            ...(joinPolicy !== undefined && { join_policy: joinPolicy }),
+            ...(requireSecondFactor !== undefined && { require_second_factor: requireSecondFactor ? 1 : 0 }),
           })
           .where("id", "=", row.id)
           .execute();
@@ -151,6 +166,12 @@ export function createOrganizations(desk: PeopleDesk): Organizations {
   };
 }
 
+/** What policies look at in a row. */
+function columns(where: ExpressionBuilder<PeopleTables, "organization">): ResourceColumns {
+  const id = where.ref("organization.id");
+  return { id, organization: id, visibility: where.ref("organization.visibility") };
+}
+
 /** Besides the personal one. */
 const MAX_OWNED = 100;
 
@@ -182,6 +203,7 @@ async function found(db: People, actor: Actor, wish: NewOrganization, now: strin
       description: wish.description ?? "",
       visibility: wish.visibility ?? "public",
       join_policy: wish.joinPolicy ?? "invite",
+      require_second_factor: 0,
       personal_of: null,
       created_at: now,
       deleted_at: null,
@@ -219,6 +241,16 @@ async function checkSlug(db: People, slug: string): Promise<void> {
   if (fault !== undefined) throw new PeopleError("wrong", `The slug ${fault}.`, { field: "slug" });
   if ((await findOrganization(db, slug)) === undefined) return;
   throw new PeopleError("conflict", `The slug ${shown(slug)} is taken: choose another.`, { field: "slug" });
+}
+
+/** Nobody asks of others what he does not do himself, or takes the lock off with a key. @throws PeopleError */
+function checkGaveFactor({ userId, runsServer, gaveFactor }: Actor): void {
+  if (gaveFactor || (userId === undefined && runsServer)) return;
+  throw new PeopleError(
+    "refused",
+    "Whether a second factor is asked for is changed only by a person who has signed in with his own: add one at /auth/factors, or sign in again with it.",
+    { field: "requireSecondFactor" },
+  );
 }
 
 export function checkVersion(row: { readonly version: number }, version: number | undefined): void {

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { UserStanding, Users } from "../../identity-types.ts";
 import { type Authenticate, hashToken, looksLikeSessionToken } from "../../kit/auth.ts";
+import { nodesOfPerson } from "../../kit/charged-nodes.ts";
 import { DatabaseUnavailable } from "../../kit/database-error.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { SessionKind, Subject } from "../../kit/subject.ts";
@@ -167,20 +168,18 @@ function keyOf(hash: Uint8Array): string {
 }
 
 function subjectOf(stored: StoredSession, standing: UserStanding): KnownSession["subject"] {
-  const { username, globalRoles, organizations, teams, personalOrganization } = standing;
+  const { username, globalRoles, organizations, teams, personalOrganization, hasSecondFactor } = standing;
   return {
     type: "user",
     id: stored.userId,
     name: username,
     via: { type: "session", id: stored.id, kind: stored.kind, ...(stored.strong ? { strong: true } : {}) },
+    ...(stored.strong && hasSecondFactor === true ? { secondFactor: true } : {}),
     globalRoles,
     organizations,
     teams,
     ...(stored.impersonator === null ? {} : { impersonator: stored.impersonator }),
-    nodes: [
-      { kind: "user", id: stored.userId },
-      ...(personalOrganization === undefined ? [] : [{ kind: "organization", id: personalOrganization }]),
-    ],
+    nodes: nodesOfPerson(stored.userId, { organizations, teams }, personalOrganization),
   };
 }
 

@@ -4,11 +4,14 @@ import { join } from "node:path";
 import { startServer, takeServerConfig } from "../../index.ts";
 import type { TestHome } from "../../kit/engines.testing.ts";
 import type { RunningServer } from "../../server.ts";
+import { takeMailConfig } from "../mail/mail-config.ts";
 import { takeSignInConfig } from "./sign-in-config.ts";
 
 export type SignInServer = {
   readonly url: string;
   readonly server: RunningServer;
+  /** The owner's. */
+  readonly token: string;
   /** As the owner. */
   call(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly json: unknown }>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -24,6 +27,7 @@ export async function startSignInServer(
   const server = await startServer({
     config: takeServerConfig({ ...env }),
     signIn: takeSignInConfig({ ...env }),
+    mail: takeMailConfig({ ...env }),
     access: { type: "owner", tokenFile, replace: true },
     dataDirectory: directory,
     ...(listen === undefined ? {} : { listen }),
@@ -33,6 +37,7 @@ export async function startSignInServer(
   return {
     url: server.url,
     server,
+    token,
     async call(method, path, body) {
       const response = await fetch(server.url + path, {
         method,

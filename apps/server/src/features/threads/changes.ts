@@ -2,6 +2,7 @@ import type { ThreadConflict, ThreadVisibility } from "@loom/api";
 import type { JsonObject } from "@loom/core";
 import type { ThreadFacts } from "@loom/threads/records";
 import { type Kysely, sql } from "kysely";
+import { preparedQuery } from "../../kit/prepared-query.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { chunksOf, type Ending } from "./chunks.ts";
 import type { ChangeContext } from "./commit-queue.ts";
@@ -9,7 +10,7 @@ import { digestOver, NO_DIGEST } from "./digest.ts";
 import { foldRecords, type IncomingRecord } from "./incoming-records.ts";
 import type { ThreadTables } from "./migrations.ts";
 import { digestAt, recordsAfter } from "./stored-records.ts";
-import { columnsOf, factsIn, infoOf, isNarrower, type ThreadRow } from "./thread-row.ts";
+import { columnsOf, infoOf, isNarrower, type ThreadRow } from "./thread-row.ts";
 
 /** What has come of a change. */
 export type Changed = {
@@ -20,20 +21,29 @@ export type Changed = {
   readonly repeated: boolean;
 };
 
-/** What is sent along with "somebody else changed it". */
-export type CopyWish = { readonly withRecords: boolean; readonly now: string };
+/** What is sent along with "somebody else changed it". `now`: milliseconds since 1970. */
+export type CopyWish = { readonly withRecords: boolean; readonly now: number };
 
 const NOTHING: Ending = { version: 0, digest: NO_DIGEST, messages: 0, turns: 0 };
 /** Of the copy that comes with a conflict. */
 const MAX_COPY_UNITS = 8 * 1024 * 1024;
 
-export function threadById(db: Kysely<ThreadTables>, id: string): Promise<ThreadRow | undefined> {
-  return db.selectFrom("thread").selectAll().where("id", "=", id).executeTakeFirst();
+export async function threadById(db: Kysely<ThreadTables>, id: string): Promise<ThreadRow | undefined> {
+  const [row] = await rowWithId(db, { id });
+  return row;
 }
+
+const rowWithId = preparedQuery((db: Kysely<ThreadTables>, { id }: { id: string }) =>
+  db.selectFrom("thread").selectAll().where("id", "=", id),
+);
 
 /** The thread, which somebody has found to be there. @throws ProblemError `gone`, `not_found` */
 export async function presentThread(db: Kysely<ThreadTables>, id: string): Promise<ThreadRow> {
-  const row = await threadById(db, id);
+  return asPresent(await threadById(db, id), id);
+}
+
+/** @throws ProblemError `gone`, `not_found` */
+export function asPresent(row: ThreadRow | undefined, id: string): ThreadRow {
   if (row === undefined) throw new ProblemError("not_found", "There is no such thread.");
   if (row.purged === 1) throw goneForGood(id);
   return row;
@@ -83,8 +93,8 @@ export async function createThread(
     change: await context.nextChange(),
   };
   await db.insertInto("thread").values(row).execute();
-  await insertChunks(db, key, chunks);
-  await insertCommits(db, key, facts);
+  await insertChunks(db, rowsOf(key, chunks));
+  await insertCommits(db, commitsOf(key, facts));
   return { before: undefined, after: row, repeated: false };
 }
 
@@ -113,54 +123,22 @@ export async function replaceThread(
   });
   await db.deleteFrom("thread_chunk").where("thread_key", "=", before.key).execute();
   await db.deleteFrom("thread_commit").where("thread_key", "=", before.key).execute();
-  await insertChunks(db, before.key, chunks);
-  await insertCommits(db, before.key, facts);
+  await insertChunks(db, rowsOf(before.key, chunks));
+  await insertCommits(db, commitsOf(before.key, facts));
   return { before, after, repeated: false };
 }
 
-/** Appends records behind `version`; where they stand there already, there is nothing to do. */
-export async function appendRecords(
-  context: ChangeContext,
-  id: string,
-  version: number,
-  records: readonly IncomingRecord[],
-  wish: CopyWish,
-): Promise<Changed> {
-  const { db } = context;
-  const before = await presentThread(db, id);
-  if (before.version !== version) {
-    if (await holds(db, before, version, records)) return repeated(before);
-    throw await conflict(db, before, wish);
-  }
-  const known = factsIn(before);
-  const facts = foldRecords(known, records);
-  refusePrivate(facts);
-  const from = { version, digest: before.digest, messages: before.messages, turns: known.turns };
-  const { chunks, end } = chunksOf(records, from);
-  const trash = says(records, "deleted") ? { deleted_at: facts.deletedAt ?? null } : {};
-  const after = await update(context, before, {
-    ...endColumns(end),
-    ...columnsOf(facts),
-    bytes: before.bytes + bytesOf(records),
-    ...trash,
-    ...narrowed(before, facts.visibility, records),
-  });
-  await insertChunks(db, before.key, chunks);
-  await insertCommits(db, before.key, facts);
-  return { before, after, repeated: false };
-}
-
-function endColumns({ version, digest, messages }: Ending) {
+export function endColumns({ version, digest, messages }: Ending) {
   return { version, digest, messages };
 }
 
 /** A narrower visibility that the records ask for holds at once; a wider one is asked for by itself. */
-function narrowed(before: ThreadRow, wanted: ThreadVisibility, records: readonly IncomingRecord[]) {
+export function narrowed(before: ThreadRow, wanted: ThreadVisibility, records: readonly IncomingRecord[]) {
   if (!says(records, "visibility") || !isNarrower(wanted, before.visibility as ThreadVisibility)) return {};
   return { visibility: wanted, revision: before.revision + 1 };
 }
 
-function says(records: readonly IncomingRecord[], what: "deleted" | "visibility"): boolean {
+export function says(records: readonly IncomingRecord[], what: "deleted" | "visibility"): boolean {
   return records.some(({ record }) => record !== "unknown" && record.type === "metadata" && record[what] !== undefined);
 }
 
@@ -176,7 +154,7 @@ export async function update(
 }
 
 /** Whether the thread holds just these records behind `from`, perhaps with others behind them. */
-async function holds(
+export async function holds(
   db: Kysely<ThreadTables>,
   row: ThreadRow,
   from: number,
@@ -189,13 +167,14 @@ async function holds(
   return digestOver(before, texts) === (to === row.version ? row.digest : await digestAt(db, row.key, to));
 }
 
-function repeated(row: ThreadRow): Changed {
+export function repeated(row: ThreadRow): Changed {
   return { before: row, after: row, repeated: true };
 }
 
 /** "Somebody else changed it", with what is there now. */
 export async function conflict(db: Kysely<ThreadTables>, row: ThreadRow, wish: CopyWish): Promise<ProblemError> {
-  const thread = infoOf({ ...row, shared: await sharesOf(db, row.key, wish.now) }, wish.now);
+  const now = new Date(wish.now).toISOString();
+  const thread = infoOf({ ...row, shared: await sharesOf(db, row.key, now) }, now);
   const copy = wish.withRecords
     ? { records: await recordsAfter(db, row.key, 0, { limit: row.version, maxUnits: MAX_COPY_UNITS }) }
     : {};
@@ -223,37 +202,66 @@ export async function sharesOf(db: Kysely<ThreadTables>, key: number, now: strin
   return row?.count ?? 0;
 }
 
-function refusePrivate(facts: ThreadFacts): void {
+export function refusePrivate(facts: ThreadFacts): void {
   if (!facts.private) return;
   throw new ProblemError("thread_private", "The thread says that it is private: the server does not take it.", {
     errors: [{ field: "records", message: "make the thread private" }],
   });
 }
 
-function bytesOf(records: readonly IncomingRecord[]): number {
+export function bytesOf(records: readonly IncomingRecord[]): number {
   return records.reduce((sum, { text }) => sum + Buffer.byteLength(text) + 1, 0);
 }
 
 const INSERT_ROWS = 200;
 
-async function insertChunks(db: Kysely<ThreadTables>, key: number, chunks: ReturnType<typeof chunksOf>["chunks"]) {
+function rowsOf(key: number, chunks: ReturnType<typeof chunksOf>["chunks"]): ThreadTables["thread_chunk"][] {
+  return chunks.map((chunk) => ({ thread_key: key, ...chunk }));
+}
+
+/** In few statements. */
+export async function insertChunks(
+  db: Kysely<ThreadTables>,
+  chunks: readonly ThreadTables["thread_chunk"][],
+): Promise<void> {
   for (let start = 0; start < chunks.length; start += INSERT_ROWS) {
-    const rows = chunks.slice(start, start + INSERT_ROWS).map((chunk) => ({ thread_key: key, ...chunk }));
-    await db.insertInto("thread_chunk").values(rows).execute();
+    await db
+      .insertInto("thread_chunk")
+      .values(chunks.slice(start, start + INSERT_ROWS))
+      .execute();
   }
 }
 
-async function insertCommits(db: Kysely<ThreadTables>, key: number, { commits, git, updatedAt }: ThreadFacts) {
-  const heads = [git.firstCommit, git.commit].flatMap((sha) =>
-    sha === undefined || commits.some((commit) => commit.sha === sha) ? [] : [{ sha, at: updatedAt, subject: "" }],
-  );
-  for (const { sha, at, subject } of [...commits, ...heads]) {
+/** Those that the thread has already are left as they are. */
+export async function insertCommits(
+  db: Kysely<ThreadTables>,
+  commits: readonly ThreadTables["thread_commit"][],
+): Promise<void> {
+  for (let start = 0; start < commits.length; start += INSERT_ROWS) {
     await db
       .insertInto("thread_commit")
-      .values({ thread_key: key, sha, at, subject: subject.slice(0, 500).toWellFormed() })
+      .values(commits.slice(start, start + INSERT_ROWS))
       .onConflict((conflicting) => conflicting.doNothing())
       .execute();
   }
+}
+
+/** What a thread is found by: the commits that were made in it, and those that its repository stood at, unless `known`. */
+export function commitsOf(
+  key: number,
+  { commits, git, updatedAt }: ThreadFacts,
+  known: ThreadFacts["git"] = {},
+): ThreadTables["thread_commit"][] {
+  const heads = [git.firstCommit, git.commit].flatMap((sha) => {
+    const isKnown = sha === undefined || sha === known.firstCommit || sha === known.commit;
+    return isKnown || commits.some((commit) => commit.sha === sha) ? [] : [{ sha, at: updatedAt, subject: "" }];
+  });
+  return [...commits, ...heads].map(({ sha, at, subject }) => ({
+    thread_key: key,
+    sha,
+    at,
+    subject: subject.slice(0, 500).toWellFormed(),
+  }));
 }
 
 /** Removes all content of a thread; what stays says that it was here. */

@@ -10,8 +10,19 @@ export type ChangeContext = {
   nextChange(): Promise<number>;
 };
 
+/**
+ * Changes of one kind that cost less together than one by one: what came of each, in their order. One that is refused
+ * must have written nothing.
+ */
+export type Together<Item, Result> = (
+  context: ChangeContext,
+  items: readonly Item[],
+) => Promise<readonly (Result | ProblemError)[]>;
+
+/** `item` is what `work` is about, together with its neighbours of the same `work`. */
 type Change = {
-  readonly work: (context: ChangeContext) => Promise<unknown>;
+  readonly work: Together<unknown, unknown>;
+  readonly item: unknown;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 };
@@ -39,8 +50,18 @@ export class CommitQueue {
 
   /** Resolves when the change is on disk. */
   commit<Result>(work: (context: ChangeContext) => Promise<Result>): Promise<Result> {
+    return this.commitTogether(alone, work) as Promise<Result>;
+  }
+
+  /** As `commit`, for changes of which some tend to come at once. */
+  commitTogether<Item, Result>(work: Together<Item, Result>, item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ work, resolve: resolve as (value: unknown) => void, reject });
+      this.#waiting.push({
+        work: work as Together<unknown, unknown>,
+        item,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+      });
       if (!this.#running) void this.#run();
     });
   }
@@ -99,13 +120,14 @@ export class CommitQueue {
       async (db) => {
         const context = { db, nextChange: placesIn(db, this.#now) };
         const settled: (() => void)[] = [];
-        for (const { work, resolve, reject } of batch) {
-          try {
-            const result = await work(context);
-            settled.push(() => resolve(result));
-          } catch (error) {
-            if (!(error instanceof ProblemError)) throw error;
-            settled.push(() => reject(error));
+        for (const run of runsOf(batch)) {
+          const results = await run.work(
+            context,
+            run.changes.map(({ item }) => item),
+          );
+          for (const [index, { resolve, reject }] of run.changes.entries()) {
+            const result = results[index];
+            settled.push(() => (result instanceof ProblemError ? reject(result) : resolve(result)));
           }
         }
         return settled;
@@ -116,6 +138,31 @@ export class CommitQueue {
       for (const settle of done) settle();
     };
   }
+}
+
+/** Works done one by one. */
+async function alone(context: ChangeContext, works: readonly unknown[]): Promise<readonly unknown[]> {
+  const results: unknown[] = [];
+  for (const work of works as readonly ((context: ChangeContext) => Promise<unknown>)[]) {
+    try {
+      results.push(await work(context));
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      results.push(error);
+    }
+  }
+  return results;
+}
+
+/** Neighbours of one kind, in the order in which all of them came. */
+function runsOf(batch: readonly Change[]): { readonly work: Change["work"]; readonly changes: Change[] }[] {
+  const runs: { readonly work: Change["work"]; readonly changes: Change[] }[] = [];
+  for (const change of batch) {
+    const last = runs.at(-1);
+    if (last?.work === change.work) last.changes.push(change);
+    else runs.push({ work: change.work, changes: [change] });
+  }
+  return runs;
 }
 
 /** Microseconds since 1970 where the clock goes forward, so that a copy of yesterday's database gives out no place twice. */

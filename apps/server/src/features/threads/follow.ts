@@ -1,5 +1,5 @@
 import type { Call } from "../../kit/call.ts";
-import type { Listener, LiveHub, News } from "./live-hub.ts";
+import { type Listener, type LiveHub, News } from "./live-hub.ts";
 
 export type FollowOptions = {
   readonly id: string;
@@ -40,7 +40,7 @@ class Follower implements Listener {
   readonly #options: FollowOptions;
   #version: number;
   /** What came right behind `#version` and was not sent yet. */
-  #waiting: string[] = [];
+  #waiting: News[] = [];
   #waitingUnits = 0;
   #mayHaveMore = true;
   #wake: (() => void) | undefined;
@@ -51,12 +51,21 @@ class Follower implements Listener {
     this.#version = options.after;
   }
 
+  /** The client has not taken yet what was written. */
+  get #isFull(): boolean {
+    return this.#call.outgoing.writableNeedDrain;
+  }
+
   onNews(news: News | undefined): void {
-    const end = this.#version + this.#waiting.length;
+    const end = this.#waiting.reduce((sum, { records }) => sum + records.length, this.#version);
     const isNext = news !== undefined && !this.#mayHaveMore && news.from === end;
-    if (isNext && this.#waitingUnits < MAX_WAITING_UNITS) {
-      this.#waiting.push(...news.records);
-      this.#waitingUnits += news.records.reduce((sum, { length }) => sum + length, 0);
+    // Most of what comes finds everything sent: it goes out at once.
+    if (isNext && this.#wake !== undefined && !this.#isFull) {
+      this.#put(news);
+      if (!this.#isFull) return;
+    } else if (isNext && this.#waitingUnits < MAX_WAITING_UNITS) {
+      this.#waiting.push(news);
+      this.#waitingUnits += news.events.length;
     } else if (news === undefined || news.from + news.records.length > end) this.#mayHaveMore = true;
     this.#wake?.();
   }
@@ -82,10 +91,11 @@ class Follower implements Listener {
   /** Sends what there is. False: it is over. */
   async #sendSome(): Promise<boolean> {
     for (;;) {
-      const records = this.#waiting;
+      const waiting = this.#waiting;
       this.#waiting = [];
       this.#waitingUnits = 0;
-      if (records.length > 0 && !(await this.#send(records))) return false;
+      for (const news of waiting) this.#put(news);
+      if (!(await this.#taken())) return false;
       if (this.#waiting.length > 0) continue;
       if (!this.#mayHaveMore) return true;
       // First: what comes while we read makes us read again.
@@ -96,26 +106,31 @@ class Follower implements Listener {
       this.#waiting = [];
       this.#waitingUnits = 0;
       this.#mayHaveMore = true;
-      if (!(await this.#send(more))) return false;
+      this.#put(new News(this.#version, more));
+      if (!(await this.#taken())) return false;
     }
   }
 
-  async #send(records: readonly string[]): Promise<boolean> {
-    const events = records.map((record, index) => `id: ${this.#version + index + 1}\ndata: ${dataLine(record)}\n\n`);
-    this.#version += records.length;
-    return this.#write(events.join(""));
+  #put(news: News): void {
+    this.#version += news.records.length;
+    this.#write(news.events);
   }
 
-  async #write(text: string): Promise<boolean> {
+  #write(text: string): void {
+    const { outgoing } = this.#call;
+    if (!outgoing.destroyed) outgoing.write(text);
+  }
+
+  /** When the client has taken what was written. False: it is gone, or takes nothing. */
+  async #taken(): Promise<boolean> {
     const { outgoing, signal } = this.#call;
     if (signal.aborted || outgoing.destroyed) return false;
-    if (outgoing.write(text)) return true;
-    const drained = await this.#drained();
-    if (!drained && !outgoing.destroyed) {
+    if (!this.#isFull || (await this.#drained())) return true;
+    if (!outgoing.destroyed) {
       outgoing.end(": you read too slowly; come back with Last-Event-ID\n\n");
       setTimeout(() => outgoing.destroy(), this.#options.patienceMs).unref();
     }
-    return drained;
+    return false;
   }
 
   #drained(): Promise<boolean> {
@@ -137,10 +152,11 @@ class Follower implements Listener {
 
   /** Until there is something to do; keeps the connection alive meanwhile. */
   async #something(): Promise<void> {
-    while (!this.#mayHaveMore && this.#waiting.length === 0 && !this.#call.signal.aborted) {
+    const isQuiet = (): boolean => !this.#mayHaveMore && this.#waiting.length === 0 && !this.#isFull;
+    while (isQuiet() && !this.#call.signal.aborted) {
       const isAwake = await this.#sleep();
       if (isAwake) continue;
-      await this.#write(": ping\n\n");
+      this.#write(": ping\n\n");
       // Also for those to whom nothing happens: it is asked again whether they may read it.
       this.#mayHaveMore = true;
     }
@@ -157,9 +173,4 @@ class Follower implements Listener {
       this.#wake = () => done(true);
     });
   }
-}
-
-/** A carriage return would end the line: outside of strings, JSON has it as white space alone. */
-function dataLine(record: string): string {
-  return record.includes("\r") ? record.replaceAll("\r", " ") : record;
 }

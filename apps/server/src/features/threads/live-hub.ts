@@ -2,7 +2,29 @@
 export type Listener = { onNews(news: News | undefined): void };
 
 /** Records that were appended just now behind `from`. */
-export type News = { readonly from: number; readonly records: readonly string[] };
+export class News {
+  readonly from: number;
+  readonly records: readonly string[];
+  #events: string | undefined;
+
+  constructor(from: number, records: readonly string[]) {
+    this.from = from;
+    this.records = records;
+  }
+
+  /** As server-sent events, each with the version that it makes (HTML, 9.2): made once, however many follow. */
+  get events(): string {
+    this.#events ??= this.records
+      .map((record, index) => `id: ${this.from + index + 1}\ndata: ${dataLine(record)}\n\n`)
+      .join("");
+    return this.#events;
+  }
+}
+
+/** A carriage return would end the line: outside of strings, JSON has it as white space alone. */
+function dataLine(record: string): string {
+  return record.includes("\r") ? record.replaceAll("\r", " ") : record;
+}
 
 /** Who follows which thread on this server. */
 export class LiveHub {

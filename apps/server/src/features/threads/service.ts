@@ -4,9 +4,9 @@ import { encodeRecord, type ThreadHeader } from "@loom/threads/records";
 import type { Database } from "../../kit/database.ts";
 import type { Precondition } from "../../kit/preconditions.ts";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
-import { principalOf, type Subject } from "../../kit/subject.ts";
+import { lockedOutOf, principalOf, type Subject } from "../../kit/subject.ts";
+import { appendAll } from "./appends.ts";
 import {
-  appendRecords,
   type Changed,
   conflict,
   createThread,
@@ -18,7 +18,7 @@ import {
 } from "./changes.ts";
 import type { ChangeContext, CommitQueue } from "./commit-queue.ts";
 import { readRecords } from "./incoming-records.ts";
-import type { LiveHub } from "./live-hub.ts";
+import { type LiveHub, News } from "./live-hub.ts";
 import type { ThreadTables } from "./migrations.ts";
 import type { ThreadStore } from "./store.ts";
 import { chunksFrom } from "./stored-records.ts";
@@ -54,7 +54,7 @@ export type ServiceParts = {
 
 export function createThreadService({ database, queue, store, hub, now }: ServiceParts): ThreadService {
   const time = (): string => new Date(now()).toISOString();
-  const wishOf = (copy: boolean) => ({ withRecords: copy, now: time() });
+  const wishOf = (copy: boolean) => ({ withRecords: copy, now: now() });
   const changeRow = <Result>(id: string, work: (context: ChangeContext, row: ThreadRow) => Promise<Result>) =>
     queue.commit(async (context) => work(context, await presentThread(context.db, id)));
 
@@ -80,8 +80,8 @@ export function createThreadService({ database, queue, store, hub, now }: Servic
     },
     async append(id, version, texts, copy) {
       const records = readRecords(texts);
-      const changed = await queue.commit((context) => appendRecords(context, id, version, records, wishOf(copy)));
-      if (!changed.repeated) hub.tell(id, { from: version, records: texts });
+      const changed = await queue.commitTogether(appendAll, { id, version, records, wish: wishOf(copy) });
+      if (!changed.repeated) hub.tell(id, new News(version, texts));
       return changed;
     },
     async create(subject, id, texts) {
@@ -177,7 +177,8 @@ export function organizationOf(subject: Subject): string | null {
 function belongsTo(subject: Subject, organization: string): boolean {
   if (subject.type === "owner") return true;
   if (subject.type === "organization_key") return subject.organization === organization;
-  return subject.type === "user" && subject.organizations.some(({ id }) => id === organization);
+  if (subject.type !== "user" || lockedOutOf(subject).includes(organization)) return false;
+  return subject.organizations.some(({ id }) => id === organization);
 }
 
 /** The organization and the team that a thread is to be seen in. @throws ProblemError where the subject is in neither. */
@@ -194,7 +195,10 @@ function placeFor(
   }
   if (visibility !== "team") return { organization: organization ?? null, team: null };
   if (team === undefined) throw wrongFields([{ field: "team", message: "is needed for this visibility" }]);
-  const known = subject.type === "user" ? subject.teams.find(({ id }) => id === team) : undefined;
+  const known =
+    subject.type === "user"
+      ? subject.teams.find(({ id, organization }) => id === team && belongsTo(subject, organization))
+      : undefined;
   if (known === undefined && subject.type !== "owner") {
     throw wrongFields([{ field: "team", message: "is none that you are in" }]);
   }

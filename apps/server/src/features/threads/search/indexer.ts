@@ -7,7 +7,7 @@ import {
   type ThreadFacts,
   type ThreadRecord,
 } from "@loom/threads/records";
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import { isTurn } from "../messages.ts";
 import type { ThreadTables } from "../migrations.ts";
 import type { OutputService } from "../outputs.ts";
@@ -20,6 +20,8 @@ import { countsOf, passagesOf, repeatsOf } from "./passages.ts";
 /** Written at once. Between two batches everybody else has a turn. */
 const MAX_BATCH_UNITS = 4 * 1024 * 1024;
 const MAX_BATCH_THREADS = 100;
+/** Looked through without a pause. */
+const MAX_TURN_UNITS = 32 * 1024;
 /** Records of a thread that wait for their long outputs. */
 const MAX_WAITING = 1_000;
 /** Commits whose subjects a thread is found by. */
@@ -67,6 +69,10 @@ type Seen = {
   readonly state: IndexState;
   readonly rows: readonly ThreadRow[];
   readonly known: ReadonlyMap<number, IndexedThread>;
+  /** The newest commits of these threads that say something. */
+  readonly commits: ReadonlyMap<number, ThreadFacts["commits"]>;
+  /** Of those that the index knows, the digest up to there. */
+  readonly digests: ReadonlyMap<number, string>;
 };
 
 /** `newer`: what the index is about to know. */
@@ -83,16 +89,71 @@ async function look(
     .orderBy("change")
     .limit(MAX_BATCH_THREADS)
     .execute();
-  const known = new Map(await engine.indexed(rows.map(({ key }) => key)));
+  const keys = rows.map(({ key }) => key);
+  const known = new Map(await engine.indexed(keys));
   for (const thread of newer) known.set(thread.key, thread);
-  return { state, rows, known };
+  const [commits, digests] = [await commitsOf(db, keys), await digestsAt(db, [...known.values()])];
+  return { state, rows, known, commits, digests };
 }
 
-async function makeBatch(parts: Parts, { state, rows, known }: Seen): Promise<IndexBatch> {
+/** The digests of threads where the index knows them up to, unless no chunk ends there. */
+async function digestsAt(
+  db: Kysely<ThreadTables>,
+  threads: readonly IndexedThread[],
+): Promise<ReadonlyMap<number, string>> {
+  if (threads.length === 0) return new Map();
+  const asked = threads.map(({ key, version }) => sql`(cast(${key} as bigint), cast(${version} as bigint))`);
+  const { rows } = await sql<{ key: number; digest: string }>`
+    with asked (key, version) as (values ${sql.join(asked)})
+    select asked.key as key, chunk.digest as digest from asked join thread_chunk as chunk
+      on chunk.thread_key = asked.key and chunk.first + chunk.count = asked.version
+      and chunk.first = (select max(earlier.first) from thread_chunk as earlier
+        where earlier.thread_key = asked.key and earlier.first < asked.version)
+  `.execute(db);
+  return new Map(rows.map(({ key, digest }) => [key, digest]));
+}
+
+async function commitsOf(
+  db: Kysely<ThreadTables>,
+  keys: readonly number[],
+): Promise<ReadonlyMap<number, ThreadFacts["commits"]>> {
+  const commits = new Map<number, { sha: string; at: string; subject: string }[]>();
+  if (keys.length === 0) return commits;
+  const rows = await db
+    .with("said", (said) =>
+      said
+        .selectFrom("thread_commit")
+        .select(["thread_key", "sha", "at", "subject"])
+        .select(({ fn }) =>
+          fn
+            .agg<number>("row_number")
+            .over((over) => over.partitionBy("thread_key").orderBy("at", "desc").orderBy("sha"))
+            .as("place"),
+        )
+        .where("thread_key", "in", keys)
+        .where("subject", "<>", ""),
+    )
+    .selectFrom("said")
+    .select(["thread_key", "sha", "at", "subject"])
+    .where("place", "<=", MAX_SUBJECTS)
+    .orderBy("thread_key")
+    .orderBy("place")
+    .execute();
+  for (const { thread_key: key, ...commit } of rows) commits.set(key, [...(commits.get(key) ?? []), commit]);
+  return commits;
+}
+
+async function makeBatch(parts: Parts, seen: Seen): Promise<IndexBatch> {
+  const { state, rows, known, commits, digests } = seen;
   const batch = new BatchWriter(state);
   let { change } = state;
   for (const row of rows) {
-    const isDone = await addThread(parts, batch, row, known.get(row.key));
+    const isDone = await addThread(parts, batch, {
+      row,
+      before: known.get(row.key),
+      commits: commits.get(row.key) ?? [],
+      digest: digests.get(row.key),
+    });
     if (isDone) change = row.change;
     if (!isDone || batch.isFull) break;
   }
@@ -101,16 +162,20 @@ async function makeBatch(parts: Parts, { state, rows, known }: Seen): Promise<In
 
 type Parts = Pick<IndexerParts, "outputs"> & { readonly db: Kysely<ThreadTables> };
 
+/** A thread as it is, as the index knows it, its newest commits, and its digest up to where the index knows it. */
+type Grown = {
+  readonly row: ThreadRow;
+  readonly before: IndexedThread | undefined;
+  readonly commits: ThreadFacts["commits"];
+  readonly digest: string | undefined;
+};
+
 /** What is new in one thread, as far as it fits. False: there is more. */
-async function addThread(
-  parts: Parts,
-  batch: BatchWriter,
-  row: ThreadRow,
-  before: IndexedThread | undefined,
-): Promise<boolean> {
+async function addThread(parts: Parts, batch: BatchWriter, grown: Grown): Promise<boolean> {
+  const { row, before, commits } = grown;
   const { db } = parts;
   let known = before;
-  if (known !== undefined && !(await isSame(db, row, known))) {
+  if (known !== undefined && !(await isSame(db, known, grown))) {
     batch.drop(known);
     known = undefined;
   }
@@ -122,36 +187,39 @@ async function addThread(
     if (text === undefined || (await addRecord(parts, batch, row, { text, decoded, record, turn: 0 })))
       waiting.delete(record);
   }
-  let { version, digest, turns } = known ?? { version: 0, digest: "", turns: 0 };
-  for await (const chunk of chunksFrom(db, row.key, version)) {
+  const facts = factsIn(row);
+  let { version, digest, messages, turns } = known ?? { version: 0, digest: "", messages: 0, turns: 0 };
+  // An answer that is still coming in is many records, and none of them is a message: they need not be read.
+  if (known?.messages === row.messages) {
+    ({ version, digest } = row);
+    ({ turns } = facts);
+  }
+  for await (const chunk of version < row.version ? chunksFrom(db, row.key, version) : []) {
     if (version >= row.version || batch.isFull) break;
     for (const [index, text] of chunk.records.split("\n").entries()) {
+      const record = chunk.first + index + 1;
+      // They may have come in other portions than before.
+      if (record <= version) continue;
       const decoded = decodeRecord(text) ?? "unknown";
       if (isTurn(decoded)) turns += 1;
-      const isWhole = await addRecord(parts, batch, row, {
-        text,
-        decoded,
-        record: chunk.first + index + 1,
-        turn: turns,
-      });
-      if (!isWhole && waiting.size < MAX_WAITING) waiting.add(chunk.first + index + 1);
+      const isWhole = await addRecord(parts, batch, row, { text, decoded, record, turn: turns });
+      if (!isWhole && waiting.size < MAX_WAITING) waiting.add(record);
     }
     version = chunk.first + chunk.count;
-    digest = chunk.digest;
-    // Terms take their time to make: others have a turn.
-    await new Promise(setImmediate);
+    ({ digest, messages } = chunk);
+    await batch.pause(chunk.records.length);
   }
-  const title = factsText(await withCommits(db, row));
+  const title = factsText({ ...facts, commits });
   const titleKey = batch.retitle(row, known, title);
-  const place = { key: row.key, id: row.id, generation: row.generation, version, digest, turns };
+  const place = { key: row.key, id: row.id, generation: row.generation, version, digest, messages, turns };
   batch.threads.push({ ...place, titleKey, title, waiting: JSON.stringify([...waiting]) });
   return version >= row.version;
 }
 
 /** Whether what the index knows of a thread still holds: threads grow at their end, unless they are replaced. */
-async function isSame(db: Kysely<ThreadTables>, row: ThreadRow, known: IndexedThread): Promise<boolean> {
+async function isSame(db: Kysely<ThreadTables>, known: IndexedThread, { row, digest }: Grown): Promise<boolean> {
   if (row.purged === 1 || known.id !== row.id || known.generation !== row.generation) return false;
-  return known.version <= row.version && (await digestAt(db, row.key, known.version)) === known.digest;
+  return known.version <= row.version && (digest ?? (await digestAt(db, row.key, known.version))) === known.digest;
 }
 
 type Incoming = {
@@ -169,25 +237,14 @@ async function addRecord(
   { text, decoded, record, turn }: Incoming,
 ): Promise<boolean> {
   if (decoded === "unknown" || decoded.type === "thread") return true;
-  for (const name of outputsNamedIn(text)) {
+  const names = outputsNamedIn(text);
+  for (const name of names) {
     if ((await outputs.read(key, name, 1)) === undefined) return false;
   }
-  const said = searchableText(await withOutputs(decoded, text, key, outputs, MAX_OUTPUT_BYTES));
+  const whole = names.length === 0 ? decoded : await withOutputs(decoded, text, key, outputs, MAX_OUTPUT_BYTES);
+  const said = searchableText(whole);
   if (said !== undefined) batch.add({ thread: key, record, turn, role: said.role, at: decoded.at }, said.text);
   return true;
-}
-
-async function withCommits(db: Kysely<ThreadTables>, row: ThreadRow): Promise<ThreadFacts> {
-  const commits = await db
-    .selectFrom("thread_commit")
-    .select(["sha", "at", "subject"])
-    .where("thread_key", "=", row.key)
-    .where("subject", "<>", "")
-    .orderBy("at", "desc")
-    .orderBy("sha")
-    .limit(MAX_SUBJECTS)
-    .execute();
-  return { ...factsIn(row), commits };
 }
 
 type Place = Pick<IndexedPassage, "thread" | "record" | "turn" | "role" | "at">;
@@ -202,6 +259,7 @@ class BatchWriter {
   #nextKey: number;
   #terms = 0;
   #units = 0;
+  #unitsInTurn = 0;
 
   constructor(state: IndexState) {
     this.#state = state;
@@ -210,6 +268,14 @@ class BatchWriter {
 
   get isFull(): boolean {
     return this.#units >= MAX_BATCH_UNITS;
+  }
+
+  /** Terms take their time to make: after so much text, others have a turn. */
+  async pause(units: number): Promise<void> {
+    this.#unitsInTurn += units;
+    if (this.#unitsInTurn < MAX_TURN_UNITS) return;
+    this.#unitsInTurn = 0;
+    await new Promise(setImmediate);
   }
 
   drop({ key }: IndexedThread): void {

@@ -1,4 +1,4 @@
-import { wordsOf } from "@loom/threads/records";
+import { readTerms } from "@loom/threads/records";
 
 /** A part of what was said, as an index keeps it. */
 export type Passage = {
@@ -16,17 +16,23 @@ const MAX_TERMS = 2_048;
 
 /** The terms of a text, cut where a word ends. */
 export function passagesOf(text: string): Passage[] {
-  const passages: { readonly body: string[]; readonly names: string[] }[] = [];
-  let open: { readonly body: string[]; readonly names: string[] } | undefined;
-  for (const { parts, whole } of wordsOf(text)) {
-    if (open === undefined || open.body.length >= MAX_TERMS) {
-      open = { body: [], names: [] };
-      passages.push(open);
-    }
+  const passages: Passage[] = [];
+  let body: string[] = [];
+  let names: string[] = [];
+  const close = (): void => {
+    passages.push({ body, names });
+    body = [];
+    names = [];
+  };
+  readTerms(text, {
+    onTerm: (term) => body.push(term),
     // A run without spaces is one word, however long: it may reach beyond the bound, but only by itself.
-    for (const { term } of parts) open.body.push(term);
-    if (whole !== undefined) open.names.push(whole);
-  }
+    onWord(whole) {
+      if (whole !== undefined) names.push(whole);
+      if (body.length >= MAX_TERMS) close();
+    },
+  });
+  if (body.length > 0) close();
   return passages;
 }
 

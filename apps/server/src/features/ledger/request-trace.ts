@@ -1,0 +1,201 @@
+import { closeSync, futimesSync, mkdirSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import type { BudgetNode, OpenedRequest, OpenRequest, RequestTrace } from "../../gateway-types.ts";
+import { type Listed, LiveList } from "../../kit/live-list.ts";
+import type { Log } from "../../kit/log.ts";
+import { markOfThisProcess } from "../../kit/process-mark.ts";
+import { Trouble } from "../../kit/trouble.ts";
+
+/** `{process}.{number}.requests` */
+export const TRACE_SUFFIX = ".requests";
+
+export type RequestTraceOptions = {
+  readonly directory: string;
+  /** The name under which the budgets know this process. */
+  readonly process: string;
+  readonly log: Log;
+  /** From which size on a new file is begun, with what is open then. Default 4 MiB. */
+  readonly fileBytes?: number;
+};
+
+const FILE_BYTES = 4 * 1024 * 1024;
+/** What could not be written is tried again together with what comes next, up to so much. */
+const MAX_UNWRITTEN = 1024 * 1024;
+/** A file that is not the last one any more goes after so long: the rows of what ended in it are in the journal then. */
+const KEEP_MS = 10_000;
+
+/** What a trace file says, beside the opened requests, which are JSON. Ids hold no space. */
+export const lineOfClosed = (id: string, costMicroUsd: number): string => `-${id} ${costMicroUsd}\n`;
+export const lineOfTold = (sequence: number): string => `=${sequence}\n`;
+
+type TraceFile = { readonly path: string; readonly fd: number; size: number; readonly limit: number };
+
+/** `told`: the budgets' store knows of everything that ended in it. */
+type OldFile = { readonly path: string; readonly sinceMs: number; told: boolean };
+
+/**
+ * Opened requests as lines of a file. They are written synchronously, all of one turn of the event loop in one call, and
+ * only then sent: what has reached a provider is in the kernel's hands, which a `kill -9` does not undo. Nothing is synced,
+ * since a power cut is another matter, and nothing of it is read again but by whoever finds the file after a crash.
+ */
+export class FileRequestTrace implements RequestTrace {
+  readonly process: string;
+  readonly #options: RequestTraceOptions;
+  readonly #open = new LiveList<Opened>();
+  readonly #nodes = new WeakMap<readonly BudgetNode[], string>();
+  readonly #trouble: Trouble;
+  #lines = "";
+  #sends: (() => void)[] = [];
+  #scheduled = false;
+  #file: TraceFile | undefined;
+  #old: OldFile[] = [];
+  #telling: readonly OldFile[] = [];
+  #files = 0;
+  /** Something has ended since the budgets last told their store. */
+  #untold = false;
+
+  constructor(options: RequestTraceOptions) {
+    this.#options = options;
+    this.process = options.process;
+    this.#trouble = new Trouble(options.log, "open requests cannot be written down: a crash would forget them");
+  }
+
+  open(request: OpenedRequest, send: () => void, before?: OpenRequest): OpenRequest {
+    const opened = before instanceof Opened ? before : new Opened(this, request.id);
+    opened.line = this.#lineOf(request);
+    this.#open.add(opened);
+    this.#lines += opened.line;
+    this.#sends.push(send);
+    if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(() => this.#turn());
+    }
+    return opened;
+  }
+
+  /** Goes along with what is written next: until then its row says the same. */
+  closed(opened: Opened, costMicroUsd: number): void {
+    if (opened.place === -1) return;
+    this.#open.delete(opened);
+    this.#lines += lineOfClosed(opened.id, costMicroUsd);
+    this.#untold = true;
+  }
+
+  /** The budgets are about to tell their store, under this number, what all requests cost that have ended until now. */
+  telling(sequence: number): void {
+    this.#telling = [...this.#old];
+    if (!this.#untold) return;
+    this.#lines += lineOfTold(sequence);
+    this.#write();
+    this.#untold = false;
+  }
+
+  /** And the store has it. */
+  told(): void {
+    for (const old of this.#telling) old.told = true;
+    this.#telling = [];
+  }
+
+  /** Tells other processes that these files have an owner. */
+  touch(): void {
+    const now = new Date();
+    if (this.#file !== undefined) futimesSync(this.#file.fd, now, now);
+  }
+
+  owns(path: string): boolean {
+    return this.#file?.path === path || this.#old.some((old) => old.path === path);
+  }
+
+  /** Nothing more comes. What is not accounted for stays for whoever starts next. */
+  close({ isSettled }: { readonly isSettled: boolean }): void {
+    this.#write();
+    const { size } = this.#open;
+    if (this.#file !== undefined) closeSync(this.#file.fd);
+    if (!isSettled || size > 0 || this.#untold) return;
+    for (const { path } of this.#old) remove(path);
+    if (this.#file !== undefined) remove(this.#file.path);
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    this.#write();
+    const sends = this.#sends;
+    this.#sends = [];
+    for (const send of sends) send();
+  }
+
+  #write(): void {
+    if (this.#lines === "") return;
+    const bytes = Buffer.from(this.#lines);
+    try {
+      const file = this.#current();
+      const written = writeSync(file.fd, bytes);
+      file.size += written;
+      if (written < bytes.length) throw new Error("the disk is full");
+      this.#lines = "";
+      this.#trouble.isOver();
+    } catch (error) {
+      this.#trouble.is(error);
+      // After a line that may be half there.
+      this.#lines = bytes.length > MAX_UNWRITTEN ? "" : `\n${this.#lines}`;
+    }
+  }
+
+  #current(): TraceFile {
+    const now = Date.now();
+    if (this.#file !== undefined && this.#file.size < this.#file.limit) return this.#file;
+    this.#old = this.#old.filter(({ path, sinceMs, told }) => {
+      const isDone = told && Math.abs(now - sinceMs) > KEEP_MS;
+      if (isDone) remove(path);
+      return !isDone;
+    });
+    const { directory, fileBytes = FILE_BYTES } = this.#options;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    this.#files += 1;
+    const path = join(directory, `${this.process}.${String(this.#files).padStart(6, "0")}${TRACE_SUFFIX}`);
+    const fd = openSync(path, "ax", 0o600);
+    const open = this.#open.all().map(({ line }) => line);
+    const start = Buffer.from(`${JSON.stringify({ owner: markOfThisProcess() })}\n${open.join("")}`);
+    const size = writeSync(fd, start);
+    if (this.#file !== undefined) {
+      closeSync(this.#file.fd);
+      this.#old.push({ path: this.#file.path, sinceMs: now, told: false });
+    }
+    this.#file = { path, fd, size, limit: Math.max(fileBytes, 2 * size) };
+    return this.#file;
+  }
+
+  /** The nodes are the same with each request of a subject. */
+  #lineOf({ nodes, ...request }: OpenedRequest): string {
+    let text = this.#nodes.get(nodes);
+    if (text === undefined) {
+      text = JSON.stringify(nodes);
+      this.#nodes.set(nodes, text);
+    }
+    return `${JSON.stringify(request).slice(0, -1)},"nodes":${text}}\n`;
+  }
+}
+
+class Opened implements OpenRequest, Listed {
+  readonly id: string;
+  readonly #trace: FileRequestTrace;
+  line = "";
+  place = -1;
+
+  constructor(trace: FileRequestTrace, id: string) {
+    this.#trace = trace;
+    this.id = id;
+  }
+
+  close(costMicroUsd: number): void {
+    this.#trace.closed(this, costMicroUsd);
+  }
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Another process has thought that this one was dead, and has brought it in.
+  }
+}

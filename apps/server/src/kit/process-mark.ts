@@ -1,0 +1,48 @@
+import { readFileSync, readlinkSync } from "node:fs";
+
+/** Which process something belongs to: enough to tell, after it has died, that it is not another one with its number. */
+export type ProcessMark = {
+  readonly pid: number;
+  /** When it started, in ticks since the boot; this boot; and where its number means something. Linux only. */
+  readonly start?: string | undefined;
+  readonly boot?: string | undefined;
+  readonly namespace?: string | undefined;
+};
+
+export function markOfThisProcess(): ProcessMark {
+  return { pid: process.pid, start: startOf(process.pid), boot: boot(), namespace: namespace() };
+}
+
+/** `undefined`: nobody here can know, because it ran elsewhere or the system does not say. */
+export function isGone({ pid, start, boot: then, namespace: where }: ProcessMark): boolean | undefined {
+  const now = boot();
+  if (start === undefined || now === undefined || then === undefined) return undefined;
+  if (where === undefined || where !== namespace()) return undefined;
+  return now !== then || startOf(pid) !== start;
+}
+
+/** Field 22 of `/proc/PID/stat`, counted behind the name, which may hold anything. */
+function startOf(pid: number): string | undefined {
+  const text = readText(`/proc/${pid}/stat`);
+  return text?.slice(text.lastIndexOf(")") + 2).split(" ")[19];
+}
+
+function boot(): string | undefined {
+  return readText("/proc/sys/kernel/random/boot_id")?.trim();
+}
+
+function namespace(): string | undefined {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return undefined;
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
