@@ -67,6 +67,8 @@ export type SharedNeeds = CredentialNeeds & {
   readonly mail?: MailConfig | undefined;
   readonly audit?: AuditConfig | undefined;
   readonly version: string;
+  /** All of the server. */
+  readonly features: () => readonly Feature[];
 };
 
 const NO_MAIL =
@@ -110,6 +112,9 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     sessions: () => ofSessions.services,
     mail: post.services,
     filter: rules.services.filter,
+    purgeElsewhere: async (person) => {
+      for (const { onPurge } of needs.features()) await onPurge?.(person);
+    },
     hasSecondFactor: (userId) => ofSecondFactor.services.service.has(userId),
   });
   const mailLinks = signInConfig.magicLink ?? post.services.isSetUp;

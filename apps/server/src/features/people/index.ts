@@ -3,6 +3,7 @@ import type { Audit } from "../../kit/audit.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import type { ListFilter } from "../../kit/list-filter.ts";
+import type { PurgePerson } from "../../kit/purge.ts";
 import type { Mail } from "../mail/index.ts";
 import { adminRoutes } from "./admin-routes.ts";
 import { type Administration, createAdministration } from "./administration.ts";
@@ -45,6 +46,7 @@ export type PeopleServices = {
   readonly mail: Mail;
   readonly audit: Audit;
   readonly resources: Resources;
+  readonly purgeElsewhere: PurgePerson;
 };
 
 export type PeopleNeeds = {
@@ -55,6 +57,8 @@ export type PeopleNeeds = {
   readonly filter: ListFilter;
   /** Whether somebody has a second factor. Default: nobody has. */
   readonly hasSecondFactor?: (userId: string) => Promise<boolean>;
+  /** Removes what other features keep of a person. */
+  readonly purgeElsewhere?: PurgePerson;
   /** Milliseconds. */
   readonly wall?: () => number;
 };
@@ -63,7 +67,11 @@ export type PeopleNeeds = {
 export const people = defineFeature<PeopleServices, PeopleNeeds>({
   name: "people",
   migrations,
-  services: ({ database, audit }, { sessions, mail, filter, hasSecondFactor, wall = Date.now }) => {
+  onPurge: "itself",
+  services: (
+    { database, audit },
+    { sessions, mail, filter, hasSecondFactor, purgeElsewhere = async () => {}, wall = Date.now },
+  ) => {
     const feed = new ChangeFeed(async (revision) => changesSince((await database()).tables<PeopleTables>(), revision));
     const desk = createDesk({ database, feed, wall });
     const notices = createNotices(desk);
@@ -89,6 +97,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
       mail,
       audit,
       resources: createResources(desk),
+      purgeElsewhere,
     };
   },
   routes: (services) => [
@@ -100,9 +109,9 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
     ...adminRoutes(services, services.resources),
     ...impersonationRoutes(services.impersonation, services.resources),
   ],
-  jobs: ({ feed, departure, audit }) => [
+  jobs: ({ feed, departure, audit, purgeElsewhere }) => [
     every("1 s", "follow_people", () => feed.follow()),
-    every("1 h", "purge_people", () => purge(departure, audit), { once: true }),
+    every("1 h", "purge_people", () => purge(departure, audit, purgeElsewhere), { once: true }),
   ],
 });
 

@@ -44,6 +44,10 @@ export type SignInServices = {
 export const signIn = defineFeature<SignInServices, SignInNeeds>({
   name: "sign-in",
   migrations,
+  onPurge:
+    (_, { database }) =>
+    ({ id }) =>
+      createIdentityStore(database).removeAllOf(id),
   services: ({ database, audit, log }, { config, users, sessions, beginSecondFactor, web, mailLinks }) => {
     const clock = SYSTEM_CLOCK;
     const attempts = createAttempts(database, clock.wall);
