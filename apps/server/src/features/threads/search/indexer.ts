@@ -11,7 +11,7 @@ import { type Kysely, sql } from "kysely";
 import { isTurn } from "../messages.ts";
 import type { ThreadTables } from "../migrations.ts";
 import type { OutputService } from "../outputs.ts";
-import { chunksFrom, digestAt, recordsAfter } from "../stored-records.ts";
+import { chunksFrom, digestAt, recordAt } from "../stored-records.ts";
 import { factsIn, type ThreadRow } from "../thread-row.ts";
 import { withOutputs } from "../told-thread.ts";
 import type { IndexBatch, IndexedPassage, IndexedThread, IndexState, SearchEngine } from "./index-types.ts";
@@ -182,7 +182,7 @@ async function addThread(parts: Parts, batch: BatchWriter, grown: Grown): Promis
   if (row.purged === 1) return true;
   const waiting = new Set<number>(known === undefined ? [] : JSON.parse(known.waiting));
   for (const record of waiting) {
-    const [text] = await recordsAfter(db, row.key, record - 1, { limit: 1, maxUnits: 1 });
+    const text = await recordAt(db, row.key, record);
     const decoded = decodeRecord(text ?? "") ?? "unknown";
     if (text === undefined || (await addRecord(parts, batch, row, { text, decoded, record, turn: 0 })))
       waiting.delete(record);
