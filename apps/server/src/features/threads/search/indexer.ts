@@ -92,7 +92,11 @@ async function look(
   const keys = rows.map(({ key }) => key);
   const known = new Map(await engine.indexed(keys));
   for (const thread of newer) known.set(thread.key, thread);
-  const [commits, digests] = [await commitsOf(db, keys), await digestsAt(db, [...known.values()])];
+  const commits = await commitsOf(db, keys);
+  const digests = await digestsAt(
+    db,
+    keys.flatMap((key) => known.get(key) ?? []),
+  );
   return { state, rows, known, commits, digests };
 }
 
