@@ -176,7 +176,8 @@ class DocumentTap implements UsageTap {
     const parts = this.#parts ?? [];
     const [first] = parts;
     const bytes = first !== undefined && parts.length === 1 ? first : Buffer.concat(parts);
-    const complete = this.#counts.readDocument(bytes);
+    // What was not looked at is not said to be cut.
+    const complete = this.#parts === undefined || this.#counts.readDocument(bytes);
     return { ...this.#counts.reading(), complete, sealed: complete, failed: false, textBytes: this.#length };
   }
 }
@@ -214,9 +215,9 @@ class Counts {
       return true;
     }
     // Gemini streams an array of answers to those who do not ask for events.
-    const list = parsed(bytes.toString("utf8"));
-    if (!Array.isArray(list)) return false;
-    for (const event of list) this.#readEvent(event);
+    const value = parsed(bytes.toString("utf8").replace(/^\uFEFF/, ""));
+    if (typeof value !== "object" || value === null) return false;
+    for (const event of Array.isArray(value) ? value : [value]) this.#readEvent(event);
     return true;
   }
 
