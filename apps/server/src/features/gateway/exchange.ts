@@ -13,7 +13,6 @@ import { type ReadRefusal, readRefusal } from "./failure-of-refusal.ts";
 import { CUT_OFF, SHUTTING_DOWN, UNREADABLE, UNWRITABLE, WEB_PAGE } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import { type Asked, openPassage, type Passage } from "./passage.ts";
-import type { DecodedQuestion } from "./question.ts";
 import { sendDialectProblem } from "./reply.ts";
 import { sendRefusal } from "./send-refusal.ts";
 import type { UpstreamHeaders } from "./transport.ts";
@@ -141,7 +140,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
       "x-request-id": this.#call.id,
       "x-loom-route": headerText(route),
       "x-loom-attempts": String(count),
-      ...(this.#passage?.native === false ? leftOutHeader(this.#asked.decoded) : NO_HEADERS),
+      ...leftOutHeader(this.#passage?.leftOut),
     };
   }
 
@@ -364,9 +363,9 @@ const MAX_LEFT_OUT = 20;
 const MAX_FIELD = 60;
 
 /** What the model does not hear of, so that nothing is dropped in silence. */
-function leftOutHeader(decoded: DecodedQuestion | undefined): Readonly<Record<string, string>> {
-  if (decoded === undefined || decoded.leftOut.length === 0) return NO_HEADERS;
-  const names = decoded.leftOut.slice(0, MAX_LEFT_OUT).map((name) => headerText(name.slice(0, MAX_FIELD)));
+function leftOutHeader(leftOut: readonly string[] | undefined): Readonly<Record<string, string>> {
+  if (leftOut === undefined || leftOut.length === 0) return NO_HEADERS;
+  const names = leftOut.slice(0, MAX_LEFT_OUT).map((name) => headerText(name.slice(0, MAX_FIELD)));
   return { "x-loom-left-out": names.join(", ") };
 }
 
