@@ -35,6 +35,7 @@ export type UserStanding = Standing & {
   readonly username: string;
   /** What his requests are charged to, besides himself. */
   readonly personalOrganization?: string;
+  readonly hasSecondFactor?: true;
 };
 
 export type Users = {
@@ -46,6 +47,8 @@ export type Users = {
   create(user: NewUser): Promise<User>;
   /** The roles of one who may act now; `undefined` for who is disabled, deleted or unknown. */
   standing(id: string): Promise<UserStanding | undefined>;
+  /** Something that somebody's standing hangs on has changed elsewhere, e.g. his second factors. */
+  standingChanged(id: string): Promise<void>;
   /** Called with the id when somebody's roles, memberships or account change, by whichever server; "" for anybody's. */
   onChange(listener: (userId: string) => void): void;
 };

@@ -13,6 +13,7 @@ import { checkOrganizationPolicy, parseOrganizationPolicy } from "./features/pol
 import type { PolicyBook } from "./features/policy/policy-book.ts";
 import { PolicyError } from "./features/policy/policy-error.ts";
 import { policyFiles } from "./features/policy/policy-files.ts";
+import { createSecondFactorStore } from "./features/second-factor/store.ts";
 import { type Database, openDatabase } from "./kit/database.ts";
 import { POLICY_HELP, parsePolicyCommand } from "./policy-command-line.ts";
 import { UsageError } from "./usage-error.ts";
@@ -68,9 +69,11 @@ async function checkFile(file: string, book: PolicyBook): Promise<void> {
 
 async function explained(wish: ExplainWish, book: PolicyBook, database: Database): Promise<PolicyExplanation> {
   const open = async (): Promise<Database> => database;
+  const factors = createSecondFactorStore(open);
   const users = createUsers({
     database: open,
     feed: new ChangeFeed(async () => ({ revision: 0, ids: [] })),
+    hasSecondFactor: async (userId) => (await factors.factors(userId)).length > 0,
     wall: Date.now,
   });
   const own: OrganizationPolicies = createFollowedPolicies(open, book);

@@ -26,6 +26,8 @@ export type Organization = {
   readonly description: string;
   readonly visibility: OrganizationVisibility;
   readonly joinPolicy: JoinPolicy;
+  /** Members get nothing of it unless they have signed in with a second factor. */
+  readonly requireSecondFactor: boolean;
   /** Every person has one for himself. */
   readonly personal: boolean;
   readonly createdAt: string;
@@ -60,6 +62,8 @@ export type OrganizationChange = {
   readonly description?: string;
   readonly visibility?: OrganizationVisibility;
   readonly joinPolicy?: JoinPolicy;
+  /** For a person who has signed in with his own. */
+  readonly requireSecondFactor?: boolean;
 };
 
 /** Who belongs to something, and as what. */

@@ -11,10 +11,10 @@ export type ThreadRecords = {
   readonly version: number;
 };
 
-/** Longest record, in bytes of UTF-8. */
-export const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 /** Largest body that brings records; a longer thread is put with its beginning and then appended to. */
 export const MAX_RECORDS_BODY_BYTES = 32 * 1024 * 1024;
+/** Longest record, in bytes of UTF-8: in a body, where quotes and backslashes are two bytes each, there is room for one. */
+export const MAX_RECORD_BYTES = 15 * 1024 * 1024;
 /** Most records in one request or answer. */
 export const MAX_RECORDS = 10_000;
 /** Longest of the outputs that records refer to, in bytes. */

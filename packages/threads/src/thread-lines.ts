@@ -44,7 +44,17 @@ export function* readLines(file: string, position = 0): Generator<ThreadLine, vo
 
 /** The record of one line, as `decodeRecord`. Bytes that are no UTF-8 are damage, however well the rest reads. */
 export function recordIn(bytes: Buffer): ThreadRecord | "unknown" | undefined {
-  return isUtf8(bytes) ? decodeRecord(bytes.toString("utf8")) : undefined;
+  return textAndRecordIn(bytes)?.record;
+}
+
+/** As `recordIn`, with the line as text. */
+export function textAndRecordIn(
+  bytes: Buffer,
+): { readonly text: string; readonly record: ThreadRecord | "unknown" } | undefined {
+  if (!isUtf8(bytes)) return undefined;
+  const text = bytes.toString("utf8");
+  const record = decodeRecord(text);
+  return record && { text, record };
 }
 
 const TAIL_BYTES = 64 * 1024;

@@ -138,6 +138,36 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     load: async () => ({ run: (await import("../commands/org.ts")).show }),
   },
   {
+    name: "org change",
+    summary: "Change what an organization says of itself, and whether it asks its members for a second factor.",
+    arguments: [ORG],
+    flags: [
+      { name: "--name", value: "NAME", description: "How people read it." },
+      { name: "--description", value: "TEXT", description: "What it is for." },
+      {
+        name: "--visibility",
+        value: "LEVEL",
+        choices: ["public", "unlisted", "private"],
+        description: "Who sees it: public, unlisted (who knows its name) or private (its members).",
+      },
+      {
+        name: "--join",
+        value: "POLICY",
+        choices: ["open", "request", "invite"],
+        description: "How one joins: open, request (somebody has to approve) or invite.",
+      },
+      {
+        name: "--second-factor",
+        value: "RULE",
+        choices: ["required", "optional"],
+        description: "required: members get nothing of it unless they have signed in with a second factor.",
+      },
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/org.ts")).change }),
+  },
+  {
     name: "org members",
     summary: "List who belongs to an organization, and as what.",
     arguments: [ORG],

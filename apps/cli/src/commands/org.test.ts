@@ -77,6 +77,12 @@ describe("loom org and loom team", PATIENT, () => {
     expect(await said(["org", "show", "acme"])).toMatch(/^slug: +acme\nname: +Acme, Inc\.\n/);
     expect(await said(["org", "list"], { as: asBob })).toMatch(/\nbob +bob +private +owner\n$/);
 
+    const changed = await said(["org", "change", "acme", "--second-factor", "required", "--description", "Anvils"]);
+    expect(changed).toMatch(/\ndescription: +Anvils\n(?:.*\n)*second factor: +required\n/);
+    expect(await said(["org", "change", "acme", "--second-factor", "optional"])).toMatch(
+      /\nsecond factor: +optional\n/,
+    );
+
     const invited = await said(["org", "invite", "acme", "bob@example.com", "--role", "admin"]);
     expect(invited).toMatch(/^Invited bob@example\.com to acme as admin, until \d{4}-\d{2}-\d{2}\. .*\nli_\S{43}\n$/);
     const stdin = invited.split("\n")[1] ?? "";
@@ -122,6 +128,7 @@ describe("loom org and loom team", PATIENT, () => {
       exitCodeOf("usage"),
       /^loom: [^\n]*owner, admin, member, not "boss"[^\n]*\n$/,
     ],
+    [["org", "change", "acme"], "", exitCodeOf("usage"), /^loom: Say what to change, [^\n]*\n$/],
     [["org", "accept"], "", exitCodeOf("usage"), /^loom: Nothing came on standard input[^\n]*\n$/],
     [["org", "accept"], "li_nonsense\n", exitCodeOf("unauthorized"), /^loom: This is for people: [^\n]*\n$/],
   ] as const)("say in one sentence what is wrong with %j", async (words, stdin, code, sentence) => {

@@ -10,6 +10,7 @@ import { textOf } from "../settings.ts";
 const ROLES = ["owner", "admin", "member"] as const;
 const VISIBILITIES = ["public", "unlisted", "private"] as const;
 const JOIN_POLICIES = ["open", "request", "invite"] as const;
+const SECOND_FACTOR_RULES = ["required", "optional"] as const;
 
 export function list(invocation: Invocation): Promise<number> {
   return withServer(invocation, async (server) => {
@@ -53,6 +54,28 @@ export function show(invocation: Invocation): Promise<number> {
   return withServer(invocation, async (server) => {
     const organization = await server.ask(api.organizations.get, { params: { org } });
     return printed(invocation, organization, () => plainFields(fieldsOf(organization)));
+  });
+}
+
+export function change(invocation: Invocation): Promise<number> {
+  const [org = ""] = invocation.arguments;
+  const [name, description] = [textOf(invocation, "--name"), textOf(invocation, "--description")];
+  const [visibility, joinPolicy] = [textOf(invocation, "--visibility"), textOf(invocation, "--join")];
+  const secondFactor = textOf(invocation, "--second-factor");
+  const body = {
+    ...(name !== undefined && { name }),
+    ...(description !== undefined && { description }),
+    ...(visibility !== undefined && { visibility: oneOf("--visibility", visibility, VISIBILITIES) }),
+    ...(joinPolicy !== undefined && { joinPolicy: oneOf("--join", joinPolicy, JOIN_POLICIES) }),
+    ...(secondFactor !== undefined && {
+      requireSecondFactor: oneOf("--second-factor", secondFactor, SECOND_FACTOR_RULES) === "required",
+    }),
+  };
+  if (Object.keys(body).length === 0) throw new CliError("usage", "Say what to change, e.g. --name or --visibility.");
+  return withServer(invocation, async (server) => {
+    const { version } = await server.ask(api.organizations.get, { params: { org } });
+    const changed = await server.ask(api.organizations.change, { params: { org }, body, ifMatch: version });
+    return printed(invocation, changed, () => plainFields(fieldsOf(changed)));
   });
 }
 
@@ -153,13 +176,24 @@ export function oneOf<Choice extends string>(what: string, value: string, choice
 }
 
 function fieldsOf(organization: Organization): [string, string | null][] {
-  const { id, slug, name, description, visibility, joinPolicy, role: own, createdAt } = organization;
+  const {
+    id,
+    slug,
+    name,
+    description,
+    visibility,
+    joinPolicy,
+    requireSecondFactor,
+    role: own,
+    createdAt,
+  } = organization;
   return [
     ["slug", slug],
     ["name", name],
     ["description", description],
     ["visibility", visibility],
     ["join", joinPolicy],
+    ["second factor", requireSecondFactor ? "required" : "optional"],
     ["your role", own],
     ["created", createdAt],
     ["id", id],

@@ -70,7 +70,7 @@ function asDocument(server: string, status: SyncStatus, notices: readonly string
 }
 
 function report(server: string, status: SyncStatus, notices: readonly string[]): string {
-  const { pending, failure, succeededAt, failures, detached, withdrawn } = status;
+  const { pending, failure, succeededAt, failures, tooLong, detached, withdrawn } = status;
   const lines = [
     `Server:   ${server}`,
     `Pending:  ${count(pending)}`,
@@ -79,6 +79,12 @@ function report(server: string, status: SyncStatus, notices: readonly string[]):
   if (failure !== undefined) lines.push(`Problem:  ${failure.message} Next try: ${shown(failure.nextTryAt)}.`);
   for (const { id, failure: own } of failures) {
     lines.push(`${id}: ${own.message} Next try: ${shown(own.nextTryAt)}.`);
+  }
+  for (const { id, record, bytes } of tooLong) {
+    const size = (bytes / 1_048_576).toFixed(1);
+    lines.push(
+      `${id}: record ${record} has ${size} MiB, more than the server takes: from there on, it stays here only.`,
+    );
   }
   for (const id of detached) lines.push(`${id}: was removed on the server; what is here stays here only.`);
   for (const id of withdrawn) {

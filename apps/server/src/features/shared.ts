@@ -105,7 +105,11 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofCredentials = credentials.build(kit, needs);
   const { config } = ofCredentials.services;
   const post = mail.build(kit, { config: needs.mail });
-  const ofPeople = people.build(kit, { sessions: () => ofSessions.services, mail: post.services });
+  const ofPeople = people.build(kit, {
+    sessions: () => ofSessions.services,
+    mail: post.services,
+    hasSecondFactor: (userId) => ofSecondFactor.services.service.has(userId),
+  });
   const mailLinks = signInConfig.magicLink ?? post.services.isSetUp;
   if (mailLinks && !post.services.isSetUp) throw new ConfigError(NO_MAIL);
   const ofSessions = sessions.build(kit, {

@@ -100,7 +100,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     { action, hidden }: { readonly action: Action; readonly hidden: boolean },
     resource: Resource,
   ): { readonly error: ProblemError; readonly recorded: Promise<void> | undefined } | undefined {
-    const { allowed, policy } = options.authorize(subject, action, resource);
+    const { allowed, policy, tells } = options.authorize(subject, action, resource);
     if (allowed) return undefined;
     if (subject.type === "anonymous") return { error: needsToken(call), recorded: undefined };
     const { type, id = "", organization } = resource;
@@ -116,7 +116,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       policy,
       origin: call.origin,
     });
-    return { error: hidden ? nothingThere() : forbidden(), recorded };
+    const error = tells !== undefined ? new ProblemError("forbidden", tells) : hidden ? nothingThere() : forbidden();
+    return { error, recorded };
   }
 
   /** Somebody tries tokens. Nothing of the token itself is kept. */

@@ -63,6 +63,8 @@ export type Decision = {
   readonly allowed: boolean;
   /** The name of the policy that decided; for logs and people who ask why. */
   readonly policy: string;
+  /** Of a refusal that somebody can do something about: a sentence that says what. */
+  readonly tells?: string;
 };
 
 /** Whether `subject` may do `action` to `resource`. Asked for every request, before its body is read. */

@@ -8,7 +8,12 @@ export type TeamRole = "maintainer" | "member";
 /** What a user may be let do things for: the roles that he has now. */
 export type Standing = {
   readonly globalRoles: readonly GlobalRole[];
-  readonly organizations: readonly { readonly id: string; readonly role: OrganizationRole }[];
+  readonly organizations: readonly {
+    readonly id: string;
+    readonly role: OrganizationRole;
+    /** Lets in only who has given a second factor. */
+    readonly asksForFactor?: true;
+  }[];
   readonly teams: readonly { readonly id: string; readonly organization: string; readonly role: TeamRole }[];
 };
 
@@ -27,11 +32,19 @@ export type UserSubject = Standing & {
   /** The username. */
   readonly name: string;
   readonly via: Via;
+  /** Has a second factor, and has given it for this session. By an API key: has one. */
+  readonly secondFactor?: true;
   /** Of an API key: it may do no more than these say. Absent: everything that the user may. */
   readonly scopes?: readonly TokenScope[];
   /** Who acts in the user's place. */
   readonly impersonator?: { readonly id: string; readonly name: string };
 };
+
+/** The organizations that a member gets nothing of, because they ask for a second factor that he has not given. */
+export function lockedOutOf({ organizations, secondFactor }: UserSubject): readonly string[] {
+  if (secondFactor === true) return [];
+  return organizations.filter(({ asksForFactor }) => asksForFactor === true).map(({ id }) => id);
+}
 
 /** An organization's own API key: nobody's, and no more than its scopes in that organization. */
 export type OrganizationKeySubject = {

@@ -30,6 +30,20 @@ export const passkeys = {
     summary: "Adds the passkey that the browser has made",
     schemas: () => schemas().then(({ add }) => add),
   }),
+  againOptions: defineContract({
+    ...post,
+    path: "/auth/passkey/again-options",
+    operation: "beginPasskeyAgain",
+    summary: "What the browser needs to have a passkey sign, for who is signed in and has to show that it is still him",
+    schemas: () => schemas().then(({ options }) => options),
+  }),
+  again: defineContract({
+    ...post,
+    path: "/auth/passkey/again",
+    operation: "givePasskeyAgain",
+    summary: "Gives the passkey once more, for what takes somebody who has signed in lately",
+    schemas: () => schemas().then(({ again }) => again),
+  }),
   options: defineContract({
     ...post,
     path: "/auth/passkey/options",

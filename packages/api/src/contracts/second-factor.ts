@@ -62,6 +62,16 @@ export const secondFactor = {
     summary: "Removes one of your second factors, from the page",
     schemas: () => schemas().then(({ postFactor }) => postFactor),
   }),
+  againPage: defineContract({
+    method: "GET",
+    path: "/auth/factors/again",
+    operation: "showSecondFactorAgain",
+    summary: "The page that asks who has been signed in for a while for the second factor once more",
+    reply: "html",
+    anonymous: true,
+    maxBodyBytes: MAX_FORM_BYTES,
+    schemas: () => schemas().then(({ showFactors }) => showFactors),
+  }),
   confirmAgain: defineContract({
     ...form,
     path: "/auth/factors/again",

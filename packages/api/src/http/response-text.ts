@@ -45,8 +45,13 @@ export function responseText(response: IncomingMessage, options: ResponseTextOpt
 
     response.on("error", (error) => settle(() => reject(connectionError(error))));
     // A connection that ends too early closes the response; the error does not always come with it.
-    response.once("close", () => settle(() => reject(new ExchangeError("connection", "closed the connection"))));
-    response.once("end", () => settle(() => resolve(text())));
+    const onClose = (): void => settle(() => reject(new ExchangeError("connection", "closed the connection")));
+    response.once("close", onClose);
+    response.once("end", () => {
+      // Every connection closes at last: no error has to be made for that.
+      response.off("close", onClose);
+      settle(() => resolve(text()));
+    });
     response.on("data", (chunk: Buffer) => {
       gap.refresh();
       chunks.push(chunk);

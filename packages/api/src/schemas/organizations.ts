@@ -36,6 +36,9 @@ const organization: z.ZodType<Organization> = z
     description: z.string(),
     visibility: z.enum(ORGANIZATION_VISIBILITIES),
     joinPolicy: z.enum(JOIN_POLICIES),
+    requireSecondFactor: z
+      .boolean()
+      .openapi({ description: "Members get nothing of it unless they have signed in with a second factor" }),
     personal: z.boolean(),
     createdAt: time,
     deletedAt: time.nullable(),
@@ -56,7 +59,14 @@ const fresh: z.ZodType<NewOrganization> = z
   .openapi("NewOrganization");
 
 const change: z.ZodType<OrganizationChange> = z
-  .strictObject({ slug: slug.exactOptional(), ...fields })
+  .strictObject({
+    slug: slug.exactOptional(),
+    ...fields,
+    requireSecondFactor: z
+      .boolean()
+      .openapi({ description: "For a person who has signed in with his own second factor" })
+      .exactOptional(),
+  })
   .openapi("OrganizationChange");
 
 const list: z.ZodType<OrganizationList> = z

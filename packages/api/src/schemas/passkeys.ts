@@ -14,4 +14,5 @@ const told = z.strictObject({ location: z.string() }).openapi("PasskeyTaken");
 export const loadScript = { response: z.string() };
 export const options = { body: z.strictObject({}), response: z.looseObject({}) };
 export const add = { body: z.strictObject({ name: z.string().trim().min(1).max(64), response }), response: told };
+export const again = { body: z.strictObject({ response }), response: told };
 export const give = { body: z.strictObject({ redirect_to: redirectTo, response }), response: told };

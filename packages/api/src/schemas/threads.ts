@@ -80,7 +80,7 @@ const recordTexts = z
   .array(z.string())
   .min(1)
   .max(MAX_RECORDS)
-  .openapi({ description: "Each is one line of JSON, at most 4 MiB, kept byte for byte" });
+  .openapi({ description: "Each is one line of JSON, at most 15 MiB, kept byte for byte" });
 
 const records: z.ZodType<ThreadRecords> = z
   .strictObject({ records: z.array(z.string()), version: count })

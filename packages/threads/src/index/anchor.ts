@@ -1,7 +1,8 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 
-const ANCHOR_BYTES = 512;
+/** So many bytes in front of the place are looked at, or as many as there are. */
+export const ANCHOR_BYTES = 512;
 
 /**
  * Fingerprint of the bytes in front of a place in a file. Where it is still the same, what was derived from the file up
@@ -13,8 +14,13 @@ export function anchorAt(file: string, position: number): string {
   const descriptor = openSync(file, "r");
   try {
     const read = readSync(descriptor, bytes, 0, length, position - length);
-    return createHash("sha256").update(bytes.subarray(0, read)).digest("hex").slice(0, 16);
+    return anchorOfBytes(bytes.subarray(0, read));
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** The same, of bytes that are at hand. */
+export function anchorOfBytes(bytes: Uint8Array): string {
+  return hash("sha256", bytes).slice(0, 16);
 }

@@ -8,9 +8,17 @@ type Kept = { records: string[]; purged: boolean; change: number; trash?: boolea
 /** What a server does, in memory: for the many runs of the tests of properties. */
 export class MemoryRemote implements ThreadRemote {
   readonly name = "the server";
+  readonly maxRecordBytes = 15 * 1024 * 1024;
+  readonly maxOutputBytes = 32 * 1024 * 1024;
   readonly threads = new Map<ThreadId, Kept>();
   readonly outputs = new Map<string, Uint8Array>();
+  readonly #page: number;
   #change = 0;
+
+  /** `page`: most records, or changes, in one answer. */
+  constructor(page = 3) {
+    this.#page = page;
+  }
 
   static from(dump: string): MemoryRemote {
     const remote = new MemoryRemote();
@@ -64,7 +72,7 @@ export class MemoryRemote implements ThreadRemote {
     const kept = this.threads.get(id);
     if (kept === undefined) return { type: "missing" as const };
     if (kept.purged) return { type: "gone" as const };
-    const page = kept.records.slice(after, after + 3);
+    const page = kept.records.slice(after, after + this.#page);
     return { type: "records" as const, records: page, version: kept.records.length };
   }
 
@@ -85,7 +93,7 @@ export class MemoryRemote implements ThreadRemote {
     const changes = [...this.threads]
       .filter(([, { change }]) => change > from)
       .sort(([, a], [, b]) => a.change - b.change)
-      .slice(0, 3);
+      .slice(0, this.#page);
     const cursor = String(changes.at(-1)?.[1].change ?? from);
     return {
       changes: changes.map(([id, { purged, records, trash }]) => ({

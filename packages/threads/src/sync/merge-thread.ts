@@ -4,8 +4,9 @@ import { encodeRecord, type MetadataRecord, type ThreadRecord } from "../record.
 import { threadFile } from "../thread-store.ts";
 import { type ContinuationKind, kindOf, planMerge, widest } from "./continuation.ts";
 import type { Incoming } from "./incoming.ts";
+import type { RecordPoint } from "./record-point.ts";
 import { type Parting, writeSideThread } from "./side-thread.ts";
-import { type LocalRecord, type RecordPoint, recordsFrom, type Survey } from "./survey.ts";
+import { type LocalRecord, recordsFrom, type Survey } from "./survey.ts";
 import { type FileTail, writeBehind, writeInstead } from "./thread-file-writer.ts";
 
 export type Merged = {

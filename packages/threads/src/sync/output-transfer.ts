@@ -4,42 +4,54 @@ import { readFileSync, statSync } from "node:fs";
 import type { ThreadId } from "@loom/core";
 import { systemCode } from "../errors.ts";
 import type { OutputStore } from "../output-store.ts";
+import type { Budget } from "./budget.ts";
 import type { RemoteCall, ThreadRemote } from "./thread-remote.ts";
 
-type Ends = { readonly remote: ThreadRemote; readonly outputs: OutputStore };
+export type OutputEnds = {
+  readonly remote: ThreadRemote;
+  readonly outputs: OutputStore;
+  /** How many may be in memory at once. */
+  readonly places: Budget;
+};
 
-/** Sends those of the outputs that the server lacks. One that is lost here is passed over: whoever reads says so. */
+/** Sends those of the outputs that the server lacks. One that is lost here, or too long, is passed over: whoever reads says so. */
 export async function sendOutputs(
-  { remote, outputs }: Ends,
+  { remote, outputs, places }: OutputEnds,
   id: ThreadId,
   named: ReadonlySet<string>,
   call: RemoteCall,
 ): Promise<void> {
   if (named.size === 0) return;
   for (const sha256 of await remote.missingOutputs(id, [...named], call)) {
-    const content = contentOf(outputs, sha256);
-    if (content !== undefined) await remote.putOutput(id, sha256, content, call);
+    await places.use(1, async () => {
+      const content = contentOf(outputs, sha256, remote.maxOutputBytes);
+      if (content !== undefined) await remote.putOutput(id, sha256, content, call);
+    });
   }
 }
 
 /** Gets those of the outputs that this machine lacks; what is not what its name says counts as lost. */
 export async function fetchOutputs(
-  { remote, outputs }: Ends,
+  { remote, outputs, places }: OutputEnds,
   id: ThreadId,
   named: ReadonlySet<string>,
   call: RemoteCall,
 ): Promise<void> {
   for (const sha256 of named) {
     if (statSync(outputs.fileOf(sha256), { throwIfNoEntry: false }) !== undefined) continue;
-    const content = await remote.output(id, sha256, call);
-    if (content === undefined || digestOf(content) !== sha256 || !isUtf8(content)) continue;
-    outputs.put(Buffer.from(content).toString("utf8"));
+    await places.use(1, async () => {
+      const content = await remote.output(id, sha256, call);
+      if (content === undefined || digestOf(content) !== sha256 || !isUtf8(content)) return;
+      outputs.put(Buffer.from(content).toString("utf8"));
+    });
   }
 }
 
-function contentOf(outputs: OutputStore, sha256: string): Buffer | undefined {
+function contentOf(outputs: OutputStore, sha256: string, maxBytes: number): Buffer | undefined {
+  const file = outputs.fileOf(sha256);
   try {
-    const content = readFileSync(outputs.fileOf(sha256));
+    if (statSync(file).size > maxBytes) return undefined;
+    const content = readFileSync(file);
     return digestOf(content) === sha256 ? content : undefined;
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;

@@ -7,14 +7,22 @@ import { OutputStore } from "../output-store.ts";
 import { encodeRecord } from "../record.ts";
 import { leasesIn, threadFile } from "../thread-store.ts";
 import { readTombstone, removeTombstone, type Tombstone } from "../tombstones.ts";
+import { Budget } from "./budget.ts";
 import { downloadRecords, type Incoming } from "./incoming.ts";
 import { mergeIncoming, touch } from "./merge-thread.ts";
-import { sendOutputs } from "./output-transfer.ts";
-import { anchorOf, BEGINNING, type FileState, pointAt, type RecordPoint, type Survey, surveyThread } from "./survey.ts";
+import { type OutputEnds, sendOutputs } from "./output-transfer.ts";
+import { BEGINNING, type RecordPoint } from "./record-point.ts";
+import { anchorOf, type FileState, pointAt, type Survey, surveyThread } from "./survey.ts";
 import { freshState, type SyncJournal, type ThreadSyncState } from "./sync-journal.ts";
 import { writeBehind } from "./thread-file-writer.ts";
-import { type RemoteCall, RemoteError, type ThreadRemote, type ThreadVersion } from "./thread-remote.ts";
-import { nextBatch } from "./upload-batch.ts";
+import {
+  type RemoteCall,
+  RemoteError,
+  type ThreadRemote,
+  type ThreadVersion,
+  type WriteAnswer,
+} from "./thread-remote.ts";
+import { MAX_BATCH_BYTES, nextBatch, type UploadBatch } from "./upload-batch.ts";
 
 export type ReconcilerOptions = {
   /** Of the threads. */
@@ -36,6 +44,11 @@ export type Settlement = { readonly type: "settled" | "busy"; readonly madeThrea
 type Step = "again" | "settled" | "busy";
 
 const MAX_STEPS = 20;
+/** Of records on their way up and down at once, as they stand in files. */
+const MAX_BYTES_UNDERWAY = 16 * 1024 * 1024;
+/** What a page of records on its way down counts for. */
+const PAGE_BYTES = 2 * 1024 * 1024;
+const MAX_OUTPUTS_UNDERWAY = 4;
 
 /**
  * Makes one thread the same here and on the server. Everything is found out by comparing, nothing is believed that the
@@ -43,11 +56,17 @@ const MAX_STEPS = 20;
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
-  readonly #outputs: OutputStore;
+  readonly #ends: OutputEnds;
+  readonly #underway = new Budget(MAX_BYTES_UNDERWAY);
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#outputs = new OutputStore(join(options.directory, "outputs"));
+    const { remote, directory } = options;
+    this.#ends = {
+      remote,
+      outputs: new OutputStore(join(directory, "outputs")),
+      places: new Budget(MAX_OUTPUTS_UNDERWAY),
+    };
   }
 
   /** @throws RemoteError; ThreadError where the thread is damaged; Node's own errors. */
@@ -63,7 +82,7 @@ export class Reconciler {
 
   async #step(id: ThreadId, call: RemoteCall, madeThreads: ThreadId[]): Promise<Step> {
     const state = this.#options.journal.thread(id);
-    const { directory } = this.#options;
+    const { directory, remote } = this.#options;
     const file = threadFile(directory, id);
     if (!exists(file)) {
       const tombstone = readTombstone(directory, id);
@@ -71,7 +90,7 @@ export class Reconciler {
     }
     if (state.fate === "removed") return this.#save({ ...freshState(id), ...remoteOf(state) }, "again");
     if (state.fate !== undefined) return this.#settle(state, seenNow(file));
-    const survey = await surveyThread(id, file, state.keptHere ?? state.synced);
+    const survey = await surveyThread(id, file, state.keptHere ?? state.synced, remote.maxRecordBytes);
     if (state.keptHere !== undefined && (!survey.private || state.remote !== undefined)) {
       return this.#save(withoutKeptHere(state), "again");
     }
@@ -80,26 +99,28 @@ export class Reconciler {
     if (known.remote === "purged") return this.#removeHere(known, survey);
     if (known.remote !== undefined) return this.#meet(known, survey, known.remote, call, madeThreads);
     if (known.trash !== undefined) return this.#followTrash(known, survey, known.trash);
-    if (survey.end.version === survey.known.version) return this.#settle(known, survey.seen);
+    if (survey.sendable.version === survey.known.version) return this.#settleSent(known, survey);
     return this.#push(known, survey, call);
   }
 
   // --- up ------------------------------------------------------------------------------------------------------------
 
   async #push(start: ThreadSyncState, survey: Survey, call: RemoteCall): Promise<Step> {
-    const { remote } = this.#options;
+    const { remote, journal } = this.#options;
     const { id } = start;
     const file = this.#fileOf(id);
     let state = start;
-    while (state.synced.version < survey.end.version) {
+    let isRead = survey.added.records.length > 0;
+    while (state.synced.version < survey.sendable.version) {
       call.signal.throwIfAborted();
       const from = state.synced;
-      const batch = nextBatch(file, from, survey.end);
-      await sendOutputs({ remote, outputs: this.#outputs }, id, batch.outputs, call);
-      const answer =
-        from.version === 0
-          ? await remote.create(id, batch.records, call)
-          : await remote.append(id, from.version, batch.records, call);
+      const most = Math.max(MAX_BATCH_BYTES, survey.longest);
+      const { batch, answer } = await this.#underway.use(isRead ? survey.added.bytes : most, async () => {
+        const next = isRead ? survey.added : nextBatch(file, from, survey.sendable);
+        await sendOutputs(this.#ends, id, next.outputs, call);
+        return { batch: next, answer: await this.#send(id, from.version, next, call) };
+      });
+      isRead = false;
       if (answer.type === "gone") return this.#save({ ...state, remote: "purged" }, "again");
       if (answer.type === "missing" && from.version === 0) {
         throw new RemoteError("refused", `On ${remote.name}, thread ${id} belongs to somebody else.`);
@@ -109,10 +130,21 @@ export class Reconciler {
       if (answer.type === "moved" || version !== batch.end.version || digest !== batch.end.digest) {
         return this.#save({ ...state, remote: { version, digest } }, "again");
       }
-      state = this.#syncedUpTo(state, batch.end);
-      this.#options.journal.putThread(state);
+      const deleted = version === survey.end.version ? survey.deleted : undefined;
+      state = this.#syncedUpTo(state, batch.end, { anchor: batch.anchor(), deleted });
+      if (version < survey.sendable.version) journal.putThread(state);
     }
-    return this.#settle(state, survey.seen);
+    return this.#settleSent(state, survey);
+  }
+
+  /** All is there that can be. */
+  #settleSent({ tooLong: _, ...state }: ThreadSyncState, { tooLong, seen }: Survey): Step {
+    return this.#settle(tooLong === undefined ? state : { ...state, tooLong }, seen);
+  }
+
+  #send(id: ThreadId, from: number, { records }: UploadBatch, call: RemoteCall): Promise<WriteAnswer> {
+    const { remote } = this.#options;
+    return from === 0 ? remote.create(id, records, call) : remote.append(id, from, records, call);
   }
 
   // --- both ----------------------------------------------------------------------------------------------------------
@@ -130,8 +162,8 @@ export class Reconciler {
     // We have all that the server has.
     if (common !== undefined) return this.#save(withoutRemote(this.#syncedUpTo(state, common)), "again");
     const base = await this.#sharedBase(id, survey, call);
-    const { directory, remote, now, notify } = this.#options;
-    const incoming = await downloadRecords({ remote, outputs: this.#outputs, directory }, id, base, call);
+    const { directory, now, notify } = this.#options;
+    const incoming = await this.#download(id, base, theirs, call);
     // Gone in this moment, and whoever looks again is told so.
     if (incoming === undefined) return this.#askAgain(state, call);
     return this.#withFile(id, survey, incoming, () => {
@@ -172,13 +204,13 @@ export class Reconciler {
 
   /** A thread of the server that is not on this machine. */
   async #bringDown(state: ThreadSyncState, call: RemoteCall): Promise<Step> {
-    const { directory, remote, now } = this.#options;
+    const { directory, now } = this.#options;
     const { id } = state;
     if (state.remote === "purged") return this.#save({ ...freshState(id), fate: "removed" }, "settled");
     // Nobody here has removed it, but it is not there: only what the server is known to have can be got back.
     const isThere = state.remote !== undefined || (state.synced.version > 0 && state.fate === undefined);
     if (!isThere) return "settled";
-    const incoming = await downloadRecords({ remote, outputs: this.#outputs, directory }, id, BEGINNING, call);
+    const incoming = await this.#download(id, BEGINNING, state.remote, call);
     if (incoming === undefined) return this.#askAgain(state, call);
     const file = this.#fileOf(id);
     const lease = askForLease(leasesIn(directory), id);
@@ -188,11 +220,22 @@ export class Reconciler {
       renameSync(incoming.file, file);
       touch(file, incoming.lastAt, now());
       const end = { ...incoming.end, position: incoming.bytes };
-      return this.#save(this.#syncedUpTo(freshState(id), end), "again");
+      const known = this.#syncedUpTo(freshState(id), end, { deleted: incoming.deleted ?? false });
+      return this.#settle(known, seenNow(file));
     } finally {
       if (isLease(lease)) lease.release();
       rmSync(incoming.file, { force: true });
     }
+  }
+
+  #download(
+    id: ThreadId,
+    after: RecordPoint,
+    expected: ThreadVersion | undefined,
+    call: RemoteCall,
+  ): Promise<Incoming | undefined> {
+    const place = { ...this.#ends, directory: this.#options.directory };
+    return this.#underway.use(PAGE_BYTES, () => downloadRecords(place, id, after, expected, call));
   }
 
   /** Says in the thread what was done to it on the server. Where something was said meanwhile, that comes first. */
@@ -297,12 +340,18 @@ export class Reconciler {
     }
   }
 
-  #syncedUpTo(state: ThreadSyncState, end: RecordPoint): ThreadSyncState {
+  /** `known`: what has come up of that part beside. */
+  #syncedUpTo(
+    state: ThreadSyncState,
+    end: RecordPoint,
+    known: { readonly anchor?: string | undefined; readonly deleted?: boolean | undefined } = {},
+  ): ThreadSyncState {
     const { version, digest, position } = end;
-    const anchor = anchorOf(this.#fileOf(state.id), position);
+    const { anchor = anchorOf(this.#fileOf(state.id), position), deleted } = known;
     const { seen: _, ...rest } = state;
+    const trash = deleted === undefined ? {} : { deleted };
     // By what is on a server, a thread is not private.
-    return { ...rest, synced: { version, digest, position, anchor, private: false } };
+    return { ...rest, synced: { version, digest, position, anchor, private: false, ...trash } };
   }
 
   #settle(state: ThreadSyncState, seen: FileState): Step {

@@ -1,3 +1,4 @@
+import { MAX_OUTPUT_BYTES, MAX_RECORD_BYTES } from "@loom/api";
 import { LoomApiError } from "@loom/api/client";
 import type { ThreadsClient } from "@loom/api/threads-client";
 import {
@@ -12,6 +13,8 @@ import {
 export function serverRemote(client: ThreadsClient): ThreadRemote {
   return {
     name: client.server,
+    maxRecordBytes: MAX_RECORD_BYTES,
+    maxOutputBytes: MAX_OUTPUT_BYTES,
     create: (id, records, call) => write(() => client.create(id, records, call)),
     append: (id, expected, records, call) => write(() => client.append(id, expected, records, call)),
     purge: (id, expected, call) => write(() => client.purge(id, expected, call)),

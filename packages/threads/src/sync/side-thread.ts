@@ -5,7 +5,8 @@ import { askForLease } from "../lease.ts";
 import { encodeRecord, type ThreadHeader, type ThreadRecord } from "../record.ts";
 import { leasesIn, threadFile } from "../thread-store.ts";
 import { readTombstone } from "../tombstones.ts";
-import { BEGINNING, recordsFrom } from "./survey.ts";
+import { BEGINNING } from "./record-point.ts";
+import { recordsFrom } from "./survey.ts";
 import { writeBehind, writeInstead } from "./thread-file-writer.ts";
 
 /** Where the records of this machine part from those of the server. */

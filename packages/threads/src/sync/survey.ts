@@ -3,22 +3,16 @@ import { setImmediate } from "node:timers/promises";
 import type { ThreadId } from "@loom/core";
 import { anchorAt } from "../index/anchor.ts";
 import type { ThreadRecord } from "../record.ts";
-import { readLines, recordIn } from "../thread-lines.ts";
+import { readLines, textAndRecordIn } from "../thread-lines.ts";
 import { checkHeader, damaged } from "../thread-reader.ts";
-import { addToDigest, NO_RECORDS } from "./digest-chain.ts";
-import type { ThreadVersion } from "./thread-remote.ts";
-
-/** A place between two records of a thread's file. */
-export type RecordPoint = ThreadVersion & {
-  /** Bytes of the file in front of it. */
-  readonly position: number;
-};
-
-export const BEGINNING: RecordPoint = { version: 0, digest: NO_RECORDS, position: 0 };
+import { addToDigest } from "./digest-chain.ts";
+import { BEGINNING, type RecordPoint } from "./record-point.ts";
+import { UploadBatch } from "./upload-batch.ts";
 
 export type LocalRecord = {
   /** Without its newline; good until the next record is asked for. */
   readonly bytes: Buffer;
+  readonly text: string;
   readonly record: ThreadRecord | "unknown";
   /** The place behind it. */
   readonly end: RecordPoint;
@@ -33,18 +27,18 @@ export function* recordsFrom(file: string, from: RecordPoint): Generator<LocalRe
   let isBroken = false;
   for (const { position, bytes } of readLines(file, from.position)) {
     if (isBroken) throw damaged(file, end.version + 1, "is not a record of a thread");
-    const record = recordIn(bytes);
-    if (end.version === 0) checkHeader(file, record);
-    if (record === undefined) {
+    const line = textAndRecordIn(bytes);
+    if (end.version === 0) checkHeader(file, line?.record);
+    if (line === undefined) {
       isBroken = true;
       continue;
     }
     end = {
       version: end.version + 1,
-      digest: addToDigest(end.digest, bytes),
+      digest: addToDigest(end.digest, line.text),
       position: position + bytes.length + 1,
     };
-    yield { bytes, record, end };
+    yield { bytes, ...line, end };
   }
   return undefined;
 }
@@ -55,9 +49,11 @@ export type KnownPart = RecordPoint & {
   readonly anchor: string;
   /** By the records in front of it, the thread is to stay on this machine. */
   readonly private: boolean;
+  /** By the records in front of it, the thread is in the trash; absent where nobody has looked. */
+  readonly deleted?: boolean;
 };
 
-export const NOTHING_KNOWN: KnownPart = { ...BEGINNING, anchor: "", private: false };
+export const NOTHING_KNOWN: KnownPart = { ...BEGINNING, anchor: "", private: false, deleted: false };
 
 export type FileState = Pick<Stats, "size" | "mtimeMs">;
 
@@ -65,35 +61,70 @@ export type Survey = {
   /** The part that was known and still holds; nothing where the file is another than it was. */
   readonly known: KnownPart;
   readonly end: RecordPoint;
+  /** How far the thread can be sent: to its end, or to what is too long. */
+  readonly sendable: RecordPoint;
+  /** The first record that is longer than a server takes. */
+  readonly tooLong?: TooLong;
+  /** Of those behind `known` that can be sent: bytes of the longest. */
+  readonly longest: number;
   /** The thread is to stay on this machine. */
   readonly private: boolean;
+  /** The thread is in the trash; absent where what says so may stand in the known part. */
+  readonly deleted?: boolean;
+  /** What is behind `known`, or the beginning of it: few bytes, so that most threads are read once. */
+  readonly added: UploadBatch;
   /** The file just before it was read. */
   readonly seen: FileState;
 };
 
+export type TooLong = { readonly record: number; readonly bytes: number };
+
 /** Records between two breaths: others wait for their turn. */
 const BREATH_RECORDS = 256;
+/** Of a file, what is kept for whoever sends it. */
+const MAX_ADDED_BYTES = 128 * 1024;
 
 /** Reads what was appended since `known`; a file that was rewritten is read from its beginning. @throws as `recordsFrom`. */
-export async function surveyThread(id: ThreadId, file: string, known: KnownPart): Promise<Survey> {
+export async function surveyThread(
+  id: ThreadId,
+  file: string,
+  known: KnownPart,
+  maxRecordBytes: number,
+): Promise<Survey> {
   const { size, mtimeMs } = statSync(file);
   const holds = known.position <= size && anchorOf(file, known.position) === known.anchor;
   const start = holds ? known : NOTHING_KNOWN;
   let end: RecordPoint = start;
   let isPrivate = start.private;
-  for (const { record, end: next } of recordsFrom(file, start)) {
+  let deleted = start.deleted;
+  const added = new UploadBatch(start, MAX_ADDED_BYTES);
+  let hasRoom = true;
+  let sendable: RecordPoint = start;
+  let tooLong: TooLong | undefined;
+  let longest = 0;
+  for (const { bytes, text, record, end: next } of recordsFrom(file, start)) {
     if (record !== "unknown") {
       if (record.type === "thread") {
         if (next.version > 1) throw damaged(file, next.version, "is a second header");
         if (record.id !== id) throw damaged(file, 1, "names another thread than its file");
       }
       if (record.type === "thread" || record.type === "metadata") isPrivate = record.private ?? isPrivate;
+      if (record.type === "metadata") deleted = record.deleted ?? deleted;
+    }
+    if (bytes.length > maxRecordBytes) tooLong ??= { record: next.version, bytes: bytes.length };
+    if (tooLong === undefined) {
+      sendable = next;
+      longest = Math.max(longest, bytes.length);
+      if (hasRoom) hasRoom = text.length <= MAX_ADDED_BYTES && added.take(text, next);
     }
     end = next;
     if (end.version % BREATH_RECORDS === 0) await setImmediate();
   }
   if (end.version === 0) throw damaged(file, 1, "is missing");
-  return { known: start, end, private: isPrivate, seen: { size, mtimeMs } };
+  const trash = deleted === undefined ? {} : { deleted };
+  const stop = tooLong === undefined ? {} : { tooLong };
+  const sending = { sendable, ...stop, longest, added };
+  return { known: start, end, ...sending, private: isPrivate, ...trash, seen: { size, mtimeMs } };
 }
 
 /** "" in front of everything, so that nothing known needs no file. */

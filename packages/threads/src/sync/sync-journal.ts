@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync, renameSync, wri
 import { join } from "node:path";
 import { makePrivateDirectory } from "@loom/config/private-directory";
 import type { ThreadId } from "@loom/core";
-import { type FileState, type KnownPart, NOTHING_KNOWN } from "./survey.ts";
+import { type FileState, type KnownPart, NOTHING_KNOWN, type TooLong } from "./survey.ts";
 import type { ThreadVersion } from "./thread-remote.ts";
 
 export type Failure = {
@@ -13,6 +13,8 @@ export type Failure = {
   readonly nextTryAt: number;
   /** One sentence. */
   readonly message: string;
+  /** The file that the server will not take: it is not tried again as long as it stays like this. */
+  readonly refused?: FileState;
 };
 
 /** What is remembered of one thread. */
@@ -33,6 +35,8 @@ export type ThreadSyncState = {
    * server by another machine, but holds what was never there. `removed`: it is gone here and there.
    */
   readonly fate?: "withdrawn" | "detached" | "removed";
+  /** From this record on, the thread stays here: no server takes one so long. */
+  readonly tooLong?: TooLong;
   readonly failure?: Failure;
 };
 

@@ -43,6 +43,10 @@ export type RemoteCall = { readonly signal: AbortSignal };
 export type ThreadRemote = {
   /** For people: where it is. */
   readonly name: string;
+  /** Of one record, in UTF-8. */
+  readonly maxRecordBytes: number;
+  /** Of one long output. */
+  readonly maxOutputBytes: number;
   create(id: ThreadId, records: readonly string[], call: RemoteCall): Promise<WriteAnswer>;
   append(id: ThreadId, expected: number, records: readonly string[], call: RemoteCall): Promise<WriteAnswer>;
   /** Removes it for good, if it is at the version that is expected. */

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Device } from "./device.testing.ts";
 import { serverRemote } from "./server-remote.ts";
 import { SyncServer } from "./sync-server.testing.ts";
-import type { ThreadRemote } from "./thread-sync.ts";
+import { RemoteError, type ThreadRemote } from "./thread-sync.ts";
 
 let server: SyncServer;
 let remote: ThreadRemote;
@@ -311,15 +311,87 @@ describe("a server that", () => {
     gone.close();
   });
 
-  test("will not take one thread takes the others", async () => {
-    const a = machine();
-    const id = await a.begin("x".repeat(5_000_000));
+  test("takes a thread with records of many megabytes, and gives it back", async () => {
+    const [a, b] = [machine(), machine()];
+    const id = await a.begin('"\\'.repeat(2_500_000));
+    expect(await a.sync(remote)).toMatchObject({ type: "done", settled: 1, failed: 0 });
+    await b.sync(remote);
+    expect(b.threads()).toEqual(a.threads());
+    expect(a.syncWith(remote).status()).toMatchObject({ pending: 0, tooLong: [] });
+    expect([...b.threads().keys()]).toEqual([id]);
+  });
+
+  test("takes no record that long gets what stands in front of it, is not asked again, and says so once", async () => {
+    const [a, b] = [machine(), machine()];
+    const short: ThreadRemote = { ...remote, maxRecordBytes: 50_000 };
+    const id = await a.begin("alpha");
     const other = await a.begin("beta");
-    expect(await a.sync(remote)).toMatchObject({ type: "done", settled: 1, failed: 1 });
-    expect(await server.ids()).toContain(other);
-    expect(a.syncWith(remote).status()).toMatchObject({
+    await a.sync(short);
+    await a.say(id, "y".repeat(60_000));
+    await a.say(id, "gamma");
+    expect(await a.sync(short)).toMatchObject({ type: "done", settled: 1, failed: 0 });
+    const { tooLong, pending, failures } = a.syncWith(short).status();
+    expect([pending, failures, tooLong.length, tooLong[0]?.id]).toEqual([0, [], 1, id]);
+    expect((await server.records(id)).length).toBe((tooLong[0]?.record ?? 0) - 1);
+    // Also what is added behind it is no reason to ask.
+    await a.say(id, "delta");
+    const puts: unknown[] = [];
+    const watched: ThreadRemote = {
+      ...short,
+      append: (...args) => {
+        puts.push(args);
+        return short.append(...args);
+      },
+    };
+    for (let round = 0; round < 3; round++) await a.sync(watched);
+    expect(puts).toEqual([]);
+    await b.sync(short);
+    expect([...b.threads().keys()].sort()).toEqual([id, other].sort());
+    // Continued there, it becomes two here, and nothing is lost.
+    await b.say(id, "on b");
+    await b.sync(short);
+    await a.sync(short);
+    expect(a.text()).toContain("done with on b");
+    for (const words of ["gamma", "delta"]) expect(a.text()).toContain(`done with ${words}`);
+    // A server that takes longer ones gets the rest.
+    for (const each of [a, b]) {
+      each.forget();
+      await each.sync(remote);
+    }
+    await a.sync(remote);
+    expect(b.text()).toContain("done with delta");
+    expect(a.syncWith(remote).status()).toMatchObject({ pending: 0, tooLong: [] });
+  });
+
+  test("will not take one thread takes the others, and is asked again when the thread is another, or after a day", async () => {
+    let clock = Date.parse("2026-11-20T10:00:00Z");
+    const a = machine(() => clock);
+    const id = await a.begin("alpha");
+    const other = await a.begin("beta");
+    let asked = 0;
+    const refusing: ThreadRemote = {
+      ...remote,
+      create: async (each, records, call) => {
+        if (each !== id) return remote.create(each, records, call);
+        asked += 1;
+        throw new RemoteError("refused", "The server does not like it.");
+      },
+    };
+    const sync = () => a.sync(refusing, { hurry: false });
+    expect(await sync()).toMatchObject({ type: "done", settled: 1, failed: 1 });
+    expect(await server.ids()).toEqual([other]);
+    expect(a.syncWith(refusing).status()).toMatchObject({
       pending: 1,
-      failures: [{ id, failure: { count: 1, message: expect.stringMatching(/\w/) } }],
+      failures: [{ id, failure: { count: 1, message: "The server does not like it." } }],
     });
+    for (let hour = 0; hour < 23; hour++, clock += 3_600_000) await sync();
+    expect(asked).toBe(1);
+    clock += 3_600_000;
+    await sync();
+    expect(asked).toBe(2);
+    await a.say(id, "gamma");
+    await sync();
+    await sync();
+    expect(asked).toBe(3);
   });
 });

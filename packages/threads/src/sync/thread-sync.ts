@@ -9,7 +9,8 @@ import { summarise } from "../thread-summary.ts";
 import { readTombstones } from "../tombstones.ts";
 import { backoffMs } from "./backoff.ts";
 import { Reconciler } from "./reconciler.ts";
-import { type Failure, freshState, SyncJournal } from "./sync-journal.ts";
+import type { FileState } from "./survey.ts";
+import { type Failure, freshState, SyncJournal, type ThreadSyncState } from "./sync-journal.ts";
 import { leaveNotice, takeNotices } from "./thread-notices.ts";
 import { type RemoteCall, RemoteError, type ThreadChange, type ThreadRemote } from "./thread-remote.ts";
 
@@ -61,6 +62,8 @@ export type SyncStatus = {
   readonly pending: number;
   /** Of them, those that failed by themselves. */
   readonly failures: readonly { readonly id: ThreadId; readonly failure: Failure }[];
+  /** Threads that go up only to a record that is longer than the server takes. */
+  readonly tooLong: readonly { readonly id: ThreadId; readonly record: number; readonly bytes: number }[];
   /** Threads that the server has removed but that hold what was only here. */
   readonly detached: readonly ThreadId[];
   /** Threads that were taken back from the server. */
@@ -71,7 +74,7 @@ export type SyncStatus = {
 };
 
 /** Threads that are worked at side by side. */
-const WORKERS = 8;
+const WORKERS = 16;
 /** So many requests in a row that the server fails to answer, and it counts as out of order. */
 const FAILURES_IN_A_ROW = 3;
 /** All threads of the server are looked through so often, whatever the cursor says. */
@@ -119,6 +122,7 @@ export class ThreadSync {
         const { failure: own } = journal.thread(id);
         return own === undefined ? [] : [{ id, failure: own }];
       }),
+      tooLong: states.flatMap(({ id, tooLong }) => (tooLong === undefined ? [] : [{ id, ...tooLong }])),
       detached: states.flatMap(({ id, fate }) => (fate === "detached" ? [id] : [])),
       withdrawn: states.flatMap(({ id, fate }) => (fate === "withdrawn" ? [id] : [])),
       ...(failure === undefined ? {} : { failure }),
@@ -217,9 +221,11 @@ class Round {
     } catch (error) {
       if (this.#call.signal.aborted || !isOfOneThread(error)) throw error;
       this.#failed += 1;
-      const { now, random } = this.#options;
+      const { directory, now, random } = this.#options;
       const state = this.#journal.thread(id);
-      this.#journal.putThread({ ...state, failure: nextFailure(state.failure, error, now(), random) });
+      const failure = nextFailure(state.failure, error, now(), random);
+      const refused = isRefusal(error) ? fileState(threadFile(directory, id)) : undefined;
+      this.#journal.putThread({ ...state, failure: refused === undefined ? failure : asRefused(failure, refused) });
       const isServers = error instanceof RemoteError && error.kind === "request";
       this.#failuresInARow = isServers ? this.#failuresInARow + 1 : this.#failuresInARow;
       if (this.#failuresInARow >= FAILURES_IN_A_ROW) throw error;
@@ -235,7 +241,8 @@ class Round {
     for (const id of pendingThreads(directory, this.#journal)) {
       if (++count % BREATH_THREADS === 0) await setImmediate();
       const { failure } = this.#journal.thread(id);
-      if (failure !== undefined && !hurry && isToWait(failure, now())) continue;
+      const isHeldBack = failure !== undefined && isToWait(failure, now()) && !isChanged(failure, directory, id);
+      if (isHeldBack && !hurry) continue;
       if (id !== first) yield id;
     }
   }
@@ -290,8 +297,10 @@ class Round {
     if (state.fate === "withdrawn" || state.fate === "detached") return;
     const { fate: _, remote: __, ...known } = state;
     const isKnown = state.synced.version === version && state.synced.digest === digest;
-    const isTrashNew = isKnown && isInTrash(threadFile(directory, id)) === !deleted;
-    if (!isKnown) this.#journal.putThread({ ...known, remote: { version, digest } });
+    const inTrash = isKnown ? (state.synced.deleted ?? isInTrash(threadFile(directory, id))) : undefined;
+    const isTrashNew = inTrash === !deleted;
+    const isNews = state.remote === "purged" || state.remote?.digest !== digest;
+    if (!isKnown) this.#journal.putThread({ ...(isNews ? untroubled(known) : known), remote: { version, digest } });
     else if (isTrashNew) this.#journal.putThread({ ...known, trash: deleted });
     else if (state.remote !== undefined) this.#journal.putThread(known);
     if (this.#settled > 0 && (!isKnown || isTrashNew)) this.#more.add(id);
@@ -320,6 +329,31 @@ function* pendingThreads(directory: string, journal: SyncJournal): Generator<Thr
 function isToWait({ at, nextTryAt }: Failure, now: number): boolean {
   // A clock that was set back must not make the wait longer.
   return now < nextTryAt && now >= at;
+}
+
+/** What the server would not take has become something else. */
+function isChanged({ refused }: Failure, directory: string, id: ThreadId): boolean {
+  if (refused === undefined) return false;
+  const now = fileState(threadFile(directory, id));
+  return now?.size !== refused.size || now.mtimeMs !== refused.mtimeMs;
+}
+
+/** A later server may take it, so that it is asked again after a day. */
+function asRefused(failure: Failure, refused: FileState): Failure {
+  return { ...failure, nextTryAt: failure.at + LOOK_THROUGH_MS, refused };
+}
+
+function isRefusal(error: Error): boolean {
+  return error instanceof RemoteError && error.kind === "refused";
+}
+
+function untroubled({ failure: _, ...state }: ThreadSyncState): ThreadSyncState {
+  return state;
+}
+
+function fileState(path: string): FileState | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat && { size: stat.size, mtimeMs: stat.mtimeMs };
 }
 
 function nextFailure(before: Failure | undefined, error: Error, now: number, random: () => number): Failure {

@@ -135,12 +135,13 @@ function organizationKey({ id, name, scopes, owner }: StoredKey): KnownKey["subj
 }
 
 function userByKey({ id, scopes, owner }: StoredKey, standing: UserStanding): KnownKey["subject"] {
-  const { username, globalRoles, organizations, teams, personalOrganization } = standing;
+  const { username, globalRoles, organizations, teams, personalOrganization, hasSecondFactor } = standing;
   return {
     type: "user",
     id: owner.id,
     name: username,
     via: { type: "key", id },
+    ...(hasSecondFactor === true ? { secondFactor: true } : {}),
     scopes,
     globalRoles,
     organizations,

@@ -86,7 +86,10 @@ export function oauthRoutes({ service, issuerOf, countryOf, signInPath, attempts
         name: nameOf(subject),
         ...(email === undefined ? {} : { email }),
         ...(type === "user"
-          ? { globalRoles: [...subject.globalRoles], organizations: [...subject.organizations] }
+          ? {
+              globalRoles: [...subject.globalRoles],
+              organizations: subject.organizations.map(({ id, role }) => ({ id, role })),
+            }
           : {}),
         ...("scopes" in subject && subject.scopes !== undefined ? { scopes: [...subject.scopes] } : {}),
         ...(type === "user" && subject.impersonator !== undefined ? { impersonator: subject.impersonator.name } : {}),

@@ -1,4 +1,4 @@
-import type { OrganizationRole, Subject } from "../../kit/subject.ts";
+import { lockedOutOf, type OrganizationRole, type Subject } from "../../kit/subject.ts";
 import type { People } from "./person-store.ts";
 
 /** Who changes something, as far as the rules among people go. The policy has let him in before. */
@@ -9,10 +9,20 @@ export type Actor = {
   readonly runsServer: boolean;
   /** Of an organization's own key. */
   readonly keyOf: string | undefined;
+  /** A person who is signed in, with his second factor. */
+  readonly gaveFactor: boolean;
+  /** Organizations that let him in only with a second factor. */
+  readonly lockedOut: readonly string[];
 };
 
 export function actorIn(subject: Subject): Actor {
-  return { userId: userIdOf(subject), runsServer: runsServer(subject), keyOf: keyOf(subject) };
+  return {
+    userId: userIdOf(subject),
+    runsServer: runsServer(subject),
+    keyOf: keyOf(subject),
+    gaveFactor: subject.type === "user" && subject.via.type === "session" && subject.secondFactor === true,
+    lockedOut: subject.type === "user" ? lockedOutOf(subject) : [],
+  };
 }
 
 export function userIdOf(subject: Subject): string | undefined {
@@ -39,7 +49,7 @@ function keyOf(subject: Subject): string | undefined {
 /** As what he acts in an organization now; within the `write` that depends on it. */
 export async function roleIn(
   db: People,
-  { userId, runsServer, keyOf }: Actor,
+  { userId, runsServer, keyOf }: Pick<Actor, "userId" | "runsServer" | "keyOf">,
   organizationId: string,
 ): Promise<OrganizationRole | undefined> {
   if (runsServer) return "owner";

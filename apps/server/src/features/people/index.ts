@@ -50,6 +50,8 @@ export type PeopleNeeds = {
   /** Made after the people that it needs. */
   readonly sessions: () => Sessions;
   readonly mail: Mail;
+  /** Whether somebody has a second factor. Default: nobody has. */
+  readonly hasSecondFactor?: (userId: string) => Promise<boolean>;
   /** Milliseconds. */
   readonly wall?: () => number;
 };
@@ -58,13 +60,19 @@ export type PeopleNeeds = {
 export const people = defineFeature<PeopleServices, PeopleNeeds>({
   name: "people",
   migrations,
-  services: ({ database, audit }, { sessions, mail, wall = Date.now }) => {
+  services: ({ database, audit }, { sessions, mail, hasSecondFactor, wall = Date.now }) => {
     const feed = new ChangeFeed(async (revision) => changesSince((await database()).tables<PeopleTables>(), revision));
     const desk = createDesk({ database, feed, wall });
     const notices = createNotices(desk);
     return {
       feed,
-      users: createUsers({ database, feed, wall, onCreate: (user) => recordCreation(audit, user) }),
+      users: createUsers({
+        database,
+        feed,
+        wall,
+        onCreate: (user) => recordCreation(audit, user),
+        ...(hasSecondFactor === undefined ? {} : { hasSecondFactor }),
+      }),
       organizations: createOrganizations(desk),
       members: createMembers(desk),
       joining: createJoining(desk),

@@ -32,6 +32,8 @@ export type PeopleTables = {
     description: string;
     visibility: string;
     join_policy: string;
+    /** 1: lets in only members who have given a second factor. */
+    require_second_factor: number;
     /** Whose personal one it is. */
     personal_of: string | null;
     created_at: string;
@@ -220,6 +222,15 @@ export const migrations: readonly Migration[] = [
         .execute();
       await db.schema.createIndex("notice_person").on("notice").columns(["person_id", "id"]).execute();
       await db.schema.createIndex("notice_created").on("notice").column("created_at").execute();
+    },
+  },
+  {
+    name: "0005_required_second_factor",
+    async up(db) {
+      await db.schema
+        .alterTable("organization")
+        .addColumn("require_second_factor", "integer", (column) => column.notNull().defaultTo(0))
+        .execute();
     },
   },
 ];

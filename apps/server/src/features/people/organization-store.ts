@@ -34,6 +34,7 @@ export function organizationOf(row: OrganizationRow, role: string | null | undef
     description: row.description,
     visibility: row.visibility as OrganizationVisibility,
     joinPolicy: row.join_policy as JoinPolicy,
+    requireSecondFactor: row.require_second_factor === 1,
     personal: row.personal_of !== null,
     createdAt: row.created_at,
     deletedAt: row.deleted_at,

@@ -67,6 +67,7 @@ export function createOrganizations(desk: PeopleDesk): Organizations {
         .where("organization.slug", ">", after)
         .where("organization.deleted_at", which === "deleted" ? "is not" : "is", null)
         .$if(which === "deleted" && !actor.runsServer, (query) => query.where("organization_member.role", "=", "owner"))
+        .$if(actor.lockedOut.length > 0, (query) => query.where("organization.id", "not in", actor.lockedOut))
         .$if(which === "mine", (query) =>
           query.where(
             actor.keyOf === undefined ? "organization_member.person_id" : "organization.id",
@@ -102,7 +103,15 @@ export function createOrganizations(desk: PeopleDesk): Organizations {
         const row = await theOrganization(db, idOrSlug);
         checkVersion(row, version);
         await checkAdministers(db, actor, row);
-        if (row.personal_of !== null && (change.visibility ?? change.joinPolicy) !== undefined) throw isPersonal(row);
+        const { visibility, joinPolicy, requireSecondFactor } = change;
+        if (row.personal_of !== null && (visibility ?? joinPolicy ?? requireSecondFactor) !== undefined) {
+          throw isPersonal(row);
+        }
+        const isRequired = row.require_second_factor === 1;
+        if (requireSecondFactor !== undefined && requireSecondFactor !== isRequired) {
+          checkGaveFactor(actor);
+          await touchMembers(db, row.id);
+        }
         if (change.slug !== undefined && change.slug !== row.slug) await checkSlug(db, change.slug);
         await db
           .updateTable("organization")
@@ -111,8 +120,9 @@ export function createOrganizations(desk: PeopleDesk): Organizations {
             ...(change.slug !== undefined && { slug: change.slug }),
             ...(change.name !== undefined && { name: change.name.trim() }),
             ...(change.description !== undefined && { description: change.description }),
-            ...(change.visibility !== undefined && { visibility: change.visibility }),
-            ...(change.joinPolicy !== undefined && { join_policy: change.joinPolicy }),
+            ...(visibility !== undefined && { visibility }),
+            ...(joinPolicy !== undefined && { join_policy: joinPolicy }),
+            ...(requireSecondFactor !== undefined && { require_second_factor: requireSecondFactor ? 1 : 0 }),
           })
           .where("id", "=", row.id)
           .execute();
@@ -182,6 +192,7 @@ async function found(db: People, actor: Actor, wish: NewOrganization, now: strin
       description: wish.description ?? "",
       visibility: wish.visibility ?? "public",
       join_policy: wish.joinPolicy ?? "invite",
+      require_second_factor: 0,
       personal_of: null,
       created_at: now,
       deleted_at: null,
@@ -219,6 +230,16 @@ async function checkSlug(db: People, slug: string): Promise<void> {
   if (fault !== undefined) throw new PeopleError("wrong", `The slug ${fault}.`, { field: "slug" });
   if ((await findOrganization(db, slug)) === undefined) return;
   throw new PeopleError("conflict", `The slug ${shown(slug)} is taken: choose another.`, { field: "slug" });
+}
+
+/** Nobody asks of others what he does not do himself, or takes the lock off with a key. @throws PeopleError */
+function checkGaveFactor({ userId, runsServer, gaveFactor }: Actor): void {
+  if (gaveFactor || (userId === undefined && runsServer)) return;
+  throw new PeopleError(
+    "refused",
+    "Whether a second factor is asked for is changed only by a person who has signed in with his own: add one at /auth/factors, or sign in again with it.",
+    { field: "requireSecondFactor" },
+  );
 }
 
 export function checkVersion(row: { readonly version: number }, version: number | undefined): void {

@@ -45,7 +45,12 @@ export async function standingOf(
     db
       .selectFrom("organization_member")
       .innerJoin("organization", "organization.id", "organization_member.organization_id")
-      .select(["organization.id as id", "organization_member.role as role", "organization.personal_of as personalOf"])
+      .select([
+        "organization.id as id",
+        "organization_member.role as role",
+        "organization.personal_of as personalOf",
+        "organization.require_second_factor as asks",
+      ])
       .where("organization_member.person_id", "=", id)
       .where("organization.deleted_at", "is", null)
       .orderBy("organization.id")
@@ -63,7 +68,11 @@ export async function standingOf(
   const personal = organizations.find((each) => each.personalOf === id);
   return {
     ...(personal === undefined ? {} : { personalOrganization: personal.id }),
-    organizations: organizations.map((each) => ({ id: each.id, role: each.role as OrganizationRole })),
+    organizations: organizations.map((each) => ({
+      id: each.id,
+      role: each.role as OrganizationRole,
+      ...(each.asks === 1 ? { asksForFactor: true } : {}),
+    })),
     teams: teams.map((each) => ({ ...each, role: each.role as TeamRole })),
   };
 }

@@ -13,10 +13,13 @@ import {
   personBySkeleton,
   personByUsername,
   standingOf,
+  touch,
 } from "./person-store.ts";
 import { addressKey, skeletonOf, slugsLike, usernamesLike } from "./usernames.ts";
 
 export type UsersOptions = DeskOptions & {
+  /** Whether somebody has a second factor. Default: nobody has. */
+  readonly hasSecondFactor?: (userId: string) => Promise<boolean>;
   /** A few letters and digits, for names that are taken. */
   readonly random?: () => string;
   /** Of an account that was not there before. */
@@ -29,7 +32,7 @@ const MAX_ADDRESS = 254;
 
 /** The people of this server, for whoever signs them in and decides what they may. */
 export function createUsers(options: UsersOptions): Users {
-  const { feed, random = () => randomBytes(4).toString("hex") } = options;
+  const { feed, hasSecondFactor = async () => false, random = () => randomBytes(4).toString("hex") } = options;
   const desk = createDesk(options);
   return {
     byId: async (id) => present(await personById(await desk.read(), id)),
@@ -49,9 +52,22 @@ export function createUsers(options: UsersOptions): Users {
       const db = await desk.read();
       const person = await personById(db, id);
       if (person === undefined || person.disabledAt !== null || person.deletedAt !== null) return undefined;
-      const [rest, personalOrganization] = await Promise.all([standingOf(db, id), personalOrganizationOf(db, id)]);
+      const [rest, personalOrganization, hasFactor] = await Promise.all([
+        standingOf(db, id),
+        personalOrganizationOf(db, id),
+        hasSecondFactor(id),
+      ]);
       const { username, globalRoles } = person;
-      return { username, globalRoles, ...rest, ...(personalOrganization !== undefined && { personalOrganization }) };
+      return {
+        username,
+        globalRoles,
+        ...rest,
+        ...(personalOrganization !== undefined && { personalOrganization }),
+        ...(hasFactor && { hasSecondFactor: true }),
+      };
+    },
+    async standingChanged(id) {
+      await desk.change((db) => touch(db, [id]));
     },
     onChange: (listener) => feed.onChange(listener),
   };
@@ -118,6 +134,7 @@ export function createUsers(options: UsersOptions): Users {
         description: "",
         visibility: "private",
         join_policy: "invite",
+        require_second_factor: 0,
         personal_of: user.id,
         created_at: user.createdAt,
         deleted_at: null,

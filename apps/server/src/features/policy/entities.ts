@@ -1,6 +1,6 @@
 import type { CedarValueJson, EntityJson } from "@cedar-policy/cedar-wasm/nodejs";
 import type { Resource, ResourceType } from "../../kit/policy.ts";
-import { principalOf, type Subject, type UserSubject } from "../../kit/subject.ts";
+import { lockedOutOf, principalOf, type Subject, type UserSubject } from "../../kit/subject.ts";
 
 /** What the schema calls each type of resource. */
 export const RESOURCE_ENTITIES: { readonly [Type in ResourceType]: string } = {
@@ -58,7 +58,8 @@ function standingOf(subject: Subject): Attributes {
   }
 }
 
-function standingOfUser({ globalRoles, organizations, teams, via, scopes, impersonator }: UserSubject): Attributes {
+function standingOfUser(subject: UserSubject): Attributes {
+  const { globalRoles, organizations, teams, via, scopes, impersonator } = subject;
   const inRole = (...roles: readonly string[]) =>
     organizations.filter(({ role }) => roles.includes(role)).map(({ id }) => organization(id));
   return {
@@ -66,6 +67,7 @@ function standingOfUser({ globalRoles, organizations, teams, via, scopes, impers
     memberOf: inRole("owner", "admin", "member"),
     administers: inRole("owner", "admin"),
     owns: inRole("owner"),
+    lockedOut: lockedOutOf(subject).map(organization),
     teams: teams.map(({ id }) => team(id)),
     maintains: teams.filter(({ role }) => role === "maintainer").map(({ id }) => team(id)),
     via: via.type === "key" ? "key" : via.kind,

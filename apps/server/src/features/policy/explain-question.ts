@@ -84,11 +84,13 @@ async function subjectOf({ subject, scopes }: ExplainWish, users: People): Promi
       `The account of ${user.username} is disabled or deleted: it may do nothing at all.`,
     );
   }
-  const { username, ...roles } = standing;
+  const { username, hasSecondFactor, personalOrganization: _, ...roles } = standing;
   const session = { type: "session", id: "", kind: "web" } as const;
   const means =
     scopes === undefined ? { via: session } : { via: { type: "key", id: "" } as const, scopes: scopes.map(scopeOf) };
-  return { ...roles, type: "user", id: user.id, name: username, nodes: [], ...means };
+  // As one who has signed in the way that he can.
+  const factor = hasSecondFactor === true ? ({ secondFactor: true } as const) : {};
+  return { ...roles, type: "user", id: user.id, name: username, nodes: [], ...means, ...factor };
 }
 
 function scopeOf(text: string): TokenScope {

@@ -47,7 +47,9 @@ export function createJudge(policies: readonly Policy[]): Judge {
     if (error !== undefined) return { allowed: false, policy: error.policyId };
     const reasons = new Set(diagnostics.reason);
     const decisive = policies.find(({ id }) => reasons.has(id));
-    return { allowed: decision === "allow", policy: decisive?.id ?? DEFAULT_POLICY };
+    const allowed = decision === "allow";
+    const tells = allowed ? undefined : decisive?.tells;
+    return { allowed, policy: decisive?.id ?? DEFAULT_POLICY, ...(tells === undefined ? {} : { tells }) };
   };
 }
 

@@ -15,6 +15,8 @@ export type Policy = {
   readonly id: string;
   /** Its annotation `@says`: what it is for, as a sentence. */
   readonly says: string;
+  /** Its annotation `@tells`, if it has one: what whoever is refused by it reads, in place of a mere no. */
+  readonly tells?: string;
   readonly file: string;
   /** In Cedar's own words. */
   readonly text: string;
@@ -72,12 +74,12 @@ function placeOf({ text }: Policy, whole: string): number {
 function parsePolicy(file: string, text: string): Policy {
   const answer = policyToJson(text);
   if (answer.type === "failure") throw wrong(file, answer.errors, text);
-  const { id, says } = answer.json.annotations ?? {};
+  const { id, says, tells } = answer.json.annotations ?? {};
   if (id === undefined || says === undefined) {
     const missing = id === undefined ? "@id" : "@says";
     throw new PolicyError(`${file}: a policy has no ${missing}: ${JSON.stringify(text.slice(0, 80))}.`);
   }
-  return { id, says, file, text, json: answer.json };
+  return { id, says, ...(typeof tells === "string" ? { tells } : {}), file, text, json: answer.json };
 }
 
 /** @throws PolicyError */

@@ -16,7 +16,14 @@ const TEAMS = [
 const scopes = fc.uniqueArray(fc.constantFrom(...TOKEN_SCOPES), { maxLength: 4 });
 
 const organizations = fc.uniqueArray(
-  fc.record({ id: fc.constantFrom(...ORGANIZATIONS), role: fc.constantFrom("owner", "admin", "member") }),
+  fc.record(
+    {
+      id: fc.constantFrom(...ORGANIZATIONS),
+      role: fc.constantFrom("owner", "admin", "member"),
+      asksForFactor: fc.constant(true as const),
+    },
+    { requiredKeys: ["id", "role"] },
+  ),
   { selector: ({ id }) => id, maxLength: 2 },
 );
 
@@ -40,8 +47,9 @@ const user: fc.Arbitrary<Subject> = fc
     organizations,
     teams,
     fc.oneof(session, impersonated, key),
+    fc.constantFrom({}, { secondFactor: true } as const),
   )
-  .map(([id, globalRoles, organizations, teams, means]) => ({
+  .map(([id, globalRoles, organizations, teams, means, factor]) => ({
     type: "user",
     id,
     name: id,
@@ -50,6 +58,7 @@ const user: fc.Arbitrary<Subject> = fc
     teams,
     nodes: [],
     ...means,
+    ...factor,
   }));
 
 const organizationKey: fc.Arbitrary<Subject> = fc

@@ -6,6 +6,7 @@ import type { WebAddress } from "../../kit/web-address.ts";
 import type { SealedSecrets } from "../credentials/sealed-secrets.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { WebFlow } from "../sign-in/web-flow.ts";
+import { createAppSecrets } from "./app-secrets.ts";
 import { migrations } from "./migrations.ts";
 import { passkeyRoutes } from "./passkey-routes.ts";
 import { createPasskeyStore } from "./passkey-store.ts";
@@ -39,11 +40,11 @@ export type SecondFactorFeature = Pick<
 export const secondFactor = defineFeature<SecondFactorFeature, SecondFactorNeeds>({
   name: "second-factor",
   migrations,
-  services: ({ database, audit }, { users, sessions, secrets, attempts, flow, originOf, requireRecent }) => {
+  services: ({ database, audit, log }, { users, sessions, secrets, attempts, flow, originOf, requireRecent }) => {
     const store = createPasskeyStore(database);
     const service = createSecondFactorService({
       store: createSecondFactorStore(database),
-      secrets,
+      secrets: createAppSecrets(secrets, log),
       attempts,
       users,
       sessions,

@@ -23,7 +23,7 @@ export type SecondFactorTables = {
     challenge: string;
     user_id: string;
     bound_to: string;
-    purpose: "add" | "give";
+    purpose: "add" | "give" | "again";
     expires_at: number;
   };
   /** Slowly hashed, with the salt of the set that it belongs to. */

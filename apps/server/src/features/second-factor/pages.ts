@@ -1,4 +1,5 @@
 import { type Html, html, page } from "../../kit/html.ts";
+import { qrCode } from "./qr-code.ts";
 import type { StoredFactor } from "./store.ts";
 
 const CODE_FIELD = html`<input id="code" name="code" autocomplete="one-time-code" autocapitalize="none" spellcheck="false" required maxlength="64" autofocus>`;
@@ -16,12 +17,15 @@ ${SCRIPT}<p class="dim">Lost both? An administrator can remove your second facto
 }
 
 /** For who has been signed in for a while. */
-export function againPage({ hasFactor, problem }: { readonly hasFactor: boolean; readonly problem?: string }): string {
+export function againPage(options: { readonly factors: readonly StoredFactor[]; readonly problem?: string }): string {
+  const { factors, problem } = options;
+  const hasPasskey = factors.some(({ type }) => type === "passkey");
   const body = html`${bad(problem)}
 <p>You have been signed in for a while, and this changes how you get in.</p>
 ${
-  hasFactor
-    ? html`<form method="post" action="/auth/factors/again"><label for="code">Give the code that your app shows, or a recovery code</label>${CODE_FIELD}<p><button>Continue</button></p></form>`
+  factors.length > 0
+    ? html`<form method="post" action="/auth/factors/again"><label for="code">Give the code that your app shows, or a recovery code</label>${CODE_FIELD}<p><button>Continue</button></p></form>
+${hasPasskey && html`<form data-passkey="again" hidden><p><button class="quiet">Use a passkey</button></p><p class="bad" role="alert"></p></form>${SCRIPT}`}`
     : html`<p>Sign out and in again, then come back.</p><form method="post" action="/auth/sign-out"><button>Sign out</button></form>`
 }`;
   return page({ title: "Is it still you?", body });
@@ -59,11 +63,13 @@ export function totpPage(options: {
   readonly address?: string;
   readonly problem?: string;
 }): string {
-  const { id, secret, address, problem } = options;
+  const { id, secret, address = "", problem } = options;
   const body = html`${bad(problem)}
 ${
   secret !== undefined &&
-  html`<p>Give this key to your app; it is shown only now. On this device, <a href="${address}">open it in the app</a>.</p>
+  html`<p>Show this to the camera of your app; it is shown only now. On this device, <a href="${address}">open it in the app</a>.</p>
+${qrCode(address, "The key for your app, as a QR code")}
+<p>Without a camera, type this key:</p>
 <p class="code">${secret.replaceAll(/(.{4})(?=.)/g, "$1 ")}</p>`
 }
 <form method="post" action="/auth/factors/totp/confirm"><label for="code">Then give the code that the app shows</label>${CODE_FIELD}

@@ -16,7 +16,7 @@ const HOME = "/auth/account";
 const WRONG = "This passkey does not fit, or it took too long: try again.";
 
 export function passkeyRoutes(feature: SecondFactorFeature): Route[] {
-  const { service, passkeys, sessions, flow, requireRecent } = feature;
+  const { service, passkeys, sessions, users, flow, requireRecent } = feature;
   const own = (_: unknown, subject: Subject): Resource => ({ type: "factor", owner: principalOf(subject) });
   const siteOf = (call: Call) => ({ origin: feature.originOf(call.incoming) });
 
@@ -46,7 +46,23 @@ export function passkeyRoutes(feature: SecondFactorFeature): Route[] {
       const added = await passkeys.add(of, body.name, body.response, siteOf(call));
       if (added === undefined) throw new ProblemError("forbidden", WRONG);
       await sessions.prove(user.via.id);
+      await users.standingChanged(user.id);
       await audit({ ...about(added), event: "factor.added" });
+      return { location: "/auth/factors" };
+    }),
+    route(api.passkeys.againOptions, { action: "write", resource: own }, async ({ subject, call }) => {
+      const user = personAt(subject);
+      const of = { userId: user.id, boundTo: user.via.id, purpose: "again" } as const;
+      const options = await passkeys.requestOptions(of, siteOf(call));
+      if (options === undefined) throw new ProblemError("not_found", "This account has no passkey: give a code.");
+      return options;
+    }),
+    route(api.passkeys.again, { action: "write", resource: own }, async ({ subject, body, call }) => {
+      const user = personAt(subject);
+      const of = { userId: user.id, boundTo: user.via.id, purpose: "again" } as const;
+      const look = () => passkeys.check(of, body.response, siteOf(call));
+      if (!(await service.checkBy(user, look, call.origin))) throw new ProblemError("forbidden", WRONG);
+      await sessions.prove(user.via.id);
       return { location: "/auth/factors" };
     }),
     route(api.passkeys.options, VISIT, async ({ call }) => {

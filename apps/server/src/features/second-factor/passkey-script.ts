@@ -12,6 +12,10 @@ export const PASSKEY_SCRIPT = `"use strict";
       body: JSON.stringify(body),
     });
     const said = await answer.json();
+    if (said.code === "recent_sign_in_required") {
+      location.assign("/auth/factors/again");
+      return new Promise(() => {});
+    }
     if (!answer.ok) throw new Error(said.detail);
     return said;
   };
@@ -25,6 +29,11 @@ export const PASSKEY_SCRIPT = `"use strict";
       const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(await ask("/auth/passkey/options", {}));
       const signed = await navigator.credentials.get({ publicKey });
       return ask("/auth/passkey/give", { redirect_to: form.elements.redirect_to.value, response: signed.toJSON() });
+    },
+    async again() {
+      const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(await ask("/auth/passkey/again-options", {}));
+      const signed = await navigator.credentials.get({ publicKey });
+      return ask("/auth/passkey/again", { response: signed.toJSON() });
     },
   };
   for (const form of document.querySelectorAll("form[data-passkey]")) {

@@ -2,10 +2,16 @@
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { openDatabase } from "../../kit/database.ts";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
+import { DATABASE_FILE } from "../../server.ts";
+import { MIGRATIONS } from "../migrations.ts";
+import type { SessionTables } from "../sessions/migrations.ts";
 import { type SignInServer, startSignInServer } from "../sign-in/sign-in.testing.ts";
+import { readQrCode } from "./qr-reader.testing.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const PATIENT = { timeout: 240_000 };
@@ -90,6 +96,77 @@ describe.skipIf(!existsSync(CHROMIUM))("with Chromium", PATIENT, () => {
       const replayed = await post("/auth/passkey/give", answer);
       expect(replayed.status()).toBe(403);
       expect((await context.request.get(at("/api/sessions"))).status()).toBe(401);
+    });
+
+    /** As if everybody had signed in a while ago. */
+    async function passTime(): Promise<void> {
+      const { path, place } = home;
+      const opened = "postgres" in place ? place : { file: join(path, "server", DATABASE_FILE) };
+      const database = await openDatabase({ ...opened, migrations: MIGRATIONS });
+      const proven_at = new Date(Date.now() - 16 * 60_000).toISOString();
+      await database.write<SessionTables, unknown>((db) => db.updateTable("session").set({ proven_at }).execute());
+      await database.close();
+    }
+
+    test("who has been signed in for a while shows by a passkey that it is still him; what it has signed is of no use again", async () => {
+      await addPasskey();
+      await passTime();
+      await page.getByRole("button", { name: "Make new ones" }).click();
+      await page.getByRole("heading", { name: "Is it still you?" }).waitFor();
+      const asked = page.waitForRequest(at("/auth/passkey/again"));
+      await page.getByRole("button", { name: "Use a passkey" }).click();
+      const answer = (await asked).postDataJSON() as { readonly response: unknown };
+      await page.waitForURL(at("/auth/factors"));
+      await page.getByRole("button", { name: "Make new ones" }).click();
+      await page.getByRole("heading", { name: "Recovery codes" }).waitFor();
+      await passTime();
+      expect((await post("/auth/passkey/again", answer)).status()).toBe(403);
+      // What was asked for one purpose is of no use for the other.
+      const options = await (await post("/auth/passkey/again-options", {})).json();
+      await page.goto(at("/auth/factors/again"));
+      const response: unknown = await page.evaluate(`(async () => {
+        const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(${JSON.stringify(options)});
+        return (await navigator.credentials.get({ publicKey })).toJSON();
+      })()`);
+      await context.request.get(at("/auth/development"));
+      expect((await post("/auth/passkey/give", { response })).status()).toBe(403);
+      expect((await post("/auth/passkey/again", { response })).status()).toBe(401);
+    });
+
+    test("a passkey is not added by who has been signed in for a while: he is asked for the one that he has", async () => {
+      await addPasskey();
+      await passTime();
+      await page.getByRole("button", { name: "Add a passkey" }).click();
+      await page.waitForURL(at("/auth/factors/again"));
+      await page.getByRole("heading", { name: "Is it still you?" }).waitFor();
+    });
+
+    test("the page of a new app shows its key to a camera", async () => {
+      await page.goto(at("/auth/development"));
+      await page.goto(at("/auth/factors"));
+      await page.getByRole("button", { name: "Add", exact: true }).click();
+      await page.getByRole("img", { name: "The key for your app" }).waitFor();
+      // As the browser draws it: words of browsers, which the rest of this program does not know.
+      const { size, pixels } = (await page.evaluate(`(async () => {
+        const svg = document.querySelector("svg.qr");
+        const copy = svg.cloneNode(true);
+        copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+        const size = 400;
+        copy.setAttribute("width", size);
+        copy.setAttribute("height", size);
+        const image = new Image();
+        image.src = "data:image/svg+xml," + encodeURIComponent(copy.outerHTML);
+        await image.decode();
+        const canvas = Object.assign(document.createElement("canvas"), { width: size, height: size });
+        const context = canvas.getContext("2d");
+        context.drawImage(image, 0, 0);
+        return { size, pixels: [...context.getImageData(0, 0, size, size).data] };
+      })()`)) as { readonly size: number; readonly pixels: readonly number[] };
+      const read = readQrCode(Uint8ClampedArray.from(pixels), size) ?? expect.fail("Nothing can be read.");
+      expect(read).toBe(await page.getByRole("link", { name: "open it in the app" }).getAttribute("href"));
+      expect(read).toMatch(/^otpauth:\/\/totp\/Loom:ada\?/);
+      const { width } = (await page.locator("svg.qr").boundingBox()) ?? expect.fail("It is not to be seen.");
+      expect(width).toBeGreaterThan(150);
     });
 
     test("what was signed elsewhere, or for somebody else, does not count", async () => {

@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from "@simplewebauthn/server";
+import type { SecondFactorTables } from "./migrations.ts";
 import type { PasskeyStore, StoredPasskey } from "./passkey-store.ts";
 
 /** Loaded by the first passkey: it brings the certificates of all makers of keys, which no start has to wait for. */
@@ -15,7 +16,11 @@ const CHALLENGE_MS = 5 * 60_000;
 export type Site = { readonly origin: string };
 
 /** Whom a challenge is for: the browser that waits for a second factor, or the session that is signed in. */
-export type ChallengeFor = { readonly userId: string; readonly boundTo: string; readonly purpose: "add" | "give" };
+export type ChallengeFor = {
+  readonly userId: string;
+  readonly boundTo: string;
+  readonly purpose: SecondFactorTables["factor_challenge"]["purpose"];
+};
 
 /** JSON, as the browser takes it. */
 type Options = { readonly [name: string]: unknown };

@@ -31,8 +31,7 @@ export function secondFactorRoutes(feature: SecondFactorFeature): Route[] {
       await requireRecent(subject);
     } catch (error) {
       if (!(error instanceof ProblemError) || error.problem.code !== "recent_sign_in_required") throw error;
-      const hasFactor = (await service.factors(user.id)).length > 0;
-      return new Reply(againPage({ hasFactor }), { status: 403 });
+      return withScript(againPage({ factors: await service.factors(user.id) }), 403);
     }
     return onPage(async () => {
       const answer = await work(user);
@@ -105,12 +104,16 @@ export function secondFactorRoutes(feature: SecondFactorFeature): Route[] {
         return go(FACTORS);
       }),
     ),
+    route(api.secondFactor.againPage, VISIT, async ({ subject }) => {
+      if (subject.type === "anonymous") return go(`/auth/sign-in?redirect_to=${encodeURIComponent(FACTORS)}`);
+      return withScript(againPage({ factors: await service.factors(personAt(subject).id) }));
+    }),
     route(api.secondFactor.confirmAgain, { action: "write", resource: own }, ({ body: { code }, subject, call }) =>
       onPage(async () => {
         const user = personAt(subject);
         if (!(await service.check(user, code, call.origin))) {
           const problem = "This code is wrong, too old, or has been used: try the next one.";
-          return new Reply(againPage({ hasFactor: true, problem }), { status: 403 });
+          return withScript(againPage({ factors: await service.factors(user.id), problem }), 403);
         }
         await sessions.prove(user.via.id);
         return go(FACTORS);
@@ -144,8 +147,8 @@ export function secondFactorRoutes(feature: SecondFactorFeature): Route[] {
 /** The only pages of ours with a script; it is ours and comes from us. */
 const SCRIPT_POLICY = `script-src 'self'; connect-src 'self'; ${PAGE_HEADERS["content-security-policy"]}`;
 
-function withScript(page: string): Reply<string> {
-  return new Reply(page, { headers: { "content-security-policy": SCRIPT_POLICY } });
+function withScript(page: string, status = 200): Reply<string> {
+  return new Reply(page, { status, headers: { "content-security-policy": SCRIPT_POLICY } });
 }
 
 function go(location: string): Reply<string> {

@@ -45,7 +45,14 @@ export type SecondFactorService = {
   ): Promise<{ readonly user: User; readonly session: StartedSession }>;
   /** Somebody who is signed in gives his second factor once more. @throws ProblemError 429 */
   check(user: { readonly id: string; readonly name: string }, code: string, origin: RequestOrigin): Promise<boolean>;
+  /** The same with a passkey that `look` looks at. @throws ProblemError 429 */
+  checkBy(
+    user: { readonly id: string; readonly name: string },
+    look: () => Promise<StoredFactor | undefined>,
+    origin: RequestOrigin,
+  ): Promise<boolean>;
   factors(userId: string): Promise<readonly StoredFactor[]>;
+  has(userId: string): Promise<boolean>;
   /** For one more. @throws SignInRefused */
   requireRoom(userId: string): Promise<void>;
   recoveryCodesLeft(userId: string): Promise<number>;
@@ -68,7 +75,7 @@ export type SecondFactorOptions = {
   readonly store: SecondFactorStore;
   readonly secrets: SealedSecrets;
   readonly attempts: Attempts;
-  readonly users: Pick<Users, "byId">;
+  readonly users: Pick<Users, "byId" | "standingChanged">;
   readonly sessions: Sessions;
   readonly audit: Audit;
   readonly wall: () => number;
@@ -118,6 +125,24 @@ export function createSecondFactorService(options: SecondFactorOptions): SecondF
     }
     await audit.record({ ...about, event: "factor.failed", outcome: "failure" });
     return false;
+  }
+
+  /** As `isRight`, of what is no code. @throws ProblemError 429 */
+  async function isRightBy(
+    { id, name }: { readonly id: string; readonly name: string },
+    look: () => Promise<StoredFactor | undefined>,
+    origin: RequestOrigin,
+  ): Promise<boolean> {
+    await attempts.take(GUESSES_OF_ADDRESS, origin.address);
+    await attempts.take(GUESSES, id);
+    const about = { actor: { type: "user", id, name }, origin, target: { type: "user", id, name } } as const;
+    const factor = await look();
+    if (factor === undefined) {
+      await audit.record({ ...about, event: "factor.failed", outcome: "failure" });
+      return false;
+    }
+    await audit.record({ ...about, event: "factor.used", outcome: "success", details: { type: factor.type } });
+    return true;
   }
 
   async function pendingOf(token: string): Promise<PendingSignIn | undefined> {
@@ -193,20 +218,13 @@ export function createSecondFactorService(options: SecondFactorOptions): SecondF
       const pending = await pendingOf(token);
       const user = pending && (await users.byId(pending.user_id));
       if (pending === undefined || user === undefined) throw gone();
-      await attempts.take(GUESSES_OF_ADDRESS, origin.address);
-      await attempts.take(GUESSES, user.id);
-      const actor: AuditActor = { type: "user", id: user.id, name: user.username };
-      const about = { actor, origin, target: { type: "user", id: user.id, name: user.username } };
-      const factor = await check();
-      if (factor === undefined) {
-        await audit.record({ ...about, event: "factor.failed", outcome: "failure" });
-        return undefined;
-      }
-      await audit.record({ ...about, event: "factor.used", outcome: "success", details: { type: factor.type } });
-      return letIn(pending, user, origin);
+      const isRight = await isRightBy({ id: user.id, name: user.username }, check, origin);
+      return isRight ? letIn(pending, user, origin) : undefined;
     },
+    checkBy: isRightBy,
     check: ({ id, name }, code, origin) => isRight(id, code, { type: "user", id, name }, origin),
     factors: (userId) => store.factors(userId),
+    has: async (userId) => (await store.factors(userId)).length > 0,
     requireRoom,
     recoveryCodesLeft: async (userId) => (await store.recoveryCodes(userId)).length,
     async beginTotp(userId, name) {
@@ -233,12 +251,14 @@ export function createSecondFactorService(options: SecondFactorOptions): SecondF
       // Codes before the factor: once it is asked for, there is a way around it.
       const recoveryCodes = isFirst ? await mintCodes(userId) : [];
       if (!(await store.useStep(id, step, { at: iso(wall()), confirms: true }))) return undefined;
+      await users.standingChanged(userId);
       return { factor, recoveryCodes };
     },
     async remove(userId, id) {
       const factor = await store.factor(id);
       if (factor?.user_id !== userId || !(await store.remove(id))) return undefined;
       await secrets.remove(id);
+      await users.standingChanged(userId);
       return factor;
     },
     newRecoveryCodes: async (userId) => ((await store.factors(userId)).length === 0 ? undefined : mintCodes(userId)),

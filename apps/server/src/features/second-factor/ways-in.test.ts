@@ -1,7 +1,6 @@
 // Every way in stops at the second factor: a real server, a real provider, real mail.
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { TOTP } from "otpauth";
 import PostalMime from "postal-mime";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startServer, takeServerConfig } from "../../index.ts";
@@ -11,6 +10,7 @@ import { takeMailConfig } from "../mail/mail-config.ts";
 import { type Page, TestBrowser } from "../sign-in/browser.testing.ts";
 import { CLIENT, type RealProvider, startRealProvider } from "../sign-in/real-provider.testing.ts";
 import { takeSignInConfig } from "../sign-in/sign-in-config.ts";
+import { addApp } from "./factor.testing.ts";
 
 describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
   let home: TestHome;
@@ -38,7 +38,7 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     });
     ada = new TestBrowser();
     await ada.open(at("/auth/development"));
-    codes = await addApp(ada);
+    codes = [...(await addApp(server.url, ada)).recoveryCodes];
   });
   afterEach(async () => {
     await server.close();
@@ -47,19 +47,6 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
   });
 
   const at = (path: string): string => `${server.url}${path}`;
-
-  /** Gives the recovery codes. */
-  async function addApp(browser: TestBrowser): Promise<string[]> {
-    const shown = await browser.submit(at("/auth/factors/totp"), { name: "Phone" });
-    expect(shown.status).toBe(200);
-    const secret = /<p class="code">([A-Z2-7 ]+)<\/p>/.exec(shown.text)?.[1]?.replaceAll(" ", "") ?? "";
-    const id = /name="id" value="([^"]+)"/.exec(shown.text)?.[1] ?? "";
-    const confirmed = await browser.submit(at("/auth/factors/totp/confirm"), {
-      id,
-      code: new TOTP({ secret }).generate(),
-    });
-    return /<pre>([^<]+)<\/pre>/.exec(confirmed.text)?.[1]?.split("\n") ?? expect.fail(confirmed.text);
-  }
 
   /** Nothing is his yet: no page, no API, no program that he lets in. */
   async function expectOutside(browser: TestBrowser): Promise<void> {

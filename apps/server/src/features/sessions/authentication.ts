@@ -168,12 +168,13 @@ function keyOf(hash: Uint8Array): string {
 }
 
 function subjectOf(stored: StoredSession, standing: UserStanding): KnownSession["subject"] {
-  const { username, globalRoles, organizations, teams, personalOrganization } = standing;
+  const { username, globalRoles, organizations, teams, personalOrganization, hasSecondFactor } = standing;
   return {
     type: "user",
     id: stored.userId,
     name: username,
     via: { type: "session", id: stored.id, kind: stored.kind, ...(stored.strong ? { strong: true } : {}) },
+    ...(stored.strong && hasSecondFactor === true ? { secondFactor: true } : {}),
     globalRoles,
     organizations,
     teams,

@@ -2,7 +2,7 @@ import { SignInRefused } from "../../identity-types.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { Reply } from "../../kit/route.ts";
 import type { Subject } from "../../kit/subject.ts";
-import { refusalPage } from "./pages.ts";
+import { problemPage, refusalPage } from "./pages.ts";
 
 /** The session by which somebody is known. */
 export function sessionOf(subject: Subject): string | undefined {
@@ -19,7 +19,9 @@ export async function onPage(work: () => Promise<Reply<string>>): Promise<Reply<
     if (error instanceof SignInRefused) {
       return new Reply(refusalPage(error.message), { status: STATUS[error.code] ?? 403 });
     }
-    if (!(error instanceof ProblemError) || error.problem.code !== "rate_limited") throw error;
+    if (!(error instanceof ProblemError)) throw error;
+    if (error.problem.code === "unavailable") return new Reply(problemPage(error.message), { status: 503 });
+    if (error.problem.code !== "rate_limited") throw error;
     const seconds = Math.ceil((error.problem.retryAfterMs ?? 1_000) / 1000);
     return new Reply(refusalPage(error.message), { status: 429, headers: { "retry-after": String(seconds) } });
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { startServer, takeServerConfig } from "../../index.ts";
 import type { TestHome } from "../../kit/engines.testing.ts";
 import type { RunningServer } from "../../server.ts";
+import { takeMailConfig } from "../mail/mail-config.ts";
 import { takeSignInConfig } from "./sign-in-config.ts";
 
 export type SignInServer = {
@@ -26,6 +27,7 @@ export async function startSignInServer(
   const server = await startServer({
     config: takeServerConfig({ ...env }),
     signIn: takeSignInConfig({ ...env }),
+    mail: takeMailConfig({ ...env }),
     access: { type: "owner", tokenFile, replace: true },
     dataDirectory: directory,
     ...(listen === undefined ? {} : { listen }),

@@ -4,7 +4,7 @@ import { encodeRecord, type ThreadHeader } from "@loom/threads/records";
 import type { Database } from "../../kit/database.ts";
 import type { Precondition } from "../../kit/preconditions.ts";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
-import { principalOf, type Subject } from "../../kit/subject.ts";
+import { lockedOutOf, principalOf, type Subject } from "../../kit/subject.ts";
 import { appendAll } from "./appends.ts";
 import {
   type Changed,
@@ -54,7 +54,7 @@ export type ServiceParts = {
 
 export function createThreadService({ database, queue, store, hub, now }: ServiceParts): ThreadService {
   const time = (): string => new Date(now()).toISOString();
-  const wishOf = (copy: boolean) => ({ withRecords: copy, now: time() });
+  const wishOf = (copy: boolean) => ({ withRecords: copy, now: now() });
   const changeRow = <Result>(id: string, work: (context: ChangeContext, row: ThreadRow) => Promise<Result>) =>
     queue.commit(async (context) => work(context, await presentThread(context.db, id)));
 
@@ -177,7 +177,8 @@ export function organizationOf(subject: Subject): string | null {
 function belongsTo(subject: Subject, organization: string): boolean {
   if (subject.type === "owner") return true;
   if (subject.type === "organization_key") return subject.organization === organization;
-  return subject.type === "user" && subject.organizations.some(({ id }) => id === organization);
+  if (subject.type !== "user" || lockedOutOf(subject).includes(organization)) return false;
+  return subject.organizations.some(({ id }) => id === organization);
 }
 
 /** The organization and the team that a thread is to be seen in. @throws ProblemError where the subject is in neither. */
@@ -194,7 +195,10 @@ function placeFor(
   }
   if (visibility !== "team") return { organization: organization ?? null, team: null };
   if (team === undefined) throw wrongFields([{ field: "team", message: "is needed for this visibility" }]);
-  const known = subject.type === "user" ? subject.teams.find(({ id }) => id === team) : undefined;
+  const known =
+    subject.type === "user"
+      ? subject.teams.find(({ id, organization }) => id === team && belongsTo(subject, organization))
+      : undefined;
   if (known === undefined && subject.type !== "owner") {
     throw wrongFields([{ field: "team", message: "is none that you are in" }]);
   }

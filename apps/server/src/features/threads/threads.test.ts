@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { MAX_RECORD_BYTES } from "@loom/api";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
 import {
@@ -155,7 +156,7 @@ describe.each(engines)("on $name", (engine) => {
       [[header, `{"type":"event","at":"${AT}","event":{"type":"tool_completed","callId":"c"}}`], /damaged/],
       [[header, `{"type":"metadata","at":"${AT}","visibility":"everybody"}`], /visibility/],
       [[header.replace('"v":2', '"v":99')], /update the server/],
-      [[header, "x".repeat(4 * 1024 * 1024 + 1)], /larger than/],
+      [[header, "x".repeat(MAX_RECORD_BYTES + 1)], /larger than/],
     ];
     for (const [records, sentence] of wrong) {
       const { status, json } = await put(id, records, { "if-none-match": "*" });

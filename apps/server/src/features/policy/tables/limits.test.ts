@@ -3,7 +3,7 @@ import { TOKEN_SCOPES } from "@loom/api";
 import { expect, test } from "vitest";
 import type { Action, Resource } from "../../../kit/policy.ts";
 import { RESOURCE_ENTITIES } from "../entities.ts";
-import { ADMIN, ANN, byKey, CAT, knows, organizationKey, user, verdict } from "../policy.testing.ts";
+import { ADMIN, ANN, authorize, byKey, CAT, knows, organizationKey, user, verdict } from "../policy.testing.ts";
 
 const ROOT_IN_PLACE = { ...ADMIN, impersonator: { id: "user-other-root", name: "other" } };
 const CAT_IN_PLACE = { ...CAT, impersonator: { id: ADMIN.id, name: ADMIN.name } };
@@ -37,6 +37,26 @@ test("a key of a system admin does what its scopes say, and impersonates nobody"
   expect(verdict(byKey(ADMIN, "audit:read"), "administer", { type: "system" })).toBe("no: limits.scopes");
   expect(verdict(byKey(ADMIN, "admin"), "administer", { type: "system" })).toBe("server.system-admin");
   expect(verdict(byKey(ADMIN, "admin"), "impersonate", person)).toMatch(/^no: limits/);
+});
+
+const WITHOUT = { ...ANN, organizations: [{ id: "org-acme", role: "owner", asksForFactor: true }] } as const;
+const WITH = { ...WITHOUT, secondFactor: true } as const;
+
+test("whoever came without a second factor gets nothing of an organization that asks for one, and is told why", () => {
+  const acme: Resource = { type: "organization", id: "org-acme", visibility: "public" };
+  for (const type of ["membership", "team", "invitation", "api_key", "policy", "audit", "usage", "thread"] as const) {
+    const resource: Resource = { type, id: "x", organization: "org-acme", owner: ANN.id, visibility: "public" };
+    expect(verdict(WITHOUT, "read", resource)).toBe("no: limits.second-factor");
+    expect(verdict(byKey(WITHOUT, "admin"), "read", resource)).toBe("no: limits.second-factor");
+    expect(verdict(WITH, "read", resource)).not.toMatch(/^no/);
+  }
+  expect(authorize(WITHOUT, "read", acme).tells).toMatch(/second factor/);
+  expect(verdict(WITH, "administer", acme)).toBe("organizations.change");
+  expect(verdict(byKey(WITH, "org:manage"), "administer", acme)).toBe("organizations.change");
+  expect(verdict(organizationKey("org-acme", "org:manage"), "administer", acme)).toBe("organizations.key-changes");
+  expect(verdict(WITHOUT, "read", { type: "thread", id: "T-1", owner: ANN.id })).toBe("threads.own");
+  expect(verdict(WITHOUT, "visit", { type: "invitation", id: "x", organization: "org-acme" })).toBe("server.visit");
+  expect(verdict({ ...WITHOUT, globalRoles: ["system_admin"] }, "read", acme)).toBe("no: limits.second-factor");
 });
 
 const ACTIONS: readonly Action[] = [

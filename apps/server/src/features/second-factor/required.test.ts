@@ -1,0 +1,136 @@
+// An organization that asks its members for a second factor: a real server, people who sign in by mail.
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { engines, type TestHome } from "../../kit/engines.testing.ts";
+import type { TestBrowser } from "../sign-in/browser.testing.ts";
+import { signInByMail } from "../sign-in/by-mail.testing.ts";
+import { type SignInServer, startSignInServer } from "../sign-in/sign-in.testing.ts";
+import { addApp } from "./factor.testing.ts";
+
+type Told = { readonly status: number; readonly json: { readonly [name: string]: unknown } };
+
+describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
+  let home: TestHome;
+  let server: SignInServer;
+  let ada: TestBrowser;
+  let bob: TestBrowser;
+
+  beforeEach(async () => {
+    home = await engine.create();
+    server = await startSignInServer(home, { LOOM_SERVER_MAIL_DIRECTORY: join(home.path, "mail") });
+    // The first runs the server; those that the test is about do not.
+    await signIn("root");
+    [ada, bob] = [await signIn("ada"), await signIn("bob")];
+    const made = await ask(ada, "POST", "/api/orgs", { slug: "acme", visibility: "private" });
+    expect(made.status).toBe(201);
+    expect((await server.call("PUT", "/api/orgs/acme/members/bob", { role: "admin" })).status).toBe(200);
+  });
+  afterEach(async () => {
+    await server[Symbol.asyncDispose]();
+    await home[Symbol.asyncDispose]();
+  });
+
+  const signIn = (name: string) => signInByMail(server.url, join(home.path, "mail"), `${name}@example.com`);
+
+  async function ask(as: TestBrowser | string, method: string, path: string, body?: unknown): Promise<Told> {
+    const cookie = typeof as === "string" ? "" : [...as.jar("127.0.0.1")].map((pair) => pair.join("=")).join("; ");
+    const response = await fetch(server.url + path, {
+      method,
+      headers: {
+        ...(typeof as === "string" ? { authorization: `Bearer ${as}` } : { cookie, origin: server.url }),
+        "if-match": "*",
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, json: (await response.json()) as Told["json"] };
+  }
+
+  const demand = (as: TestBrowser | string, requireSecondFactor = true) =>
+    ask(as, "PATCH", "/api/orgs/acme", { requireSecondFactor });
+
+  async function keyOf(as: TestBrowser, path: string): Promise<string> {
+    const { status, json } = await ask(as, "POST", path, { name: "ci", scopes: ["org:manage", "threads:read"] });
+    expect(status).toBe(201);
+    return json.key as string;
+  }
+
+  const EVERYTHING = [
+    ["GET", "/api/orgs/acme"],
+    ["PATCH", "/api/orgs/acme"],
+    ["GET", "/api/orgs/acme/members"],
+    ["PUT", "/api/orgs/acme/members/ada"],
+    ["GET", "/api/orgs/acme/teams"],
+    ["POST", "/api/orgs/acme/teams"],
+    ["GET", "/api/orgs/acme/invitations"],
+    ["GET", "/api/orgs/acme/keys"],
+    ["GET", "/api/orgs/acme/policies"],
+    ["DELETE", "/api/orgs/acme/members/bob"],
+  ] as const;
+
+  /** A key may do some of it in no case; that is said as ever. */
+  async function expectLockedOut(as: TestBrowser | string): Promise<void> {
+    for (const [method, path] of EVERYTHING) {
+      const { status, json } = await ask(as, method, path, method === "GET" ? undefined : {});
+      if (typeof as === "string" && /keys|policies/.test(path)) {
+        expect([method, path, status]).toEqual([method, path, 404]);
+        continue;
+      }
+      expect([method, path, status]).toEqual([method, path, 403]);
+      expect(json.detail).toMatch(/^This organization asks its members for a second factor: .*\/auth\/factors/);
+    }
+    const mine = await ask(as, "GET", "/api/orgs?limit=100");
+    expect(JSON.stringify(mine.json)).not.toContain("acme");
+  }
+
+  test("who came without a second factor gets nothing of it and keeps what is his own", async () => {
+    const adaBefore = await signIn("ada");
+    const [keyOfAcme, keyOfBob] = [await keyOf(ada, "/api/orgs/acme/keys"), await keyOf(bob, "/api/keys")];
+    const refused = await demand(ada);
+    expect([refused.status, refused.json.detail]).toEqual([403, expect.stringMatching(/signed in with his own/)]);
+    await addApp(server.url, ada);
+    const changed = await demand(ada);
+    expect([changed.status, changed.json.requireSecondFactor]).toEqual([200, true]);
+
+    expect((await ask(ada, "GET", "/api/orgs/acme/members")).status).toBe(200);
+    // He has a second factor, but this session began without it.
+    await expectLockedOut(adaBefore);
+    await expectLockedOut(bob);
+    await expectLockedOut(keyOfBob);
+    expect((await ask(bob, "GET", "/api/users/me")).json.username).toBe("bob");
+    expect((await ask(bob, "GET", "/api/keys")).status).toBe(200);
+    const own = await ask(bob, "GET", "/api/orgs?limit=100");
+    expect(own.json.organizations).toMatchObject([{ slug: "bob", personal: true }]);
+    expect((await ask(keyOfAcme, "GET", "/api/orgs/acme/members")).status).toBe(200);
+    // Not by a key: it has no second factor.
+    expect((await demand(keyOfAcme, false)).status).toBe(403);
+
+    const app = await addApp(server.url, bob);
+    expect((await ask(bob, "GET", "/api/orgs/acme/members")).status).toBe(200);
+    expect((await ask(keyOfBob, "GET", "/api/orgs/acme/members")).status).toBe(200);
+    expect((await demand(keyOfBob, false)).status).toBe(403);
+    await bob.submit(`${server.url}/auth/factors/remove`, { id: app.id });
+    await expectLockedOut(bob);
+    await expectLockedOut(keyOfBob);
+
+    expect((await demand(ada, false)).status).toBe(200);
+    expect((await ask(bob, "GET", "/api/orgs/acme/members")).status).toBe(200);
+    const audit = await server.call("GET", "/api/admin/audit?event=organization.updated");
+    expect((audit.json as { events: unknown[] }).events).toMatchObject([
+      { before: { requireSecondFactor: true }, after: { requireSecondFactor: false }, actor: { name: "ada" } },
+      { before: { requireSecondFactor: false }, after: { requireSecondFactor: true }, actor: { name: "ada" } },
+    ]);
+  });
+
+  test("a sign-in with the second factor is let in; a personal organization asks for none", async () => {
+    const app = await addApp(server.url, ada);
+    expect((await demand(ada)).status).toBe(200);
+    const again = await signIn("ada");
+    const code = app.recoveryCodes[0] ?? "";
+    expect((await again.submit(`${server.url}/auth/second-factor`, { code })).status).toBe(200);
+    expect((await ask(again, "GET", "/api/orgs/acme/members")).status).toBe(200);
+    // Nobody has to give one to reach what is his alone.
+    const personal = await ask(ada, "PATCH", "/api/orgs/ada", { requireSecondFactor: true });
+    expect(personal.status).toBe(409);
+  });
+});
