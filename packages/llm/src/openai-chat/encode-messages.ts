@@ -1,4 +1,12 @@
-import type { AssistantMessage, JsonObject, Message, ToolResultBlock, ToolUseBlock, UserMessage } from "@loom/core";
+import type {
+  AssistantMessage,
+  JsonObject,
+  Message,
+  ThinkingBlock,
+  ToolResultBlock,
+  ToolUseBlock,
+  UserMessage,
+} from "@loom/core";
 import { boundedId } from "../bounded-id.ts";
 import { ownBlock } from "../own-words.ts";
 import { contentToWire, partToWire, textOf } from "./content-to-wire.ts";

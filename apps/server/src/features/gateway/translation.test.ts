@@ -186,7 +186,7 @@ describe("a translated answer", () => {
       { role: "model", parts: [thought, { text: "Hello." }] },
       { role: "user", parts: [{ text: "And?" }] },
     ];
-    const answer = await post(gateway, "/gemini/v1beta/models/anthropic%2Fclaude-x:generateContent", { contents });
+    const answer = await post(gateway, "/gemini/v1beta/models/claude-x:generateContent", { contents });
     expect(answer.status).toBe(200);
     expect(answer.headers["x-loom-left-out"]).toBe("thinking of earlier answers");
     const [asked] = model.requests;
