@@ -133,9 +133,9 @@ describe.each(engines)("on $name", (engine) => {
         tiers: [[{ target: "anthropic/claude-x" }, { target: "openai/m", weight: 3 }], [{ target: "gemini/g" }]],
       });
       for (const [wrong, field, form] of [
-        [[[7]], "tiers.0.0", '"provider/model" or an alias, or {"target":"provider/model","weight":70}'],
-        [[[{ model: "x" }]], "tiers.0.0", '{"target":"provider/model","weight":70}'],
-        [["anthropic/claude-x"], "tiers.0", 'a list of targets, e.g. ["anthropic/claude-opus-5"]'],
+        [[[7]], "tiers[0][0]", '"provider/model" or an alias, or {"target":"provider/model","weight":70}'],
+        [[[{ model: "x" }]], "tiers[0][0]", '{"target":"provider/model","weight":70}'],
+        [["anthropic/claude-x"], "tiers[0]", 'a list of targets, e.g. ["anthropic/claude-opus-5"]'],
         ["anthropic/claude-x", "tiers", '[["anthropic/claude-opus-5"],["openai/gpt-5.4"]]'],
       ] as const) {
         const { status, json } = await routes.call("PUT", "/smart", { tiers: wrong });
