@@ -29,6 +29,11 @@ const target = z
 
 const tiers = z.array(z.array(target).min(1).max(MAX_TARGETS)).max(MAX_TIERS);
 
+/** For what is no list; one that is too long or too short hears so. */
+function unlessList(sentence: string) {
+  return ({ code }: { readonly code?: string }): string | undefined => (code === "invalid_type" ? sentence : undefined);
+}
+
 /** The same as clients write it: a name alone has no weight of its own. */
 const wishedTiers = z
   .array(
@@ -40,11 +45,15 @@ const wishedTiers = z
               'must be "provider/model" or an alias, or {"target":"provider/model","weight":70} with a weight from 1 to 1000',
           })
           .transform((wish) => (typeof wish === "string" ? { target: wish } : wish)),
-        { error: 'must be a list of targets, e.g. ["anthropic/claude-opus-5"]' },
+        { error: unlessList('must be a list of targets, e.g. ["anthropic/claude-opus-5"]') },
       )
       .min(1)
       .max(MAX_TARGETS),
-    { error: 'must be a list of tiers, each a list of targets, e.g. [["anthropic/claude-opus-5"],["openai/gpt-5.4"]]' },
+    {
+      error: unlessList(
+        'must be a list of tiers, each a list of targets, e.g. [["anthropic/claude-opus-5"],["openai/gpt-5.4"]]',
+      ),
+    },
   )
   .max(MAX_TIERS);
 

@@ -50,9 +50,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
     const { session, client } = headers;
     const { model: requestedModel = "", promptBytes = 0, maxOutputTokens } = question ?? {};
     const { dialect } = target;
-    const asker = { requestId: call.id, subject, nodes, session, client, dialect };
-    this.#account = new Account({ ...asker, requestedModel, promptBytes, maxOutputTokens }, parts);
-    this.#candidates = new Candidates(parts, asked, { subject, nodes }, this.#account);
+    const { id: requestId } = call;
+    const asker = { requestId, subject, nodes, session, client, dialect, requestedModel, promptBytes, maxOutputTokens };
+    this.#account = new Account(asker, parts);
+    this.#candidates = new Candidates(parts, asked, asker, this.#account);
   }
 
   start(): void {
@@ -135,13 +136,14 @@ export class Exchange implements AttemptListener, DeliveryHost {
     const { limits, step, count } = this.#candidates;
     const { upstream = "", model = "", reason = "" } = step ?? {};
     const route = `${upstream}/${model}${reason === "" ? "" : `; ${reason}`}`;
-    return {
+    const headers = {
       ...limits,
       "x-request-id": this.#call.id,
       "x-loom-route": headerText(route),
       "x-loom-attempts": String(count),
-      ...leftOutHeader(this.#passage?.leftOut),
     };
+    const leftOut = this.#passage?.leftOut;
+    return leftOut === undefined || leftOut.length === 0 ? headers : { ...headers, ...leftOutHeader(leftOut) };
   }
 
   pause(): void {
@@ -356,15 +358,12 @@ const NOTHING_SEEN: Answered = { usage: undefined, final: false, model: undefine
 
 const PRINTABLE = /^[\x20-\x7e]*$/;
 
-const NO_HEADERS = {};
-
 /** Clients choose the names: so many are told, each so long. */
 const MAX_LEFT_OUT = 20;
 const MAX_FIELD = 60;
 
 /** What the model does not hear of, so that nothing is dropped in silence. */
-function leftOutHeader(leftOut: readonly string[] | undefined): Readonly<Record<string, string>> {
-  if (leftOut === undefined || leftOut.length === 0) return NO_HEADERS;
+function leftOutHeader(leftOut: readonly string[]): Readonly<Record<string, string>> {
   const names = leftOut.slice(0, MAX_LEFT_OUT).map((name) => headerText(name.slice(0, MAX_FIELD)));
   return { "x-loom-left-out": names.join(", ") };
 }

@@ -140,7 +140,10 @@ describe.each(engines)("on $name", (engine) => {
       ] as const) {
         const { status, json } = await routes.call("PUT", "/smart", { tiers: wrong });
         expect(status).toBe(400);
-        expect(json).toMatchObject({ detail: expect.stringContaining(form), errors: [{ field }] });
+        expect(json).toMatchObject({
+          detail: expect.stringContaining(form),
+          errors: expect.arrayContaining([expect.objectContaining({ field })]),
+        });
       }
     });
 
