@@ -85,6 +85,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
           dataDirectory,
           version,
           placeOf: countries.countryOf,
+          filter: (...asked) => rules.services.filter(...asked),
           organizationOf: async (org) => (await ofPeople.services.resources.organization({ org }, OWNER))?.id,
         });
   const rules = policy.build(kit, {
@@ -108,6 +109,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofPeople = people.build(kit, {
     sessions: () => ofSessions.services,
     mail: post.services,
+    filter: rules.services.filter,
     hasSecondFactor: (userId) => ofSecondFactor.services.service.has(userId),
   });
   const mailLinks = signInConfig.magicLink ?? post.services.isSetUp;
@@ -156,6 +158,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     users: ofPeople.services.users,
     organizationId: async (org) => (await ofPeople.services.resources.organization({ org }, ANONYMOUS))?.id,
     requireRecent,
+    filter: rules.services.filter,
     maxLifeMs: signInConfig.apiKeyMaxMs,
   });
   const ofThreads = threads.build(kit, { filter: rules.services.filter });

@@ -1,9 +1,14 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { NewOrganization, Organization, OrganizationChange } from "@loom/api";
+import type { ExpressionBuilder } from "kysely";
 import { makeOnce, type Once } from "../../kit/idempotency.ts";
+import type { ListFilter, ResourceColumns } from "../../kit/list-filter.ts";
 import { decodeCursor, pageOf } from "../../kit/paging.ts";
-import { type Actor, roleIn } from "./actor.ts";
+import type { Subject } from "../../kit/subject.ts";
+import type { Expected } from "../../kit/versions.ts";
+import { type Actor, actorIn, roleIn } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
+import type { PeopleTables } from "./migrations.ts";
 import {
   findOrganization,
   memberRole,
@@ -26,9 +31,9 @@ export type OrganizationQuery = {
 };
 
 export type Organizations = {
-  /** By slug. Those that are deleted are for their owners. */
+  /** By slug: those that the policies let the subject find and read. Those that are deleted are for their owners. */
   list(
-    actor: Actor,
+    subject: Subject,
     query: OrganizationQuery,
   ): Promise<{ readonly organizations: readonly Organization[]; readonly nextCursor: string | null }>;
   /** @throws PeopleError, as all of these */
@@ -49,10 +54,11 @@ export type Organizations = {
   restore(actor: Actor, idOrSlug: string): Promise<Organization>;
 };
 
-export function createOrganizations(desk: PeopleDesk): Organizations {
+export function createOrganizations(desk: PeopleDesk, filter: ListFilter): Organizations {
   return {
-    async list(actor, { which, limit, cursor }) {
+    async list(subject, { which, limit, cursor }) {
       const db = await desk.read();
+      const actor = actorIn(subject);
       const after = cursor === undefined ? "" : String(decodeCursor(cursor, ["string"])[0]);
       const viewer = actor.userId ?? "";
       const rows = await db
@@ -75,12 +81,12 @@ export function createOrganizations(desk: PeopleDesk): Organizations {
             actor.keyOf ?? viewer,
           ),
         )
-        .$if(which === "all" && !actor.runsServer, (query) =>
+        // To nobody's roles does a deleted one say anything any more: see `resources.deletedOrganization`.
+        .$if(which !== "deleted", (query) =>
           query.where((where) =>
-            where.or([
-              where("organization.visibility", "=", "public"),
-              where("organization_member.person_id", "=", viewer),
-            ]),
+            where.and(
+              (["read", "list"] as const).map((action) => filter(subject, action, "organization", columns(where))),
+            ),
           ),
         )
         .orderBy("organization.slug")
@@ -159,6 +165,12 @@ export function createOrganizations(desk: PeopleDesk): Organizations {
         return withRole(db, actor, await theOrganization(db, row.id));
       }),
   };
+}
+
+/** What policies look at in a row. */
+function columns(where: ExpressionBuilder<PeopleTables, "organization">): ResourceColumns {
+  const id = where.ref("organization.id");
+  return { id, organization: id, visibility: where.ref("organization.visibility") };
 }
 
 /** Besides the personal one. */
@@ -245,6 +257,22 @@ function checkGaveFactor({ userId, runsServer, gaveFactor }: Actor): void {
 export function checkVersion(row: { readonly version: number }, version: number | undefined): void {
   if (version === undefined || version === row.version) return;
   throw new PeopleError("version", `It has been changed meanwhile and is at version ${row.version}: look at it again.`);
+}
+
+/** For what may be put where nothing is, too. @throws PeopleError */
+export function checkExpected(there: { readonly version: number } | undefined, expected: Expected): void {
+  if (expected === "any") return;
+  if (typeof expected === "number") {
+    if (there?.version === expected) return;
+    const now = there === undefined ? "is not there any more" : `is at version ${there.version}`;
+    throw new PeopleError("version", `It has been changed meanwhile and ${now}: look at it again.`);
+  }
+  if (there === undefined) return;
+  if (expected === "nothing") throw new PeopleError("version", "It is there already, and If-None-Match is *.");
+  throw new PeopleError(
+    "unversioned",
+    `It is there already: send the version that you have seen as If-Match, e.g. "${there.version}", or * for any.`,
+  );
 }
 
 /** @throws PeopleError for who is neither owner nor admin any more. */
