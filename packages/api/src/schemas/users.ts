@@ -58,7 +58,7 @@ const notices: z.ZodType<NoticeList> = z
   .strictObject({
     notices: z.array(
       z
-        .strictObject({ id: z.string(), kind: z.enum(["impersonated"]), text: z.string(), createdAt: time })
+        .strictObject({ id: z.string(), kind: z.enum(["impersonated", "security"]), text: z.string(), createdAt: time })
         .openapi("Notice"),
     ),
     nextCursor,

@@ -2,11 +2,10 @@ import type { StartedImpersonation } from "@loom/api";
 import type { Sessions } from "../../identity-types.ts";
 import type { RequestOrigin } from "../../kit/audit.ts";
 import type { Subject, UserSubject } from "../../kit/subject.ts";
-import type { Mail } from "../mail/index.ts";
 import type { PeopleDesk } from "./desk.ts";
 import { thePerson } from "./members.ts";
-import type { Notices } from "./notices.ts";
 import { PeopleError } from "./people-error.ts";
+import type { Telling } from "./telling.ts";
 
 const MAX_MINUTES = 60;
 
@@ -23,13 +22,12 @@ export type Impersonation = {
 
 export type ImpersonationOptions = {
   readonly desk: PeopleDesk;
-  readonly notices: Notices;
   /** Made after the people that it needs. */
   readonly sessions: () => Pick<Sessions, "startImpersonation" | "end">;
-  readonly mail: Pick<Mail, "send">;
+  readonly telling: Telling;
 };
 
-export function createImpersonation({ desk, notices, sessions, mail }: ImpersonationOptions): Impersonation {
+export function createImpersonation({ desk, sessions, telling }: ImpersonationOptions): Impersonation {
   return {
     async start(admin, user, { reason, minutes = MAX_MINUTES, origin }) {
       if (admin.impersonator !== undefined || admin.via.type === "key") {
@@ -47,12 +45,11 @@ export function createImpersonation({ desk, notices, sessions, mail }: Impersona
       const durationMs = Math.min(minutes, MAX_MINUTES) * 60_000;
       const until = new Date(desk.wall() + durationMs).toISOString();
       const text = `${admin.name} acts in your place until ${until} at the latest, for this reason: ${reason}`;
-      await notices.add(person.id, { kind: "impersonated", text });
-      mail.send({
-        to: person.email,
+      await telling.tell(person, {
+        kind: "impersonated",
         subject: `${admin.name} acts in your place`,
+        text,
         paragraphs: [
-          text,
           "Whatever is done meanwhile is in the audit log under both names. What lets you in, such as keys and sessions, cannot be touched.",
         ],
       });

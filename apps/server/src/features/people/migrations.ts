@@ -78,6 +78,8 @@ export type PeopleTables = {
   };
   /** With what a person takes the deletion of his account back; the token itself is nowhere. */
   person_restore: { person_id: string; token_hash: Uint8Array };
+  /** From what somebody has signed in: `country` is "" where it is not known. */
+  seen_device: { person_id: string; device: string; country: string; seen_at: string };
   /** What was done to somebody's account by others. */
   notice: { id: string; person_id: string; kind: string; text: string; created_at: string };
 };
@@ -230,6 +232,19 @@ export const migrations: readonly Migration[] = [
       await db.schema
         .alterTable("organization")
         .addColumn("require_second_factor", "integer", (column) => column.notNull().defaultTo(0))
+        .execute();
+    },
+  },
+  {
+    name: "0006_seen_device",
+    async up(db) {
+      await db.schema
+        .createTable("seen_device")
+        .addColumn("person_id", "text", (column) => column.notNull())
+        .addColumn("device", "text", (column) => column.notNull())
+        .addColumn("country", "text", (column) => column.notNull())
+        .addColumn("seen_at", "text", (column) => column.notNull())
+        .addPrimaryKeyConstraint("seen_device_key", ["person_id", "device", "country"])
         .execute();
     },
   },

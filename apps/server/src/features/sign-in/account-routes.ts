@@ -35,7 +35,7 @@ export function accountRoutes({ service, sessions, users, flow, developmentUser 
   async function removeIdentity(identity: StoredIdentity, audit: Audit): Promise<void> {
     await service.removeIdentity(identity);
     const target = { type: "identity", id: identity.id, name: identity.provider };
-    await audit({ event: "identity.unlinked", outcome: "success", target });
+    await audit({ event: "identity.unlinked", outcome: "success", target, details: { user: identity.userId } });
   }
 
   return [
