@@ -5,6 +5,7 @@ import { audit } from "./contracts/audit.ts";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
 import { domains } from "./contracts/domains.ts";
+import { impersonation } from "./contracts/impersonation.ts";
 import { llm } from "./contracts/llm.ts";
 import { magicLink } from "./contracts/magic-link.ts";
 import { oauth } from "./contracts/oauth.ts";
@@ -36,6 +37,7 @@ export const api = {
   budgets,
   credentials,
   domains,
+  impersonation,
   llm,
   magicLink,
   oauth,

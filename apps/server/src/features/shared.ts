@@ -127,6 +127,8 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     beginSecondFactor: (userId, method) => ofSecondFactor.services.service.begin(userId, method),
     web: needs.web,
     mailLinks,
+    impersonation: ofPeople.services.impersonation,
+    userOf: ofPeople.services.resources.user,
   });
   const requireRecent = createRecentSignIn(ofSessions.services);
   const ofSecondFactor = secondFactor.build(kit, {

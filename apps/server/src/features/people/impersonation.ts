@@ -14,7 +14,13 @@ export type Impersonation = {
   start(
     admin: UserSubject,
     user: string,
-    options: { readonly reason: string; readonly minutes?: number | undefined; readonly origin: RequestOrigin },
+    options: {
+      readonly reason: string;
+      readonly minutes?: number | undefined;
+      /** On the web by a cookie, else by a token. */
+      readonly kind: "web" | "cli";
+      readonly origin: RequestOrigin;
+    },
   ): Promise<StartedImpersonation & { readonly sessionId: string }>;
   /** Ends the session of who acts in somebody's place, and says in whose. @throws PeopleError for who does not */
   stop(subject: Subject): Promise<UserSubject>;
@@ -29,7 +35,7 @@ export type ImpersonationOptions = {
 
 export function createImpersonation({ desk, sessions, telling }: ImpersonationOptions): Impersonation {
   return {
-    async start(admin, user, { reason, minutes = MAX_MINUTES, origin }) {
+    async start(admin, user, { reason, minutes = MAX_MINUTES, kind, origin }) {
       if (admin.impersonator !== undefined || admin.via.type === "key") {
         throw new PeopleError("refused", "Only a person who is signed in himself can act in another's place.");
       }
@@ -55,7 +61,7 @@ export function createImpersonation({ desk, sessions, telling }: ImpersonationOp
       });
       const session = await sessions().startImpersonation({
         userId: person.id,
-        kind: "cli",
+        kind,
         origin,
         impersonator: { id: admin.id, name: admin.name },
         durationMs,

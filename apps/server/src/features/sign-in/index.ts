@@ -13,6 +13,7 @@ import { createFlowStore } from "./flow-store.ts";
 import { createFlows } from "./flows.ts";
 import { createGithubProvider } from "./github-provider.ts";
 import { createIdentityStore } from "./identity-store.ts";
+import { type ImpersonationRouteNeeds, impersonationPageRoutes } from "./impersonation-routes.ts";
 import { migrations } from "./migrations.ts";
 import { createOpenIdProvider } from "./openid-provider.ts";
 import { signInRoutes } from "./routes.ts";
@@ -28,7 +29,7 @@ export type SignInNeeds = {
   readonly web: WebAddress;
   /** Whether links are sent by mail. */
   readonly mailLinks: boolean;
-};
+} & Pick<ImpersonationRouteNeeds, "impersonation" | "userOf">;
 
 export type SignInServices = {
   readonly signIn: SignIn;
@@ -44,7 +45,8 @@ export type SignInServices = {
 export const signIn = defineFeature<SignInServices, SignInNeeds>({
   name: "sign-in",
   migrations,
-  services: ({ database, audit, log }, { config, users, sessions, beginSecondFactor, web, mailLinks }) => {
+  services: ({ database, audit, log }, needs) => {
+    const { config, users, sessions, beginSecondFactor, web, mailLinks, impersonation, userOf } = needs;
     const clock = SYSTEM_CLOCK;
     const attempts = createAttempts(database, clock.wall);
     const flows = createFlows(createFlowStore(database), clock);
@@ -73,6 +75,7 @@ export const signIn = defineFeature<SignInServices, SignInNeeds>({
       routes: [
         ...signInRoutes({ service, sessions, web, flow, developmentUser, mailLinks }),
         ...accountRoutes({ service, sessions, users, flow, developmentUser }),
+        ...impersonationPageRoutes({ sessions, flow, impersonation, userOf }),
         ...domainRoutes(service, clock.wall),
       ],
       async tidy() {
