@@ -9,6 +9,7 @@ import { impersonation } from "./contracts/impersonation.ts";
 import { llm } from "./contracts/llm.ts";
 import { magicLink } from "./contracts/magic-link.ts";
 import { oauth } from "./contracts/oauth.ts";
+import { organizationDomains } from "./contracts/organization-domains.ts";
 import { organizations } from "./contracts/organizations.ts";
 import { passkeys } from "./contracts/passkeys.ts";
 import { policies } from "./contracts/policies.ts";
@@ -41,6 +42,7 @@ export const api = {
   llm,
   magicLink,
   oauth,
+  organizationDomains,
   organizations,
   passkeys,
   policies,

@@ -120,6 +120,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     limits: signInConfig.sessions,
     countries,
   });
+  const requireRecent = createRecentSignIn(ofSessions.services);
   const ofSignIn = signIn.build(kit, {
     config: signInConfig,
     users: ofPeople.services.users,
@@ -129,8 +130,9 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     mailLinks,
     impersonation: ofPeople.services.impersonation,
     userOf: ofPeople.services.resources.user,
+    organizationId: async (org) => (await ofPeople.services.resources.organization({ org }, ANONYMOUS))?.id,
+    requireRecent,
   });
-  const requireRecent = createRecentSignIn(ofSessions.services);
   const ofSecondFactor = secondFactor.build(kit, {
     users: ofPeople.services.users,
     sessions: ofSessions.services,
@@ -218,7 +220,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       return minted;
     },
     async stop() {
-      await ofPeople.services.watch.settled();
+      await ofPeople.services.watch.close();
       await ofThreads.services.search.close();
       const isSaved = await limits.services.close();
       await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));

@@ -11,14 +11,16 @@ import type { Telling } from "./telling.ts";
 
 /** Events that wait; what comes when it is full is dropped, counted and logged. */
 const MAX_WAITING = 5_000;
+/** What is told yet when the server stops; milliseconds. */
+const CLOSE_MS = 2_000;
 /** Owners of one organization who are told. */
 const MAX_OWNERS = 100;
 
 export type SecurityWatch = {
   /** Of everything that is recorded. Never throws and never waits. */
   hear(event: AuditEvent): void;
-  /** Resolves when nothing waits any more. */
-  settled(): Promise<void>;
+  /** Tells what can be told within two seconds; the rest is dropped. */
+  close(): Promise<void>;
 };
 
 export type SecurityWatchOptions = {
@@ -108,6 +110,12 @@ export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatc
     return seen.isNew(id, { device: String(device ?? ""), country: typeof country === "string" ? country : "" });
   }
 
+  function drop(events: number): void {
+    if (events === 0) return;
+    count({ outcome: "dropped" }, events);
+    log.error("people are not told of everything", { events });
+  }
+
   function advice(isSelf: boolean): string {
     const where = options.accountUrl ?? "the page of your account";
     return isSelf
@@ -119,15 +127,16 @@ export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatc
     hear(event) {
       if (event.outcome !== "success" || SECURITY_NEWS[event.event] === undefined) return;
       if (waiting.length >= MAX_WAITING) {
-        count({ outcome: "dropped" });
-        log.error("people are not told: too much is waiting", { event: event.event });
+        drop(1);
         return;
       }
       waiting.push(event);
       work ??= tellAll();
     },
-    async settled() {
+    async close() {
+      const late = setTimeout(() => drop(waiting.splice(0).length), CLOSE_MS);
       while (work !== undefined) await work;
+      clearTimeout(late);
     },
   };
 }

@@ -1,7 +1,10 @@
 import type { PeopleDesk } from "./desk.ts";
+import type { People } from "./person-store.ts";
 
 /** Of one person; those used longest ago are forgotten first. */
 const MAX_DEVICES = 100;
+/** When one was seen is written down once a day. */
+const DAY_MS = 86_400_000;
 
 /** What a person calls the thing that he signs in with, and the country that it is in; "" where that is not known. */
 export type SeenDevice = { readonly device: string; readonly country: string };
@@ -12,23 +15,24 @@ export type SeenDevices = {
 };
 
 export function createSeenDevices(desk: PeopleDesk): SeenDevices {
+  const ofPerson = (db: People, personId: string) =>
+    db.selectFrom("seen_device").selectAll().where("person_id", "=", personId).orderBy("seen_at", "desc").execute();
+
   return {
-    isNew: (personId, { device, country }) =>
-      desk.change(async (db, now) => {
-        const known = await db
-          .selectFrom("seen_device")
-          .selectAll()
-          .where("person_id", "=", personId)
-          .orderBy("seen_at", "desc")
-          .execute();
+    async isNew(personId, { device, country }) {
+      const isThis = (each: SeenDevice): boolean => each.device === device && each.country === country;
+      const [last] = (await ofPerson(await desk.read(), personId)).filter(isThis);
+      if (last !== undefined && desk.wall() - Date.parse(last.seen_at) < DAY_MS) return false;
+      return desk.change(async (db, now) => {
+        const known = await ofPerson(db, personId);
         await db
           .insertInto("seen_device")
           .values({ person_id: personId, device, country, seen_at: now })
           .onConflict((conflict) => conflict.columns(["person_id", "device", "country"]).doUpdateSet({ seen_at: now }))
           .execute();
-        const isKnown = known.some((each) => each.device === device && each.country === country);
-        const oldest = known.at(-1);
-        if (!isKnown && known.length >= MAX_DEVICES && oldest !== undefined) {
+        if (known.some(isThis)) return false;
+        const oldest = known[MAX_DEVICES - 1];
+        if (oldest !== undefined) {
           await db
             .deleteFrom("seen_device")
             .where("person_id", "=", personId)
@@ -36,7 +40,8 @@ export function createSeenDevices(desk: PeopleDesk): SeenDevices {
             .where("country", "=", oldest.country)
             .execute();
         }
-        return !isKnown && known.length > 0;
-      }),
+        return known.length > 0;
+      });
+    },
   };
 }
