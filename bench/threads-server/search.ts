@@ -97,7 +97,7 @@ async function fill(database: Opened, corpus: Corpus, lines: string, messages: n
     if (!out.write(`${records.join("\n")}\n`)) await new Promise((resolve) => out.once("drain", resolve));
     const from = performance.now();
     const thread = { id, owner: "owner", organization: null };
-    const wish = { withRecords: false, now: new Date().toISOString() };
+    const wish = { withRecords: false, now: Date.now() };
     await queue.commit((context) => createThread(context, thread, readRecords(records, id), wish));
     storing += performance.now() - from;
     if (made % (100 * PER_THREAD) === 0) console.log(`storing: ${made} messages`);

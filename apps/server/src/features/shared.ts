@@ -87,6 +87,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
           dataDirectory,
           version,
           placeOf: countries.countryOf,
+          filter: (...asked) => rules.services.filter(...asked),
           organizationOf: async (org) => (await ofPeople.services.resources.organization({ org }, OWNER))?.id,
         });
   const rules = policy.build(kit, {
@@ -111,6 +112,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     sessions: () => ofSessions.services,
     mail: post.services,
     publicUrl: needs.config.publicUrl,
+    filter: rules.services.filter,
     hasSecondFactor: (userId) => ofSecondFactor.services.service.has(userId),
   });
   const mailLinks = signInConfig.magicLink ?? post.services.isSetUp;
@@ -163,6 +165,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     users: ofPeople.services.users,
     organizationId: async (org) => (await ofPeople.services.resources.organization({ org }, ANONYMOUS))?.id,
     requireRecent,
+    filter: rules.services.filter,
     maxLifeMs: signInConfig.apiKeyMaxMs,
   });
   const ofThreads = threads.build(kit, { filter: rules.services.filter });

@@ -107,6 +107,10 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
     );
     request.once("error", reject);
-    request.once("close", () => reject(new ProblemError("invalid_input", "The connection closed within the body.")));
+    request.once("close", () => {
+      // It closes behind every body, too: an error for each would be dear.
+      if (request.complete) return;
+      reject(new ProblemError("invalid_input", "The connection closed within the body."));
+    });
   });
 }

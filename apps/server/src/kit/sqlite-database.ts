@@ -1,5 +1,5 @@
 import { chmodSync, closeSync, openSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { makePrivateDirectory } from "@loom/config/private-directory";
@@ -30,6 +30,7 @@ export async function connectSqlite(file: string): Promise<Database> {
 export function sqliteDatabase(place: string, connection: DatabaseSync): Database {
   const pace: Pace = {};
   const db = new Kysely<unknown>({ dialect: sqliteDialect(connection, pace) });
+  const log = new WriteAheadLog(place);
   // Waits for nobody: between two attempts the connection is free for those who read.
   const attempt = <Tables, Result>(
     work: (transaction: Kysely<Tables>) => Promise<Result>,
@@ -61,7 +62,7 @@ export function sqliteDatabase(place: string, connection: DatabaseSync): Databas
           await sql`rollback`.execute(held);
         }
       }),
-    sync: () => syncWriteAheadLog(place),
+    sync: () => log.sync(),
     async check() {
       try {
         connection.prepare("SELECT count(*) FROM loom_migration").get();
@@ -69,7 +70,10 @@ export function sqliteDatabase(place: string, connection: DatabaseSync): Databas
         throw named(place, error);
       }
     },
-    close: () => db.destroy(),
+    async close() {
+      await db.destroy();
+      await log.close();
+    },
   };
 }
 
@@ -86,13 +90,30 @@ async function configure(connection: DatabaseSync): Promise<void> {
   connection.exec("PRAGMA trusted_schema = OFF");
 }
 
-/** Any descriptor of the file will do. SQLite has no lock on this one that closing ours could take away. */
-async function syncWriteAheadLog(file: string): Promise<void> {
-  const log = await open(`${file}-wal`, "r").catch(() => undefined);
-  try {
+/**
+ * Any descriptor of the file will do, and it stays the same file while the database is open. SQLite has no lock on this one
+ * that closing ours could take away.
+ */
+class WriteAheadLog {
+  readonly #file: string;
+  #opened: Promise<FileHandle | undefined> | undefined;
+
+  constructor(database: string) {
+    this.#file = `${database}-wal`;
+  }
+
+  async sync(): Promise<void> {
+    this.#opened ??= open(this.#file, "r").catch(() => undefined);
+    const log = await this.#opened;
+    // Nothing was ever written.
+    if (log === undefined) this.#opened = undefined;
     await log?.datasync();
-  } finally {
-    await log?.close();
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#opened;
+    this.#opened = undefined;
+    await (await opened)?.close();
   }
 }
 

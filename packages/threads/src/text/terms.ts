@@ -100,22 +100,44 @@ export function readTerms(text: string, reader: TermReader): void {
       if (kind === 0) break;
       others |= kind;
     }
-    if ((first | others) === PLAIN_UNIT) {
+    const kinds = first | others;
+    if (kinds === PLAIN_UNIT) {
       reader.onTerm(text.slice(start, Math.min(at, start + MAX_TERM_UNITS)));
       reader.onWord(undefined);
-    } else if (first === CAPITAL && (others | PLAIN_UNIT) === PLAIN_UNIT) {
-      reader.onTerm(text.slice(start, Math.min(at, start + MAX_TERM_UNITS)).toLowerCase());
-      reader.onWord(undefined);
-    } else {
-      const stretch = text.slice(start, at);
-      const isAscii = ((first | others) & OTHER) === 0;
-      const words = isAscii ? [asciiWord(stretch.slice(0, MAX_WORD_UNITS), start)] : wordsOfStretch(stretch, start);
-      for (const { parts, whole } of words) {
+    } else if ((kinds & OTHER) === 0) readAsciiWord(text, start, Math.min(at, start + MAX_WORD_UNITS), reader);
+    else {
+      for (const { parts, whole } of wordsOfStretch(text.slice(start, at), start)) {
         for (const { term } of parts) reader.onTerm(term);
         reader.onWord(whole);
       }
     }
   }
+}
+
+/** As `asciiWord`: `ASCII_PARTS` without a regular expression. */
+function readAsciiWord(text: string, start: number, end: number, reader: TermReader): void {
+  let parts = 0;
+  let whole = "";
+  let from = start;
+  let kind = kindAt(text, start);
+  for (let at = start; at < end; at++) {
+    const next = at + 1 < end ? kindAt(text, at + 1) : UNDERSCORE;
+    const beyond = at + 2 < end ? text.charCodeAt(at + 2) : 0;
+    const ends =
+      next === UNDERSCORE ||
+      (next === CAPITAL && kind === PLAIN_UNIT) ||
+      (next === CAPITAL && kind === CAPITAL && beyond >= 97 && beyond <= 122);
+    if (kind === UNDERSCORE) from = at + 1;
+    else if (ends) {
+      const term = text.slice(from, Math.min(at + 1, from + MAX_TERM_UNITS)).toLowerCase();
+      reader.onTerm(term);
+      whole = parts === 0 ? term : whole + term;
+      parts += 1;
+      from = at + 1;
+    }
+    kind = next;
+  }
+  reader.onWord(parts < 2 ? undefined : whole.slice(0, MAX_TERM_UNITS));
 }
 
 function kindAt(text: string, at: number): number {

@@ -134,7 +134,7 @@ describe.each(engines)("on $name", { timeout: 60_000 }, (engine) => {
     [{ name: "x", scopes: ["everything"] }, "scopes[0]"],
     [{ name: "x", expiresAt: "tomorrow" }, "expiresAt"],
     [{ name: "x", expiresAt: "2020-01-01T00:00:00Z" }, "expiresAt"],
-    [{ name: "x", owner: "user-1" }, ""],
+    [{ name: "x", owner: "user-1" }, "owner"],
   ])("a wish that cannot be is refused, and says why (%#)", async (body, field) => {
     const { status, json } = await ask(ada, "POST", "/api/keys", body);
     expect({ status, errors: json.errors }).toMatchObject({ status: 400, errors: [{ field }] });

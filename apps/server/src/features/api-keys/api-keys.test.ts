@@ -1,8 +1,9 @@
+import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AuditEvent } from "../../kit/audit.ts";
 import { engines } from "../../kit/engines.testing.ts";
 import { KIT_MIGRATIONS } from "../../kit/job-claims.ts";
-import type { Subject } from "../../kit/subject.ts";
+import { OWNER, type Subject } from "../../kit/subject.ts";
 import { type Node, ORIGIN, type SessionHouse, sessionHouse, setPerson } from "../sessions/sessions.testing.ts";
 import { isWellFormedKey, looksLikeKey, mintKey } from "./key-text.ts";
 import { migrations } from "./migrations.ts";
@@ -31,7 +32,10 @@ describe.each(engines)("on $name", (engine) => {
     const node = await house.node();
     const database = await house.home.open();
     const keys = createApiKeyService({
-      store: createKeyStore(async () => database),
+      store: createKeyStore(
+        async () => database,
+        () => sql<boolean>`1 = 1`,
+      ),
       users: node.users,
       isOrganization: async (id) => organizations.has(id),
       maxLifeMs,
@@ -203,7 +207,7 @@ describe.each(engines)("on $name", (engine) => {
     house.pass(1_500);
     await here.keys.authenticate(key, FROM);
     const owner = { type: "user", id: user.id } as const;
-    const seen = async (node: { keys: ApiKeyService }) => (await node.keys.list(owner, { limit: 10 })).keys[0];
+    const seen = async (node: { keys: ApiKeyService }) => (await node.keys.list(OWNER, owner, { limit: 10 })).keys[0];
     expect(await seen(there)).toMatchObject({ lastUsedAt: null, lastUsedFrom: null });
     await here.keys.saveUses();
     const used = { id: info.id, lastUsedAt: new Date(house.now()).toISOString(), lastUsedFrom: ORIGIN.address };
@@ -218,8 +222,8 @@ describe.each(engines)("on $name", (engine) => {
       await node.keys.create(owner, { name: `k${count}` }, { by: ADA });
     const more = node.keys.create(owner, { name: "more" }, { by: ADA });
     await expect(more).rejects.toMatchObject({ problem: { code: "conflict" } });
-    const first = await node.keys.list(owner, { limit: 60 });
-    const second = await node.keys.list(owner, { limit: 60, cursor: first.nextCursor ?? "" });
+    const first = await node.keys.list(OWNER, owner, { limit: 60 });
+    const second = await node.keys.list(OWNER, owner, { limit: 60, cursor: first.nextCursor ?? "" });
     expect([first.keys.length, second.keys.length, second.nextCursor]).toEqual([60, MAX_LIVE_KEYS - 60, null]);
     expect(second.keys.at(-1)?.name).toBe("ci");
   });
@@ -249,7 +253,7 @@ describe.each(engines)("on $name", (engine) => {
     await here.keys.purge();
     await there.keys.followEnds();
     expect(await there.keys.authenticate(key ?? "", FROM)).toBeUndefined();
-    expect((await here.keys.list(owner, { limit: 10 })).keys.map(({ name }) => name)).toEqual(["next"]);
+    expect((await here.keys.list(OWNER, owner, { limit: 10 })).keys.map(({ name }) => name)).toEqual(["next"]);
   });
 });
 

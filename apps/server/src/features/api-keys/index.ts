@@ -2,6 +2,7 @@ import type { Users } from "../../identity-types.ts";
 import { SYSTEM_CLOCK } from "../../kit/clock.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
+import type { ListFilter } from "../../kit/list-filter.ts";
 import type { Subject } from "../../kit/subject.ts";
 import { migrations } from "./migrations.ts";
 import { apiKeyRoutes } from "./routes.ts";
@@ -14,6 +15,8 @@ export type ApiKeyNeeds = {
   readonly organizationId: (idOrSlug: string) => Promise<string | undefined>;
   /** @throws ProblemError for a person who has not signed in lately. */
   readonly requireRecent: (subject: Subject) => Promise<void>;
+  /** What the policies let somebody see of a list. */
+  readonly filter: ListFilter;
   /** How long a key may live at most, in milliseconds; absent: for ever. */
   readonly maxLifeMs: number | undefined;
 };
@@ -24,9 +27,9 @@ export type ApiKeyFeature = Pick<ApiKeyNeeds, "organizationId" | "requireRecent"
 export const apiKeys = defineFeature<ApiKeyFeature, ApiKeyNeeds>({
   name: "api-keys",
   migrations,
-  services: ({ database }, { users, maxLifeMs, organizationId, requireRecent }) => ({
+  services: ({ database }, { users, maxLifeMs, organizationId, requireRecent, filter }) => ({
     service: createApiKeyService({
-      store: createKeyStore(database),
+      store: createKeyStore(database, filter),
       users,
       isOrganization: async (id) => (await organizationId(id)) === id,
       maxLifeMs,

@@ -22,7 +22,7 @@ export function apiKeyRoutes({ service, organizationId, requireRecent }: ApiKeyF
 
   return [
     route(api.apiKeys.list, { action: "read", resource: own }, ({ subject, query }) =>
-      service.list(personOf(subject), query),
+      service.list(subject, personOf(subject), query),
     ),
     route(api.apiKeys.create, { action: "create", resource: own }, async ({ subject, body, call, audit }) => {
       const owner = personOf(subject);
@@ -35,7 +35,7 @@ export function apiKeyRoutes({ service, organizationId, requireRecent }: ApiKeyF
     route(
       api.apiKeys.listOfOrganization,
       { action: "read", resource: ofOrganization, hidden: true },
-      async ({ params, query }) => service.list(await organizationOf(params.org), query),
+      async ({ subject, params, query }) => service.list(subject, await organizationOf(params.org), query),
     ),
     route(
       api.apiKeys.createOfOrganization,

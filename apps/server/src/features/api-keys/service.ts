@@ -12,6 +12,7 @@ import type { Clock } from "../../kit/clock.ts";
 import type { Once } from "../../kit/idempotency.ts";
 import { decodeCursor, pageOf } from "../../kit/paging.ts";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
+import type { Subject } from "../../kit/subject.ts";
 import { createAuthentication } from "./authentication.ts";
 import { mintKey } from "./key-text.ts";
 import type { KeyStore, KeyUse, StoredKey } from "./store.ts";
@@ -28,6 +29,7 @@ export type ApiKeyService = {
   readonly authenticate: Authenticate;
   /** Newest first. */
   list(
+    subject: Subject,
     owner: ApiKeyOwner,
     page: { readonly limit: number; readonly cursor?: string | undefined },
   ): Promise<{ readonly keys: readonly ApiKeyInfo[]; readonly nextCursor: string | null }>;
@@ -122,9 +124,9 @@ export function createApiKeyService(options: ApiKeyOptions): ApiKeyService {
 
   return {
     authenticate: authentication.authenticate,
-    async list(owner, { limit, cursor }) {
+    async list(subject, owner, { limit, cursor }) {
       const [after] = cursor === undefined ? [] : decodeCursor(cursor, ["string"]);
-      const rows = await store.list(owner, { limit: limit + 1, after: after?.toString() });
+      const rows = await store.list(subject, owner, { limit: limit + 1, after: after?.toString() });
       const { items, nextCursor } = pageOf(rows, limit, ({ id }) => [id]);
       return { keys: items.map(infoOf), nextCursor };
     },

@@ -2,6 +2,8 @@ import type { ApiKeyInfo, ApiKeyOwner, TokenScope } from "@loom/api";
 import type { Kysely, Selectable } from "kysely";
 import type { Database } from "../../kit/database.ts";
 import { makeOnce, type Once } from "../../kit/idempotency.ts";
+import type { ListFilter } from "../../kit/list-filter.ts";
+import type { Subject } from "../../kit/subject.ts";
 import type { ApiKeyTables } from "./migrations.ts";
 
 /** A key as it is kept. */
@@ -11,8 +13,9 @@ export type StoredKey = ApiKeyInfo & { readonly hash: Uint8Array };
 export type KeyUse = { readonly at: number; readonly address: string | null };
 
 export type KeyStore = {
-  /** Newest first, behind the id `after`. */
+  /** Newest first, behind the id `after`; those that the policies let the subject read. */
   list(
+    subject: Subject,
     owner: ApiKeyOwner,
     page: { readonly after?: string | undefined; readonly limit: number },
   ): Promise<readonly StoredKey[]>;
@@ -33,14 +36,20 @@ export type KeyStore = {
   purge(before: string): Promise<void>;
 };
 
-export function createKeyStore(database: () => Promise<Database>): KeyStore {
+export function createKeyStore(database: () => Promise<Database>, filter: ListFilter): KeyStore {
   const select = async () => (await database()).tables<ApiKeyTables>().selectFrom("api_key").selectAll();
   const write = async <Result>(work: (db: Keys) => Promise<Result>): Promise<Result> =>
     (await database()).write<ApiKeyTables, Result>(work);
 
   return {
-    async list({ type, id }, { after, limit }) {
-      const all = (await select()).where("owner_id", "=", id).where("owner_type", "=", type);
+    async list(subject, { type, id }, { after, limit }) {
+      const all = (await select())
+        .where("owner_id", "=", id)
+        .where("owner_type", "=", type)
+        .where((where) => {
+          const [own, owner] = [where.ref("id"), where.ref("owner_id")];
+          return filter(subject, "read", "api_key", { id: own, [type === "user" ? "owner" : "organization"]: owner });
+        });
       const rows = after === undefined ? all : all.where("id", "<", after);
       return (await rows.orderBy("id", "desc").limit(limit).execute()).map(keyOf);
     },

@@ -1,13 +1,25 @@
 import type { AuditQuery, AuditRecord } from "@loom/api";
-import { type Kysely, type SelectQueryBuilder, sql } from "kysely";
+import {
+  type Expression,
+  type ExpressionBuilder,
+  type Kysely,
+  type SelectQueryBuilder,
+  type SqlBool,
+  sql,
+} from "kysely";
 import { readFacts } from "./audit-row.ts";
 import type { AuditRow, AuditTables } from "./migrations.ts";
 
 /** Where a list goes on: behind this row. */
 export type AuditPlace = { readonly atMs: number; readonly seq: number };
 
+/** Which rows somebody may read. */
+export type VisibleRows = (where: ExpressionBuilder<AuditTables, "audit">) => Expression<SqlBool>;
+
 export type AuditRange = {
   readonly filter: AuditQuery;
+  /** Absent: all. */
+  readonly visible?: VisibleRows | undefined;
   readonly behind: AuditPlace | undefined;
 };
 
@@ -38,12 +50,8 @@ const LEADS: readonly (readonly [column: Lead, filter: keyof AuditQuery])[] = [
 export const SCAN_ROWS = 1_000;
 
 /** One step of a list, newest first: up to `limit` records, all of them from one range of one index. */
-export async function auditBatch(
-  db: Kysely<AuditTables>,
-  { filter, behind }: AuditRange,
-  limit: number,
-): Promise<AuditBatch> {
-  const { query, end } = auditStep(db, { filter, behind }, limit);
+export async function auditBatch(db: Kysely<AuditTables>, range: AuditRange, limit: number): Promise<AuditBatch> {
+  const { query, end } = auditStep(db, range, limit);
   const rows = (await query.execute()) as AuditRow[];
   const last = rows.at(limit - 1);
   if (last !== undefined) return { records: rows.slice(0, limit).map(recordOf), next: placeOf(last) };
@@ -52,12 +60,13 @@ export async function auditBatch(
 }
 
 /** The statements of a step. `end`: the last row that it looks at; absent where it looks at no others than it gives. */
-export function auditStep(db: Kysely<AuditTables>, { filter, behind }: AuditRange, limit: number) {
+export function auditStep(db: Kysely<AuditTables>, { filter, visible, behind }: AuditRange, limit: number) {
   const lead = leadOf(filter);
   const inRange = rangeOf(db, filter, lead, behind);
   const rest = LEADS.filter(([column, name]) => column !== lead?.[0] && filter[name] !== undefined);
   const eventIsOpen = filter.event !== undefined;
-  if (rest.length === 0 && !eventIsOpen) return { query: inRange.selectAll().limit(limit), end: undefined };
+  if (rest.length === 0 && !eventIsOpen && visible === undefined)
+    return { query: inRange.selectAll().limit(limit), end: undefined };
   let query = db
     .selectFrom(inRange.selectAll().limit(SCAN_ROWS).as("audit"))
     .selectAll()
@@ -66,6 +75,7 @@ export function auditStep(db: Kysely<AuditTables>, { filter, behind }: AuditRang
     .limit(limit);
   for (const [column, name] of rest) query = query.where(column, "=", filter[name] ?? "");
   if (filter.event !== undefined) query = query.where("event", "=", filter.event);
+  if (visible !== undefined) query = query.where(visible);
   const end = inRange
     .select(["at_ms", "seq"])
     .limit(1)

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
+import type { ListFilter } from "../../kit/list-filter.ts";
 import type { AuditConfig } from "./audit-config.ts";
 import { migrations } from "./migrations.ts";
 import { type AuditRoutesOptions, auditRoutes } from "./routes.ts";
@@ -14,6 +15,8 @@ export type AuditNeeds = {
   readonly version: string;
   /** The id of an organization, by its id or slug. */
   readonly organizationOf: (idOrSlug: string) => Promise<string | undefined>;
+  /** What the policies let somebody see of a list. */
+  readonly filter: ListFilter;
   /** Where an address is; nothing where nobody knows. Never rejects. */
   readonly placeOf: (address: string) => Promise<string | undefined>;
 };
@@ -27,7 +30,10 @@ type Services = AuditRoutesOptions;
 export const audit = defineFeature<Services, AuditNeeds>({
   name: "audit",
   migrations,
-  services: ({ database, log, metrics, redact }, { config, dataDirectory, placeOf, organizationOf, version }) => ({
+  services: (
+    { database, log, metrics, redact },
+    { config, dataDirectory, placeOf, organizationOf, filter, version },
+  ) => ({
     audit: new AuditService({
       config: config.audit,
       directory: join(dataDirectory, JOURNAL_DIRECTORY),
@@ -43,6 +49,7 @@ export const audit = defineFeature<Services, AuditNeeds>({
     }),
     database,
     organizationOf,
+    filter,
   }),
   routes: auditRoutes,
   jobs: ({ audit }) => [

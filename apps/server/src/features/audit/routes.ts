@@ -1,10 +1,12 @@
 import { type AuditQuery, type AuditRecord, api, auditCsvHeader, auditCsvLine } from "@loom/api";
 import type { Database } from "../../kit/database.ts";
+import type { ListFilter } from "../../kit/list-filter.ts";
 import { decodeCursor, encodeCursor } from "../../kit/paging.ts";
 import type { Resource } from "../../kit/policy.ts";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
-import { type AuditBatch, type AuditPlace, auditBatch } from "./audit-query.ts";
+import type { Subject } from "../../kit/subject.ts";
+import { type AuditBatch, type AuditPlace, type AuditRange, auditBatch, type VisibleRows } from "./audit-query.ts";
 import type { AuditService } from "./service.ts";
 
 export type AuditRoutesOptions = {
@@ -12,6 +14,8 @@ export type AuditRoutesOptions = {
   readonly database: () => Promise<Database>;
   /** The id of an organization, by its id or slug. */
   readonly organizationOf: (idOrSlug: string) => Promise<string | undefined>;
+  /** What the policies let somebody see of a list. */
+  readonly filter: ListFilter;
 };
 
 type Paging = { readonly limit: number; readonly cursor?: string | undefined };
@@ -21,7 +25,7 @@ type Format = { readonly format?: "jsonl" | "csv" | undefined };
 const MAX_STEPS = 5;
 const EXPORT_ROWS = 500;
 
-export function auditRoutes({ audit, database, organizationOf }: AuditRoutesOptions): Route[] {
+export function auditRoutes({ audit, database, organizationOf, filter: listFilter }: AuditRoutesOptions): Route[] {
   const everything = { action: "read", resource: { type: "audit" } } as const;
   const ofOrganization = {
     action: "read",
@@ -38,7 +42,7 @@ export function auditRoutes({ audit, database, organizationOf }: AuditRoutesOpti
     return organization;
   };
 
-  const page = async ({ limit, cursor, ...filter }: AuditQuery & Paging) => {
+  const page = async ({ limit, cursor, ...filter }: AuditQuery & Paging, visible?: VisibleRows) => {
     const start = cursor === undefined ? undefined : placeOf(cursor);
     // Where the events cannot be stored just now, what is stored is told.
     await audit.settle().catch(() => undefined);
@@ -46,7 +50,7 @@ export function auditRoutes({ audit, database, organizationOf }: AuditRoutesOpti
     const events: AuditRecord[] = [];
     let behind: AuditPlace | undefined = start;
     for (let step = 0; step < MAX_STEPS; step += 1) {
-      const batch = await batchOf(opened, filter, behind, limit - events.length);
+      const batch = await batchOf(opened, { filter, visible, behind }, limit - events.length);
       events.push(...batch.records);
       behind = batch.next;
       if (behind === undefined || events.length >= limit) break;
@@ -54,9 +58,9 @@ export function auditRoutes({ audit, database, organizationOf }: AuditRoutesOpti
     return { events, nextCursor: behind === undefined ? null : encodeCursor([behind.atMs, behind.seq]) };
   };
 
-  const whole = async ({ format = "jsonl", ...filter }: AuditQuery & Format) => {
+  const whole = async ({ format = "jsonl", ...filter }: AuditQuery & Format, visible?: VisibleRows) => {
     await audit.settle().catch(() => undefined);
-    return new Reply(exported(await database(), filter, format), {
+    return new Reply(exported(await database(), { filter, visible }, format), {
       headers: {
         "content-type": format === "csv" ? "text/csv; charset=utf-8; header=present" : "application/jsonl",
         "content-disposition": `attachment; filename="audit.${format}"`,
@@ -65,11 +69,12 @@ export function auditRoutes({ audit, database, organizationOf }: AuditRoutesOpti
   };
 
   return [
-    route(api.audit.list, everything, ({ query }) => page(query)),
-    route(api.audit.export, everything, async ({ query, audit: record }) => {
+    route(api.audit.list, everything, ({ subject, query }) => page(query, readableRows(listFilter, subject))),
+    route(api.audit.export, everything, async ({ subject, query, audit: record }) => {
       await record({ event: "audit.exported", outcome: "success", details: definedOf(query) });
-      return whole(query);
+      return whole(query, readableRows(listFilter, subject));
     }),
+    // What is said of the one organization holds for each of its rows.
     route(api.audit.listOfOrganization, ofOrganization, async ({ params, query }) =>
       page({ ...query, organization: await known(params.org) }),
     ),
@@ -81,22 +86,27 @@ export function auditRoutes({ audit, database, organizationOf }: AuditRoutesOpti
   ];
 }
 
-function batchOf(
-  database: Database,
-  filter: AuditQuery,
-  behind: AuditPlace | undefined,
-  limit: number,
-): Promise<AuditBatch> {
-  return auditBatch(database.tables(), { filter, behind }, limit);
+/** Of all rows, those that the policies let somebody read, an organization's own ones, too. */
+export function readableRows(filter: ListFilter, subject: Subject): VisibleRows {
+  return (where) =>
+    filter(subject, "read", "audit", { id: where.ref("audit.id"), organization: where.ref("audit.organization") });
+}
+
+function batchOf(database: Database, range: AuditRange, limit: number): Promise<AuditBatch> {
+  return auditBatch(database.tables(), range, limit);
 }
 
 /** Batch by batch: as much memory for a million rows as for a page. */
-async function* exported(database: Database, filter: AuditQuery, format: "jsonl" | "csv"): AsyncGenerator<string> {
+async function* exported(
+  database: Database,
+  range: Omit<AuditRange, "behind">,
+  format: "jsonl" | "csv",
+): AsyncGenerator<string> {
   const lineOf = format === "csv" ? auditCsvLine : (record: AuditRecord): string => `${JSON.stringify(record)}\n`;
   if (format === "csv") yield auditCsvHeader();
   let behind: AuditPlace | undefined;
   do {
-    const batch = await batchOf(database, filter, behind, EXPORT_ROWS);
+    const batch = await batchOf(database, { ...range, behind }, EXPORT_ROWS);
     behind = batch.next;
     if (batch.records.length > 0) yield batch.records.map(lineOf).join("");
   } while (behind !== undefined);

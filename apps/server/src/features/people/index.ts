@@ -2,6 +2,7 @@ import type { Sessions, User, Users } from "../../identity-types.ts";
 import type { Audit } from "../../kit/audit.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
+import type { ListFilter } from "../../kit/list-filter.ts";
 import type { Mail } from "../mail/index.ts";
 import { adminRoutes } from "./admin-routes.ts";
 import { type Administration, createAdministration } from "./administration.ts";
@@ -56,6 +57,8 @@ export type PeopleNeeds = {
   readonly mail: Mail;
   /** At which people reach the server, e.g. `https://loom.example.com`. */
   readonly publicUrl?: string | undefined;
+  /** What the policies let somebody see of a list. */
+  readonly filter: ListFilter;
   /** Whether somebody has a second factor. Default: nobody has. */
   readonly hasSecondFactor?: (userId: string) => Promise<boolean>;
   /** Milliseconds. */
@@ -67,7 +70,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
   name: "people",
   migrations,
   services: ({ database, audit, log, metrics }, needs) => {
-    const { sessions, mail, hasSecondFactor, publicUrl, wall = Date.now } = needs;
+    const { sessions, mail, filter, hasSecondFactor, publicUrl, wall = Date.now } = needs;
     const feed = new ChangeFeed(async (revision) => changesSince((await database()).tables<PeopleTables>(), revision));
     const desk = createDesk({ database, feed, wall });
     const notices = createNotices(desk);
@@ -82,11 +85,11 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
         onCreate: (user) => recordCreation(audit, user),
         ...(hasSecondFactor === undefined ? {} : { hasSecondFactor }),
       }),
-      organizations: createOrganizations(desk),
-      members: createMembers(desk),
-      joining: createJoining(desk),
-      invitations: createInvitations(desk),
-      teams: createTeams(desk),
+      organizations: createOrganizations(desk, filter),
+      members: createMembers(desk, filter),
+      joining: createJoining(desk, filter),
+      invitations: createInvitations(desk, filter),
+      teams: createTeams(desk, filter),
       profiles: createProfiles(desk),
       departure: createDeparture(desk),
       administration: createAdministration(desk),

@@ -26,7 +26,7 @@ export function invitationRoutes(
     route(
       api.organizations.invitations,
       { action: "read", resource: resources.invitations, hidden: true },
-      ({ params, query }) => told(invitations.list(params.org, query)),
+      ({ subject, params, query }) => told(invitations.list(subject, params.org, query)),
     ),
     route(
       api.organizations.invite,

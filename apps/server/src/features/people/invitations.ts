@@ -10,8 +10,9 @@ import type {
 import type { Selectable } from "kysely";
 import { hashToken, matchesHash } from "../../kit/auth.ts";
 import { makeOnce, type Once } from "../../kit/idempotency.ts";
+import type { ListFilter } from "../../kit/list-filter.ts";
 import { decodeCursor, pageOf } from "../../kit/paging.ts";
-import type { OrganizationRole } from "../../kit/subject.ts";
+import type { OrganizationRole, Subject } from "../../kit/subject.ts";
 import { type Actor, roleIn } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
 import { type Page, putMember, thePerson } from "./members.ts";
@@ -48,6 +49,7 @@ export type Answered = {
 export type Invitations = {
   /** Newest first. */
   list(
+    subject: Subject,
     idOrSlug: string,
     page: Page,
   ): Promise<{ readonly invitations: readonly Invitation[]; readonly nextCursor: string | null }>;
@@ -66,9 +68,9 @@ export type Invitations = {
   decline(userId: string, token: string): Promise<Answered>;
 };
 
-export function createInvitations(desk: PeopleDesk): Invitations {
+export function createInvitations(desk: PeopleDesk, filter: ListFilter): Invitations {
   return {
-    async list(idOrSlug, { limit, cursor }) {
+    async list(subject, idOrSlug, { limit, cursor }) {
       const db = await desk.read();
       const organization = await theOrganization(db, idOrSlug);
       const before = cursor === undefined ? undefined : String(decodeCursor(cursor, ["string"])[0]);
@@ -76,6 +78,9 @@ export function createInvitations(desk: PeopleDesk): Invitations {
         .selectFrom("invitation")
         .selectAll()
         .where("organization_id", "=", organization.id)
+        .where((where) =>
+          filter(subject, "read", "invitation", { id: where.ref("id"), organization: where.ref("organization_id") }),
+        )
         .$if(before !== undefined, (query) => query.where("id", "<", before ?? ""))
         .orderBy("id", "desc")
         .limit(limit + 1)

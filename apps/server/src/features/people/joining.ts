@@ -1,7 +1,9 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { JoinRequest, OrganizationMember } from "@loom/api";
 import type { Selectable } from "kysely";
+import type { ListFilter } from "../../kit/list-filter.ts";
 import { decodeCursor, pageOf } from "../../kit/paging.ts";
+import type { Subject } from "../../kit/subject.ts";
 import type { Actor } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
 import { type Page, putMember, thePerson } from "./members.ts";
@@ -25,6 +27,7 @@ export type Joining = {
   join(userId: string, idOrSlug: string, message: string): Promise<JoinOutcome>;
   /** Newest first. */
   list(
+    subject: Subject,
     idOrSlug: string,
     page: Page,
   ): Promise<{ readonly requests: readonly JoinRequest[]; readonly nextCursor: string | null }>;
@@ -37,7 +40,7 @@ export type Joining = {
   ): Promise<{ readonly request: JoinRequest; readonly member?: OrganizationMember }>;
 };
 
-export function createJoining(desk: PeopleDesk): Joining {
+export function createJoining(desk: PeopleDesk, filter: ListFilter): Joining {
   return {
     join: (userId, idOrSlug, message) =>
       desk.change(async (db, now): Promise<JoinOutcome> => {
@@ -80,7 +83,7 @@ export function createJoining(desk: PeopleDesk): Joining {
         await db.insertInto("join_request").values(row).execute();
         return { state: "requested", request: requestOf({ ...row, username: person.username }), isNew: true };
       }),
-    async list(idOrSlug, { limit, cursor }) {
+    async list(subject, idOrSlug, { limit, cursor }) {
       const db = await desk.read();
       const organization = await theOrganization(db, idOrSlug);
       const before = cursor === undefined ? undefined : String(decodeCursor(cursor, ["string"])[0]);
@@ -90,6 +93,12 @@ export function createJoining(desk: PeopleDesk): Joining {
         .selectAll("join_request")
         .select("person.username as username")
         .where("join_request.organization_id", "=", organization.id)
+        .where((where) =>
+          filter(subject, "read", "invitation", {
+            id: where.ref("join_request.id"),
+            organization: where.ref("join_request.organization_id"),
+          }),
+        )
         .$if(before !== undefined, (query) => query.where("join_request.id", "<", before ?? ""))
         .orderBy("join_request.id", "desc")
         .limit(limit + 1)

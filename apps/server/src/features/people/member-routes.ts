@@ -14,7 +14,7 @@ export function memberRoutes({ members, joining }: MemberServices, resources: Re
     route(
       api.organizations.members,
       { action: "read", resource: resources.memberships, hidden: true },
-      ({ params, query }) => told(members.list(params.org, query)),
+      ({ subject, params, query }) => told(members.list(subject, params.org, query)),
     ),
     route(
       api.organizations.putMember,
@@ -56,7 +56,7 @@ export function memberRoutes({ members, joining }: MemberServices, resources: Re
     route(
       api.organizations.joinRequests,
       { action: "read", resource: resources.invitations, hidden: true },
-      ({ params, query }) => told(joining.list(params.org, query)),
+      ({ subject, params, query }) => told(joining.list(subject, params.org, query)),
     ),
     ...(["approve", "reject"] as const).map((name) =>
       route(

@@ -1,6 +1,7 @@
 import type { OrganizationMember } from "@loom/api";
+import type { ListFilter } from "../../kit/list-filter.ts";
 import { decodeCursor, pageOf } from "../../kit/paging.ts";
-import type { OrganizationRole } from "../../kit/subject.ts";
+import type { OrganizationRole, Subject } from "../../kit/subject.ts";
 import { type Actor, roleIn } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
 import { memberRole, type OrganizationRow, shown, theOrganization } from "./organization-store.ts";
@@ -20,6 +21,7 @@ export type MemberChange = {
 export type Members = {
   /** By username. */
   list(
+    subject: Subject,
     idOrSlug: string,
     page: Page,
   ): Promise<{ readonly members: readonly OrganizationMember[]; readonly nextCursor: string | null }>;
@@ -29,9 +31,9 @@ export type Members = {
   remove(actor: Actor, idOrSlug: string, user: string): Promise<MemberChange>;
 };
 
-export function createMembers(desk: PeopleDesk): Members {
+export function createMembers(desk: PeopleDesk, filter: ListFilter): Members {
   return {
-    async list(idOrSlug, { limit, cursor }) {
+    async list(subject, idOrSlug, { limit, cursor }) {
       const db = await desk.read();
       const { id } = await theOrganization(db, idOrSlug);
       const after = cursor === undefined ? "" : String(decodeCursor(cursor, ["string"])[0]);
@@ -47,6 +49,13 @@ export function createMembers(desk: PeopleDesk): Members {
         ])
         .where("organization_member.organization_id", "=", id)
         .where("person.username", ">", after)
+        .where((where) =>
+          filter(subject, "read", "membership", {
+            id: where.ref("person.id"),
+            owner: where.ref("person.id"),
+            organization: where.ref("organization_member.organization_id"),
+          }),
+        )
         .orderBy("person.username")
         .limit(limit + 1)
         .execute();

@@ -10,11 +10,11 @@ import { told } from "./told.ts";
 
 export function organizationRoutes(organizations: Organizations, resources: Resources): Route[] {
   return [
-    // Each row of the list is one that `read` would show or `list` would name; the query sees to it.
+    // Each row of the list is one that the policies let the asker find and read; the query sees to it.
     route(
       api.organizations.list,
       { action: "read", resource: { type: "organization", visibility: "public" } },
-      ({ subject, query }) => organizations.list(actorIn(subject), query),
+      ({ subject, query }) => organizations.list(subject, query),
     ),
     route(
       api.organizations.create,

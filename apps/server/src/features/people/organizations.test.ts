@@ -155,6 +155,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("the list holds what is one's own and, asked for all, what is public, in pages", async () => {
+    node = await place.node({ isPolicied: true });
     await acme();
     for (const [slug, visibility] of [
       ["alpha", "public"],

@@ -1,9 +1,13 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { NewOrganization, Organization, OrganizationChange } from "@loom/api";
+import type { ExpressionBuilder } from "kysely";
 import { makeOnce, type Once } from "../../kit/idempotency.ts";
+import type { ListFilter, ResourceColumns } from "../../kit/list-filter.ts";
 import { decodeCursor, pageOf } from "../../kit/paging.ts";
-import { type Actor, roleIn } from "./actor.ts";
+import type { Subject } from "../../kit/subject.ts";
+import { type Actor, actorIn, roleIn } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
+import type { PeopleTables } from "./migrations.ts";
 import {
   findOrganization,
   memberRole,
@@ -26,9 +30,9 @@ export type OrganizationQuery = {
 };
 
 export type Organizations = {
-  /** By slug. Those that are deleted are for their owners. */
+  /** By slug: those that the policies let the subject find and read. Those that are deleted are for their owners. */
   list(
-    actor: Actor,
+    subject: Subject,
     query: OrganizationQuery,
   ): Promise<{ readonly organizations: readonly Organization[]; readonly nextCursor: string | null }>;
   /** @throws PeopleError, as all of these */
@@ -49,10 +53,11 @@ export type Organizations = {
   restore(actor: Actor, idOrSlug: string): Promise<Organization>;
 };
 
-export function createOrganizations(desk: PeopleDesk): Organizations {
+export function createOrganizations(desk: PeopleDesk, filter: ListFilter): Organizations {
   return {
-    async list(actor, { which, limit, cursor }) {
+    async list(subject, { which, limit, cursor }) {
       const db = await desk.read();
+      const actor = actorIn(subject);
       const after = cursor === undefined ? "" : String(decodeCursor(cursor, ["string"])[0]);
       const viewer = actor.userId ?? "";
       const rows = await db
@@ -67,7 +72,6 @@ export function createOrganizations(desk: PeopleDesk): Organizations {
         .where("organization.slug", ">", after)
         .where("organization.deleted_at", which === "deleted" ? "is not" : "is", null)
         .$if(which === "deleted" && !actor.runsServer, (query) => query.where("organization_member.role", "=", "owner"))
-        .$if(actor.lockedOut.length > 0, (query) => query.where("organization.id", "not in", actor.lockedOut))
         .$if(which === "mine", (query) =>
           query.where(
             actor.keyOf === undefined ? "organization_member.person_id" : "organization.id",
@@ -75,12 +79,12 @@ export function createOrganizations(desk: PeopleDesk): Organizations {
             actor.keyOf ?? viewer,
           ),
         )
-        .$if(which === "all" && !actor.runsServer, (query) =>
+        // To nobody's roles does a deleted one say anything any more: see `resources.deletedOrganization`.
+        .$if(which !== "deleted", (query) =>
           query.where((where) =>
-            where.or([
-              where("organization.visibility", "=", "public"),
-              where("organization_member.person_id", "=", viewer),
-            ]),
+            where.and(
+              (["read", "list"] as const).map((action) => filter(subject, action, "organization", columns(where))),
+            ),
           ),
         )
         .orderBy("organization.slug")
@@ -159,6 +163,12 @@ export function createOrganizations(desk: PeopleDesk): Organizations {
         return withRole(db, actor, await theOrganization(db, row.id));
       }),
   };
+}
+
+/** What policies look at in a row. */
+function columns(where: ExpressionBuilder<PeopleTables, "organization">): ResourceColumns {
+  const id = where.ref("organization.id");
+  return { id, organization: id, visibility: where.ref("organization.visibility") };
 }
 
 /** Besides the personal one. */

@@ -1,5 +1,6 @@
 // What the tests of people share: a database, and a server on it whose tokens are the ids of people.
 import type { IncomingHttpHeaders } from "node:http";
+import { sql } from "kysely";
 import type { User, Users } from "../../identity-types.ts";
 import { type AuditEvent, AuditLine } from "../../kit/audit.ts";
 import { authenticateByAny } from "../../kit/auth.ts";
@@ -76,7 +77,12 @@ export async function town(engine: Engine): Promise<Town> {
     const kit = { log: SILENT_LOG, metrics, audit, redact: (text: string) => text, database: async () => database };
     const mails: MailContent[] = [];
     const mail = { isSetUp: true, send: (content: MailContent) => void mails.push(content), settled: async () => {} };
-    const feature = people.build(kit, { wall: () => now, sessions: () => sessions, mail });
+    const feature = people.build(kit, {
+      wall: () => now,
+      sessions: () => sessions,
+      mail,
+      filter: (...asked) => (isPolicied ? rules.services.filter(...asked) : sql<boolean>`1 = 1`),
+    });
     const { users } = feature.services;
     const sessions = createSessionService({
       store: createSessionStore(kit.database),

@@ -11,8 +11,8 @@ import { told } from "./told.ts";
 
 export function teamRoutes(teams: Teams, resources: Resources): Route[] {
   return [
-    route(api.teams.list, { action: "read", resource: resources.teams, hidden: true }, ({ params, query }) =>
-      told(teams.list(params.org, query)),
+    route(api.teams.list, { action: "read", resource: resources.teams, hidden: true }, ({ subject, params, query }) =>
+      told(teams.list(subject, params.org, query)),
     ),
     route(
       api.teams.create,
@@ -67,7 +67,7 @@ export function teamRoutes(teams: Teams, resources: Resources): Route[] {
     route(
       api.teams.members,
       { action: "read", resource: resources.teamMemberships, hidden: true },
-      ({ params, query }) => told(teams.members(params.org, params.team, query)),
+      ({ subject, params, query }) => told(teams.members(subject, params.org, params.team, query)),
     ),
     route(
       api.teams.putMember,

@@ -2,8 +2,9 @@ import { randomUUIDv7 } from "node:crypto";
 import type { NewTeam, Team, TeamChange, TeamMember } from "@loom/api";
 import type { Selectable } from "kysely";
 import { makeOnce, type Once } from "../../kit/idempotency.ts";
+import type { ListFilter } from "../../kit/list-filter.ts";
 import { decodeCursor, pageOf } from "../../kit/paging.ts";
-import type { TeamRole } from "../../kit/subject.ts";
+import type { Subject, TeamRole } from "../../kit/subject.ts";
 import { type Actor, roleIn } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
 import { type Page, thePerson } from "./members.ts";
@@ -28,6 +29,7 @@ export type TeamMemberChange = {
 export type Teams = {
   /** By slug. */
   list(
+    subject: Subject,
     organization: string,
     page: Page,
   ): Promise<{ readonly teams: readonly Team[]; readonly nextCursor: string | null }>;
@@ -49,6 +51,7 @@ export type Teams = {
   delete(actor: Actor, organization: string, team: string, version: number | undefined): Promise<Team>;
   /** By username. */
   members(
+    subject: Subject,
     organization: string,
     team: string,
     page: Page,
@@ -57,9 +60,9 @@ export type Teams = {
   removeMember(actor: Actor, organization: string, team: string, user: string): Promise<TeamMemberChange>;
 };
 
-export function createTeams(desk: PeopleDesk): Teams {
+export function createTeams(desk: PeopleDesk, filter: ListFilter): Teams {
   return {
-    async list(organization, { limit, cursor }) {
+    async list(subject, organization, { limit, cursor }) {
       const db = await desk.read();
       const { id } = await theOrganization(db, organization);
       const after = cursor === undefined ? "" : String(decodeCursor(cursor, ["string"])[0]);
@@ -68,6 +71,9 @@ export function createTeams(desk: PeopleDesk): Teams {
         .selectAll()
         .where("organization_id", "=", id)
         .where("slug", ">", after)
+        .where((where) =>
+          filter(subject, "read", "team", { id: where.ref("id"), organization: where.ref("organization_id") }),
+        )
         .orderBy("slug")
         .limit(limit + 1)
         .execute();
@@ -118,12 +124,13 @@ export function createTeams(desk: PeopleDesk): Teams {
         );
         return teamOf(team);
       }),
-    async members(organization, idOrSlug, { limit, cursor }) {
+    async members(subject, organization, idOrSlug, { limit, cursor }) {
       const db = await desk.read();
       const { team } = await theTeam(db, organization, idOrSlug);
       const after = cursor === undefined ? "" : String(decodeCursor(cursor, ["string"])[0]);
       const rows = await db
         .selectFrom("team_member")
+        .innerJoin("team", "team.id", "team_member.team_id")
         .innerJoin("person", "person.id", "team_member.person_id")
         .select([
           "person.id as userId",
@@ -134,6 +141,14 @@ export function createTeams(desk: PeopleDesk): Teams {
         ])
         .where("team_member.team_id", "=", team.id)
         .where("person.username", ">", after)
+        .where((where) =>
+          filter(subject, "read", "membership", {
+            id: where.ref("person.id"),
+            owner: where.ref("person.id"),
+            team: where.ref("team_member.team_id"),
+            organization: where.ref("team.organization_id"),
+          }),
+        )
         .orderBy("person.username")
         .limit(limit + 1)
         .execute();

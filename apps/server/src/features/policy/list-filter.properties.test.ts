@@ -5,12 +5,17 @@ import type { ListFilter } from "../../kit/list-filter.ts";
 import type { Migration } from "../../kit/migrations.ts";
 import type { Resource, ResourceType } from "../../kit/policy.ts";
 import type { Subject } from "../../kit/subject.ts";
-import { createListFilter } from "./list-filter.ts";
-import { OrganizationPolicies } from "./organization-policies.ts";
 import { checkOrganizationPolicy, parseOrganizationPolicy } from "./organization-policy.ts";
-import type { StoredPolicy } from "./organization-policy-store.ts";
-import { authorize, book } from "./policy.testing.ts";
-import { anySubject, anyThing, anyType, ORGANIZATIONS } from "./worlds.testing.ts";
+import { book } from "./policy.testing.ts";
+import {
+  anyOwnPolicies,
+  anySubject,
+  anyThing,
+  anyType,
+  decidedWith,
+  FORBIDS,
+  ORGANIZATIONS,
+} from "./worlds.testing.ts";
 
 type Tables = {
   thing: {
@@ -39,40 +44,6 @@ const migrations: readonly Migration[] = [
     },
   },
 ];
-
-/** What organizations might add. */
-const FORBIDS = [
-  `forbid (principal, action, resource);`,
-  `forbid (principal is User, action == Action::"read", resource) when { principal.roles.contains("support") };`,
-  `forbid (principal, action, resource is Thread) when { resource.visibility == "public" };`,
-  `forbid (principal, action, resource) when { resource.sharedWithSupport };`,
-  `forbid (principal, action, resource) unless { resource has owner && resource.owner == "user-1" };`,
-  `forbid (principal is User, action, resource) when { principal has scopes } unless { resource has team };`,
-  `forbid (principal is User, action, resource)
-   when { if resource has team then !principal.teams.contains(resource.team) else resource.visibility != "private" };`,
-  `forbid (principal is User, action, resource) when { !(principal has impersonator) && resource.sharedWithSupport == false };`,
-] as const;
-
-const anyOwnPolicies: fc.Arbitrary<readonly StoredPolicy[]> = fc.uniqueArray(
-  fc.record({
-    organization: fc.constantFrom(...ORGANIZATIONS),
-    name: fc.constantFrom("one", "two"),
-    text: fc.constantFrom(...FORBIDS),
-    version: fc.constant(1),
-    updatedAt: fc.constant("2026-01-01T00:00:00Z"),
-    updatedBy: fc.constant("user-1"),
-  }),
-  { selector: ({ organization, name }) => `${organization}/${name}`, maxLength: 3 },
-);
-
-/** The same policies for decisions and for lists. */
-async function decidedWith(policies: readonly StoredPolicy[]) {
-  const refuse = async (): Promise<never> => Promise.reject(new Error("Nothing is changed here."));
-  const store = { revision: async () => 1, all: async () => policies, put: refuse, remove: refuse };
-  const own = new OrganizationPolicies(store, book, () => new Date(0));
-  await own.follow();
-  return { decide: own.restrict(authorize), filter: createListFilter(book, () => own.forbids()) };
-}
 
 test("what organizations might add may be added", () => {
   for (const text of FORBIDS) checkOrganizationPolicy(book, parseOrganizationPolicy("org-1", "one", text));

@@ -4,10 +4,14 @@ import fc from "fast-check";
 import type { Resource, ResourceType } from "../../kit/policy.ts";
 import { ANONYMOUS, OWNER, type Subject } from "../../kit/subject.ts";
 import { RESOURCE_ENTITIES } from "./entities.ts";
+import { createListFilter } from "./list-filter.ts";
+import { OrganizationPolicies } from "./organization-policies.ts";
+import type { StoredPolicy } from "./organization-policy-store.ts";
+import { authorize, book } from "./policy.testing.ts";
 
-const USERS = ["user-1", "user-2", "user-3"] as const;
+export const USERS = ["user-1", "user-2", "user-3"] as const;
 export const ORGANIZATIONS = ["org-1", "org-2", "org-3"] as const;
-const TEAMS = [
+export const TEAMS = [
   { id: "team-1", organization: "org-1" },
   { id: "team-2", organization: "org-1" },
   { id: "team-3", organization: "org-2" },
@@ -102,3 +106,37 @@ export const anyThing: fc.Arbitrary<Omit<Resource, "type" | "id">> = fc.record(
   },
   { requiredKeys: ["visibility", "sharedWithSupport"] },
 );
+
+/** What organizations might add. */
+export const FORBIDS = [
+  `forbid (principal, action, resource);`,
+  `forbid (principal is User, action == Action::"read", resource) when { principal.roles.contains("support") };`,
+  `forbid (principal, action, resource is Thread) when { resource.visibility == "public" };`,
+  `forbid (principal, action, resource) when { resource.sharedWithSupport };`,
+  `forbid (principal, action, resource) unless { resource has owner && resource.owner == "user-1" };`,
+  `forbid (principal is User, action, resource) when { principal has scopes } unless { resource has team };`,
+  `forbid (principal is User, action, resource)
+   when { if resource has team then !principal.teams.contains(resource.team) else resource.visibility != "private" };`,
+  `forbid (principal is User, action, resource) when { !(principal has impersonator) && resource.sharedWithSupport == false };`,
+] as const;
+
+export const anyOwnPolicies: fc.Arbitrary<readonly StoredPolicy[]> = fc.uniqueArray(
+  fc.record({
+    organization: fc.constantFrom(...ORGANIZATIONS),
+    name: fc.constantFrom("one", "two"),
+    text: fc.constantFrom(...FORBIDS),
+    version: fc.constant(1),
+    updatedAt: fc.constant("2026-01-01T00:00:00Z"),
+    updatedBy: fc.constant("user-1"),
+  }),
+  { selector: ({ organization, name }) => `${organization}/${name}`, maxLength: 3 },
+);
+
+/** The same policies for decisions and for lists. */
+export async function decidedWith(policies: readonly StoredPolicy[]) {
+  const refuse = async (): Promise<never> => Promise.reject(new Error("Nothing is changed here."));
+  const store = { revision: async () => 1, all: async () => policies, put: refuse, remove: refuse };
+  const own = new OrganizationPolicies(store, book, () => new Date(0));
+  await own.follow();
+  return { decide: own.restrict(authorize), filter: createListFilter(book, () => own.forbids()) };
+}

@@ -2,6 +2,7 @@ import type { ThreadConflict, ThreadVisibility } from "@loom/api";
 import type { JsonObject } from "@loom/core";
 import type { ThreadFacts } from "@loom/threads/records";
 import { type Kysely, sql } from "kysely";
+import { preparedQuery } from "../../kit/prepared-query.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { chunksOf, type Ending } from "./chunks.ts";
 import type { ChangeContext } from "./commit-queue.ts";
@@ -20,16 +21,21 @@ export type Changed = {
   readonly repeated: boolean;
 };
 
-/** What is sent along with "somebody else changed it". */
-export type CopyWish = { readonly withRecords: boolean; readonly now: string };
+/** What is sent along with "somebody else changed it". `now`: milliseconds since 1970. */
+export type CopyWish = { readonly withRecords: boolean; readonly now: number };
 
 const NOTHING: Ending = { version: 0, digest: NO_DIGEST, messages: 0, turns: 0 };
 /** Of the copy that comes with a conflict. */
 const MAX_COPY_UNITS = 8 * 1024 * 1024;
 
-export function threadById(db: Kysely<ThreadTables>, id: string): Promise<ThreadRow | undefined> {
-  return db.selectFrom("thread").selectAll().where("id", "=", id).executeTakeFirst();
+export async function threadById(db: Kysely<ThreadTables>, id: string): Promise<ThreadRow | undefined> {
+  const [row] = await rowWithId(db, { id });
+  return row;
 }
+
+const rowWithId = preparedQuery((db: Kysely<ThreadTables>, { id }: { id: string }) =>
+  db.selectFrom("thread").selectAll().where("id", "=", id),
+);
 
 /** The thread, which somebody has found to be there. @throws ProblemError `gone`, `not_found` */
 export async function presentThread(db: Kysely<ThreadTables>, id: string): Promise<ThreadRow> {
@@ -167,7 +173,8 @@ export function repeated(row: ThreadRow): Changed {
 
 /** "Somebody else changed it", with what is there now. */
 export async function conflict(db: Kysely<ThreadTables>, row: ThreadRow, wish: CopyWish): Promise<ProblemError> {
-  const thread = infoOf({ ...row, shared: await sharesOf(db, row.key, wish.now) }, wish.now);
+  const now = new Date(wish.now).toISOString();
+  const thread = infoOf({ ...row, shared: await sharesOf(db, row.key, now) }, now);
   const copy = wish.withRecords
     ? { records: await recordsAfter(db, row.key, 0, { limit: row.version, maxUnits: MAX_COPY_UNITS }) }
     : {};

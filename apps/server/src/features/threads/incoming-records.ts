@@ -69,6 +69,8 @@ export function foldRecords(before: ThreadFacts | undefined, records: readonly I
     }
   }
   if (facts === undefined) throw wrongRecord(0, "must be the header of the thread");
+  // Most records are parts of an answer, and say nothing of the thread: what was sound before still is.
+  if (before !== undefined && CHECKED.every((name) => before[name] === facts[name])) return facts;
   const wrong = unsoundFact(facts);
   if (wrong !== undefined) {
     throw wrongFields([{ field: "records", message: `say of the thread's ${wrong} what makes no sense` }]);
@@ -120,6 +122,19 @@ function unsoundFact(facts: ThreadFacts): string | undefined {
   }
   return undefined;
 }
+
+/** What is looked at, and what has a bound. The others come with the header, or are counted here. */
+const CHECKED = [
+  "title",
+  "tags",
+  "pinned",
+  "private",
+  "visibility",
+  "models",
+  "git",
+  "commits",
+  "totals",
+] as const satisfies readonly (keyof ThreadFacts)[];
 
 function areStrings(values: readonly unknown[]): boolean {
   return values.every((value) => typeof value === "string");

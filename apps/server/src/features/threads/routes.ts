@@ -48,10 +48,9 @@ type Recorder = (event: {
 
 export function threadRoutes(parts: ThreadParts): Route[] {
   const { store, service, outputs, sharing, documents, search, hub } = parts;
-  const time = (): string => new Date(parts.now()).toISOString();
   const resource = async ({ id }: { readonly id: string }): Promise<Resource | undefined> => {
-    const row = await store.row(id);
-    return row && resourceOf(row, time());
+    const access = await store.access(id);
+    return access && resourceOf(access, parts.now());
   };
   /** As `resource`; what is not there yet is the asker's to make. */
   const ownOr = async ({ id }: { readonly id: string }, subject: Subject): Promise<Resource> =>
@@ -151,7 +150,7 @@ export function threadRoutes(parts: ThreadParts): Route[] {
           const row = await store.row(id);
           // Replaced or purged: what the client has is not the beginning of it any more.
           if (row?.generation !== generation) return undefined;
-          if (!call.authorize(subject, "read", resourceOf(row, time())).allowed) return undefined;
+          if (!call.authorize(subject, "read", resourceOf(row, parts.now())).allowed) return undefined;
           return (await store.records(id, after, FOLLOW_PAGE)).records;
         },
       });

@@ -54,7 +54,7 @@ export type ServiceParts = {
 
 export function createThreadService({ database, queue, store, hub, now }: ServiceParts): ThreadService {
   const time = (): string => new Date(now()).toISOString();
-  const wishOf = (copy: boolean) => ({ withRecords: copy, now: time() });
+  const wishOf = (copy: boolean) => ({ withRecords: copy, now: now() });
   const changeRow = <Result>(id: string, work: (context: ChangeContext, row: ThreadRow) => Promise<Result>) =>
     queue.commit(async (context) => work(context, await presentThread(context.db, id)));
 

@@ -12,13 +12,14 @@ import { decodeRecord } from "@loom/threads/records";
 import { type Kysely, sql } from "kysely";
 import type { Database } from "../../kit/database.ts";
 import { type Cursor, decodeCursor, encodeCursor, pageOf } from "../../kit/paging.ts";
+import { preparedQuery } from "../../kit/prepared-query.ts";
 import type { Subject } from "../../kit/subject.ts";
 import { presentThread, sharesOf, threadById } from "./changes.ts";
 import { isTurn, messageOf } from "./messages.ts";
 import type { ThreadTables } from "./migrations.ts";
 import { chunksFrom, digestAt, recordsAfter } from "./stored-records.ts";
 import { filtersIn, type ThreadFilters } from "./thread-filters.ts";
-import { infoOf, type ThreadRow } from "./thread-row.ts";
+import { ACCESS_COLUMNS, infoOf, type ThreadAccess, type ThreadRow } from "./thread-row.ts";
 import type { VisibleThreads } from "./visible-threads.ts";
 
 /** Of one answer. */
@@ -35,6 +36,8 @@ export type ThreadListOptions = ThreadFilters & {
 
 /** What is read of threads. Whether the asker may is decided before, but for lists, which hold what `visible` says. */
 export type ThreadStore = {
+  /** What of a thread a decision about it depends on. */
+  access(id: string): Promise<ThreadAccess | undefined>;
   row(id: string): Promise<ThreadRow | undefined>;
   /** @throws ProblemError `gone`, `not_found`; so do all that follow. */
   present(id: string): Promise<ThreadRow>;
@@ -50,6 +53,10 @@ export type ThreadStore = {
   ): Promise<ThreadChanges>;
 };
 
+const accessTo = preparedQuery((db: Kysely<ThreadTables>, { id }: { id: string }) =>
+  db.selectFrom("thread").select(ACCESS_COLUMNS).where("id", "=", id),
+);
+
 export function createThreadStore(
   database: () => Promise<Database>,
   { visible, now }: { readonly visible: VisibleThreads; readonly now: () => number },
@@ -60,6 +67,10 @@ export function createThreadStore(
   const infoFor = async (row: ThreadRow) =>
     infoOf({ ...row, shared: await sharesOf(await tables(), row.key, time()) }, time());
   return {
+    async access(id) {
+      const [access] = await accessTo(await tables(), { id });
+      return access;
+    },
     row: async (id) => threadById(await tables(), id),
     present,
     info: async (id) => infoFor(await present(id)),

@@ -1,4 +1,5 @@
 import type { Kysely, Selectable } from "kysely";
+import { preparedQuery } from "../../kit/prepared-query.ts";
 import { digestOver, NO_DIGEST } from "./digest.ts";
 import type { ThreadTables } from "./migrations.ts";
 
@@ -9,40 +10,54 @@ const PAGE_CHUNKS = 32;
 
 /** The chunks of a thread from the one that holds record number `after + 1` on. */
 export async function* chunksFrom(db: Kysely<ThreadTables>, key: number, after: number): AsyncGenerator<StoredChunk> {
-  for (let from: number | undefined; ; ) {
-    const chunks = await db
-      .selectFrom("thread_chunk")
-      .selectAll()
-      .where("thread_key", "=", key)
-      .where("first", ">=", (where) =>
-        from === undefined
-          ? where
-              .selectFrom("thread_chunk as before")
-              .select(({ fn, val }) => fn.coalesce(fn.max("before.first"), val(after)).as("first"))
-              .where("before.thread_key", "=", key)
-              .where("before.first", "<=", after)
-          : where.val(from),
-      )
-      .orderBy("first")
-      .limit(PAGE_CHUNKS)
-      .execute();
+  for (let chunks = await firstPage(db, { key, after }); ; ) {
     yield* chunks;
     const last = chunks.at(-1);
     if (last === undefined || chunks.length < PAGE_CHUNKS) return;
-    from = last.first + last.count;
+    chunks = await nextPage(db, { key, from: last.first + last.count });
   }
 }
 
-function chunkAt(db: Kysely<ThreadTables>, key: number, position: number) {
-  return db
+const nextPage = preparedQuery((db: Kysely<ThreadTables>, { key, from }: { key: number; from: number }) =>
+  db
+    .selectFrom("thread_chunk")
+    .selectAll()
+    .where("thread_key", "=", key)
+    .where("first", ">=", from)
+    .orderBy("first")
+    .limit(PAGE_CHUNKS),
+);
+
+/** From the chunk that holds the record behind `after` on; from the last one where there is none. */
+const firstPage = preparedQuery((db: Kysely<ThreadTables>, { key, after }: { key: number; after: number }) =>
+  db
+    .selectFrom("thread_chunk")
+    .selectAll()
+    .where("thread_key", "=", key)
+    .where("first", ">=", ({ selectFrom }) =>
+      selectFrom("thread_chunk as before")
+        .select(({ fn, val }) => fn.coalesce(fn.max("before.first"), val(0)).as("first"))
+        .where("before.thread_key", "=", key)
+        .where("before.first", "<=", after),
+    )
+    .orderBy("first")
+    .limit(PAGE_CHUNKS),
+);
+
+async function chunkAt(db: Kysely<ThreadTables>, key: number, position: number): Promise<StoredChunk | undefined> {
+  const [chunk] = await lastUpTo(db, { key, position });
+  return chunk;
+}
+
+const lastUpTo = preparedQuery((db: Kysely<ThreadTables>, { key, position }: { key: number; position: number }) =>
+  db
     .selectFrom("thread_chunk")
     .selectAll()
     .where("thread_key", "=", key)
     .where("first", "<=", position)
     .orderBy("first", "desc")
-    .limit(1)
-    .executeTakeFirst();
-}
+    .limit(1),
+);
 
 /** Records behind `after`, until there are `limit` of them or `maxUnits` of text; one at least where there is one. */
 export async function recordsAfter(

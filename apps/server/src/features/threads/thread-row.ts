@@ -38,7 +38,7 @@ export function infoOf(row: ThreadRow & { readonly shared: number }, now: string
     team: row.team,
     visibility: row.visibility as ThreadVisibility,
     wantedVisibility: visibility,
-    sharedWithSupportUntil: isOpen(row, now) ? row.support_until : null,
+    sharedWithSupportUntil: isOpen(row, Date.parse(now)) ? row.support_until : null,
     shared: row.shared > 0,
     deletedAt: row.deleted_at,
     forkedFrom: forkedFrom ?? null,
@@ -50,8 +50,22 @@ export function endOf({ version, digest }: ThreadRow): ThreadEnd {
   return { version, digest };
 }
 
+/** The columns that a decision about a thread depends on. */
+export const ACCESS_COLUMNS = [
+  "id",
+  "owner",
+  "organization",
+  "team",
+  "visibility",
+  "support_until",
+  "deleted_at",
+  "purged",
+] as const satisfies readonly (keyof ThreadRow)[];
+
+export type ThreadAccess = Pick<ThreadRow, (typeof ACCESS_COLUMNS)[number]>;
+
 /** What a decision about the thread may depend on. One in the trash is nobody's but its owner's. */
-export function resourceOf(row: ThreadRow, now: string): Resource {
+export function resourceOf(row: ThreadAccess, now: number): Resource {
   const isHere = row.deleted_at === null && row.purged === 0;
   return {
     type: "thread",
@@ -64,8 +78,8 @@ export function resourceOf(row: ThreadRow, now: string): Resource {
   };
 }
 
-function isOpen({ support_until: until }: ThreadRow, now: string): boolean {
-  return until !== null && until > now;
+function isOpen({ support_until: until }: Pick<ThreadRow, "support_until">, now: number): boolean {
+  return until !== null && Date.parse(until) > now;
 }
 
 const WIDTHS: readonly ThreadVisibility[] = ["private", "team", "organization", "public"];

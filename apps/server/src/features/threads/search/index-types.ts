@@ -20,6 +20,8 @@ export type IndexedThread = {
   readonly generation: number;
   readonly version: number;
   readonly digest: string;
+  /** Messages in all of these records. */
+  readonly messages: number;
   readonly turns: number;
   /** The passage that holds its title and the like, and what that says. */
   readonly titleKey: number | null;

@@ -7,11 +7,11 @@ import {
   type ThreadFacts,
   type ThreadRecord,
 } from "@loom/threads/records";
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import { isTurn } from "../messages.ts";
 import type { ThreadTables } from "../migrations.ts";
 import type { OutputService } from "../outputs.ts";
-import { chunksFrom, digestAt, recordsAfter, type StoredChunk } from "../stored-records.ts";
+import { chunksFrom, digestAt, recordsAfter } from "../stored-records.ts";
 import { factsIn, type ThreadRow } from "../thread-row.ts";
 import { withOutputs } from "../told-thread.ts";
 import type { IndexBatch, IndexedPassage, IndexedThread, IndexState, SearchEngine } from "./index-types.ts";
@@ -71,6 +71,8 @@ type Seen = {
   readonly known: ReadonlyMap<number, IndexedThread>;
   /** The newest commits of these threads that say something. */
   readonly commits: ReadonlyMap<number, ThreadFacts["commits"]>;
+  /** Of those that the index knows, the digest up to there. */
+  readonly digests: ReadonlyMap<number, string>;
 };
 
 /** `newer`: what the index is about to know. */
@@ -90,7 +92,25 @@ async function look(
   const keys = rows.map(({ key }) => key);
   const known = new Map(await engine.indexed(keys));
   for (const thread of newer) known.set(thread.key, thread);
-  return { state, rows, known, commits: await commitsOf(db, keys) };
+  const [commits, digests] = [await commitsOf(db, keys), await digestsAt(db, [...known.values()])];
+  return { state, rows, known, commits, digests };
+}
+
+/** The digests of threads where the index knows them up to, unless no chunk ends there. */
+async function digestsAt(
+  db: Kysely<ThreadTables>,
+  threads: readonly IndexedThread[],
+): Promise<ReadonlyMap<number, string>> {
+  if (threads.length === 0) return new Map();
+  const asked = threads.map(({ key, version }) => sql`(cast(${key} as bigint), cast(${version} as bigint))`);
+  const { rows } = await sql<{ key: number; digest: string }>`
+    with asked (key, version) as (values ${sql.join(asked)})
+    select asked.key as key, chunk.digest as digest from asked join thread_chunk as chunk
+      on chunk.thread_key = asked.key and chunk.first + chunk.count = asked.version
+      and chunk.first = (select max(earlier.first) from thread_chunk as earlier
+        where earlier.thread_key = asked.key and earlier.first < asked.version)
+  `.execute(db);
+  return new Map(rows.map(({ key, digest }) => [key, digest]));
 }
 
 async function commitsOf(
@@ -123,7 +143,8 @@ async function commitsOf(
   return commits;
 }
 
-async function makeBatch(parts: Parts, { state, rows, known, commits }: Seen): Promise<IndexBatch> {
+async function makeBatch(parts: Parts, seen: Seen): Promise<IndexBatch> {
+  const { state, rows, known, commits, digests } = seen;
   const batch = new BatchWriter(state);
   let { change } = state;
   for (const row of rows) {
@@ -131,6 +152,7 @@ async function makeBatch(parts: Parts, { state, rows, known, commits }: Seen): P
       row,
       before: known.get(row.key),
       commits: commits.get(row.key) ?? [],
+      digest: digests.get(row.key),
     });
     if (isDone) change = row.change;
     if (!isDone || batch.isFull) break;
@@ -140,29 +162,24 @@ async function makeBatch(parts: Parts, { state, rows, known, commits }: Seen): P
 
 type Parts = Pick<IndexerParts, "outputs"> & { readonly db: Kysely<ThreadTables> };
 
-/** A thread as it is, as the index knows it, and its newest commits. */
+/** A thread as it is, as the index knows it, its newest commits, and its digest up to where the index knows it. */
 type Grown = {
   readonly row: ThreadRow;
   readonly before: IndexedThread | undefined;
   readonly commits: ThreadFacts["commits"];
+  readonly digest: string | undefined;
 };
 
 /** What is new in one thread, as far as it fits. False: there is more. */
-async function addThread(parts: Parts, batch: BatchWriter, { row, before, commits }: Grown): Promise<boolean> {
+async function addThread(parts: Parts, batch: BatchWriter, grown: Grown): Promise<boolean> {
+  const { row, before, commits } = grown;
   const { db } = parts;
-  // From the last one that the index knows on: it shows whether that still holds.
-  const chunks = chunksFrom(db, row.key, Math.max(0, (before?.version ?? 0) - 1));
-  let chunk = await nextOf(chunks);
   let known = before;
-  if (known !== undefined && !(await isSame(db, row, known, chunk))) {
+  if (known !== undefined && !(await isSame(db, known, grown))) {
     batch.drop(known);
     known = undefined;
   }
   if (row.purged === 1) return true;
-  if (known === undefined && before !== undefined && before.version > 1) {
-    await chunks.return(undefined);
-    return addThread(parts, batch, { row, before: undefined, commits });
-  }
   const waiting = new Set<number>(known === undefined ? [] : JSON.parse(known.waiting));
   for (const record of waiting) {
     const [text] = await recordsAfter(db, row.key, record - 1, { limit: 1, maxUnits: 1 });
@@ -170,9 +187,15 @@ async function addThread(parts: Parts, batch: BatchWriter, { row, before, commit
     if (text === undefined || (await addRecord(parts, batch, row, { text, decoded, record, turn: 0 })))
       waiting.delete(record);
   }
-  let { version, digest, turns } = known ?? { version: 0, digest: "", turns: 0 };
-  for (; chunk !== undefined && version < row.version && !batch.isFull; chunk = await nextOf(chunks)) {
-    if (chunk.first + chunk.count <= version) continue;
+  const facts = factsIn(row);
+  let { version, digest, messages, turns } = known ?? { version: 0, digest: "", messages: 0, turns: 0 };
+  // An answer that is still coming in is many records, and none of them is a message: they need not be read.
+  if (known?.messages === row.messages) {
+    ({ version, digest } = row);
+    ({ turns } = facts);
+  }
+  for await (const chunk of version < row.version ? chunksFrom(db, row.key, version) : []) {
+    if (version >= row.version || batch.isFull) break;
     for (const [index, text] of chunk.records.split("\n").entries()) {
       const record = chunk.first + index + 1;
       // They may have come in other portions than before.
@@ -183,36 +206,20 @@ async function addThread(parts: Parts, batch: BatchWriter, { row, before, commit
       if (!isWhole && waiting.size < MAX_WAITING) waiting.add(record);
     }
     version = chunk.first + chunk.count;
-    digest = chunk.digest;
+    ({ digest, messages } = chunk);
     await batch.pause(chunk.records.length);
   }
-  await chunks.return(undefined);
-  const title = factsText({ ...factsIn(row), commits });
+  const title = factsText({ ...facts, commits });
   const titleKey = batch.retitle(row, known, title);
-  const place = { key: row.key, id: row.id, generation: row.generation, version, digest, turns };
+  const place = { key: row.key, id: row.id, generation: row.generation, version, digest, messages, turns };
   batch.threads.push({ ...place, titleKey, title, waiting: JSON.stringify([...waiting]) });
   return version >= row.version;
 }
 
-async function nextOf(chunks: AsyncGenerator<StoredChunk>): Promise<StoredChunk | undefined> {
-  const { value, done } = await chunks.next();
-  return done === true ? undefined : value;
-}
-
-/**
- * Whether what the index knows of a thread still holds: threads grow at their end, unless they are replaced. `chunk`: the
- * one with the last record that it knows.
- */
-async function isSame(
-  db: Kysely<ThreadTables>,
-  row: ThreadRow,
-  known: IndexedThread,
-  chunk: StoredChunk | undefined,
-): Promise<boolean> {
+/** Whether what the index knows of a thread still holds: threads grow at their end, unless they are replaced. */
+async function isSame(db: Kysely<ThreadTables>, known: IndexedThread, { row, digest }: Grown): Promise<boolean> {
   if (row.purged === 1 || known.id !== row.id || known.generation !== row.generation) return false;
-  if (known.version > row.version) return false;
-  const isEnd = chunk !== undefined && chunk.first + chunk.count === known.version;
-  return (isEnd ? chunk.digest : await digestAt(db, row.key, known.version)) === known.digest;
+  return known.version <= row.version && (digest ?? (await digestAt(db, row.key, known.version))) === known.digest;
 }
 
 type Incoming = {

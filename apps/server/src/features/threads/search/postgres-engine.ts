@@ -12,7 +12,7 @@ import { tsQuery } from "./match.ts";
 import { repeatMark } from "./passages.ts";
 
 /** Raised with every change of the tables or of how text is told apart: older ones are dropped and made anew. */
-const INDEX_VERSION = 1;
+const INDEX_VERSION = 2;
 const LOCK = "thread-search";
 
 const DIALECT: SearchDialect = {
@@ -43,7 +43,7 @@ export async function openPostgresEngine(database: Database): Promise<SearchEngi
     },
     async indexed(keys) {
       const { rows } = await sql<IndexedThread>`
-        select key, id, generation, version, digest, turns, title_key as "titleKey", title, waiting
+        select key, id, generation, version, digest, messages, turns, title_key as "titleKey", title, waiting
         from thread_search_thread where key = any(${sql.val(`{${keys.join(",")}}`)}::bigint[])
       `.execute(tables());
       return new Map(rows.map((row) => [row.key, row]));
@@ -98,7 +98,7 @@ const TABLES = [
   `insert into thread_search_state values (1, ${INDEX_VERSION}, 0, 0, 0, 1, 0)`,
   `create table thread_search_thread (
      key bigint primary key, id text collate "C" not null, generation bigint not null, version bigint not null,
-     digest text not null, turns bigint not null, title_key bigint, title text not null, waiting text not null)`,
+     digest text not null, messages bigint not null, turns bigint not null, title_key bigint, title text not null, waiting text not null)`,
   `create table thread_search_passage (
      key bigint primary key, thread bigint not null, record bigint not null, turn bigint not null, role text not null,
      at text collate "C" not null, at_ms bigint not null, length bigint not null, repeats text not null,
@@ -114,8 +114,10 @@ async function write(db: Db, batch: IndexBatch): Promise<boolean> {
     await sql`delete from thread_search_passage where thread = ${key}`.execute(db);
     await sql`delete from thread_search_thread where key = ${key}`.execute(db);
   }
-  for (const key of batch.droppedPassages) {
-    await sql`delete from thread_search_passage where key = ${key}`.execute(db);
+  if (batch.droppedPassages.length > 0) {
+    await sql`
+      delete from thread_search_passage where key = any(${sql.val(`{${batch.droppedPassages.join(",")}}`)}::bigint[])
+    `.execute(db);
   }
   if (batch.passages.length > 0) {
     await sql`
@@ -126,13 +128,16 @@ async function write(db: Db, batch: IndexBatch): Promise<boolean> {
         repeats text, found_by text)
     `.execute(db);
   }
-  for (const { key, id, generation, version, digest, turns, titleKey, title, waiting } of batch.threads) {
+  if (batch.threads.length > 0) {
     await sql`
       insert into thread_search_thread
-      values (${key}, ${id}, ${generation}, ${version}, ${digest}, ${turns}, ${titleKey}, ${title}, ${waiting})
+      select key, id, generation, version, digest, messages, turns, "titleKey", title, waiting
+      from json_to_recordset(${JSON.stringify(batch.threads)}::json) as t (
+        key bigint, id text, generation bigint, version bigint, digest text, messages bigint, turns bigint,
+        "titleKey" bigint, title text, waiting text)
       on conflict (key) do update set id = excluded.id, generation = excluded.generation, version = excluded.version,
-        digest = excluded.digest, turns = excluded.turns, title_key = excluded.title_key, title = excluded.title,
-        waiting = excluded.waiting
+        digest = excluded.digest, messages = excluded.messages, turns = excluded.turns, title_key = excluded.title_key,
+        title = excluded.title, waiting = excluded.waiting
     `.execute(db);
   }
   if (batch.frequencies.length > 0) {

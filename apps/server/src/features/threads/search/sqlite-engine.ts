@@ -7,7 +7,7 @@ import { repeatMark } from "./passages.ts";
 import { runIndexWorker, type WorkerAnswer, type WorkerFiles, type WorkerQuestion } from "./sqlite-worker.ts";
 
 /** Raised with every change of the index's tables or of how text is told apart: an older index is then made anew. */
-const INDEX_VERSION = 1;
+const INDEX_VERSION = 2;
 
 /** In this order: a match comes newest first, and the rest is looked up by key until there are enough. */
 const DIALECT: SearchDialect = {
@@ -84,7 +84,8 @@ export async function openSqliteEngine(database: string): Promise<SearchEngine> 
     },
     async indexed(keys) {
       const found = await rows<IndexedThread>(
-        `SELECT key, id, generation, version, digest, turns, title_key AS titleKey, title, waiting FROM search_thread
+        `SELECT key, id, generation, version, digest, messages, turns, title_key AS titleKey, title, waiting
+         FROM search_thread
          WHERE key IN (SELECT value FROM json_each(?))`,
         [JSON.stringify(keys)],
       );

@@ -19,6 +19,12 @@ export function runIndexWorker(): void {
   const { rmSync } = process.getBuiltinModule("node:fs");
   const files = workerData as WorkerFiles;
 
+  // A batch becomes one segment, and sixteen are merged at a time: each text is written three times instead of five or six,
+  // and a query looks into some more segments. There is no index of beginnings: it costs as much as the words themselves,
+  // and is used for beginnings of just its length alone.
+  const OPTIONS = `
+    INSERT INTO search_text (search_text, rank) VALUES ('hashsize', ${16 * 1024 * 1024});
+    INSERT INTO search_text (search_text, rank) VALUES ('automerge', 16);`;
   const TABLES = `
     CREATE TABLE IF NOT EXISTS search_state (
       only INTEGER PRIMARY KEY CHECK (only = 1), revision INTEGER NOT NULL, passages INTEGER NOT NULL,
@@ -26,21 +32,22 @@ export function runIndexWorker(): void {
     INSERT OR IGNORE INTO search_state VALUES (1, 0, 0, 0, 1, 0);
     CREATE TABLE IF NOT EXISTS search_thread (
       key INTEGER PRIMARY KEY, id TEXT NOT NULL, generation INTEGER NOT NULL, version INTEGER NOT NULL,
-      digest TEXT NOT NULL, turns INTEGER NOT NULL, title_key INTEGER, title TEXT NOT NULL, waiting TEXT NOT NULL);
+      digest TEXT NOT NULL, messages INTEGER NOT NULL, turns INTEGER NOT NULL, title_key INTEGER, title TEXT NOT NULL, waiting TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS search_passage (
       key INTEGER PRIMARY KEY, thread INTEGER NOT NULL, record INTEGER NOT NULL, turn INTEGER NOT NULL,
       role TEXT NOT NULL, at TEXT NOT NULL, at_ms INTEGER NOT NULL, length INTEGER NOT NULL, repeats TEXT NOT NULL);
     CREATE INDEX IF NOT EXISTS search_passage_thread ON search_passage (thread);
     CREATE TABLE IF NOT EXISTS search_frequency (term TEXT PRIMARY KEY, passages INTEGER NOT NULL) WITHOUT ROWID;
     CREATE VIRTUAL TABLE IF NOT EXISTS search_text USING fts5
-      (body, names, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '3');
+      (body, names, content = '', contentless_delete = 1, tokenize = 'ascii');
+    ${OPTIONS}
     PRAGMA user_version = ${files.version};`;
 
   function open() {
     const opened = new DatabaseSync(files.index, { timeout: 5_000 });
     try {
       opened.exec(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536",
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16000",
       );
       const version = opened.prepare("PRAGMA user_version").get()?.user_version;
       if (version !== 0 && version !== files.version) throw new Error("another version");
@@ -91,7 +98,7 @@ export function runIndexWorker(): void {
   const dropPassage = writer.prepare("DELETE FROM search_passage WHERE key = ?");
   const addText = writer.prepare("INSERT INTO search_text (rowid, body, names) VALUES (?, ?, ?)");
   const addPassage = writer.prepare("INSERT INTO search_passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  const addThread = writer.prepare("INSERT OR REPLACE INTO search_thread VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const addThread = writer.prepare("INSERT OR REPLACE INTO search_thread VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   const addFrequency = writer.prepare(
     "INSERT INTO search_frequency VALUES (?, ?) ON CONFLICT (term) DO UPDATE SET passages = passages + excluded.passages",
   );
@@ -133,6 +140,7 @@ export function runIndexWorker(): void {
           each.generation,
           each.version,
           each.digest,
+          each.messages,
           each.turns,
           each.titleKey,
           each.title,
