@@ -49,7 +49,7 @@ export type Budgets = {
   reserve(request: {
     readonly nodes: readonly BudgetNode[];
     readonly model: string;
-    readonly session?: string;
+    readonly session?: string | undefined;
     readonly worst: WorstCase;
   }): Admission | Promise<Admission>;
 };
@@ -73,7 +73,7 @@ export type Credentials = {
   /** `affinity`: what should stay on one credential (a session, a prompt prefix), so that prompt caches hit. */
   lease(
     upstream: string,
-    options: { readonly affinity?: string; readonly exclude?: readonly string[] },
+    options: { readonly affinity?: string | undefined; readonly exclude?: readonly string[] | undefined },
   ): CredentialLease | undefined;
   /** Whether any credential of the upstream could be leased now, and how many are in which state. */
   health(upstream: string): {
@@ -104,11 +104,11 @@ export type RoutePlan =
 
 export type RouteRequest = {
   /** Where the path names one (`/proxy/anthropic/...`): nobody else is asked. */
-  readonly upstream?: string;
+  readonly upstream?: string | undefined;
   /** An alias, a provider's model, or `upstream/model`. */
   readonly model: string;
   /** What should stay on one target, because its prompt cache is there. */
-  readonly affinity?: string;
+  readonly affinity?: string | undefined;
   readonly nodes?: readonly BudgetNode[];
   readonly dialect?: Dialect;
 };

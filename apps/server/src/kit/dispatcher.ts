@@ -199,7 +199,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (options.isStopping()) outgoing.setHeader("connection", "close");
       open.add(call);
       // Of the response, not of the request: that one closes as soon as its body has been read.
-      outgoing.once("close", () => {
+      outgoing.on("close", () => {
         open.delete(call);
         if (!outgoing.writableFinished) call.stop();
         record.end(call);

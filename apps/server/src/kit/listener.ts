@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { PROBLEM_MEDIA_TYPE, problemOf } from "@loom/api";
 import { http, https } from "@loom/api/http";
+import { RequestMessage } from "./request-message.ts";
 
 export type ListenerOptions = {
   readonly host: string;
@@ -48,6 +49,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     requestTimeout: LIMITS.request,
     keepAliveTimeout: LIMITS.keepAlive,
     noDelay: true,
+    IncomingMessage: RequestMessage,
   };
   const server: Server =
     options.tls === undefined

@@ -43,7 +43,7 @@ export function recordRequests(options: {
       const status = outgoing.writableFinished ? outgoing.statusCode : 499;
       count({ route, status: String(status) });
       observe({ route }, seconds);
-      log.info("request", { requestId: call.id, route, status, durationMs: Math.round(seconds * 1000) });
+      log.own("request", { requestId: call.id, route, status, durationMs: Math.round(seconds * 1000) });
     },
   };
 }

@@ -250,6 +250,7 @@ export class AuditService implements AuditKeeper {
       await nextTurn();
     }
     await this.#journal.release(() => database.sync());
+    if (this.#closing === undefined && this.#journal.hasSpentFile) this.#moveTimer.start(MOVE_MS);
   }
 
   #recover(store: ChainStore, database: Database, { alsoLive }: { readonly alsoLive: boolean }): Promise<void> {

@@ -1,25 +1,21 @@
 import type { BudgetedNode } from "./budgeted-node.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
+export type RateHeaders = Readonly<Record<string, string>>;
+
 /**
  * What is left of the limits per minute, in the names of OpenAI (platform.openai.com/docs/guides/rate-limits) and of
  * Anthropic (docs.claude.com/en/api/rate-limits), of the node that has least left. Empty without such limits.
  */
-export function rateHeaders(
-  nodes: readonly BudgetedNode[],
-  now: number,
-  wall: number,
-): Readonly<Record<string, string>> {
+export function rateHeaders(nodes: readonly BudgetedNode[], now: number, wall: number): RateHeaders {
   const requests = tightest(nodes, "requests", now);
   const tokens = tightest(nodes, "tokens", now);
   if (requests === undefined) return tokens === undefined ? {} : ofTokens(tokens, now, wall);
-  return tokens === undefined
-    ? ofRequests(requests, now, wall)
-    : { ...ofRequests(requests, now, wall), ...ofTokens(tokens, now, wall) };
+  return tokens === undefined ? ofRequests(requests, now, wall) : ofBoth(requests, tokens, now, wall);
 }
 
 /** Every request asks for these: with names that are made each time they would cost more than all limits together. */
-function ofRequests(bucket: TokenBucket, now: number, wall: number): Readonly<Record<string, string>> {
+function ofRequests(bucket: TokenBucket, now: number, wall: number): RateHeaders {
   const limit = String(bucket.perMinute);
   const left = leftIn(bucket, now);
   const resetMs = bucket.untilFull(now);
@@ -33,7 +29,7 @@ function ofRequests(bucket: TokenBucket, now: number, wall: number): Readonly<Re
   };
 }
 
-function ofTokens(bucket: TokenBucket, now: number, wall: number): Readonly<Record<string, string>> {
+function ofTokens(bucket: TokenBucket, now: number, wall: number): RateHeaders {
   const limit = String(bucket.perMinute);
   const left = leftIn(bucket, now);
   const resetMs = bucket.untilFull(now);
@@ -44,6 +40,30 @@ function ofTokens(bucket: TokenBucket, now: number, wall: number): Readonly<Reco
     "anthropic-ratelimit-tokens-limit": limit,
     "anthropic-ratelimit-tokens-remaining": left,
     "anthropic-ratelimit-tokens-reset": rfc3339(wall + resetMs),
+  };
+}
+
+/** Written out: to spread one into the other would cost as much again. */
+function ofBoth(requests: TokenBucket, tokens: TokenBucket, now: number, wall: number): RateHeaders {
+  const requestLimit = String(requests.perMinute);
+  const requestsLeft = leftIn(requests, now);
+  const requestsResetMs = requests.untilFull(now);
+  const tokenLimit = String(tokens.perMinute);
+  const tokensLeft = leftIn(tokens, now);
+  const tokensResetMs = tokens.untilFull(now);
+  return {
+    "x-ratelimit-limit-requests": requestLimit,
+    "x-ratelimit-remaining-requests": requestsLeft,
+    "x-ratelimit-reset-requests": duration(requestsResetMs),
+    "anthropic-ratelimit-requests-limit": requestLimit,
+    "anthropic-ratelimit-requests-remaining": requestsLeft,
+    "anthropic-ratelimit-requests-reset": rfc3339(wall + requestsResetMs),
+    "x-ratelimit-limit-tokens": tokenLimit,
+    "x-ratelimit-remaining-tokens": tokensLeft,
+    "x-ratelimit-reset-tokens": duration(tokensResetMs),
+    "anthropic-ratelimit-tokens-limit": tokenLimit,
+    "anthropic-ratelimit-tokens-remaining": tokensLeft,
+    "anthropic-ratelimit-tokens-reset": rfc3339(wall + tokensResetMs),
   };
 }
 

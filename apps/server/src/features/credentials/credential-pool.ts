@@ -47,7 +47,7 @@ export class CredentialPool implements Credentials {
 
   lease(
     upstream: string,
-    { affinity, exclude }: { readonly affinity?: string; readonly exclude?: readonly string[] },
+    { affinity, exclude }: { readonly affinity?: string | undefined; readonly exclude?: readonly string[] | undefined },
   ): CredentialLease | undefined {
     const members = this.#upstreams.get(upstream);
     if (members === undefined) return undefined;

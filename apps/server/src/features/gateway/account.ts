@@ -26,6 +26,8 @@ export type AccountHolder = {
   readonly maxOutputTokens: number | undefined;
 };
 
+type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
+
 /** What is written down before a request leaves for an upstream. */
 export type Leaving = {
   readonly step: RouteStep;
@@ -127,12 +129,12 @@ export class Account {
         : priceOf(prices, { upstream, answered: model, asked: step?.model ?? "", usage });
     const cost = price?.costMicroUsd;
     this.#reservation?.settle(
-      answered === undefined ? undefined : { usage, ...(cost === undefined ? {} : { costMicroUsd: cost }) },
+      answered === undefined ? undefined : cost === undefined ? { usage } : { usage, costMicroUsd: cost },
     );
     this.#open?.close(answered === undefined ? 0 : Math.max(0, Math.round(cost ?? this.#worstMicroUsd)));
     if (ledger === undefined) return;
     const { requestId, subject, nodes, session, client, dialect, requestedModel } = this.#holder;
-    ledger.record({
+    const entry: Writable<LedgerEntry> = {
       id: requestId,
       at: this.#at,
       subject,
@@ -149,13 +151,15 @@ export class Account {
       latencyMs: this.#elapsedMs(),
       status: end.status,
       outcome: end.outcome,
-      ...(session === undefined ? {} : { session }),
-      ...(end.credentialId === undefined ? {} : { credentialId: end.credentialId }),
-      ...(cost === undefined ? {} : { costMicroUsd: cost }),
-      ...(price === undefined ? {} : { priceVersion: price.version }),
-      ...(this.#firstByteMs === undefined ? {} : { firstByteMs: this.#firstByteMs }),
-      ...(end.errorCode === undefined ? {} : { errorCode: end.errorCode }),
-    });
+    };
+    // One after the other: to spread what may be absent over a literal costs more than all the rest of it.
+    if (session !== undefined) entry.session = session;
+    if (end.credentialId !== undefined) entry.credentialId = end.credentialId;
+    if (cost !== undefined) entry.costMicroUsd = cost;
+    if (price !== undefined) entry.priceVersion = price.version;
+    if (this.#firstByteMs !== undefined) entry.firstByteMs = this.#firstByteMs;
+    if (end.errorCode !== undefined) entry.errorCode = end.errorCode;
+    ledger.record(entry);
   }
 
   #elapsedMs(): number {

@@ -76,10 +76,9 @@ export class Attempts {
         this.#advance();
         continue;
       }
-      const lease = credentials.lease(step.upstream, {
-        ...(affinity === undefined ? {} : { affinity }),
-        exclude: [...this.#spent, ...this.#spentHere],
-      });
+      const isFresh = this.#spent.length === 0 && this.#spentHere.length === 0;
+      const exclude = isFresh ? undefined : [...this.#spent, ...this.#spentHere];
+      const lease = credentials.lease(step.upstream, { affinity, exclude });
       if (lease === undefined) {
         this.#failure = noCredential(step, credentials, this.#failure);
         this.#advance();

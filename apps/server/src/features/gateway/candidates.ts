@@ -153,8 +153,8 @@ export class Candidates {
         ? ({ ok: true, steps: [{ upstream: upstream ?? "", model: "", reason: "path" }] } as const)
         : this.#parts.routing.plan({
             model: question.model,
-            ...(upstream === undefined ? {} : { upstream }),
-            ...(affinity === undefined ? {} : { affinity }),
+            upstream,
+            affinity,
             nodes: this.#asker.nodes,
             dialect: target.dialect,
           });
@@ -257,7 +257,7 @@ export class Candidates {
       nodes: this.#asker.nodes,
       model: step.model,
       worst: this.worst,
-      ...(session === undefined ? {} : { session }),
+      session,
     });
     if (!(admission instanceof Promise)) return this.#take(admission, step);
     return admission.then((known) => this.#take(known, step));

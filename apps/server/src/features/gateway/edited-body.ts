@@ -4,7 +4,7 @@ import { type JsonMembers, memberValue } from "./json-members.ts";
 /** What has to differ between the client's body and the upstream's, byte for byte the same otherwise. */
 export type BodyChanges = {
   /** The model as the upstream names it, where the client named another. */
-  readonly model?: string;
+  readonly model?: string | undefined;
   /** Vertex AI takes Anthropic's body without the model and with a version. */
   readonly vertex?: boolean;
   /** Chat Completions: ask for the token counts of a stream. */

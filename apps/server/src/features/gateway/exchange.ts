@@ -51,9 +51,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
     const { session, client } = headers;
     const { model: requestedModel = "", promptBytes = 0, maxOutputTokens } = question ?? {};
     const { dialect } = target;
-    const asker = { requestId: call.id, subject, nodes, session, client, dialect };
-    this.#account = new Account({ ...asker, requestedModel, promptBytes, maxOutputTokens }, parts);
-    this.#candidates = new Candidates(parts, asked, { subject, nodes }, this.#account);
+    const { id: requestId } = call;
+    const asker = { requestId, subject, nodes, session, client, dialect, requestedModel, promptBytes, maxOutputTokens };
+    this.#account = new Account(asker, parts);
+    this.#candidates = new Candidates(parts, asked, asker, this.#account);
   }
 
   start(): void {
@@ -136,13 +137,13 @@ export class Exchange implements AttemptListener, DeliveryHost {
     const { limits, step, count } = this.#candidates;
     const { upstream = "", model = "", reason = "" } = step ?? {};
     const route = `${upstream}/${model}${reason === "" ? "" : `; ${reason}`}`;
-    return {
+    const headers = {
       ...limits,
       "x-request-id": this.#call.id,
       "x-loom-route": headerText(route),
       "x-loom-attempts": String(count),
-      ...(this.#passage?.native === false ? leftOutHeader(this.#asked.decoded) : NO_HEADERS),
     };
+    return this.#passage?.native === false ? { ...headers, ...leftOutHeader(this.#asked.decoded) } : headers;
   }
 
   pause(): void {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { ProblemError } from "../../kit/problem-reply.ts";
+import { type BodyTaker, RequestMessage } from "../../kit/request-message.ts";
 
 /** A 200,000 token prompt is about 1 MB; this leaves room for images. */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -21,26 +22,43 @@ export function readBody(
     refuse(new ProblemError("unsupported_media_type", "The body has to come without Content-Encoding."));
     return;
   }
-  const refused = Number(incoming.headers["content-length"] ?? 0) > MAX_BODY_BYTES;
+  const length = incoming.headers["content-length"];
+  const refused = length !== undefined && Number(length) > MAX_BODY_BYTES;
   if (refused) refuse(tooLarge());
-  const chunks: Buffer[] = [];
-  let size = 0;
-  incoming.on("data", (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= MAX_BODY_BYTES) {
-      chunks.push(chunk);
+  const body = new BodyCollector(incoming, refused ? ignore : done, refused ? ignore : refuse);
+  if (incoming instanceof RequestMessage) incoming.takeBody(body);
+  else incoming.on("data", (piece: Buffer) => body.onPiece(piece)).once("end", () => body.onEnd());
+  incoming.on("error", ignore);
+}
+
+class BodyCollector implements BodyTaker {
+  readonly #incoming: IncomingMessage;
+  readonly #done: (body: Buffer) => void;
+  readonly #refuse: (problem: ProblemError) => void;
+  readonly #pieces: Buffer[] = [];
+  #size = 0;
+
+  constructor(incoming: IncomingMessage, done: (body: Buffer) => void, refuse: (problem: ProblemError) => void) {
+    this.#incoming = incoming;
+    this.#done = done;
+    this.#refuse = refuse;
+  }
+
+  onPiece(piece: Buffer): void {
+    this.#size += piece.length;
+    if (this.#size <= MAX_BODY_BYTES) {
+      this.#pieces.push(piece);
       return;
     }
-    chunks.length = 0;
-    if (size > MAX_DISCARDED_BYTES) incoming.destroy();
-  });
-  incoming.once("end", () => {
-    const [first] = chunks;
-    if (refused) return;
-    if (size > MAX_BODY_BYTES) refuse(tooLarge());
-    else done(first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks, size));
-  });
-  incoming.on("error", ignore);
+    this.#pieces.length = 0;
+    if (this.#size > MAX_DISCARDED_BYTES) this.#incoming.destroy();
+  }
+
+  onEnd(): void {
+    const [first] = this.#pieces;
+    if (this.#size > MAX_BODY_BYTES) this.#refuse(tooLarge());
+    else this.#done(first !== undefined && this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces, this.#size));
+  }
 }
 
 function tooLarge(): ProblemError {

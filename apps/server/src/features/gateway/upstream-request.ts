@@ -54,9 +54,9 @@ export function nativeRequest(options: {
   const hideUsage =
     dialect === "chat" && question.stream && options.mayAskForUsage && top !== undefined && !asksForUsage(top);
   const changes: BodyChanges = {
-    ...(inPath || step.model === question.model ? {} : { model: step.model }),
-    ...(dialect === "anthropic" && inPath && !own ? { vertex: true } : {}),
-    ...(hideUsage ? { usage: true } : {}),
+    model: inPath || step.model === question.model ? undefined : step.model,
+    vertex: dialect === "anthropic" && inPath && !own,
+    usage: hideUsage,
   };
   const headers = [...forwarded, "accept-encoding", "identity"];
   pushHeaders(headers, credential);

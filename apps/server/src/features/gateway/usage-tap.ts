@@ -207,10 +207,11 @@ class Counts {
   readDocument(bytes: Buffer): boolean {
     const scanned = scanJsonObject(bytes);
     if (scanned.ok) {
-      for (const key of ["model", "modelVersion", "usage", "usageMetadata"] as const) {
-        const value = memberValue(scanned.top, key);
-        if (value !== undefined) this.#readEvent({ [key]: value });
-      }
+      const { top } = scanned;
+      this.#noteModel(memberValue(top, "model"));
+      this.#noteModel(memberValue(top, "modelVersion"));
+      this.#noteUsage(asObject(memberValue(top, "usage")));
+      this.#noteUsage(asObject(memberValue(top, "usageMetadata")));
       return true;
     }
     // Gemini streams an array of answers to those who do not ask for events.
@@ -225,10 +226,17 @@ class Counts {
     if (event === undefined) return;
     const inner = asObject(event.message) ?? asObject(event.response) ?? event;
     const usage = asObject(event.usage) ?? asObject(inner.usage) ?? asObject(event.usageMetadata);
-    const model = inner.model ?? event.modelVersion;
-    if (typeof model === "string" && model !== "") this.#model = model.slice(0, MAX_MODEL);
+    this.#noteModel(inner.model ?? event.modelVersion);
     if (typeof event.type === "string" && event.type.startsWith("response."))
       this.ended = event.type !== "response.created";
+    this.#noteUsage(usage);
+  }
+
+  #noteModel(model: unknown): void {
+    if (typeof model === "string" && model !== "") this.#model = model.slice(0, MAX_MODEL);
+  }
+
+  #noteUsage(usage: { readonly [key: string]: unknown } | undefined): void {
     if (usage === undefined) return;
     this.#counted = true;
     this.#reader.read(usage as JsonObject);

@@ -18,15 +18,26 @@ export function worstCase({ target, question }: Asked, { upstream, model }: Rout
     // No answer is longer, whatever bound the client gives.
     prices.contextWindow(upstream, model) ?? Number.POSITIVE_INFINITY,
   );
-  const most = dearest(inputTokens, (kinds) => prices.price(upstream, model, { ...kinds, outputTokens })?.costMicroUsd);
+  const most = dearest({ upstream, model }, { inputTokens, outputTokens }, prices);
   return most === undefined ? { inputTokens, outputTokens } : { inputTokens, outputTokens, costMicroUsd: most };
 }
 
 /** A prompt may be plain, or go to a cache, which costs more, for an hour the most. */
-function dearest(tokens: number, priceOf: (kinds: Usage) => number | undefined): number | undefined {
-  const plain = priceOf({ ...NO_USAGE, inputTokens: tokens });
-  const cached = priceOf({ ...NO_USAGE, cacheWriteTokens: tokens });
-  const cachedLong = priceOf({ ...NO_USAGE, cacheWriteTokens: tokens, cacheWriteLongTokens: tokens });
-  if (plain === undefined || cached === undefined || cachedLong === undefined) return undefined;
-  return Math.max(plain, cached, cachedLong);
+function dearest(
+  { upstream, model }: Pick<RouteStep, "upstream" | "model">,
+  { inputTokens, outputTokens }: { readonly inputTokens: number; readonly outputTokens: number },
+  prices: Prices,
+): number | undefined {
+  const now = Date.now();
+  const costOf = (usage: Usage): number | undefined => prices.price(upstream, model, usage, now)?.costMicroUsd;
+  const plain = costOf({ ...NO_USAGE, inputTokens, outputTokens });
+  if (plain === undefined) return undefined;
+  const cached = costOf({ ...NO_USAGE, cacheWriteTokens: inputTokens, outputTokens });
+  const cachedLong = costOf({
+    ...NO_USAGE,
+    cacheWriteTokens: inputTokens,
+    cacheWriteLongTokens: inputTokens,
+    outputTokens,
+  });
+  return cached === undefined || cachedLong === undefined ? undefined : Math.max(plain, cached, cachedLong);
 }

@@ -64,8 +64,8 @@ export function createPrices({ store, log, keepsNothing }: PriceServiceOptions):
     price(upstream, model, usage, atMs = Date.now()) {
       const own = overrides.find(upstream, model, atMs);
       if (own !== undefined) {
-        const costMicroUsd = costOf([ratesOf(own.prices)], usage, atMs);
-        if (costMicroUsd !== undefined) return { costMicroUsd, version: own.id };
+        const costMicroUsd = costOf(own.rates, usage, atMs);
+        if (costMicroUsd !== undefined) return { costMicroUsd, version: own.override.id };
       }
       const costMicroUsd = catalogue?.costMicroUsd(upstream, model, usage, atMs);
       if (catalogue === undefined || costMicroUsd === undefined) return undefined;
@@ -99,9 +99,13 @@ function ratesOf({ input, output, cacheRead, cacheWrite, cacheWriteLong }: Token
   };
 }
 
-type OverrideList = { find(upstream: string, model: string, atMs: number): PriceOverride | undefined };
+type OverrideList = { find(upstream: string, model: string, atMs: number): Candidate | undefined };
 
-type Candidate = { readonly override: PriceOverride; readonly fromMs: number };
+type Candidate = {
+  readonly override: PriceOverride;
+  readonly rates: Parameters<typeof costOf>[0];
+  readonly fromMs: number;
+};
 
 /** Names come from clients: so many are remembered. */
 const MAX_REMEMBERED = 1_000;
@@ -112,7 +116,11 @@ const MAX_REMEMBERED = 1_000;
  */
 function createOverrideList(overrides: readonly PriceOverride[]): OverrideList {
   const candidates = overrides
-    .map((override) => ({ override, fromMs: override.effectiveFrom === null ? 0 : Date.parse(override.effectiveFrom) }))
+    .map((override) => ({
+      override,
+      rates: [ratesOf(override.prices)],
+      fromMs: override.effectiveFrom === null ? 0 : Date.parse(override.effectiveFrom),
+    }))
     .sort((a, b) => precedence(a) - precedence(b) || lengthOf(b) - lengthOf(a) || b.fromMs - a.fromMs);
   const remembered = new Map<string, readonly Candidate[]>();
   /** A request asks several times for one and the same. */
@@ -137,7 +145,7 @@ function createOverrideList(overrides: readonly PriceOverride[]): OverrideList {
   return {
     find(upstream, model, atMs) {
       if (candidates.length === 0) return undefined;
-      return fitting(upstream, model).find(({ fromMs }) => fromMs <= atMs)?.override;
+      return fitting(upstream, model).find(({ fromMs }) => fromMs <= atMs);
     },
   };
 }

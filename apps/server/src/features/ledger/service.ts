@@ -107,6 +107,7 @@ export class DurableLedger implements Ledger {
   async settle(): Promise<void> {
     const isWritten = await this.#writer.flush();
     await this.#move((mover) => mover.move());
+    if (this.#journal?.hasSpentFile === true) this.#afterWriting();
     if (!isWritten) throw new Error("the ledger's journal cannot be written");
   }
 

@@ -104,12 +104,12 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
   test("of an organization's keys all its owners are told; of a role, whose it is", async () => {
     const [ada, bob] = [await signIn("ada"), await signIn("bob")];
     await ask(ada, "POST", "/api/orgs", { slug: "acme" });
-    const put = (role: string) => server.call("PUT", "/api/orgs/acme/members/bob", { role });
+    const put = (role: string, ifMatch?: string) => server.call("PUT", "/api/orgs/acme/members/bob", { role }, ifMatch);
     await put("member");
     expect((await news("bob", 1)).text).toContain(
       "whoever runs this server added you to the organization acme as member.",
     );
-    await put("owner");
+    await put("owner", "*");
     const changed = await news("bob", 2);
     expect(changed.text).toContain("changed your role in the organization acme from member to owner.");
     // Others' addresses are theirs.
@@ -117,7 +117,7 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     await ask(bob, "POST", "/api/orgs/acme/keys", { name: "robot", scopes: ["llm:use"] });
     expect((await news("bob", 3)).text).toContain('You made the API key "robot" of the organization acme.');
     expect((await news("ada", 1)).text).toContain('bob made the API key "robot" of the organization acme.');
-    await server.call("DELETE", "/api/orgs/acme/members/bob");
+    await server.call("DELETE", "/api/orgs/acme/members/bob", undefined, "*");
     expect((await news("bob", 4)).subject).toBe("You are not in acme any more");
   });
 

@@ -51,6 +51,8 @@ export class Journal<Entry> {
   #segments: Segment<Entry>[] = [];
   #current: Segment<Entry> | undefined;
   #appending = false;
+  /** Since the last `release`. */
+  #appended = false;
   #directoryUnsynced = false;
 
   /** `entryOf`: what a line says, without its newline; nothing for what is damaged. */
@@ -64,6 +66,11 @@ export class Journal<Entry> {
     return this.#segments.reduce((sum, { written, taken }) => sum + written - taken, 0);
   }
 
+  /** A file whose lines are all committed stays for those to come; `release` deletes it when none have. */
+  get hasSpentFile(): boolean {
+    return this.#current !== undefined && isDone(this.#current);
+  }
+
   owns(path: string): boolean {
     return this.#segments.some((segment) => segment.path === path);
   }
@@ -71,6 +78,7 @@ export class Journal<Entry> {
   /** All of `lines` or nothing. When it resolves they survive the end of this process, though not yet a power cut. */
   async append(lines: Buffer, entries: readonly Entry[]): Promise<void> {
     this.#appending = true;
+    this.#appended = true;
     try {
       const segment = this.#current ?? (await this.#begin());
       await this.#write(segment, lines);
@@ -104,9 +112,14 @@ export class Journal<Entry> {
     return wholeLines(buffer.subarray(0, bytesRead), READ_ROWS);
   }
 
-  /** Deletes the files whose lines are all committed, once `committed` says that this is on the disk. */
+  /**
+   * Deletes the files whose lines are all committed, once `committed` says that this is on the disk. The one that is
+   * written to stays as long as something was appended since the last time: a new one for each would cost much more.
+   */
   async release(committed: () => Promise<void>): Promise<void> {
-    if (!this.#appending && this.#current !== undefined && isDone(this.#current)) this.#current = undefined;
+    const isQuiet = !this.#appending && !this.#appended;
+    this.#appended = false;
+    if (isQuiet && this.#current !== undefined && isDone(this.#current)) this.#current = undefined;
     const done = this.#segments.filter((segment) => segment !== this.#current && isDone(segment));
     if (done.length === 0) return;
     await committed();
