@@ -41,6 +41,8 @@ export type Notice = {
   /** A whole sentence. */
   readonly text: string;
   readonly createdAt: string;
+  /** `null`: not yet. */
+  readonly readAt: string | null;
 };
 
 export type NoticeList = { readonly notices: readonly Notice[]; readonly nextCursor: string | null };
