@@ -266,6 +266,7 @@ async function makeTombstone(db: People, { id, version, username }: Person, now:
   await db.deleteFrom("person_restore").where("person_id", "=", id).execute();
   await db.deleteFrom("join_request").where("person_id", "=", id).execute();
   await db.deleteFrom("notice").where("person_id", "=", id).execute();
+  await db.deleteFrom("seen_device").where("person_id", "=", id).execute();
   await db
     .updateTable("person")
     .set({

@@ -26,8 +26,11 @@ import { profileRoutes } from "./profile-routes.ts";
 import { createProfiles, type Profiles } from "./profiles.ts";
 import { purge } from "./purge.ts";
 import { createResources, type Resources } from "./resources.ts";
+import { createSecurityWatch, type SecurityWatch } from "./security-watch.ts";
+import { createSeenDevices } from "./seen-devices.ts";
 import { teamRoutes } from "./team-routes.ts";
 import { createTeams, type Teams } from "./teams.ts";
+import { createTelling } from "./telling.ts";
 import { createUsers } from "./users.ts";
 
 export type PeopleServices = {
@@ -43,6 +46,7 @@ export type PeopleServices = {
   readonly administration: Administration;
   readonly notices: Notices;
   readonly impersonation: Impersonation;
+  readonly watch: SecurityWatch;
   readonly mail: Mail;
   readonly audit: Audit;
   readonly resources: Resources;
@@ -53,6 +57,8 @@ export type PeopleNeeds = {
   /** Made after the people that it needs. */
   readonly sessions: () => Sessions;
   readonly mail: Mail;
+  /** At which people reach the server, e.g. `https://loom.example.com`. */
+  readonly publicUrl?: string | undefined;
   /** What the policies let somebody see of a list. */
   readonly filter: ListFilter;
   /** Whether somebody has a second factor. Default: nobody has. */
@@ -68,13 +74,21 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
   name: "people",
   migrations,
   onPurge: "itself",
-  services: (
-    { database, audit },
-    { sessions, mail, filter, hasSecondFactor, purgeElsewhere = async () => {}, wall = Date.now },
-  ) => {
+  services: ({ database, audit, log, metrics }, needs) => {
+    const {
+      sessions,
+      mail,
+      filter,
+      hasSecondFactor,
+      publicUrl,
+      purgeElsewhere = async () => {},
+      wall = Date.now,
+    } = needs;
     const feed = new ChangeFeed(async (revision) => changesSince((await database()).tables<PeopleTables>(), revision));
     const desk = createDesk({ database, feed, wall });
     const notices = createNotices(desk);
+    const telling = createTelling(notices, mail);
+    const accountUrl = publicUrl === undefined ? undefined : `${publicUrl}/auth/account`;
     return {
       feed,
       users: createUsers({
@@ -93,7 +107,8 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
       departure: createDeparture(desk),
       administration: createAdministration(desk),
       notices,
-      impersonation: createImpersonation({ desk, notices, sessions, mail }),
+      impersonation: createImpersonation({ desk, sessions, telling }),
+      watch: createSecurityWatch({ desk, telling, seen: createSeenDevices(desk), log, metrics, accountUrl }),
       mail,
       audit,
       resources: createResources(desk),
