@@ -29,7 +29,7 @@ export type Findings = {
   readonly metrics: {
     readonly open: number | undefined;
     readonly unwrittenRows: number | undefined;
-    /** In use when all is over. */
+    /** In use when all is over and garbage is collected. */
     readonly heapMegabytes: number;
     readonly droppedRows: number;
   };

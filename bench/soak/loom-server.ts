@@ -36,7 +36,16 @@ export async function startLoomServer(options: {
   const startedMs = Date.now();
   const child = spawn(
     process.execPath,
-    [PROGRAM, ...args, "--log-file", join(directory, "server.log"), "--drain-timeout", String(DRAIN_SECONDS)],
+    // Its inspector opens on a signal only, on a port that is free then.
+    [
+      "--inspect-port=127.0.0.1:0",
+      PROGRAM,
+      ...args,
+      "--log-file",
+      join(directory, "server.log"),
+      "--drain-timeout",
+      String(DRAIN_SECONDS),
+    ],
     {
       stdio: ["ignore", out, out],
       env: {

@@ -26,8 +26,10 @@ export type Reconciliation = {
   /** Sentences; none when everything holds. */
   readonly problems: readonly string[];
   readonly balances: readonly UpstreamBalance[];
-  /** Requests without a row because the server was killed around them. */
-  readonly lostToKills: readonly { readonly id: number; readonly killedMs: number; readonly seenWhole: boolean }[];
+  /** Requests without a row that reached no provider, because the server was killed around them. */
+  readonly withoutRow: number;
+  /** Rows of requests that a server had open when it was killed. */
+  readonly lost: number;
   readonly compared: { readonly exact: number; readonly estimated: number; readonly untouched: number };
 };
 
@@ -36,7 +38,7 @@ type Sum = { requests: number; tokens: Tokens };
 /** Holds what clients saw, what the provider counted and what the ledger says against each other, request by request. */
 export function reconcile({ asked, served, rows, restarts, sums }: Evidence): Reconciliation {
   const problems: string[] = [];
-  const lostToKills: { id: number; killedMs: number; seenWhole: boolean }[] = [];
+  let withoutRow = 0;
   const excepted = new Map<string, Sum>();
   const ledger = new Map<string, Sum>();
   const compared = { exact: 0, estimated: 0, untouched: 0 };
@@ -65,17 +67,21 @@ export function reconcile({ asked, served, rows, restarts, sums }: Evidence): Re
       // A client that left may be long gone when the server, or the provider, gets to its request.
       const endedMs = Math.max(request.endedMs, ...attempts.map((attempt) => attempt.endedMs));
       const kill = killAround(restarts, { startedMs: request.startedMs, endedMs });
-      if (kill !== undefined) {
-        lostToKills.push({ id: request.id, killedMs: kill.atMs, seenWhole: request.whole });
-        if (answer !== undefined) add(excepted, answer.upstream, answer.counted);
-      } else problem(attempts.length > 0 ? "reached the provider and has no row" : "has no row");
+      if (kill !== undefined && attempts.length === 0) withoutRow += 1;
+      else problem(attempts.length > 0 ? "reached the provider and has no row" : "has no row");
       continue;
     }
     if (answer !== undefined && (row.estimated || total(row.tokens) === 0)) {
       add(excepted, answer.upstream, answer.counted);
       if (row.outcome === "completed") problem("is completed, but its tokens are not the provider's");
     }
-    if (request.whole && (row.outcome !== "completed" || row.estimated)) {
+    if (isLost(row)) {
+      const kill = killAround(restarts, {
+        startedMs: request.startedMs,
+        endedMs: Math.max(request.endedMs, row.endedMs),
+      });
+      if (kill === undefined) problem("is lost, and no server was killed");
+    } else if (request.whole && (row.outcome !== "completed" || row.estimated)) {
       problem(`was whole for its client; the row says ${row.outcome}${row.estimated ? ", estimated" : ""}`);
     }
     if (row.outcome === "refused") {
@@ -92,7 +98,13 @@ export function reconcile({ asked, served, rows, restarts, sums }: Evidence): Re
       if (excess !== undefined) problem(excess);
     } else compared.untouched += 1;
   }
-  return { problems, balances: balance(sums, ledger, excepted), lostToKills, compared };
+  return {
+    problems,
+    balances: balance(sums, ledger, excepted),
+    withoutRow,
+    lost: rows.filter(isLost).length,
+    compared,
+  };
 }
 
 /** Nothing was done for it, so there is nothing to account for. */
@@ -101,8 +113,14 @@ function mayHaveNoRow(request: Asked, restarts: readonly Restart[]): boolean {
   return request.leftMs !== undefined || metNoServer(restarts, request);
 }
 
+function isLost({ errorCode }: LedgerRow): boolean {
+  return errorCode === "lost";
+}
+
 /** An estimate may not be more than what was asked and what was sent. */
 function beyondBounds(row: LedgerRow, request: Asked, attempts: readonly Served[]): string | undefined {
+  // The most that it can have used; it may even have been on its way to the provider.
+  if (isLost(row)) return row.estimated ? undefined : "is lost, and not marked as estimated";
   const [attempt] = attempts.toSorted((a, b) => b.sentBytes - a.sentBytes);
   if (attempt === undefined) return "used tokens although no provider saw it";
   const { counted, sentBytes } = attempt;

@@ -39,7 +39,7 @@ export function report(findings: Findings, directory: string): boolean {
       ]),
     ]),
     `Requests without a plan that reached the provider: ${JSON.stringify(provider.strays)}.`,
-    `Lost to kills: ${reconciliation.lostToKills.map(({ id, seenWhole }) => `${id}${seenWhole ? " (whole for its client)" : ""}`).join(", ") || "none"}.`,
+    `Cut off by kills: ${reconciliation.lost} rows; ${reconciliation.withoutRow} requests that had reached nobody have none.`,
     ...(problems.length === 0
       ? []
       : [

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { metric, type NamedTokens, setUp, usageTotal } from "./admin.ts";
 import { type Asked, ask, closeConnections } from "./ask.ts";
+import { heapInUse } from "./heap.ts";
 import { holdersIn, readBooks } from "./ledger-rows.ts";
 import { DRAIN_SECONDS, freePort, type LoomServer, ownerToken, startLoomServer } from "./loom-server.ts";
 import type { SoakOptions } from "./options.ts";
@@ -215,7 +216,7 @@ class Soak {
     const metrics = {
       open: await metric(server.url, owner, "loom_gateway_requests_open"),
       unwrittenRows: await metric(server.url, owner, "loom_ledger_unwritten_rows"),
-      heapMegabytes: ((await metric(server.url, owner, "nodejs_heap_size_used_bytes")) ?? Number.NaN) / 2 ** 20,
+      heapMegabytes: (await heapInUse(server.pid, this.#directory)) / 2 ** 20,
       droppedRows: (await metric(server.url, owner, "loom_ledger_dropped_rows_total")) ?? 0,
     };
     const usage = await usageTotal(server.url, owner);

@@ -54,6 +54,7 @@ describe("the address of a provider", () => {
       kind: "openai",
       baseUrl: "http://localhost:11434/v1",
       isOfficial: false,
+      isCompatible: true,
       key: undefined,
       model: undefined,
       fastModel: undefined,

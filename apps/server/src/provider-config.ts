@@ -19,8 +19,10 @@ export type ProviderConfig = {
   readonly kind: ProviderKind;
   /** No slash at the end. */
   readonly baseUrl: string;
-  /** The provider's own address, and not that of a server which speaks its protocol. */
+  /** At the provider's own address, and not at that of a proxy for it. */
   readonly isOfficial: boolean;
+  /** Speaks Chat Completions, and nothing else that OpenAI does. */
+  readonly isCompatible: boolean;
   readonly key: Secret | undefined;
   /** Further keys, from a file with one a line. */
   readonly keys?: readonly Secret[];
@@ -59,6 +61,9 @@ const VERTEX_MODELS = { model: "gemini-3.1-pro-preview", fastModel: "gemini-3.5-
 
 /** `LOOM_SERVER_COMPATIBLE_{NAME}_BASE_URL` sets up a server under the name in lower case, `_` as `-`. */
 const COMPATIBLE = /^LOOM_SERVER_COMPATIBLE_([A-Z][A-Z0-9_]{0,30})_BASE_URL$/;
+
+/** The same for one server, in the place of OpenAI. */
+const COMPATIBLE_OPENAI = "LOOM_OPENAI_BASE_URL";
 
 /** Names that mean something else in a path or before a model. */
 const RESERVED: ReadonlySet<string> = new Set(["default", "fast", "oracle", "compatible"]);
@@ -105,7 +110,7 @@ export function readDormantProviders(
     const { baseUrl } = DEFAULTS[name];
     const upper = name.toUpperCase();
     const rest = { ...readSelection(env, upper), ...readModels(env, upper, DEFAULTS[name]) };
-    return [{ name, kind: name, baseUrl, isOfficial: true, key: undefined, ...rest }];
+    return [{ name, kind: name, baseUrl, isOfficial: true, isCompatible: false, key: undefined, ...rest }];
   });
   return Object.fromEntries(dormant.map((provider) => [provider.name, provider]));
 }
@@ -122,16 +127,17 @@ function readProvider(
   const one = ownKey === undefined ? sharedKey && `${upper}_API_KEY` : `LOOM_SERVER_${upper}_API_KEY`;
   const key = ownKey ?? sharedKey;
   const files = readKeyFiles(env, { one, upper }, options);
-  const baseUrl = readBaseUrl(
-    env,
-    baseUrlVariables(name, { sharedKeyUsed: ownKey === undefined && key !== undefined }),
-  );
+  const variables = baseUrlVariables(name, { sharedKeyUsed: ownKey === undefined && key !== undefined });
+  const variable = variables.find((each) => (env[each] ?? "") !== "");
+  const baseUrl = variable === undefined ? undefined : readBaseUrl(env, variable);
   if (key === undefined && files.keys === undefined && baseUrl === undefined) return undefined;
   const isOfficial = baseUrl === undefined || baseUrl === defaults.baseUrl;
-  // A server that only speaks OpenAI's protocol has models of its own; one that speaks another's is a proxy for it.
-  const known = isOfficial || name !== "openai" ? defaults : undefined;
-  const rest = { ...files, ...readSelection(env, upper), ...readModels(env, upper, known) };
-  return { name, kind: name, baseUrl: baseUrl ?? defaults.baseUrl, isOfficial, key, ...rest };
+  // The variable says which it is: a local server in OpenAI's place, or OpenAI itself behind a proxy.
+  const isCompatible = variable === COMPATIBLE_OPENAI && !isOfficial;
+  // Either may have models of its own.
+  const models = readModels(env, upper, isOfficial || name !== "openai" ? defaults : undefined);
+  const rest = { ...files, ...readSelection(env, upper), ...models };
+  return { name, kind: name, baseUrl: baseUrl ?? defaults.baseUrl, isOfficial, isCompatible, key, ...rest };
 }
 
 function readKeyFiles(
@@ -159,7 +165,7 @@ function readSelection(env: Environment, upper: string): Pick<ProviderConfig, "s
 
 /** Vertex AI has no key: Loom signs in to Google, or whoever stands at its address here does. */
 function readVertex(env: NodeJS.ProcessEnv, options: Options): ProviderConfig | undefined {
-  const baseUrl = readBaseUrl(env, ["LOOM_SERVER_VERTEX_BASE_URL"]);
+  const baseUrl = readBaseUrl(env, "LOOM_SERVER_VERTEX_BASE_URL");
   const vertex = readVertexConfig(env, { ...options, elsewhere: baseUrl !== undefined });
   if (vertex === undefined) return undefined;
   return {
@@ -167,6 +173,7 @@ function readVertex(env: NodeJS.ProcessEnv, options: Options): ProviderConfig | 
     kind: "vertex",
     baseUrl: baseUrl ?? vertexOrigin(vertex.location),
     isOfficial: baseUrl === undefined,
+    isCompatible: false,
     key: undefined,
     vertex,
     ...readModels(env, "VERTEX", VERTEX_MODELS),
@@ -179,7 +186,7 @@ function readCompatible(env: NodeJS.ProcessEnv, options: Options): ProviderConfi
     .flatMap((variable) => {
       const upper = COMPATIBLE.exec(variable)?.[1];
       if (upper === undefined) return [];
-      const baseUrl = readBaseUrl(env, [variable]);
+      const baseUrl = readBaseUrl(env, variable);
       if (baseUrl === undefined) return [];
       const name = upper.toLowerCase().replaceAll("_", "-");
       if (isBuiltIn(name) || RESERVED.has(name)) {
@@ -192,7 +199,7 @@ function readCompatible(env: NodeJS.ProcessEnv, options: Options): ProviderConfi
       const one = key && `LOOM_SERVER_${infix}_API_KEY`;
       const files = readKeyFiles(env, { one, upper: infix }, options);
       const rest = { ...files, ...readSelection(env, infix), ...readModels(env, infix, undefined) };
-      return [{ name, kind: "compatible" as const, baseUrl, isOfficial: false, key, ...rest }];
+      return [{ name, kind: "compatible" as const, baseUrl, isOfficial: false, isCompatible: true, key, ...rest }];
     });
 }
 
@@ -212,7 +219,7 @@ function baseUrlVariables(name: ProviderName, { sharedKeyUsed }: { sharedKeyUsed
   const upper = name.toUpperCase();
   return [
     `LOOM_SERVER_${upper}_BASE_URL`,
-    ...(name === "openai" ? ["LOOM_OPENAI_BASE_URL"] : []),
+    ...(name === "openai" ? [COMPATIBLE_OPENAI] : []),
     ...(sharedKeyUsed ? [`${upper}_BASE_URL`] : []),
   ];
 }
@@ -223,10 +230,9 @@ function takeSecret(env: NodeJS.ProcessEnv, name: string, options: Options): Sec
   return secret;
 }
 
-function readBaseUrl(env: Environment, variables: readonly string[]): string | undefined {
-  const variable = variables.find((name) => (env[name] ?? "") !== "");
-  if (variable === undefined) return undefined;
+function readBaseUrl(env: Environment, variable: string): string | undefined {
   const value = env[variable] ?? "";
+  if (value === "") return undefined;
   // The value itself is not repeated: it may hold a password.
   const url = URL.parse(value);
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {

@@ -50,7 +50,7 @@ test("a whole route comes from a file", async () => {
   expect((await command("explain", "default", "--subject", "token/ci")).printed).toContain("openai/cheap");
   expect((await command("explain", "default", "--subject", "token/x")).printed).toContain("its name decides");
   await writeFile(file, '{"tiers":[[{"target":1}]]}');
-  await expect(command("set", "default", "--from", file)).rejects.toThrow(/wrong at tiers\.0\.0\.target/);
+  await expect(command("set", "default", "--from", file)).rejects.toThrow(/wrong at tiers\.0\.0: must be "provider/);
 });
 
 test.each([

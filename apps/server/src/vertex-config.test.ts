@@ -42,6 +42,7 @@ describe("Vertex AI", () => {
     expect(config).toMatchObject({
       baseUrl: "https://aiplatform.googleapis.com",
       isOfficial: true,
+      isCompatible: false,
       vertex: { project: "of-the-file", location: "global", credential: { type: "service_account" } },
     });
     expect(secretsOfProviders(config === undefined ? {} : { vertex: config }).map((secret) => secret.expose())).toEqual(

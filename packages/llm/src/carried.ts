@@ -41,7 +41,7 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "Images at an address",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "The provider fetches them, never Loom.",
+    note: "The provider fetches them, never Loom. Vertex AI has to be told their type, by the client or by the ending of the address.",
   },
   {
     name: "PDFs",
@@ -103,11 +103,12 @@ export const CARRIED: readonly CarriedFeature[] = [
   {
     name: "Thinking of earlier answers",
     askedBy: ALL,
-    fate: fates({ chat: "left out" }),
+    fate: fates({ anthropic: "left out", chat: "left out", responses: "left out", gemini: "left out" }),
     note:
-      "With its seal to the provider that sealed it; as text to any other, but for Chat Completions, whose models answer " +
-      "without. Servers that want it back get it, unsealed. What a client of Chat Completions cannot keep, Loom remembers " +
-      "for it, by the id of the call that came with it: the last 10,000 calls, in memory.",
+      "Carried with its seal to the provider that sealed it, and to no other: `x-loom-left-out` names it then. Servers of " +
+      "Chat Completions and of Responses that show what their models think get that back unsealed. What a client of Chat " +
+      "Completions cannot keep, Loom remembers for it, by the id of the call that came with it: the last 10,000 calls, in " +
+      "memory.",
   },
   {
     name: "Answers by a JSON schema",

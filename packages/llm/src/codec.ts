@@ -43,7 +43,12 @@ export type DecodedResponse =
 
 /** What this dialect cannot say is refused in one sentence that names the field; nothing is dropped in silence. */
 export type EncodedRequest =
-  | { readonly ok: true; readonly body: JsonObject }
+  | {
+      readonly ok: true;
+      readonly body: JsonObject;
+      /** What the provider does not hear of, without harm. Absent: nothing. */
+      readonly leftOut?: readonly string[];
+    }
   | { readonly ok: false; readonly problem: string };
 
 export type DecodedRequest =

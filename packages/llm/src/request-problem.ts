@@ -19,9 +19,9 @@ export function refuseValue(path: string, value: JsonValue | undefined): never {
 }
 
 /** A body as `write` builds it: the first thing that it refuses becomes the `problem`. */
-export function writeRequest(write: () => JsonObject): EncodedRequest {
+export function writeRequest(write: () => JsonObject, leftOut: readonly string[] = []): EncodedRequest {
   try {
-    return { ok: true, body: write() };
+    return { ok: true, body: write(), ...(leftOut.length === 0 ? {} : { leftOut }) };
   } catch (error) {
     if (error instanceof RequestProblem) return { ok: false, problem: error.message };
     throw error;

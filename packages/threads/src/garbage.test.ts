@@ -65,7 +65,9 @@ describe("a clean-up", () => {
     expect(cleanUp().threads.map(({ id }) => id)).toEqual([old]);
     expect([existsSync(file(old)), existsSync(file(young)), existsSync(file(kept))]).toEqual([false, true, true]);
     const deletedAt = new Date(NOW - 8 * DAY_MS).toISOString();
-    expect(readTombstones(directory)).toEqual([{ id: old, version: 8, private: true, deletedAt }]);
+    expect(readTombstones(directory)).toEqual([
+      { id: old, version: 8, digest: expect.stringMatching(/^[0-9a-f]{64}$/), private: true, deletedAt },
+    ]);
   });
 
   test("removes what was not used for long only where that is asked for, and never what is pinned", async () => {

@@ -7,6 +7,7 @@ import { takeLease } from "./lease.ts";
 import { OutputStore } from "./output-store.ts";
 import { decodeRecord } from "./record.ts";
 import { outputsNamedIn } from "./stored-outputs.ts";
+import { addToDigest, NO_RECORDS } from "./sync/digest-chain.ts";
 import { addToFacts, factsOf, type ThreadFacts } from "./thread-facts.ts";
 import { readLines } from "./thread-lines.ts";
 import { checkHeader } from "./thread-reader.ts";
@@ -133,15 +134,33 @@ export function eraseThread(
   { id, version, private: isPrivate, deletedAt }: Pick<ThreadFacts, "id" | "version" | "private" | "deletedAt">,
   now: number,
 ): void {
+  const file = threadFile(directory, id);
+  const digest = digestOf(file, version);
   writeTombstone(directory, {
     id,
     version,
+    ...(digest === undefined ? {} : { digest }),
     private: isPrivate,
     deletedAt: deletedAt ?? new Date(now).toISOString(),
   });
-  const file = threadFile(directory, id);
   rmSync(checkpointFileOf(file, id), { force: true });
   rmSync(file, { force: true });
+}
+
+/** Of the first `version` records. */
+function digestOf(file: string, version: number): string | undefined {
+  let digest = NO_RECORDS;
+  let count = 0;
+  try {
+    for (const { bytes } of readLines(file)) {
+      if (count === version) break;
+      digest = addToDigest(digest, bytes.toString("utf8"));
+      count += 1;
+    }
+  } catch {
+    return undefined;
+  }
+  return count === version ? digest : undefined;
 }
 
 /** `named`: what is in use; `undefined` = not known, then no output is removed. */

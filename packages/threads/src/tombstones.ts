@@ -8,6 +8,8 @@ export type Tombstone = {
   readonly id: ThreadId;
   /** Number of records that it had. */
   readonly version: number;
+  /** Of these records (`addToDigest`); absent where an older Loom removed it, or it could not be read. */
+  readonly digest?: string;
   /** It never left this machine: nobody needs to be told. */
   readonly private: boolean;
   readonly deletedAt: string;

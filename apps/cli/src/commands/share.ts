@@ -1,6 +1,6 @@
 import type { ThreadsClient } from "@loom/api/threads-client";
 import type { ThreadId } from "@loom/core";
-import { isVisibility, type ThreadStore, type VISIBILITIES } from "@loom/threads";
+import { isVisibility, ThreadError, type ThreadStore, type VISIBILITIES } from "@loom/threads";
 import type { Invocation } from "../command-line/specification.ts";
 import { futureTime } from "../command-line/time.ts";
 import { CliError, exitCodeOf } from "../exit-codes.ts";
@@ -20,7 +20,7 @@ export async function run(invocation: Invocation): Promise<number> {
     const store = openThreadStore(settings.directories);
     const id = chosen(store, invocation.arguments[0], settings.workspace);
     if (wish.type !== "revoke_link" && wish.type !== "revoke_support") await bringUp(threads, store, id);
-    process.stdout.write(`${await perform(threads, id, wish)}\n`);
+    process.stdout.write(`${await perform(threads, store, id, wish)}\n`);
     return exitCodeOf("ok");
   } finally {
     threads.close();
@@ -77,10 +77,19 @@ async function bringUp({ sync }: ServerThreads, store: ThreadStore, id: ThreadId
   }
 }
 
-async function perform({ client, sync, server }: ServerThreads, id: ThreadId, wish: Wish): Promise<string> {
+async function perform(
+  { client, sync, server }: ServerThreads,
+  store: ThreadStore,
+  id: ThreadId,
+  wish: Wish,
+): Promise<string> {
   switch (wish.type) {
     case "visibility": {
       const { visibility } = await client.setVisibility(id, { visibility: wish.level });
+      // So that the thread itself says so, here and on other machines; while it is open in a session, the server alone does.
+      await store.change(id, { visibility }).catch((error: unknown) => {
+        if (!(error instanceof ThreadError) || error.code !== "thread_in_use") throw error;
+      });
       await sync.run({ signal: AbortSignal.timeout(SYNC_MS), first: id, hurry: true });
       return `Thread ${id} is now visible: ${visibility}.`;
     }

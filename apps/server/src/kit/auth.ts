@@ -80,3 +80,16 @@ export function bearerToken(request: IncomingMessage): string | undefined {
   const value = values?.length === 1 ? values[0] : undefined;
   return value === undefined ? undefined : /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i.exec(value)?.[1];
 }
+
+/** Headers that may hold a token; all but the first are known to the gateway alone. */
+const TOKEN_HEADERS = ["authorization", "x-api-key", "x-goog-api-key", "api-key"] as const;
+
+/** Why a request has no token that counts, as a sentence for whoever sent it. Says nothing of the tokens themselves. */
+export function missingTokenSentence({ headersDistinct }: IncomingMessage): string {
+  const values = headersDistinct.authorization ?? [];
+  const given = TOKEN_HEADERS.filter((name) => headersDistinct[name] !== undefined);
+  if (values.length > 1) return "The request has several Authorization headers, so none counts: send one.";
+  if (given.length > 1) return `The request has different tokens in ${given.join(" and ")}, so none counts: send one.`;
+  if (values.length === 1) return "The Authorization header has to be of the form Bearer TOKEN.";
+  return "A token is needed: send it as Authorization: Bearer TOKEN.";
+}

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type AuditKeeper, actorOf } from "./audit.ts";
 import type { Authenticate } from "./auth.ts";
-import { bearerToken } from "./auth.ts";
+import { bearerToken, missingTokenSentence } from "./auth.ts";
 import { type BrowserSessions, subjectOfBrowser } from "./browser-session.ts";
 import type { Call } from "./call.ts";
 import { OpenCall } from "./call.ts";
@@ -65,9 +65,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     async run({ call, subject }, route, params) {
       try {
         if (call instanceof OpenCall) call.route = `${route.contract.method} ${route.contract.path}`;
-        if (subject.type === "anonymous" && route.contract.anonymous !== true) throw needsToken();
+        if (subject.type === "anonymous" && route.contract.anonymous !== true) throw needsToken(call);
         const resource = await route.resourceOf(params, subject);
-        if (resource === undefined) throw subject.type === "anonymous" ? needsToken() : nothingThere();
+        if (resource === undefined) throw subject.type === "anonymous" ? needsToken(call) : nothingThere();
         if (route.contract.method !== "GET") mustBeKept();
         const refusal = refusalOf(call, subject, route, resource);
         if (refusal !== undefined) {
@@ -82,7 +82,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     fail({ call, subject }, error) {
       // Nothing is said about the routes of the server to somebody without a token.
       const isRoute = error instanceof ProblemError && ["not_found", "method_not_allowed"].includes(error.problem.code);
-      fail(call, subject.type === "anonymous" && isRoute ? needsToken() : error);
+      fail(call, subject.type === "anonymous" && isRoute ? needsToken(call) : error);
     },
   };
 
@@ -102,7 +102,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   ): { readonly error: ProblemError; readonly recorded: Promise<void> | undefined } | undefined {
     const { allowed, policy, tells } = options.authorize(subject, action, resource);
     if (allowed) return undefined;
-    if (subject.type === "anonymous") return { error: needsToken(), recorded: undefined };
+    if (subject.type === "anonymous") return { error: needsToken(call), recorded: undefined };
     const { type, id = "", organization } = resource;
     const details = { action };
     const actor = actorOf(subject);
@@ -134,7 +134,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** @throws ProblemError for a token that nobody knows. */
   function authenticated(call: Call, token: string | undefined): Subject | Promise<Subject> {
-    if (token === undefined) throw needsToken();
+    if (token === undefined) throw needsToken(call);
     const subject = options.authenticate(token, call);
     const orUnknown = (known: Subject | undefined): Subject => {
       if (known === undefined) throw unknownToken(call);
@@ -227,8 +227,8 @@ function forbidden(): ProblemError {
 }
 
 /** RFC 6750, section 3. */
-function needsToken(): ProblemError {
-  const detail = "A token is needed: send it as Authorization: Bearer TOKEN.";
+function needsToken({ incoming }: Call): ProblemError {
+  const detail = missingTokenSentence(incoming);
   return new ProblemError("unauthenticated", detail, { headers: { "www-authenticate": "Bearer" } });
 }
 

@@ -90,19 +90,25 @@ function notJson(message: string): ProblemError {
 function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const tooLarge = (): ProblemError =>
     new ProblemError("payload_too_large", `The body is larger than ${maxBytes} bytes.`);
-  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return Promise.reject(tooLarge());
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) {
+    passOver(request);
+    return Promise.reject(tooLarge());
+  }
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    request.on("data", (chunk: Buffer) => {
+    const onData = (chunk: Buffer): void => {
       size += chunk.length;
       if (size <= maxBytes) {
         chunks.push(chunk);
         return;
       }
       chunks.length = 0;
+      request.off("data", onData);
+      passOver(request);
       reject(tooLarge());
-    });
+    };
+    request.on("data", onData);
     request.once("end", () =>
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
     );
@@ -112,5 +118,17 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
       if (request.complete) return;
       reject(new ProblemError("invalid_input", "The connection closed within the body."));
     });
+  });
+}
+
+/** Read of a body that is refused: a client that stops when it is told so can read the answer. */
+const MAX_PASSED_OVER_BYTES = 1024 * 1024;
+
+/** Reads on for a bounded while, and then hangs up: a client that sends all the same gets no more of our time. */
+function passOver(request: IncomingMessage): void {
+  let size = 0;
+  request.on("data", (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > MAX_PASSED_OVER_BYTES) request.socket.destroy();
   });
 }

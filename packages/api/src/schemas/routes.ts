@@ -13,19 +13,49 @@ const MAX_TIERS = 8;
 const MAX_TARGETS = 16;
 const MAX_VARIANTS = 16;
 
+const targetName = z
+  .string()
+  .min(1)
+  .max(200)
+  .regex(/^[\w.:@/+~-]+$/, { message: "must be provider/model or an alias" })
+  .openapi({ description: "provider/model, or an alias" });
+
 const target = z
   .strictObject({
-    target: z
-      .string()
-      .min(1)
-      .max(200)
-      .regex(/^[\w.:@/+~-]+$/, { message: "must be provider/model or an alias" })
-      .openapi({ description: "provider/model, or an alias" }),
+    target: targetName,
     weight: z.int().min(1).max(1_000).exactOptional(),
   })
   .openapi("RouteTarget");
 
 const tiers = z.array(z.array(target).min(1).max(MAX_TARGETS)).max(MAX_TIERS);
+
+/** For what is no list; one that is too long or too short hears so. */
+function unlessList(sentence: string) {
+  return ({ code }: { readonly code?: string }): string | undefined => (code === "invalid_type" ? sentence : undefined);
+}
+
+/** The same as clients write it: a name alone has no weight of its own. */
+const wishedTiers = z
+  .array(
+    z
+      .array(
+        z
+          .union([targetName, target], {
+            error:
+              'must be "provider/model" or an alias, or {"target":"provider/model","weight":70} with a weight from 1 to 1000',
+          })
+          .transform((wish) => (typeof wish === "string" ? { target: wish } : wish)),
+        { error: unlessList('must be a list of targets, e.g. ["anthropic/claude-opus-5"]') },
+      )
+      .min(1)
+      .max(MAX_TARGETS),
+    {
+      error: unlessList(
+        'must be a list of tiers, each a list of targets, e.g. [["anthropic/claude-opus-5"],["openai/gpt-5.4"]]',
+      ),
+    },
+  )
+  .max(MAX_TIERS);
 
 const seconds = z.number().min(0.001).max(MAX_SECONDS);
 
@@ -58,9 +88,9 @@ const audience = z
   })
   .openapi("RouteAudience");
 
-const variant = z
-  .strictObject({ for: audience, tiers: tiers.min(1), timeouts: timeouts.exactOptional() })
-  .openapi("RouteVariant");
+const variantFields = { for: audience, timeouts: timeouts.exactOptional() };
+const variant = z.strictObject({ ...variantFields, tiers: tiers.min(1) }).openapi("RouteVariant");
+const wishedVariant = z.strictObject({ ...variantFields, tiers: wishedTiers.min(1) }).openapi("RouteVariantWish");
 
 const fields = {
   tiers,
@@ -69,7 +99,11 @@ const fields = {
 };
 
 const definition: z.ZodType<RouteDefinition> = z
-  .strictObject(fields)
+  .strictObject({
+    tiers: wishedTiers,
+    timeouts: timeouts.exactOptional(),
+    variants: z.array(wishedVariant).max(MAX_VARIANTS).exactOptional(),
+  })
   .refine((value) => value.tiers.length > 0 || (value.variants?.length ?? 0) > 0, {
     message: "must hold a tier, or a variant that has one",
     path: ["tiers"],

@@ -17,7 +17,7 @@ export type WireMessage = { role: "user" | "assistant"; content: JsonObject[] };
 
 /**
  * The conversation as the provider takes it: blank texts and empty messages are left out, neighbours of one role are
- * merged, tool results come before other content. Thinking that this provider did not seal goes back as text.
+ * merged, tool results come before other content. Thinking that this provider did not seal is left out.
  */
 export function encodeMessages(messages: readonly Message[]): WireMessage[] {
   const encoded: WireMessage[] = [];
@@ -52,7 +52,7 @@ function encodeAssistantBlock(block: AssistantContent, path: string): JsonObject
     case "text":
       return isBlank(block.text) ? [] : [textToWire(block)];
     case "thinking":
-      return encodeThinking(block);
+      return isOwnThinking(block) ? [thinkingToWire(block)] : [];
     case "tool_use": {
       const { id, name, input, cache } = block;
       return [{ type: "tool_use", id: toolIdToWire(id), name, input, ...cacheToWire(cache) }];
@@ -62,12 +62,10 @@ function encodeAssistantBlock(block: AssistantContent, path: string): JsonObject
   }
 }
 
-function encodeThinking(block: ThinkingBlock): JsonObject[] {
-  const { signature, redactedData, dialect = "anthropic" } = block;
+/** A seal without a name is of a thread from before seals had names, and Anthropic's. */
+export function isOwnThinking({ signature, redactedData, dialect = "anthropic" }: ThinkingBlock): boolean {
   const isSealed = signature !== undefined || redactedData !== undefined;
-  // A seal without a name is of a thread from before seals had names, and Anthropic's.
-  if (isSealed && dialect === "anthropic") return [thinkingToWire(block)];
-  return isBlank(block.text) ? [] : [textToWire({ text: block.text })];
+  return isSealed && dialect === "anthropic";
 }
 
 function encodeToolResult({ toolCallId, content, isError, cache }: ToolResultBlock, path: string): JsonObject {

@@ -161,12 +161,12 @@ describe("thinking of earlier answers", () => {
     ["without a seal", {}],
     ["with the seal of another", { signature: "gAAA", dialect: "responses" }],
     ["with the ciphertext of another", { redactedData: "gAAA", dialect: "responses" }],
-  ])("%s goes back as text, and the seal does not", (_name, seal) => {
-    expect(thought({ text: "Hm.", ...seal })).toEqual({
-      role: "assistant",
-      content: [{ type: "text", text: "Hm." }],
-    });
-    expect(thought({ text: "", ...seal })).toBeUndefined();
+  ])("%s is left out, and that is said", (_name, seal) => {
+    expect(thought({ text: "Hm.", ...seal })).toBeUndefined();
+    const block = { type: "thinking", text: "Hm.", ...seal } as const;
+    const conversation: Message[] = [user("a"), { role: "assistant", content: [block] }, user("b")];
+    const encoded = anthropicMessages.encodeRequest({ ...BARE, messages: conversation }, { stream: false });
+    expect(encoded).toMatchObject({ ok: true, leftOut: ["thinking of earlier answers"] });
   });
 });
 

@@ -1,10 +1,11 @@
 import type { JsonObject, LlmRequest, ToolDefinition } from "@loom/core";
 import type { EncodedRequest } from "../codec.ts";
+import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
 import { writeRequest } from "../request-problem.ts";
 import { isBlank, textToWire } from "./block-to-wire.ts";
 import { cacheToWire } from "./cache-marker.ts";
-import { encodeMessages, type WireMessage } from "./encode-messages.ts";
+import { encodeMessages, isOwnThinking, type WireMessage } from "./encode-messages.ts";
 import { settingsToWire } from "./settings-to-wire.ts";
 
 /** The end of this request, and the end of the one before it, where its cache entry is found. */
@@ -17,23 +18,26 @@ const MARKED_USER_MESSAGES = 2;
  * tools, and of the newest two user messages are marked. The provider takes at most four.
  */
 export function encodeRequest(request: LlmRequest, { stream }: { readonly stream: boolean }): EncodedRequest {
-  return writeRequest(() => {
-    const automatic = !isMarked(request);
-    const hasSystem = !isBlank(request.system);
-    const systemCache = automatic ? "5m" : request.systemCache;
-    const tools = encodeTools(request, { marked: automatic && !hasSystem });
-    const messages = encodeMessages(request.messages);
-    if (automatic) markForCaching(messages);
-    return {
-      model: request.model,
-      max_tokens: request.maxTokens,
-      ...(hasSystem ? { system: [{ ...textToWire({ text: request.system }), ...cacheToWire(systemCache) }] } : {}),
-      ...(tools.length === 0 ? {} : { tools }),
-      messages,
-      ...settingsToWire(request),
-      ...(stream ? { stream } : {}),
-    };
-  });
+  return writeRequest(
+    () => {
+      const automatic = !isMarked(request);
+      const hasSystem = !isBlank(request.system);
+      const systemCache = automatic ? "5m" : request.systemCache;
+      const tools = encodeTools(request, { marked: automatic && !hasSystem });
+      const messages = encodeMessages(request.messages);
+      if (automatic) markForCaching(messages);
+      return {
+        model: request.model,
+        max_tokens: request.maxTokens,
+        ...(hasSystem ? { system: [{ ...textToWire({ text: request.system }), ...cacheToWire(systemCache) }] } : {}),
+        ...(tools.length === 0 ? {} : { tools }),
+        messages,
+        ...settingsToWire(request),
+        ...(stream ? { stream } : {}),
+      };
+    },
+    thinkingLeftOut(request.messages, isOwnThinking),
+  );
 }
 
 function encodeTools({ tools, providerTools }: LlmRequest, { marked }: { readonly marked: boolean }): JsonObject[] {

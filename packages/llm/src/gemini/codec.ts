@@ -21,7 +21,7 @@ function geminiCodec(options: GeminiOptions): LlmCodec {
 }
 
 /** As Google AI Studio speaks it. */
-export const gemini: LlmCodec = geminiCodec({ callIds: true });
+export const gemini: LlmCodec = geminiCodec({ callIds: true, typedAddresses: false });
 
 /** As Vertex AI speaks it. */
-export const geminiOnVertex: LlmCodec = geminiCodec({ callIds: false });
+export const geminiOnVertex: LlmCodec = geminiCodec({ callIds: false, typedAddresses: true });

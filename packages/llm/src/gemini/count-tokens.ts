@@ -12,7 +12,7 @@ import { field } from "./wire-field.ts";
 export const geminiTokenCount = {
   /** The body that asks how many tokens a request has. */
   encodeRequest(request: LlmRequest, { vertex }: { readonly vertex: boolean }): EncodedRequest {
-    const encoded = encodeRequest(request, { callIds: !vertex });
+    const encoded = encodeRequest(request, { callIds: !vertex, typedAddresses: vertex });
     if (!encoded.ok || vertex) return encoded;
     return { ok: true, body: { generateContentRequest: { model: `models/${request.model}`, ...encoded.body } } };
   },

@@ -22,7 +22,7 @@ const MAX_NAME_LENGTH = 64;
 
 type ContentTraits = Pick<ModelTraits, "sealsCalls"> & GeminiOptions;
 
-/** The conversation as the provider takes it. A thought that another provider sealed goes back as text. */
+/** The conversation as the provider takes it. A thought of another provider is left out. */
 export function contentsToWire(messages: readonly Message[], traits: ContentTraits): JsonObject[] {
   const names = new Map<string, string>();
   return messages.flatMap((message, index) => {
@@ -54,7 +54,7 @@ function userParts(
     } else if (block.type === "text") {
       if (block.text !== "") said.push({ text: block.text });
     } else if (block.type === "opaque") said.push(ownBlock(block, "gemini", path));
-    else said.push(mediaToWire(block, path));
+    else said.push(mediaToWire(block, path, traits));
   }
   return [...results, ...media, ...said];
 }
@@ -62,11 +62,12 @@ function userParts(
 function resultToWire(
   { toolCallId, content, isError }: ToolResultBlock,
   name: string,
-  { sealsCalls: holdsMedia, callIds }: ContentTraits,
+  traits: ContentTraits,
   path: string,
 ): { readonly part: JsonObject; readonly beside: readonly JsonObject[] } {
+  const { sealsCalls: holdsMedia, callIds } = traits;
   const texts = content.flatMap((block) => (block.type === "text" ? [block.text] : []));
-  const media = content.flatMap((block) => (block.type === "text" ? [] : [mediaToWire(block, path)]));
+  const media = content.flatMap((block) => (block.type === "text" ? [] : [mediaToWire(block, path, traits)]));
   const inside = holdsMedia ? media.filter((part) => part.inlineData !== undefined) : [];
   const beside = media.filter((part) => !inside.includes(part));
   const text = texts.join("\n");
@@ -91,7 +92,7 @@ function answerParts(
   return content.flatMap((block) => answerPart(block, { needsSeal: sealsCalls && block === first, callIds, path }));
 }
 
-type CallTraits = GeminiOptions & { readonly needsSeal: boolean };
+type CallTraits = Pick<GeminiOptions, "callIds"> & { readonly needsSeal: boolean };
 
 function answerPart(
   block: AssistantContent,
@@ -103,7 +104,7 @@ function answerPart(
         ? []
         : [{ text: block.text, ...sealToWire(block.signature) }];
     case "thinking":
-      return thoughtToWire(block);
+      return isOwnThinking(block) ? [{ text: block.text, thought: true, ...sealToWire(block.signature) }] : [];
     case "tool_use":
       return [callToWire(block, { needsSeal, callIds })];
     case "opaque":
@@ -111,9 +112,8 @@ function answerPart(
   }
 }
 
-function thoughtToWire({ text, signature, dialect }: ThinkingBlock): JsonObject[] {
-  if (dialect === "gemini") return [{ text, thought: true, ...sealToWire(signature) }];
-  return text.trim() === "" ? [] : [{ text }];
+export function isOwnThinking({ dialect }: ThinkingBlock): boolean {
+  return dialect === "gemini";
 }
 
 /** Of the calls of one answer, only the first has to have a seal. */

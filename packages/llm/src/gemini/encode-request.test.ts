@@ -1,7 +1,7 @@
 import type { AssistantContent, LlmRequest, Message, UserContent } from "@loom/core";
 import { describe, expect, test } from "vitest";
 import { bodyOf } from "../wire.testing.ts";
-import { gemini } from "./codec.ts";
+import { gemini, geminiOnVertex } from "./codec.ts";
 
 const BARE: LlmRequest = { model: "gemini-3.1-pro", system: "", messages: [], tools: [], maxTokens: 100 };
 
@@ -200,7 +200,7 @@ describe("a conversation", () => {
     ]);
   });
 
-  test("keeps its own thoughts and seals, and says as text what another provider thought", () => {
+  test("keeps its own thoughts and seals, and leaves out what another provider thought", () => {
     const parts = contents(
       "gemini-3.1-pro",
       assistant(
@@ -216,7 +216,6 @@ describe("a conversation", () => {
         role: "model",
         parts: [
           { text: "Own.", thought: true, thoughtSignature: "c2Vh" },
-          { text: "Foreign." },
           { text: "So.", thoughtSignature: "bGVk" },
           { executableCode: { code: "1" } },
         ],
@@ -247,6 +246,20 @@ describe("a conversation", () => {
         ],
       },
     ]);
+  });
+
+  test("refuses an address of an image without a type where Vertex AI has to be told it", () => {
+    const image = (source: { readonly url: string; readonly mediaType?: string }) =>
+      geminiOnVertex.encodeRequest(
+        { ...BARE, messages: [user({ type: "remote_image", source: { type: "url", ...source } })] },
+        { stream: false },
+      );
+    expect(image({ url: "https://a.test/x" })).toEqual({
+      ok: false,
+      problem: expect.stringMatching(/^messages\.0 has an image at an address .* or send the image itself\.$/),
+    });
+    expect(image({ url: "https://a.test/x.png" }).ok).toBe(true);
+    expect(image({ url: "https://a.test/x", mediaType: "image/png" }).ok).toBe(true);
   });
 
   test("makes impossible names possible, alike in calls and results", () => {

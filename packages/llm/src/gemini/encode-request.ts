@@ -1,8 +1,9 @@
 import type { JsonObject, LlmRequest, OutputFormat, ToolChoice, ToolDefinition } from "@loom/core";
 import type { EncodedRequest } from "../codec.ts";
+import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
 import { writeRequest } from "../request-problem.ts";
-import { contentsToWire } from "./encode-contents.ts";
+import { contentsToWire, isOwnThinking } from "./encode-contents.ts";
 import { traitsOf } from "./model-traits.ts";
 import { parametersToWire, schemaToWire } from "./schema.ts";
 import { thinkingToWire } from "./thinking-config.ts";
@@ -13,6 +14,8 @@ const ONE_CALL = "Call at most one tool in an answer.";
 export type GeminiOptions = {
   /** Whether calls and results go with their ids. Vertex AI knows no such field, and refuses it. */
   readonly callIds: boolean;
+  /** Whether the type of what lies at an address has to be said. Vertex AI does not look. */
+  readonly typedAddresses: boolean;
 };
 
 /**
@@ -20,18 +23,21 @@ export type GeminiOptions = {
  * are in the path, and not in the body. Left out, as hints without a counterpart: `userId`, `cacheKey`, the name of an
  * output schema, and cache markers, since this provider caches by itself.
  */
-export function encodeRequest(request: LlmRequest, { callIds }: GeminiOptions): EncodedRequest {
-  return writeRequest(() => {
-    const { model, system, messages, parallelToolCalls } = request;
-    const instructions = parallelToolCalls === false && request.tools.length > 1 ? [system, ONE_CALL] : [system];
-    const parts = instructions.filter((text) => text !== "").map((text) => ({ text }));
-    return {
-      contents: contentsToWire(messages, { ...traitsOf(model), callIds }),
-      ...(parts.length === 0 ? {} : { systemInstruction: { parts } }),
-      ...toolsToWire(request),
-      generationConfig: configToWire(request),
-    };
-  });
+export function encodeRequest(request: LlmRequest, options: GeminiOptions): EncodedRequest {
+  return writeRequest(
+    () => {
+      const { model, system, messages, parallelToolCalls } = request;
+      const instructions = parallelToolCalls === false && request.tools.length > 1 ? [system, ONE_CALL] : [system];
+      const parts = instructions.filter((text) => text !== "").map((text) => ({ text }));
+      return {
+        contents: contentsToWire(messages, { ...traitsOf(model), ...options }),
+        ...(parts.length === 0 ? {} : { systemInstruction: { parts } }),
+        ...toolsToWire(request),
+        generationConfig: configToWire(request),
+      };
+    },
+    thinkingLeftOut(request.messages, isOwnThinking),
+  );
 }
 
 function toolsToWire({ tools, toolChoice, providerTools }: LlmRequest): JsonObject {

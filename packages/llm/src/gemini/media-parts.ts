@@ -1,7 +1,9 @@
 import type { DocumentBlock, ImageBlock, JsonObject, MediaSource, OpaqueBlock, RemoteImageBlock } from "@loom/core";
 import { asText } from "../json-reader.ts";
 import { ownFile } from "../media.ts";
+import { refuse } from "../request-problem.ts";
 import { readName, readObject } from "../request-reader.ts";
+import type { GeminiOptions } from "./encode-request.ts";
 import { field } from "./wire-field.ts";
 
 type MediaBlock = ImageBlock | RemoteImageBlock | DocumentBlock;
@@ -46,9 +48,11 @@ export function readMedia(part: JsonObject, path: string): MediaBlock | OpaqueBl
   return isImage(mediaType) ? { type: "remote_image", source } : { type: "document", source, ...titleOf(data) };
 }
 
-export function mediaToWire(block: MediaBlock, path: string): JsonObject {
+type AddressTraits = Pick<GeminiOptions, "typedAddresses">;
+
+export function mediaToWire(block: MediaBlock, path: string, traits: AddressTraits): JsonObject {
   if (block.type === "image") return { inlineData: { mimeType: block.mediaType, data: block.data } };
-  if (block.type === "remote_image") return remoteToWire(block.source, path, undefined);
+  if (block.type === "remote_image") return remoteToWire(block.source, path, { ...traits, usual: undefined });
   const { source, title } = block;
   switch (source.type) {
     case "text":
@@ -56,20 +60,25 @@ export function mediaToWire(block: MediaBlock, path: string): JsonObject {
     case "base64":
       return { inlineData: { mimeType: source.mediaType, data: source.data } };
     default:
-      return remoteToWire(source, path, "application/pdf");
+      return remoteToWire(source, path, { ...traits, usual: "application/pdf" });
   }
 }
 
 function remoteToWire(
   source: Exclude<MediaSource, { type: "base64" }>,
   path: string,
-  usual: string | undefined,
+  { usual, typedAddresses }: AddressTraits & { readonly usual: string | undefined },
 ): JsonObject {
   const fileUri = source.type === "url" ? source.url : fullUri(ownFile(source.fileId, "gemini", path));
   const name = /^[^?#]*/.exec(fileUri)?.[0] ?? "";
   const mimeType = source.mediaType ?? TYPES.find(([pattern]) => pattern.test(name))?.[1] ?? usual;
+  if (mimeType === undefined && typedAddresses) refuse(path, UNTYPED);
   return { fileData: { fileUri, ...(mimeType === undefined ? {} : { mimeType }) } };
 }
+
+const UNTYPED =
+  "has an image at an address that does not say what kind it is, which Vertex AI has to be told: " +
+  "let the address end in .png, .jpg, .webp or .gif, or send the image itself";
 
 function fullUri(fileId: string): string {
   return fileId.startsWith("files/") ? FILES + fileId.slice("files/".length) : fileId;

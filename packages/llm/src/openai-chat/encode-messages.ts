@@ -1,4 +1,12 @@
-import type { AssistantMessage, JsonObject, Message, ToolResultBlock, ToolUseBlock, UserMessage } from "@loom/core";
+import type {
+  AssistantMessage,
+  JsonObject,
+  Message,
+  ThinkingBlock,
+  ToolResultBlock,
+  ToolUseBlock,
+  UserMessage,
+} from "@loom/core";
 import { boundedId } from "../bounded-id.ts";
 import { ownBlock } from "../own-words.ts";
 import { contentToWire, partToWire, textOf } from "./content-to-wire.ts";
@@ -55,8 +63,7 @@ function assistantMessage({ content }: AssistantMessage, path: string, options: 
     if (block.type === "text") parts.push({ type: "text", text: block.text });
     else if (block.type === "opaque") parts.push(ownBlock(block, "chat", path));
     else if (block.type === "tool_use") calls.push(callToWire(block, options));
-    // A signed thought is another provider's, and sealed for that one.
-    else if (block.signature === undefined) thinking += block.text;
+    else if (takesThinking(block, options)) thinking += block.text;
   }
   const said = contentToWire(parts);
   const { thinkingField } = options;
@@ -66,6 +73,11 @@ function assistantMessage({ content }: AssistantMessage, path: string, options: 
     ...(thinkingField === undefined || thinking === "" ? {} : { [thinkingField]: thinking }),
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
   };
+}
+
+/** A sealed thought is another provider's, and sealed for that one. */
+export function takesThinking(block: ThinkingBlock, { thinkingField }: OpenAiChatOptions): boolean {
+  return thinkingField !== undefined && block.signature === undefined && block.redactedData === undefined;
 }
 
 function callToWire({ id, name, input, signature }: ToolUseBlock, { callSignatures }: OpenAiChatOptions): JsonObject {

@@ -1,5 +1,4 @@
 import type {
-  AssistantContent,
   AssistantMessage,
   DocumentBlock,
   JsonObject,
@@ -45,29 +44,26 @@ function assistantItems({ content }: AssistantMessage, path: string): JsonObject
   const items: JsonObject[] = [];
   let texts: JsonObject[] = [];
   for (const block of content) {
-    const text = textIn(block);
-    if (text !== undefined) {
+    if (block.type === "text") {
+      const { text } = block;
       if (text === "") continue;
       if (texts.length === 0) items.push({ type: "message", role: "assistant", content: texts });
       texts.push({ type: "output_text", text });
       continue;
     }
+    if (block.type === "thinking" && !isOwnThinking(block)) continue;
     texts = [];
     if (block.type === "tool_use") items.push(callToWire(block));
     else if (block.type === "opaque") items.push(ownBlock(block, "responses", path));
-    else if (block.type === "thinking") items.push(thoughtToWire(block));
+    else items.push(thoughtToWire(block));
   }
   // A thought without anything after it is refused, and says nothing any more.
   return items.slice(0, items.findLastIndex(({ type }) => type !== "reasoning") + 1);
 }
 
-/** What is said as text: `undefined` for blocks that are items of their own. */
-function textIn(block: AssistantContent): string | undefined {
-  if (block.type === "text") return block.text;
-  if (block.type !== "thinking") return undefined;
-  const { text, signature, redactedData, dialect } = block;
-  const isOwn = dialect === "responses" && (text !== "" || signature !== undefined || redactedData !== undefined);
-  return isOwn ? undefined : text.trim();
+/** With a seal of this dialect's, or text: what an open model's server shows of its thoughts. */
+export function isOwnThinking({ text, signature, redactedData, dialect }: ThinkingBlock): boolean {
+  return dialect === "responses" && (text !== "" || signature !== undefined || redactedData !== undefined);
 }
 
 /** Without a seal, it comes from the server of an open model, which shows its thoughts. */

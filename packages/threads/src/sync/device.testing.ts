@@ -68,10 +68,14 @@ export class Device {
     );
   }
 
+  textOf(id: ThreadId): string {
+    return JSON.stringify(this.store.load(id).messages);
+  }
+
   /** All that was said on it, in any of its threads. */
   text(): string {
     return threadIds(this.directory)
-      .map((id) => JSON.stringify(this.store.load(id).messages))
+      .map((id) => this.textOf(id))
       .join("\n");
   }
 

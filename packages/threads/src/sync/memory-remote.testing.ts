@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ThreadId } from "@loom/core";
+import type { Visibility } from "../record.ts";
 import { addToDigest } from "./digest-chain.ts";
 import type { ThreadRemote, ThreadVersion, WriteAnswer } from "./thread-remote.ts";
 
@@ -12,6 +13,7 @@ export class MemoryRemote implements ThreadRemote {
   readonly maxOutputBytes = 32 * 1024 * 1024;
   readonly threads = new Map<ThreadId, Kept>();
   readonly outputs = new Map<string, Uint8Array>();
+  readonly visibilities = new Map<ThreadId, Visibility>();
   readonly #page: number;
   #change = 0;
 
@@ -86,6 +88,10 @@ export class MemoryRemote implements ThreadRemote {
     const kept = this.threads.get(id);
     if (kept === undefined) return "missing" as const;
     return kept.purged ? ("gone" as const) : this.#end(id);
+  }
+
+  async setVisibility(id: ThreadId, visibility: Visibility) {
+    this.visibilities.set(id, visibility);
   }
 
   async changes(since: string | undefined) {

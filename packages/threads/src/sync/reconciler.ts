@@ -4,7 +4,7 @@ import type { ThreadId } from "@loom/core";
 import { eraseThread } from "../garbage.ts";
 import { askForLease, type Lease } from "../lease.ts";
 import { OutputStore } from "../output-store.ts";
-import { encodeRecord } from "../record.ts";
+import { encodeRecord, type Visibility } from "../record.ts";
 import { leasesIn, threadFile } from "../thread-store.ts";
 import { readTombstone, removeTombstone, type Tombstone } from "../tombstones.ts";
 import { Budget } from "./budget.ts";
@@ -99,7 +99,7 @@ export class Reconciler {
     if (known.remote === "purged") return this.#removeHere(known, survey);
     if (known.remote !== undefined) return this.#meet(known, survey, known.remote, call, madeThreads);
     if (known.trash !== undefined) return this.#followTrash(known, survey, known.trash);
-    if (survey.sendable.version === survey.known.version) return this.#settleSent(known, survey);
+    if (survey.sendable.version === survey.known.version) return this.#settleSent(known, survey, call);
     return this.#push(known, survey, call);
   }
 
@@ -110,6 +110,12 @@ export class Reconciler {
     const { id } = start;
     const file = this.#fileOf(id);
     let state = start;
+    const { visibility } = survey;
+    if (visibility !== undefined && visibility !== state.wanted) {
+      // Before anything is sent: what was sent and not remembered is never asked for.
+      state = { ...state, wanted: visibility };
+      journal.putThread(state);
+    }
     let isRead = survey.added.records.length > 0;
     while (state.synced.version < survey.sendable.version) {
       call.signal.throwIfAborted();
@@ -134,12 +140,31 @@ export class Reconciler {
       state = this.#syncedUpTo(state, batch.end, { anchor: batch.anchor(), deleted });
       if (version < survey.sendable.version) journal.putThread(state);
     }
-    return this.#settleSent(state, survey);
+    return this.#settleSent(state, survey, call);
   }
 
   /** All is there that can be. */
-  #settleSent({ tooLong: _, ...state }: ThreadSyncState, { tooLong, seen }: Survey): Step {
+  async #settleSent(
+    { tooLong: _, wanted, ...state }: ThreadSyncState,
+    { tooLong, seen }: Survey,
+    call: RemoteCall,
+  ): Promise<Step> {
+    if (wanted !== undefined) {
+      this.#options.journal.putThread({ ...state, wanted });
+      await this.#askToShow(state.id, wanted, call);
+    }
     return this.#settle(tooLong === undefined ? state : { ...state, tooLong }, seen);
+  }
+
+  /** By records alone, a thread becomes visible to fewer people and never to more. */
+  async #askToShow(id: ThreadId, wanted: Visibility, call: RemoteCall): Promise<void> {
+    const { remote, notify } = this.#options;
+    try {
+      await remote.setVisibility(id, wanted, call);
+    } catch (error) {
+      if (!(error instanceof RemoteError) || error.kind !== "refused") throw error;
+      notify(`${id}-visibility`, `${remote.name} does not make thread ${id} visible (${wanted}): ${error.message}`);
+    }
   }
 
   #send(id: ThreadId, from: number, { records }: UploadBatch, call: RemoteCall): Promise<WriteAnswer> {
@@ -178,7 +203,9 @@ export class Reconciler {
         },
       });
       if (merged === "busy") return "busy";
-      return this.#save(withoutRemote(this.#syncedUpTo(state, merged.common)), "again");
+      // What ours say of who may see it goes up again, and is asked for then.
+      const { wanted: _, ...rest } = this.#syncedUpTo(state, merged.common);
+      return this.#save(withoutRemote(rest), "again");
     });
   }
 
@@ -311,10 +338,10 @@ export class Reconciler {
     if (tombstone.private && !isKnownThere) return this.#save(removed, "settled");
     const current = await remote.version(id, call);
     if (current === "gone" || current === "missing") return this.#save(removed, "settled");
-    const isOurs =
-      synced.version > 0
-        ? current.version === synced.version && current.digest === synced.digest
-        : current.version === tombstone.version;
+    // As many records are not the same records: others may have said as much as was removed here.
+    const isOurs = [synced, tombstone].some(
+      ({ version, digest }) => version > 0 && version === current.version && digest === current.digest,
+    );
     if (!isOurs) {
       removeTombstone(directory, id);
       notify(`${id}-back`, `Thread ${id} was removed on this machine, but continued on another one: it is back.`);

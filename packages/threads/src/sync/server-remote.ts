@@ -36,6 +36,11 @@ export function serverRemote(client: ThreadsClient): ThreadRemote {
         },
         (fate) => fate,
       ),
+    setVisibility: (id, visibility, call) =>
+      answer<void>(
+        async () => void (await client.setVisibility(id, { visibility }, call)),
+        () => undefined,
+      ),
     changes: (since, call) => answer(() => client.changes(since, call)),
     missingOutputs: (id, names, call) =>
       answer(

@@ -2,9 +2,10 @@ import { type Stats, statSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import type { ThreadId } from "@loom/core";
 import { anchorAt } from "../index/anchor.ts";
-import type { ThreadRecord } from "../record.ts";
+import type { ThreadRecord, Visibility } from "../record.ts";
 import { readLines, textAndRecordIn } from "../thread-lines.ts";
 import { checkHeader, damaged } from "../thread-reader.ts";
+import { headerOf } from "../thread-summary.ts";
 import { addToDigest } from "./digest-chain.ts";
 import { BEGINNING, type RecordPoint } from "./record-point.ts";
 import { UploadBatch } from "./upload-batch.ts";
@@ -71,6 +72,8 @@ export type Survey = {
   readonly private: boolean;
   /** The thread is in the trash; absent where what says so may stand in the known part. */
   readonly deleted?: boolean;
+  /** What was said last behind `known` of who may see the thread; not in what it is a copy of. */
+  readonly visibility?: Visibility;
   /** What is behind `known`, or the beginning of it: few bytes, so that most threads are read once. */
   readonly added: UploadBatch;
   /** The file just before it was read. */
@@ -102,6 +105,7 @@ export async function surveyThread(
   let sendable: RecordPoint = start;
   let tooLong: TooLong | undefined;
   let longest = 0;
+  let visibility: { readonly wanted: Visibility; readonly record: number } | undefined;
   for (const { bytes, text, record, end: next } of recordsFrom(file, start)) {
     if (record !== "unknown") {
       if (record.type === "thread") {
@@ -110,6 +114,9 @@ export async function surveyThread(
       }
       if (record.type === "thread" || record.type === "metadata") isPrivate = record.private ?? isPrivate;
       if (record.type === "metadata") deleted = record.deleted ?? deleted;
+      if (record.type === "metadata" && record.visibility !== undefined) {
+        visibility = { wanted: record.visibility, record: next.version };
+      }
     }
     if (bytes.length > maxRecordBytes) tooLong ??= { record: next.version, bytes: bytes.length };
     if (tooLong === undefined) {
@@ -124,7 +131,9 @@ export async function surveyThread(
   const trash = deleted === undefined ? {} : { deleted };
   const stop = tooLong === undefined ? {} : { tooLong };
   const sending = { sendable, ...stop, longest, added };
-  return { known: start, end, ...sending, private: isPrivate, ...trash, seen: { size, mtimeMs } };
+  const isOwn = visibility !== undefined && visibility.record > (headerOf(file).forkedFrom?.version ?? 0);
+  const wish = visibility !== undefined && isOwn ? { visibility: visibility.wanted } : {};
+  return { known: start, end, ...sending, ...wish, private: isPrivate, ...trash, seen: { size, mtimeMs } };
 }
 
 /** "" in front of everything, so that nothing known needs no file. */

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync, renameSync, wri
 import { join } from "node:path";
 import { makePrivateDirectory } from "@loom/config/private-directory";
 import type { ThreadId } from "@loom/core";
+import type { Visibility } from "../record.ts";
 import { type FileState, type KnownPart, NOTHING_KNOWN, type TooLong } from "./survey.ts";
 import type { ThreadVersion } from "./thread-remote.ts";
 
@@ -35,6 +36,8 @@ export type ThreadSyncState = {
    * server by another machine, but holds what was never there. `removed`: it is gone here and there.
    */
   readonly fate?: "withdrawn" | "detached" | "removed";
+  /** By records that have gone up, the thread is to be visible like this; the server was not asked yet. */
+  readonly wanted?: Visibility;
   /** From this record on, the thread stays here: no server takes one so long. */
   readonly tooLong?: TooLong;
   readonly failure?: Failure;

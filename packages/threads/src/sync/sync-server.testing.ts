@@ -1,21 +1,23 @@
-// A Loom server on SQLite, as the sync sees it, and as somebody sees it who looks into it.
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+// A Loom server, as the sync sees it, and as somebody sees it who looks into it.
+import { cpSync, mkdtempSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createThreadsClient, type ThreadsClient } from "@loom/api/threads-client";
 import type { ThreadId } from "@loom/core";
 import { startServer, takeServerConfig } from "../../../../apps/server/src/index.ts";
+import { sqlite, type TestHome } from "../../../../apps/server/src/kit/engines.testing.ts";
 import { serverRemote } from "./server-remote.ts";
 import type { ThreadRemote } from "./thread-sync.ts";
 
 export class SyncServer {
-  readonly #home: string;
+  readonly #home: TestHome;
   readonly #close: () => Promise<void>;
   readonly client: ThreadsClient;
   readonly remote: ThreadRemote;
   readonly #ask: (method: string, path: string) => Promise<Response>;
 
-  private constructor(home: string, url: string, token: string, close: () => Promise<void>) {
+  private constructor(home: TestHome, url: string, token: string, close: () => Promise<void>) {
     this.#home = home;
     this.client = createThreadsClient({ baseUrl: url, token: () => token });
     this.remote = serverRemote(this.client);
@@ -23,30 +25,34 @@ export class SyncServer {
     this.#close = close;
   }
 
-  static async start(home = mkdtempSync(join(tmpdir(), "loom-sync-server-"))): Promise<SyncServer> {
-    const tokenFile = join(home, "owner-token");
+  static async start(given?: TestHome): Promise<SyncServer> {
+    const home = given ?? (await sqlite.create());
+    const tokenFile = join(home.path, "owner-token");
     const server = await startServer({
       config: takeServerConfig({}),
       access: { type: "owner", tokenFile, replace: false },
-      dataDirectory: home,
+      dataDirectory: home.path,
+      postgres: home.postgres,
     });
     return new SyncServer(home, server.url, readFileSync(tokenFile, "utf8").trim(), () => server.close());
   }
 
   /** Ends it and starts it again with what it had at `copy`, which `snapshot` gave; or with what it has. */
-  async restart(copy?: string): Promise<SyncServer> {
+  async restart(copy?: TestHome): Promise<SyncServer> {
     this.client.close();
     await this.#close();
     if (copy === undefined) return SyncServer.start(this.#home);
-    rmSync(this.#home, { recursive: true });
+    await this.#home[Symbol.asyncDispose]();
     return SyncServer.start(copy);
   }
 
-  /** A copy of its files, taken while it does nothing. */
-  snapshot(): string {
-    const copy = mkdtempSync(join(tmpdir(), "loom-sync-server-"));
-    cpSync(this.#home, copy, { recursive: true });
-    return copy;
+  /** A copy of its files, taken while it does nothing; on SQLite. */
+  snapshot(): TestHome {
+    const path = mkdtempSync(join(tmpdir(), "loom-sync-server-"));
+    cpSync(this.#home.path, path, { recursive: true });
+    const place = { file: join(path, "loom-server.sqlite") };
+    const remove = () => rm(path, { recursive: true, force: true });
+    return { path, place, postgres: undefined, env: {}, [Symbol.asyncDispose]: remove };
   }
 
   async ids(): Promise<ThreadId[]> {
@@ -71,6 +77,11 @@ export class SyncServer {
     if (!ok) throw new Error(`status ${status}`);
   }
 
+  /** Who may see it now. */
+  async visibility(id: ThreadId): Promise<string> {
+    return (await this.client.get(id)).visibility;
+  }
+
   /** As new, but for tombstones. */
   async clear(): Promise<void> {
     for (const { id, version, purged } of (await this.client.changes(undefined)).changes) {
@@ -81,6 +92,6 @@ export class SyncServer {
   async stop(): Promise<void> {
     this.client.close();
     await this.#close();
-    rmSync(this.#home, { recursive: true, force: true });
+    await this.#home[Symbol.asyncDispose]();
   }
 }

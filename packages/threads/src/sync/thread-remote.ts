@@ -1,4 +1,5 @@
 import type { ThreadId } from "@loom/core";
+import type { Visibility } from "../record.ts";
 
 /** How far a copy of a thread goes: its number of records, and their digest (`addToDigest`). */
 export type ThreadVersion = { readonly version: number; readonly digest: string };
@@ -56,6 +57,8 @@ export type ThreadRemote = {
   digest(id: ThreadId, at: number, call: RemoteCall): Promise<string | undefined>;
   /** How far the thread goes. */
   version(id: ThreadId, call: RemoteCall): Promise<ThreadVersion | "missing" | "gone">;
+  /** Says who may see it. One that is not there (any more) has nobody. */
+  setVisibility(id: ThreadId, visibility: Visibility, call: RemoteCall): Promise<void>;
   changes(since: string | undefined, call: RemoteCall): Promise<ChangesPage>;
   /** Those of the outputs that the server does not have. */
   missingOutputs(id: ThreadId, outputs: readonly string[], call: RemoteCall): Promise<readonly string[]>;

@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createThreadsClient } from "@loom/api/threads-client";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { askForLease } from "../lease.ts";
 import { Device } from "./device.testing.ts";
 import { serverRemote } from "./server-remote.ts";
 import { SyncServer } from "./sync-server.testing.ts";
@@ -162,6 +163,32 @@ describe("threads on two machines", () => {
   });
 });
 
+describe("a thread that was removed on one machine", () => {
+  test("comes back where the other one has said as much as was removed, and only there", async () => {
+    const [a, b] = [machine(), machine()];
+    const id = await a.begin("alpha");
+    // The server has it; this machine was killed before it heard so.
+    await a.sync(remote);
+    a.forget();
+    await b.sync(remote);
+    await a.say(id, "on a");
+    a.purge(id);
+    await b.say(id, "on b");
+    for (const each of [b, a, b]) await each.sync(remote);
+    for (const each of [a, b]) expect(each.text()).toContain("done with on b");
+  });
+
+  test("is removed on the server too where nothing else was said, though nobody has heard that it came there", async () => {
+    const a = machine();
+    const id = await a.begin("alpha");
+    await a.sync(remote);
+    a.forget();
+    a.purge(id);
+    await a.sync(remote);
+    expect([await server.ids(), a.threads().size]).toEqual([[], 0]);
+  });
+});
+
 describe("a thread that is private", () => {
   test("is never sent, and not asked for", async () => {
     const a = machine();
@@ -213,6 +240,80 @@ describe("a thread that is private", () => {
   });
 });
 
+describe("who may see a thread on the server", () => {
+  test("is what was said last on any machine, also where it was taken back", async () => {
+    const [a, b] = [machine(), machine()];
+    const id = await a.begin("alpha");
+    await a.store.change(id, { visibility: "public" });
+    await a.sync(remote);
+    expect(await server.visibility(id)).toBe("public");
+    await b.sync(remote);
+    await b.store.change(id, { visibility: "private" });
+    await b.sync(remote);
+    expect(await server.visibility(id)).toBe("private");
+    await a.sync(remote);
+    expect(await server.visibility(id)).toBe("private");
+    await a.store.change(id, { visibility: "public" });
+    await a.say(id, "beta");
+    await a.sync(remote);
+    expect(await server.visibility(id)).toBe("public");
+    expect(a.syncWith(remote).status()).toMatchObject({ pending: 0 });
+  });
+
+  test("is asked for again where the server could not be asked", async () => {
+    const a = machine();
+    const id = await a.begin("alpha");
+    await a.store.change(id, { visibility: "public" });
+    const failing: ThreadRemote = {
+      ...remote,
+      setVisibility: async () => {
+        throw new RemoteError("server", "The server is away.");
+      },
+    };
+    expect(await a.sync(failing)).toMatchObject({ type: "failed" });
+    expect(await server.visibility(id)).toBe("private");
+    await a.sync(remote);
+    expect(await server.visibility(id)).toBe("public");
+  });
+
+  test("stays narrower where that was said on the server, also when this machine has forgotten all", async () => {
+    const a = machine();
+    const id = await a.begin("alpha");
+    await a.store.change(id, { visibility: "public" });
+    await a.sync(remote);
+    await server.client.setVisibility(id, { visibility: "private" });
+    a.forget();
+    await a.sync(remote);
+    await a.say(id, "beta");
+    await a.sync(remote);
+    expect(await server.visibility(id)).toBe("private");
+  });
+
+  test("is nobody but its owner for a copy, until that is asked for", async () => {
+    const a = machine();
+    const id = await a.begin("alpha");
+    await a.store.change(id, { visibility: "public" });
+    const copy = a.store.fork(id);
+    await a.sync(remote);
+    expect(await server.visibility(copy)).toBe("private");
+    await a.store.change(copy, { visibility: "public" });
+    await a.sync(remote);
+    expect(await server.visibility(copy)).toBe("public");
+  });
+
+  test("is told once where the server will not have it so", async () => {
+    const a = machine();
+    const id = await a.begin("alpha");
+    await a.store.change(id, { visibility: "organization" });
+    expect(await a.sync(remote)).toMatchObject({ type: "done", settled: 1, failed: 0 });
+    expect(a.syncWith(remote).takeNotices()).toEqual([expect.stringMatching(/not make .* visible .*organization/)]);
+    await a.say(id, "beta");
+    await a.sync(remote);
+    expect(a.syncWith(remote).takeNotices()).toEqual([]);
+    expect(a.syncWith(remote).status()).toMatchObject({ pending: 0 });
+  });
+});
+
 describe("a thread that is open in a session", () => {
   test("goes up while it is written, and is not touched until the session is over", async () => {
     const [a, b] = [machine(), machine()];
@@ -229,6 +330,17 @@ describe("a thread that is open in a session", () => {
     expect(await a.sync(remote)).toMatchObject({ type: "done", open: 0 });
     expect(a.threads()).toEqual(b.threads());
   });
+});
+
+test("while another process of this machine syncs, nothing is done twice", async () => {
+  const a = machine();
+  await a.begin("alpha");
+  const lease = askForLease(a.stateDirectory, "sync");
+  if (!("release" in lease)) throw new Error("somebody has it");
+  expect(await a.sync(remote)).toMatchObject({ type: "busy", holder: { pid: process.pid } });
+  expect(await server.ids()).toEqual([]);
+  lease.release();
+  expect(await a.sync(remote)).toMatchObject({ type: "done", settled: 1 });
 });
 
 describe("a server that", () => {

@@ -35,7 +35,7 @@ export function codecFor(upstream: Upstream, dialect: WireDialect): LlmCodec {
   if (dialect !== "chat" || (upstream.config.isOfficial && upstream.config.kind !== "zai")) return codecOf(dialect);
   const host = new URL(upstream.origin).hostname;
   const habit = HABITS.find(({ name, hosts }) => name === upstream.name || hosts.test(host));
-  return habit?.codec ?? compatible;
+  return habit?.codec ?? (upstream.config.isCompatible ? compatible : codecOf(dialect));
 }
 
 /** The name of a field that OpenAI gave up is the one that everybody else knows. */

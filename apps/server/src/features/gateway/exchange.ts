@@ -13,7 +13,6 @@ import { type ReadRefusal, readRefusal } from "./failure-of-refusal.ts";
 import { CUT_OFF, SHUTTING_DOWN, UNREADABLE, UNWRITABLE, WEB_PAGE } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import { type Asked, openPassage, type Passage } from "./passage.ts";
-import type { DecodedQuestion } from "./question.ts";
 import { sendDialectProblem } from "./reply.ts";
 import { sendRefusal } from "./send-refusal.ts";
 import type { UpstreamHeaders } from "./transport.ts";
@@ -143,7 +142,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
       "x-loom-route": headerText(route),
       "x-loom-attempts": String(count),
     };
-    return this.#passage?.native === false ? { ...headers, ...leftOutHeader(this.#asked.decoded) } : headers;
+    const leftOut = this.#passage?.leftOut;
+    return leftOut === undefined || leftOut.length === 0 ? headers : { ...headers, ...leftOutHeader(leftOut) };
   }
 
   pause(): void {
@@ -358,16 +358,13 @@ const NOTHING_SEEN: Answered = { usage: undefined, final: false, model: undefine
 
 const PRINTABLE = /^[\x20-\x7e]*$/;
 
-const NO_HEADERS = {};
-
 /** Clients choose the names: so many are told, each so long. */
 const MAX_LEFT_OUT = 20;
 const MAX_FIELD = 60;
 
 /** What the model does not hear of, so that nothing is dropped in silence. */
-function leftOutHeader(decoded: DecodedQuestion | undefined): Readonly<Record<string, string>> {
-  if (decoded === undefined || decoded.leftOut.length === 0) return NO_HEADERS;
-  const names = decoded.leftOut.slice(0, MAX_LEFT_OUT).map((name) => headerText(name.slice(0, MAX_FIELD)));
+function leftOutHeader(leftOut: readonly string[]): Readonly<Record<string, string>> {
+  const names = leftOut.slice(0, MAX_LEFT_OUT).map((name) => headerText(name.slice(0, MAX_FIELD)));
   return { "x-loom-left-out": names.join(", ") };
 }
 

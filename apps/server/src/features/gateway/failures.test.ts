@@ -238,6 +238,57 @@ describe("another upstream", () => {
     expect(alone.entries).toMatchObject([{ outcome: "failed", errorCode: "invalid_response" }]);
   });
 
+  const NO_ANSWERS: readonly (readonly [string, object, string])[] = [
+    ["plain text", { "content-type": "text/plain" }, "Service is starting."],
+    ["plain text that says it is JSON", JSON_TYPE, "Service is starting."],
+    ["no body", JSON_TYPE, ""],
+    ["no body and no type", {}, ""],
+    ["JSON that is cut", { ...JSON_TYPE, "content-length": "20" }, '{"model":"m","choice'],
+    ["a stream without an event", SSE, ""],
+  ];
+  test.each(NO_ANSWERS)("is asked where the first has %s for an answer", async (_name, headers, body) => {
+    const upstream = await upstreamWith((response, { path }) => {
+      if (path.startsWith("/other")) response.writeHead(200, JSON_TYPE).end('{"choices":[]}');
+      else response.writeHead(200, { ...headers }).end(body);
+    });
+    const question = { model: "m", messages: [] };
+    const gateway = await gatewayFor(upstream, { routing: stepsRouting("openai", "other") });
+    const answer = await post(gateway, "/openai/v1/chat/completions", question);
+    expect(answer).toMatchObject({ status: 200, text: '{"choices":[]}' });
+    expect(gateway.entries).toMatchObject([{ upstream: "other", attempts: 2, outcome: "completed" }]);
+    const alone = await gatewayFor(upstream);
+    const refused = await post(alone, DIALECTS.chat.path, question);
+    expect(refused.status).toBe(502);
+    expect(refused.text).not.toContain("Service is starting");
+    expect(alone.entries).toMatchObject([{ outcome: "failed", status: 502, usage: { outputTokens: 0 } }]);
+  });
+
+  test("hears of an answer in pieces that is cut, although its bytes had gone out; the row says so", async () => {
+    const upstream = await upstreamWith((response) => {
+      response.writeHead(200, JSON_TYPE);
+      response.write('{"model":"m","choices":[{"message":{"content":"He', () => response.end());
+    });
+    const gateway = await gatewayFor(upstream);
+    const answer = await post(gateway, DIALECTS.chat.path, { model: "m", messages: [] });
+    expect([answer.status, answer.complete]).toEqual([200, false]);
+    expect(await gateway.waitForEntries(1)).toMatchObject([
+      { outcome: "cut_off", errorCode: "network", estimated: true },
+    ]);
+  });
+
+  test.each([
+    ["blanks around it", '\n {"choices":[]} \r\n'],
+    ["a byte order mark before it", '\uFEFF{"choices":[]}'],
+    ["a member that is there twice", '{"usage":{"prompt_tokens":1},"usage":{"prompt_tokens":1},"choices":[]}'],
+    ["an array around it", '[{"candidates":[]}]'],
+  ])("gets an answer with %s as it is", async (_name, text) => {
+    const upstream = await upstreamWith((response) => response.writeHead(200, JSON_TYPE).end(text));
+    const gateway = await gatewayFor(upstream);
+    const answer = await post(gateway, DIALECTS.chat.path, { model: "m", messages: [] });
+    expect(answer).toMatchObject({ status: 200, text, complete: true });
+    expect(gateway.entries).toMatchObject([{ outcome: "completed" }]);
+  });
+
   test("is asked where a stream begins with an error", async () => {
     const upstream = await upstreamWith((response, { path }) => {
       response.writeHead(200, SSE);

@@ -15,6 +15,12 @@ export const WEB_PAGE: LlmFailure = {
   retryable: true,
 };
 
+export const NO_ANSWER: LlmFailure = {
+  code: "invalid_response",
+  message: "The provider answered with something that is no answer of a model: check its address on the server.",
+  retryable: true,
+};
+
 export const UNWRITABLE = "The server cannot write down what is used: check its disk and its database.";
 
 /** The answer stopped before its end. */

@@ -17,8 +17,9 @@ async function start(
     env: {
       LOOM_SERVER_ANTHROPIC_API_KEY: UPSTREAM_KEY,
       LOOM_SERVER_ANTHROPIC_BASE_URL: upstream.url,
-      LOOM_SERVER_OPENAI_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_OPENAI_BASE_URL: `${upstream.url}/v1`,
+      // It speaks Chat Completions only: Responses have to be understood for it.
+      OPENAI_API_KEY: UPSTREAM_KEY,
+      LOOM_OPENAI_BASE_URL: `${upstream.url}/v1`,
       LOOM_SERVER_GEMINI_API_KEY: UPSTREAM_KEY,
       LOOM_SERVER_GEMINI_BASE_URL: upstream.url,
     },

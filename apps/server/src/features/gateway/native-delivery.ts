@@ -4,7 +4,7 @@ import { ClientBody } from "./client-body.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { DecodedTap } from "./decoded-tap.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
-import { CUT_OFF } from "./failures.ts";
+import { CUT_OFF, NO_ANSWER } from "./failures.ts";
 import { responseHeaders } from "./response-headers.ts";
 import type { WireDialect } from "./target.ts";
 import type { UpstreamHeaders } from "./transport.ts";
@@ -62,6 +62,10 @@ export class NativeDelivery implements Delivery {
   onChunk(chunk: Buffer): void {
     if (!this.sent) {
       if (this.#eventStream && this.#options.isAnswer && this.#isRefusedInBand(chunk)) return;
+      if (this.#isDocument && !beginsLikeJson(chunk)) {
+        this.#host.failed(NO_ANSWER);
+        return;
+      }
       // Its end comes with it.
       if (!this.#eventStream && this.#headers["content-length"] === String(chunk.length)) this.#whole = chunk;
       else this.#sendHead({ alone: false });
@@ -76,17 +80,29 @@ export class NativeDelivery implements Delivery {
   onEnd(trailers: UpstreamHeaders): void {
     this.#readAll((reading) => {
       if (this.#outgoing.destroyed) return;
-      if (!this.sent) this.#sendHead({ alone: false });
       const cutOff =
-        this.#eventStream &&
+        (this.#eventStream || this.#isDocument) &&
         this.#options.isAnswer &&
         reading !== undefined &&
         !reading.complete &&
         this.#decoded === undefined;
+      if (cutOff && !this.sent && !reading.failed) {
+        this.#host.failed(CUT_OFF);
+        return;
+      }
+      if (!this.sent) this.#sendHead({ alone: false });
       if (cutOff && !reading.failed) this.#endBroken(CUT_OFF);
       else this.#body?.end(this.#whole ?? this.#filter?.end(), trailers);
       this.#host.finished(cutOff ? "cut_off" : "completed", answered(reading));
     });
+  }
+
+  /** An answer in one piece, which has to be JSON in every dialect. */
+  get #isDocument(): boolean {
+    const { isAnswer } = this.#options;
+    return (
+      isAnswer && !this.#eventStream && this.#tap !== undefined && this.#decoded === undefined && this.#status < 300
+    );
   }
 
   isWhole(): boolean {
@@ -144,6 +160,18 @@ export class NativeDelivery implements Delivery {
 
 const EMPTY = Buffer.alloc(0);
 const NO_TRAILERS: UpstreamHeaders = {};
+
+/** Whether an object or an array begins here, as far as something does. */
+function beginsLikeJson(chunk: Buffer): boolean {
+  for (const byte of chunk) {
+    if (BLANKS.has(byte)) continue;
+    return byte === 0x7b || byte === 0x5b;
+  }
+  return true;
+}
+
+/** And the bytes of a byte order mark. */
+const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
 
 const ERROR_FIRST = /^\s*(?:event: ?error\r?\n|data: ?\{"(?:error"|type": ?"error"))/;
 

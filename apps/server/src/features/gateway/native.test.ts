@@ -430,3 +430,28 @@ test("an answer of the provider loses what is between it and Loom, and nothing e
   expect(headers).not.toHaveProperty("set-cookie");
   expect(headers).not.toHaveProperty("alt-svc");
 });
+
+describe("the dialects of OpenAI", () => {
+  const QUESTION = '{"model":"openai/gpt-x", "input":"Hi"}';
+
+  test("stay what they are at another address of it", async () => {
+    const upstream = await upstreamWith(answerJson('{"object":"response","output":[]}'));
+    const gateway = await gatewayFor(upstream);
+    const answer = await post(gateway, "/openai/v1/responses", QUESTION);
+    expect(answer).toMatchObject({ status: 200, text: '{"object":"response","output":[]}' });
+    expect(upstream.seen.map(({ path, body }) => [path, String(body)])).toEqual([
+      ["/v1/responses", '{"model":"gpt-x", "input":"Hi"}'],
+    ]);
+  });
+
+  test("are Chat Completions alone with a server that knows nothing else", async () => {
+    const upstream = await upstreamWith(
+      answerJson('{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello"},"finish_reason":"stop"}]}'),
+    );
+    const gateway = await startGateway({ env: { LOOM_OPENAI_BASE_URL: `${upstream.url}/v1` } });
+    closing.push(gateway);
+    const answer = await post(gateway, "/openai/v1/responses", QUESTION);
+    expect([answer.status, JSON.parse(answer.text)]).toMatchObject([200, { object: "response", status: "completed" }]);
+    expect(upstream.seen).toMatchObject([{ path: "/v1/chat/completions" }]);
+  });
+});

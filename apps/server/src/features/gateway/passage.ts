@@ -24,6 +24,8 @@ export type Passage = {
   readonly request: UpstreamRequest;
   /** The upstream was asked for token counts that the client did not want. */
   readonly hidesUsage: boolean;
+  /** What of the request the upstream does not hear of, because its dialect has no place for it. */
+  readonly leftOut?: readonly string[];
   deliver(host: DeliveryHost): Delivery;
 };
 
@@ -117,7 +119,7 @@ function translatedPassage(
   const foreign = target.dialect !== "loom";
   const request = foreign ? parts.seals.restore(subject, asked.decoded.request) : asked.decoded.request;
   const { stream } = question;
-  const { dialect, codec, outgoing } = withinDepth(() => {
+  const { dialect, codec, leftOut, outgoing } = withinDepth(() => {
     const said = saidIn(upstream, { ...request, model: step.model }, { stream });
     return { ...said, outgoing: translatedRequest({ upstream, ...said, model: step.model, stream, credential }) };
   });
@@ -143,6 +145,7 @@ function translatedPassage(
     native: false,
     hidesUsage: false,
     request: outgoing,
+    leftOut: [...asked.decoded.leftOut, ...leftOut],
     deliver: (host) =>
       stream
         ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, noted })
@@ -160,7 +163,7 @@ function saidIn(upstream: Upstream, request: LlmRequest, options: { readonly str
   for (const dialect of upstream.config.kind === "openai" ? dialects : dialects.slice(0, 1)) {
     const codec = codecFor(upstream, dialect);
     const encoded = codec.encodeRequest(request, options);
-    if (encoded.ok) return { dialect, codec, body: encoded.body };
+    if (encoded.ok) return { dialect, codec, body: encoded.body, leftOut: encoded.leftOut ?? [] };
     problem ??= encoded.problem;
   }
   throw new ProblemError("invalid_request", problem ?? `The provider ${upstream.name} speaks no dialect.`);

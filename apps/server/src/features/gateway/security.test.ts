@@ -157,3 +157,33 @@ test("the server's key is in no metric and no row", async () => {
   expect(await gateway.metrics()).not.toContain(UPSTREAM_KEY);
   expect(JSON.stringify(gateway.entries)).not.toContain(UPSTREAM_KEY);
 });
+
+describe("a request without a token that counts hears why", () => {
+  const refused = (lines: (token: string) => readonly string[]) => {
+    const head = [`POST ${MESSAGES} HTTP/1.1`, "Host: 127.0.0.1", "Content-Length: 2", "Connection: close"];
+    return rawExchange(gateway.url, `${[...head, ...lines(gateway.token), "", ""].join("\r\n")}{}`);
+  };
+
+  test.each<[string, (token: string) => readonly string[], string]>([
+    ["no token", () => [], "A token is needed: send it as Authorization: Bearer TOKEN."],
+    [
+      "two headers of one name",
+      (token) => [`Authorization: Bearer ${token}`, `Authorization: Bearer ${token}`],
+      "The request has several Authorization headers, so none counts: send one.",
+    ],
+    [
+      "two tokens that differ",
+      (token) => [`Authorization: Bearer ${token}`, `x-api-key: lt_${"x".repeat(43)}`],
+      "The request has different tokens in authorization and x-api-key, so none counts: send one.",
+    ],
+    [
+      "another scheme",
+      () => ["Authorization: Basic eA=="],
+      "The Authorization header has to be of the form Bearer TOKEN.",
+    ],
+  ])("%s", async (_name, lines, sentence) => {
+    const answer = await refused(lines);
+    expect(answer).toMatch(/^HTTP\/1\.1 401 /);
+    expect(answer).toContain(sentence);
+  });
+});

@@ -178,6 +178,22 @@ describe("a translated answer", () => {
     expect(untouched.headers).not.toHaveProperty("x-loom-left-out");
   });
 
+  test("does not say what another provider thought as if it had been said, and names what is missing", async () => {
+    const { gateway, model } = await start([say("Grüße aus dem Test")]);
+    const thought = { text: "A secret plan.", thought: true, thoughtSignature: "c2VhbA==" };
+    const contents = [
+      { role: "user", parts: [{ text: "Hi" }] },
+      { role: "model", parts: [thought, { text: "Hello." }] },
+      { role: "user", parts: [{ text: "And?" }] },
+    ];
+    const answer = await post(gateway, "/gemini/v1beta/models/claude-x:generateContent", { contents });
+    expect(answer.status).toBe(200);
+    expect(answer.headers["x-loom-left-out"]).toBe("thinking of earlier answers");
+    const [asked] = model.requests;
+    expect(JSON.stringify(asked)).toContain("Hello.");
+    expect(JSON.stringify(asked)).not.toContain("secret plan");
+  });
+
   test("is kept alive while the provider thinks", async () => {
     const { gateway } = await start([say("Grüße aus dem Test", { delivery: { gapMs: 120, deltas: 3 } })], {
       keepAliveMs: 30,

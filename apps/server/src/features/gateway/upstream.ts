@@ -80,13 +80,13 @@ export function createUpstream(config: ProviderConfig): Upstream {
     }
     case "openai":
     case "compatible": {
-      const dialects = config.kind === "openai" && config.isOfficial ? OPENAI : CHAT;
+      const dialects = config.isCompatible ? CHAT : OPENAI;
       return {
         ...common,
         dialects: () => dialects,
         generatePath: (dialect) => `${path}/${dialect === "responses" ? "responses" : "chat/completions"}`,
         countPath: (dialect) =>
-          dialect === "responses" && config.isOfficial ? `${path}/responses/input_tokens` : undefined,
+          dialect === "responses" && !config.isCompatible ? `${path}/responses/input_tokens` : undefined,
         // The version stands in the address already, and clients bring their own.
         nativePath: (native) =>
           path + (version !== undefined && native.startsWith(`${version}/`) ? native.slice(version.length) : native),

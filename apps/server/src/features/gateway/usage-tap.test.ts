@@ -154,6 +154,30 @@ describe("the tap on an answer in one piece", () => {
   });
 });
 
+describe("an answer of Gemini that nobody waits for to its end", () => {
+  const chunk = (text: string) => ({
+    candidates: [{ content: { role: "model", parts: [{ text }] }, index: 0 }],
+    usageMetadata: {
+      promptTokenCount: 8,
+      totalTokenCount: 8,
+      promptTokensDetails: [{ modality: "TEXT", tokenCount: 8 }],
+    },
+    modelVersion: "gemini-x",
+    responseId: "0123456789abcdefghij",
+  });
+
+  test.each([true, false])("has as much text as was in it, whatever else was ($0)", (eventStream) => {
+    const texts = Array.from({ length: 20 }, (_, index) => `Piece "${index}" \\ of text.\n`);
+    const chunks = texts.map(chunk);
+    const list = `[${chunks.map((each) => JSON.stringify(each, null, 1)).join(",\n")},`;
+    const { textBytes, complete } = tap("gemini", Buffer.from(eventStream ? sse(...chunks) : list), [100], eventStream);
+    const exact = texts.map((text) => JSON.stringify(text).length).reduce((sum, length) => sum + length, 0);
+    expect(complete).toBe(false);
+    expect(textBytes).toBeGreaterThan(exact * 0.9);
+    expect(textBytes).toBeLessThan(exact * 1.1);
+  });
+});
+
 test("a line of ten megabytes without an end is let go", () => {
   const watching = createUsageTap("anthropic", { eventStream: true });
   const piece = Buffer.alloc(64 * 1024, "x");

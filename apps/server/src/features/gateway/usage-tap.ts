@@ -28,7 +28,8 @@ type Marks = {
   readonly usage: Buffer;
   /** Stands in every line with text; the rest of the line, less `envelope` bytes, is about the text. */
   readonly text: Buffer;
-  readonly envelope: number;
+  /** Absent: much else stands in the line, so the string behind the mark is measured. */
+  readonly envelope?: number;
   /** One of them stands in the last lines of a whole answer; the first where nothing at all comes after. */
   readonly ends: readonly string[];
 };
@@ -53,13 +54,14 @@ const MARKS: Readonly<Record<WireDialect, Marks>> = {
   gemini: {
     usage: mark('"usageMetadata"'),
     text: mark('"text"'),
-    envelope: 40,
     ends: ['"finishReason"', '"blockReason"'],
   },
 };
 
 const LF = 10;
 const OPEN_BRACE = 0x7b;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
 const ALL_COUNTED = 16;
 const ONE_COUNTED_OF = 16;
@@ -128,7 +130,7 @@ class StreamTap implements UsageTap {
   }
 
   #scan(lines: Buffer): void {
-    const { usage, text, envelope } = this.#marks;
+    const { usage } = this.#marks;
     this.#beforeLast = this.#last;
     this.#last = lines;
     this.#bytes += lines.length;
@@ -143,12 +145,7 @@ class StreamTap implements UsageTap {
     // How much of it is text is needed for an estimate only: after a while, some are counted for all.
     if (this.#scans > ALL_COUNTED && this.#scans % ONE_COUNTED_OF !== 0) return;
     this.#sampledBytes += lines.length;
-    at = lines.indexOf(text);
-    while (at !== -1) {
-      const end = endOfLine(lines, at);
-      this.#sampledText += Math.max(1, end - at - envelope);
-      at = lines.indexOf(text, end);
-    }
+    this.#sampledText += textIn(lines, this.#marks);
   }
 
   get #textBytes(): number {
@@ -156,13 +153,39 @@ class StreamTap implements UsageTap {
   }
 }
 
+/** About how many bytes of text these lines hold. */
+function textIn(lines: Buffer, { text, envelope }: Marks): number {
+  let sum = 0;
+  for (let at = lines.indexOf(text); at !== -1; ) {
+    const end = envelope === undefined ? endOfString(lines, at + text.length) : endOfLine(lines, at);
+    sum += Math.max(1, end - at - (envelope ?? text.length + 2));
+    at = lines.indexOf(text, end);
+  }
+  return sum;
+}
+
+/** Where the JSON string that begins behind `from` has its closing quote. */
+function endOfString(lines: Buffer, from: number): number {
+  const open = lines.indexOf(QUOTE, from);
+  let quote = open === -1 ? -1 : lines.indexOf(QUOTE, open + 1);
+  while (quote !== -1) {
+    let start = quote;
+    while (lines[start - 1] === BACKSLASH) start -= 1;
+    if ((quote - start) % 2 === 0) return quote;
+    quote = lines.indexOf(QUOTE, quote + 1);
+  }
+  return lines.length;
+}
+
 /** Keeps the whole document, because it has to be read from both ends, and reads it once. */
 class DocumentTap implements UsageTap {
+  readonly #marks: Marks;
   readonly #counts: Counts;
   #parts: Buffer[] | undefined = [];
   #length = 0;
 
   constructor(dialect: WireDialect) {
+    this.#marks = MARKS[dialect];
     this.#counts = new Counts(dialect);
   }
 
@@ -176,8 +199,12 @@ class DocumentTap implements UsageTap {
     const parts = this.#parts ?? [];
     const [first] = parts;
     const bytes = first !== undefined && parts.length === 1 ? first : Buffer.concat(parts);
-    const complete = this.#counts.readDocument(bytes);
-    return { ...this.#counts.reading(), complete, sealed: complete, failed: false, textBytes: this.#length };
+    // What was not looked at is not said to be cut.
+    const complete = this.#parts === undefined || this.#counts.readDocument(bytes);
+    const { envelope } = this.#marks;
+    // A list of answers that was cut holds more of other things than of text.
+    const textBytes = envelope === undefined && this.#parts !== undefined ? textIn(bytes, this.#marks) : this.#length;
+    return { ...this.#counts.reading(), complete, sealed: complete, failed: false, textBytes };
   }
 }
 
@@ -215,9 +242,9 @@ class Counts {
       return true;
     }
     // Gemini streams an array of answers to those who do not ask for events.
-    const list = parsed(bytes.toString("utf8"));
-    if (!Array.isArray(list)) return false;
-    for (const event of list) this.#readEvent(event);
+    const value = parsed(bytes.toString("utf8").replace(/^\uFEFF/, ""));
+    if (typeof value !== "object" || value === null) return false;
+    for (const event of Array.isArray(value) ? value : [value]) this.#readEvent(event);
     return true;
   }
 

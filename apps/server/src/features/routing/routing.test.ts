@@ -126,6 +126,27 @@ describe.each(engines)("on $name", (engine) => {
       expect(json).toMatchObject({ detail: expect.stringMatching(/Without the route smart, the route oracle has/) });
     });
 
+    test("takes targets as names, alone or with a weight, and shows the right form to who has another", async () => {
+      await start();
+      const tiers = [["anthropic/claude-x", { target: "openai/m", weight: 3 }], ["gemini/g"]];
+      expect((await routes.call("PUT", "/smart", { tiers })).json).toMatchObject({
+        tiers: [[{ target: "anthropic/claude-x" }, { target: "openai/m", weight: 3 }], [{ target: "gemini/g" }]],
+      });
+      for (const [wrong, field, form] of [
+        [[[7]], "tiers[0][0]", '"provider/model" or an alias, or {"target":"provider/model","weight":70}'],
+        [[[{ model: "x" }]], "tiers[0][0]", '{"target":"provider/model","weight":70}'],
+        [["anthropic/claude-x"], "tiers[0]", 'a list of targets, e.g. ["anthropic/claude-opus-5"]'],
+        ["anthropic/claude-x", "tiers", '[["anthropic/claude-opus-5"],["openai/gpt-5.4"]]'],
+      ] as const) {
+        const { status, json } = await routes.call("PUT", "/smart", { tiers: wrong });
+        expect(status).toBe(400);
+        expect(json).toMatchObject({
+          detail: expect.stringContaining(form),
+          errors: expect.arrayContaining([expect.objectContaining({ field })]),
+        });
+      }
+    });
+
     test("is for administrators", async () => {
       await start();
       const made = await ask(`${server.url}/api/tokens`, {

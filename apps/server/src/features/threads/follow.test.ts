@@ -1,7 +1,10 @@
 import { once } from "node:events";
-import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { type ClientRequest, createServer, type IncomingMessage, request } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
+import { follow } from "./follow.ts";
+import { LiveHub, News } from "./live-hub.ts";
 import { said, startThreadServer, type ThreadServer, text } from "./threads.testing.ts";
 
 type Following = {
@@ -16,7 +19,7 @@ type Following = {
 
 const open: ClientRequest[] = [];
 
-async function follow(
+async function listenTo(
   url: string,
   token: string,
   path: string,
@@ -76,19 +79,19 @@ describe.each(engines)("on $name", (engine) => {
   test("who follows a thread gets every record, in order, each with its version", async () => {
     const id = await threads.make(said("one"));
     const { server, token } = threads;
-    const live = await follow(server.url, token, `/api/threads/${id}/events`);
+    const live = await listenTo(server.url, token, `/api/threads/${id}/events`);
     expect(live.response.headers["content-type"]).toBe("text/event-stream; charset=utf-8");
     const records = Array.from({ length: 60 }, (_, index) => text(said(`words ${index}`)));
     for (const [index, record] of records.entries()) await append(id, 2 + index, [record]);
     await live.until(60);
     expect(live.events).toEqual(records.map((record, index) => [String(index + 3), record]));
     live.close();
-    const resumed = await follow(server.url, token, `/v1/threads/${id}/events`, { "last-event-id": "40" });
+    const resumed = await listenTo(server.url, token, `/v1/threads/${id}/events`, { "last-event-id": "40" });
     await resumed.until(22);
     expect(resumed.events.map(([version]) => Number(version))).toEqual(
       Array.from({ length: 22 }, (_, index) => 41 + index),
     );
-    const whole = await follow(server.url, token, `/api/threads/${id}/events?after=0`);
+    const whole = await listenTo(server.url, token, `/api/threads/${id}/events?after=0`);
     await whole.until(62);
     expect(whole.events.map(([, data]) => data).slice(2)).toEqual(records);
   });
@@ -96,12 +99,28 @@ describe.each(engines)("on $name", (engine) => {
   test("following ends when the thread is purged, and when the server stops", async () => {
     const [id, other] = [await threads.make(said("one")), await threads.make(said("two"))];
     const { server, token } = threads;
-    const live = await follow(server.url, token, `/api/threads/${id}/events`);
-    const second = await follow(server.url, token, `/api/threads/${other}/events`);
+    const live = await listenTo(server.url, token, `/api/threads/${id}/events`);
+    const second = await listenTo(server.url, token, `/api/threads/${other}/events`);
     await threads.ask("DELETE", `/api/threads/${id}?purge=true`);
     await live.closed;
     await threads.close();
     await second.closed;
+  });
+
+  test("following ends when the thread is not to be seen any more", async () => {
+    const minted = await threads.ask("POST", "/api/tokens", { body: { name: "ben", scopes: ["threads:read"] } });
+    const id = await threads.make(said("one"));
+    const show = (visibility: string) => threads.ask("POST", `/api/threads/${id}/visibility`, { body: { visibility } });
+    expect((await show("public")).status).toBe(200);
+    const { server } = threads;
+    const live = await listenTo(server.url, String(minted.json.token), `/api/threads/${id}/events?after=0`);
+    await live.until(2);
+    expect((await show("private")).status).toBe(200);
+    await append(id, 2, [text(said("for nobody else"))]);
+    await live.closed;
+    expect(live.events).toHaveLength(2);
+    const again = await threads.ask("GET", `/api/threads/${id}/events`, { token: String(minted.json.token) });
+    expect(again.status).toBe(404);
   });
 
   test("a listener that reads nothing holds up nobody, and reads it all when it does", {
@@ -109,9 +128,9 @@ describe.each(engines)("on $name", (engine) => {
   }, async () => {
     const id = await threads.make(said("one"));
     const { server, token } = threads;
-    const slow = await follow(server.url, token, `/api/threads/${id}/events`);
+    const slow = await listenTo(server.url, token, `/api/threads/${id}/events`);
     slow.response.pause();
-    const quick = await follow(server.url, token, `/api/threads/${id}/events`);
+    const quick = await listenTo(server.url, token, `/api/threads/${id}/events`);
     const long = "x".repeat(2_000_000);
     for (let version = 2; version < 14; version++)
       expect((await append(id, version, [text(said(`${version} ${long}`))])).status).toBe(200);
@@ -124,6 +143,48 @@ describe.each(engines)("on $name", (engine) => {
   });
 });
 
+test("a listener that never reads is let go, nothing piles up for it, and it goes on where it was", async () => {
+  const hub = new LiveHub();
+  const record = text(said("x".repeat(100_000)));
+  let reads = 0;
+  const ended: Promise<void>[] = [];
+  const server = createServer((incoming, outgoing) => {
+    const gone = new AbortController();
+    outgoing.once("close", () => gone.abort());
+    const read = async () => {
+      reads += 1;
+      return Array.from({ length: 10 }, () => record);
+    };
+    const after = Number(incoming.headers["last-event-id"] ?? 0);
+    const lives = { heartbeatMs: 60_000, lifeMs: 600_000, patienceMs: 300 };
+    ended.push(follow({ id: "req-1", outgoing, signal: gone.signal }, { id: "T-1", after, hub, read, ...lives }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const socket = connect(port, "127.0.0.1");
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await once(server, "request");
+  // News for it, meanwhile, without end.
+  for (let n = 0; n < 1_000; n++) hub.tell("T-1", new News(n, [record]));
+  await ended[0];
+  // What the sockets of both sides take, and a little more; not what there is.
+  expect(reads).toBeLessThan(100);
+  expect(hub.size).toBe(0);
+  let heard = "";
+  socket.setEncoding("utf8").on("data", (chunk: string) => {
+    heard += chunk;
+  });
+  await once(socket, "close");
+  const last = Number([...heard.matchAll(/^id: (\d+)\ndata: .*\n\n/gm)].at(-1)?.[1]);
+  expect(last).toBeGreaterThan(0);
+  const again = await listenTo(`http://127.0.0.1:${port}`, "", "/", { "last-event-id": String(last) });
+  await again.until(1);
+  expect(again.events[0]?.[0]).toBe(String(last + 1));
+  again.close();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
 const shared = engines.find(({ name }) => name === "PostgreSQL");
 
 test.skipIf(shared === undefined)(
@@ -134,7 +195,7 @@ test.skipIf(shared === undefined)(
     const one = await startThreadServer(home);
     const two = await startThreadServer(home);
     const id = await one.make(said("one"));
-    const live = await follow(two.server.url, one.token, `/api/threads/${id}/events?after=0`);
+    const live = await listenTo(two.server.url, one.token, `/api/threads/${id}/events?after=0`);
     await live.until(2);
     const path = `/api/threads/${id}/records`;
     await one.ask("POST", path, { body: { records: [text(said("two"))] }, headers: { "if-match": '"2"' } });

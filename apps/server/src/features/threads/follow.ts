@@ -31,12 +31,15 @@ const MAX_WAITING_UNITS = 256 * 1024;
  * version that it makes (HTML, 9.2). What is written faster than a client reads does not pile up: it is read from the
  * store when there is room, and a client that takes nothing for long is let go; it can come back with Last-Event-ID.
  */
-export function follow(call: Call, options: FollowOptions): Promise<void> {
+export function follow(call: FollowedCall, options: FollowOptions): Promise<void> {
   return new Follower(call, options).run();
 }
 
+/** What is needed of a call. */
+type FollowedCall = Pick<Call, "id" | "outgoing" | "signal">;
+
 class Follower implements Listener {
-  readonly #call: Call;
+  readonly #call: FollowedCall;
   readonly #options: FollowOptions;
   #version: number;
   /** What came right behind `#version` and was not sent yet. */
@@ -45,7 +48,7 @@ class Follower implements Listener {
   #mayHaveMore = true;
   #wake: (() => void) | undefined;
 
-  constructor(call: Call, options: FollowOptions) {
+  constructor(call: FollowedCall, options: FollowOptions) {
     this.#call = call;
     this.#options = options;
     this.#version = options.after;

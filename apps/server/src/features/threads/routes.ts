@@ -17,6 +17,7 @@ import { organizationOf, type ThreadService } from "./service.ts";
 import { voidPage, voidSentence } from "./share-page.ts";
 import type { SharingService } from "./sharing.ts";
 import type { ThreadStore } from "./store.ts";
+import { noteSupportReads } from "./support-reads.ts";
 import { endOf, resourceOf, type ThreadRow } from "./thread-row.ts";
 
 export type ThreadParts = {
@@ -55,6 +56,8 @@ export function threadRoutes(parts: ThreadParts): Route[] {
   /** As `resource`; what is not there yet is the asker's to make. */
   const ownOr = async ({ id }: { readonly id: string }, subject: Subject): Promise<Resource> =>
     (await resource({ id })) ?? { ...own(subject), id };
+  const noted = (ids: Iterable<string>, request: Parameters<typeof noteSupportReads>[2]) =>
+    noteSupportReads(parts, ids, request);
   const READ = { action: "read", resource, hidden: true } as const;
   const WRITE = { action: "write", resource, hidden: true } as const;
   const DELETE = { action: "delete", resource, hidden: true } as const;
@@ -76,9 +79,10 @@ export function threadRoutes(parts: ThreadParts): Route[] {
         deleted: deleted === "true",
       });
     }),
-    route(api.threads.search, OWN, ({ query, subject }) => {
+    route(api.threads.search, OWN, async ({ query, ...request }) => {
+      const { subject } = request;
       const { q, author, tag, thread, exceptThread, ...rest } = query;
-      return search.search(subject, {
+      const found = await search.search(subject, {
         ...rest,
         query: q,
         author: author === "me" ? principalOf(subject) : author,
@@ -86,6 +90,11 @@ export function threadRoutes(parts: ThreadParts): Route[] {
         id: thread,
         exceptId: exceptThread,
       });
+      await noted(
+        found.hits.map((hit) => hit.thread),
+        request,
+      );
+      return found;
     }),
     route(api.threads.changes, OWN, ({ query, subject }) => store.changes(principalOf(subject), query)),
     route(
@@ -124,7 +133,9 @@ export function threadRoutes(parts: ThreadParts): Route[] {
       await auditNarrowing(changed, audit);
       return endReply(changed, 200);
     }),
-    route(api.threads.get, READ, async ({ params: { id }, call }) => {
+    route(api.threads.get, READ, async ({ params: { id }, ...request }) => {
+      await noted([id], request);
+      const { call } = request;
       const row = await store.present(id);
       const etag = etagOf(row);
       const info = await store.infoOf(row);
@@ -132,10 +143,18 @@ export function threadRoutes(parts: ThreadParts): Route[] {
         ? new Reply(info, { status: 304, headers: { etag } })
         : new Reply(info, { headers: { etag } });
     }),
-    route(api.threads.records, READ, ({ params: { id }, query }) => store.records(id, query.after, query.limit)),
+    route(api.threads.records, READ, async ({ params: { id }, query, ...request }) => {
+      await noted([id], request);
+      return store.records(id, query.after, query.limit);
+    }),
     route(api.threads.digest, READ, ({ params: { id }, query }) => store.digest(id, query.at)),
-    route(api.threads.messages, READ, ({ params: { id }, query }) => store.messages(id, query.from, query.limit)),
-    route(api.threads.events, READ, async ({ params: { id }, query, subject, call }) => {
+    route(api.threads.messages, READ, async ({ params: { id }, query, ...request }) => {
+      await noted([id], request);
+      return store.messages(id, query.from, query.limit);
+    }),
+    route(api.threads.events, READ, async ({ params: { id }, query, ...request }) => {
+      await noted([id], request);
+      const { subject, call } = request;
       const { version, generation } = await store.present(id);
       const { heartbeatMs, patienceMs } = parts;
       await follow(call, {
@@ -176,7 +195,8 @@ export function threadRoutes(parts: ThreadParts): Route[] {
       await outputs.put(id, sha256, body);
       return { sha256, bytes: body.length };
     }),
-    route(api.threads.output, READ, async ({ params: { id, sha256 } }) => {
+    route(api.threads.output, READ, async ({ params: { id, sha256 }, ...request }) => {
+      await noted([id], request);
       const content = await outputs.get(id, sha256);
       return new Reply(content, { headers: { "content-type": "application/octet-stream" } });
     }),
@@ -192,7 +212,9 @@ export function threadRoutes(parts: ThreadParts): Route[] {
       });
       return store.infoOf(after);
     }),
-    route(api.threads.fork, READ, async ({ params: { id }, body, subject, audit }) => {
+    route(api.threads.fork, READ, async ({ params: { id }, body, ...request }) => {
+      await noted([id], request);
+      const { subject, audit } = request;
       const info = await service.fork(subject, id, body.version);
       await audit({
         event: "thread.created",
@@ -202,7 +224,9 @@ export function threadRoutes(parts: ThreadParts): Route[] {
       });
       return new Reply(info, { status: 201, headers: { etag: `"${info.version}"` } });
     }),
-    route(api.threads.export, READ, async ({ params: { id }, query: { format }, audit }) => {
+    route(api.threads.export, READ, async ({ params: { id }, query: { format }, ...request }) => {
+      await noted([id], request);
+      const { audit } = request;
       const text = await documents.document(await store.present(id), format, { standalone: true });
       await audit({
         event: "thread.exported",

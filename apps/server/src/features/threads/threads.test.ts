@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
+import { connect } from "node:net";
 import { MAX_RECORD_BYTES } from "@loom/api";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { engines, type TestHome } from "../../kit/engines.testing.ts";
+import { engines, sqlite, type TestHome } from "../../kit/engines.testing.ts";
 import {
   AT,
   answered,
@@ -320,6 +321,40 @@ describe.each(engines)("on $name", (engine) => {
     expect((await ask("DELETE", path)).json).toMatchObject({ state: "revoked" });
     expect((await ask("GET", `/api/threads/${id}`)).json.sharedWithSupportUntil).toBeNull();
   });
+});
+
+test("a body of 100 MB is refused early: the connection is closed after a small part of it", async () => {
+  const home = await sqlite.create();
+  const threads = await startThreadServer(home);
+  const { hostname, port } = new URL(threads.server.url);
+  const chunk = Buffer.alloc(64 * 1024, "x");
+  for (const length of [`content-length: ${100_000_000}`, "transfer-encoding: chunked"]) {
+    const socket = connect(Number(port), hostname);
+    let answer = "";
+    socket.setEncoding("utf8").on("data", (text: string) => {
+      answer += text;
+    });
+    socket.on("error", () => undefined);
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    const head = `POST /api/tokens HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: Bearer ${threads.token}`;
+    socket.write(`${head}\r\ncontent-type: application/json\r\n${length}\r\n\r\n`);
+    const isChunked = length.startsWith("transfer");
+    let sent = 0;
+    // A client that does not listen.
+    while (!socket.destroyed && sent < 100_000_000) {
+      if (isChunked) socket.write(`${chunk.length.toString(16)}\r\n`);
+      const hasRoom = socket.write(chunk);
+      if (isChunked) socket.write("\r\n");
+      sent += chunk.length;
+      if (!hasRoom) await Promise.race([closed, new Promise((resolve) => socket.once("drain", resolve))]);
+    }
+    await closed;
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    // What the kernel holds for both sides counts too.
+    expect(sent).toBeLessThan(40_000_000);
+  }
+  await threads.close();
+  await home[Symbol.asyncDispose]();
 });
 
 function digest(content: string | Uint8Array): string {

@@ -1,7 +1,19 @@
-import { writeFile } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Engine, engines, sqlite, type TestHome } from "../../../kit/engines.testing.ts";
-import { AT, answered, type Json, said, startThreadServer, type ThreadServer, toolSaid } from "../threads.testing.ts";
+import { environment, startServerProcess } from "../../../process.testing.ts";
+import {
+  AT,
+  answered,
+  headerOf,
+  type Json,
+  newThreadId,
+  said,
+  startThreadServer,
+  type ThreadServer,
+  text,
+  toolSaid,
+} from "../threads.testing.ts";
 
 type Hit = {
   readonly thread: string;
@@ -289,6 +301,62 @@ test.skipIf(engines.length < 2)(
     }
   },
 );
+
+test("a server that is killed while it makes the index goes on, and nothing is missing", {
+  timeout: 120_000,
+}, async () => {
+  const home = await sqlite.create();
+  const start = () => startServerProcess(home.path, { env: environment(home.path) });
+  let running = await start();
+  const ask = async (method: string, path: string, body?: unknown) => {
+    const response = await fetch(running.url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${running.token}`,
+        ...(body === undefined ? {} : { "content-type": "application/json", "if-none-match": "*" }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return (await response.json()) as Json;
+  };
+  // None is the beginning of another.
+  const nameOf = (n: number, index: number) => `passage${100 + n}x${100 + index}`;
+  for (let n = 0; n < 40; n++) {
+    const id = newThreadId();
+    const records = Array.from({ length: 50 }, (_, index) => text(said(`walrus ${nameOf(n, index)}`)));
+    await ask("PUT", `/api/threads/${id}`, { records: [headerOf(id), ...records] });
+  }
+  // At no place in particular, more than once.
+  for (let kill = 0; kill < 2; kill++) {
+    running.process.kill();
+    await running.process.exited;
+    running = await start();
+    await ask("GET", "/api/threads/search?q=walrus");
+  }
+  await expect
+    .poll(async () => (await ask("GET", "/api/threads/search?q=walrus")).indexing, { timeout: 60_000 })
+    .toBe(false);
+  for (const n of [0, 17, 39]) {
+    for (let index = 0; index < 50; index++) {
+      const { hits } = await ask("GET", `/api/threads/search?q=${nameOf(n, index)}`);
+      expect([n, index, (hits as unknown[]).length]).toEqual([n, index, 1]);
+    }
+  }
+  const found = new Set<unknown>();
+  for (let cursor = ""; ; ) {
+    const page = await ask("GET", `/api/threads/search?q=walrus&limit=100${cursor}`);
+    for (const { thread } of page.hits as Hit[]) found.add(thread);
+    if (page.nextCursor === null) break;
+    cursor = `&cursor=${page.nextCursor}`;
+  }
+  expect(found.size).toBe(40);
+  for (const suffix of ["", "-wal", "-shm"]) {
+    expect([suffix, (await stat(`${home.path}/thread-search.sqlite${suffix}`)).mode & 0o777]).toEqual([suffix, 0o600]);
+  }
+  running.process.kill();
+  await running.process.exited;
+  await home[Symbol.asyncDispose]();
+});
 
 test("an index that is damaged is made anew", async () => {
   const home = await sqlite.create();

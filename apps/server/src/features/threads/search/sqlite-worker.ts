@@ -16,7 +16,7 @@ export type WorkerFiles = { readonly index: string; readonly threads: string; re
 export function runIndexWorker(): void {
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
   const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
-  const { rmSync } = process.getBuiltinModule("node:fs");
+  const { chmodSync, closeSync, openSync, rmSync } = process.getBuiltinModule("node:fs");
   const files = workerData as WorkerFiles;
 
   // A batch becomes one segment, and sixteen are merged at a time: each text is written three times instead of five or six,
@@ -44,6 +44,9 @@ export function runIndexWorker(): void {
     PRAGMA user_version = ${files.version};`;
 
   function open() {
+    // SQLite would make it readable for everybody; its side files take over the mode that it has.
+    closeSync(openSync(files.index, "a", 0o600));
+    chmodSync(files.index, 0o600);
     const opened = new DatabaseSync(files.index, { timeout: 5_000 });
     try {
       opened.exec(

@@ -1,0 +1,16 @@
+import type { Message, ThinkingBlock } from "@loom/core";
+
+/** As `leftOut` names it. */
+const NAME = "thinking of earlier answers";
+
+/**
+ * What is left out of a conversation because only the provider that thought it takes it back: said as text, it would pass
+ * for what the model had answered.
+ */
+export function thinkingLeftOut(messages: readonly Message[], takes: (block: ThinkingBlock) => boolean): string[] {
+  const isLost = messages.some(
+    (message) =>
+      message.role === "assistant" && message.content.some((block) => block.type === "thinking" && !takes(block)),
+  );
+  return isLost ? [NAME] : [];
+}
