@@ -69,6 +69,8 @@ export type SharedNeeds = CredentialNeeds & {
   readonly mail?: MailConfig | undefined;
   readonly audit?: AuditConfig | undefined;
   readonly version: string;
+  /** All of the server. */
+  readonly features: () => readonly Feature[];
 };
 
 const NO_MAIL =
@@ -113,6 +115,9 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     mail: post.services,
     publicUrl: needs.config.publicUrl,
     filter: rules.services.filter,
+    purgeElsewhere: async (person) => {
+      for (const { onPurge } of needs.features()) await onPurge?.(person);
+    },
     hasSecondFactor: (userId) => ofSecondFactor.services.service.has(userId),
   });
   const mailLinks = signInConfig.magicLink ?? post.services.isSetUp;

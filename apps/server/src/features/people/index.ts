@@ -3,6 +3,7 @@ import type { Audit } from "../../kit/audit.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import type { ListFilter } from "../../kit/list-filter.ts";
+import type { PurgePerson } from "../../kit/purge.ts";
 import type { Mail } from "../mail/index.ts";
 import { adminRoutes } from "./admin-routes.ts";
 import { type Administration, createAdministration } from "./administration.ts";
@@ -49,6 +50,7 @@ export type PeopleServices = {
   readonly mail: Mail;
   readonly audit: Audit;
   readonly resources: Resources;
+  readonly purgeElsewhere: PurgePerson;
 };
 
 export type PeopleNeeds = {
@@ -61,6 +63,8 @@ export type PeopleNeeds = {
   readonly filter: ListFilter;
   /** Whether somebody has a second factor. Default: nobody has. */
   readonly hasSecondFactor?: (userId: string) => Promise<boolean>;
+  /** Removes what other features keep of a person. */
+  readonly purgeElsewhere?: PurgePerson;
   /** Milliseconds. */
   readonly wall?: () => number;
 };
@@ -69,8 +73,17 @@ export type PeopleNeeds = {
 export const people = defineFeature<PeopleServices, PeopleNeeds>({
   name: "people",
   migrations,
+  onPurge: "itself",
   services: ({ database, audit, log, metrics }, needs) => {
-    const { sessions, mail, filter, hasSecondFactor, publicUrl, wall = Date.now } = needs;
+    const {
+      sessions,
+      mail,
+      filter,
+      hasSecondFactor,
+      publicUrl,
+      purgeElsewhere = async () => {},
+      wall = Date.now,
+    } = needs;
     const feed = new ChangeFeed(async (revision) => changesSince((await database()).tables<PeopleTables>(), revision));
     const desk = createDesk({ database, feed, wall });
     const notices = createNotices(desk);
@@ -99,6 +112,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
       mail,
       audit,
       resources: createResources(desk),
+      purgeElsewhere,
     };
   },
   routes: (services) => [
@@ -110,9 +124,9 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
     ...adminRoutes(services, services.resources),
     ...impersonationRoutes(services.impersonation, services.resources),
   ],
-  jobs: ({ feed, departure, audit }) => [
+  jobs: ({ feed, departure, audit, purgeElsewhere }) => [
     every("1 s", "follow_people", () => feed.follow()),
-    every("1 h", "purge_people", () => purge(departure, audit), { once: true }),
+    every("1 h", "purge_people", () => purge(departure, audit, purgeElsewhere), { once: true }),
   ],
 });
 

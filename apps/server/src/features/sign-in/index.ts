@@ -51,6 +51,10 @@ export type SignInServices = {
 export const signIn = defineFeature<SignInServices, SignInNeeds>({
   name: "sign-in",
   migrations,
+  onPurge:
+    (_, { database }) =>
+    ({ id }) =>
+      createIdentityStore(database).removeAllOf(id),
   services: ({ database, audit, log }, needs) => {
     const { config, users, sessions, beginSecondFactor, web, mailLinks, impersonation, userOf } = needs;
     const { organizationId, requireRecent, readTxt = createTxtReader(config.dnsServers) } = needs;
