@@ -60,7 +60,7 @@ const notices: z.ZodType<NoticeList> = z
       z
         .strictObject({
           id: z.string(),
-          kind: z.enum(["impersonated"]),
+          kind: z.enum(["impersonated", "security"]),
           text: z.string(),
           createdAt: time,
           readAt: time.nullable(),

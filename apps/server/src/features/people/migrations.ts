@@ -85,6 +85,8 @@ export type PeopleTables = {
   };
   /** With what a person takes the deletion of his account back; the token itself is nowhere. */
   person_restore: { person_id: string; token_hash: Uint8Array };
+  /** From what somebody has signed in: `country` is "" where it is not known. */
+  seen_device: { person_id: string; device: string; country: string; seen_at: string };
   /** What was done to somebody's account by others. */
   notice: { id: string; person_id: string; kind: string; text: string; created_at: string; read_at: string | null };
 };
@@ -250,6 +252,19 @@ export const migrations: readonly Migration[] = [
           .execute();
       }
       await db.schema.alterTable("notice").addColumn("read_at", "text").execute();
+    },
+  },
+  {
+    name: "0007_seen_device",
+    async up(db) {
+      await db.schema
+        .createTable("seen_device")
+        .addColumn("person_id", "text", (column) => column.notNull())
+        .addColumn("device", "text", (column) => column.notNull())
+        .addColumn("country", "text", (column) => column.notNull())
+        .addColumn("seen_at", "text", (column) => column.notNull())
+        .addPrimaryKeyConstraint("seen_device_key", ["person_id", "device", "country"])
+        .execute();
     },
   },
 ];

@@ -73,7 +73,6 @@ export function createOrganizations(desk: PeopleDesk, filter: ListFilter): Organ
         .where("organization.slug", ">", after)
         .where("organization.deleted_at", which === "deleted" ? "is not" : "is", null)
         .$if(which === "deleted" && !actor.runsServer, (query) => query.where("organization_member.role", "=", "owner"))
-        .$if(actor.lockedOut.length > 0, (query) => query.where("organization.id", "not in", actor.lockedOut))
         .$if(which === "mine", (query) =>
           query.where(
             actor.keyOf === undefined ? "organization_member.person_id" : "organization.id",

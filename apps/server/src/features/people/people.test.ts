@@ -31,7 +31,11 @@ describe.each(engines)("on $name", (engine) => {
   const id = (user: User | undefined): string => user?.id ?? expect.fail();
   const last = () => node.events.at(-1);
   const purgeNow = () =>
-    purge(node.services.departure, { record: (event) => void (node.events as unknown[]).push(event) });
+    purge(
+      node.services.departure,
+      { record: (event) => void (node.events as unknown[]).push(event) },
+      node.services.purgeElsewhere,
+    );
 
   test("an account is in the audit log from its beginning, once", async () => {
     await node.person("ada");
