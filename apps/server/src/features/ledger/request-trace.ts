@@ -42,7 +42,8 @@ export class FileRequestTrace implements RequestTrace {
   readonly process: string;
   readonly #options: RequestTraceOptions;
   readonly #open = new LiveList<Opened>();
-  readonly #nodes = new WeakMap<readonly BudgetNode[], string>();
+  /** By the nodes of a subject: what its last request said that its next one is likely to say again. */
+  readonly #said = new WeakMap<readonly BudgetNode[], Said>();
   readonly #trouble: Trouble;
   #lines = "";
   #sends: (() => void)[] = [];
@@ -126,18 +127,18 @@ export class FileRequestTrace implements RequestTrace {
 
   #write(): void {
     if (this.#lines === "") return;
-    const bytes = Buffer.from(this.#lines);
+    const bytes = Buffer.byteLength(this.#lines);
     try {
       const file = this.#current();
-      const written = writeSync(file.fd, bytes);
+      const written = writeSync(file.fd, this.#lines);
       file.size += written;
-      if (written < bytes.length) throw new Error("the disk is full");
+      if (written < bytes) throw new Error("the disk is full");
       this.#lines = "";
       this.#trouble.isOver();
     } catch (error) {
       this.#trouble.is(error);
       // After a line that may be half there.
-      this.#lines = bytes.length > MAX_UNWRITTEN ? "" : `\n${this.#lines}`;
+      this.#lines = bytes > MAX_UNWRITTEN ? "" : `\n${this.#lines}`;
     }
   }
 
@@ -165,15 +166,35 @@ export class FileRequestTrace implements RequestTrace {
     return this.#file;
   }
 
-  /** The nodes are the same with each request of a subject. */
-  #lineOf({ nodes, ...request }: OpenedRequest): string {
-    let text = this.#nodes.get(nodes);
-    if (text === undefined) {
-      text = JSON.stringify(nodes);
-      this.#nodes.set(nodes, text);
+  #lineOf({ id, at, attempts, worst, ...rest }: OpenedRequest): string {
+    let said = this.#said.get(rest.nodes);
+    if (said === undefined || !isSame(said.of, rest)) {
+      said = { of: rest, text: JSON.stringify(rest).slice(1) };
+      this.#said.set(rest.nodes, said);
     }
-    return `${JSON.stringify(request).slice(0, -1)},"nodes":${text}}\n`;
+    const { inputTokens, outputTokens, costMicroUsd } = worst;
+    const cost = costMicroUsd === undefined ? "" : `,"costMicroUsd":${costMicroUsd}`;
+    const most = `{"inputTokens":${inputTokens},"outputTokens":${outputTokens}${cost}}`;
+    return `{"id":"${id}","at":${at},"attempts":${attempts},"worst":${most},${said.text}\n`;
   }
+}
+
+type Repeated = Omit<OpenedRequest, "id" | "at" | "attempts" | "worst">;
+type Said = { readonly of: Repeated; readonly text: string };
+
+/** Their nodes are. */
+function isSame(a: Repeated, b: Repeated): boolean {
+  return (
+    a.model === b.model &&
+    a.session === b.session &&
+    a.upstream === b.upstream &&
+    a.credentialId === b.credentialId &&
+    a.requestedModel === b.requestedModel &&
+    a.route === b.route &&
+    a.client === b.client &&
+    a.dialect === b.dialect &&
+    a.subject === b.subject
+  );
 }
 
 class Opened implements OpenRequest, Listed {
