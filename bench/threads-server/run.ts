@@ -15,6 +15,9 @@ const HELP = `npm run bench:threads -- [options]
 
 const DOCS = new URL("../../docs/benchmarks.md", import.meta.url).pathname;
 
+// Their listeners of "exit" remove what was made; a signal alone would not call them.
+process.once("SIGINT", () => process.exit(130));
+process.once("SIGTERM", () => process.exit(143));
 process.exitCode = await main();
 
 async function main(): Promise<number> {

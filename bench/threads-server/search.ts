@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { createWriteStream, mkdtempSync, rmSync, statSync } from "node:fs";
+import { createWriteStream, mkdtempSync, rmSync, statSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rgPath } from "@vscode/ripgrep";
@@ -21,6 +21,10 @@ const PER_THREAD = 500;
 const SEARCHES = 40;
 const SCANS = 3;
 
+/** A machine on which this does not suffice for all messages searches in those that it has. */
+const MAX_INDEXING_MS = 4 * 60_000;
+const PROGRESS_MS = 20_000;
+
 /** A server's threads on SQLite: how fast they are indexed and searched, beside ripgrep over the same text as JSON lines. */
 export async function benchSearch(messages: number): Promise<string[][]> {
   const directory = mkdtempSync(join(tmpdir(), "loom-search-bench-"));
@@ -39,26 +43,38 @@ async function measure(directory: string, messages: number): Promise<string[][]>
   const database = await openDatabase({ file, migrations: [{ feature: "threads", migrations }] });
   const corpus = new Corpus(messages);
   const lines = join(directory, "corpus.jsonl");
-  const stored = await fill(database, corpus, lines, messages);
+  const { stored, ends } = await fill(database, corpus, lines, messages);
   const tables = async () => database.tables<ThreadTables>();
   const outputs = { read: async () => undefined };
   const engine = await openSqliteEngine(file);
   const indexStart = performance.now();
-  await indexAll({ tables, engine, outputs });
+  const progress = setInterval(
+    () => void engine.state().then(({ passages }) => console.log(`indexing: ${passages} messages`)),
+    PROGRESS_MS,
+  );
+  await indexAll({ tables, engine, outputs }, AbortSignal.timeout(MAX_INDEXING_MS)).finally(() =>
+    clearInterval(progress),
+  );
   const indexing = (performance.now() - indexStart) / 1_000;
+  // Each is one passage.
+  const indexed = (await engine.state()).passages;
+  const isWhole = indexed >= messages;
+  if (!isWhole) truncateSync(lines, ends[Math.floor(indexed / PER_THREAD)] ?? 0);
+  const judged = (met: boolean): string => (isWhole ? verdict(met) : "fewer messages");
   // Everything: who may see what costs the same for each of them.
   const visible: VisibleThreads = (where) => where("thread.purged", "=", 0);
   const parts = { tables, engine, outputs, visible, now: Date.now };
   const rows = [
-    ["corpus on SQLite", `${messages} messages, ${megabytes(lines)} MB of JSON lines`, "", ""],
+    ["corpus on SQLite", `${indexed} messages, ${megabytes(lines)} MB of JSON lines`, "", ""],
     ["stored", `${(messages / stored).toFixed(0)} messages a second`, "", ""],
-    ["indexed", `${(messages / indexing).toFixed(0)} messages a second`, "5000", verdict(messages / indexing >= 5_000)],
+    ["indexed", `${(indexed / indexing).toFixed(0)} messages a second`, "5000", verdict(indexed / indexing >= 5_000)],
     ["index", `${megabytes(join(directory, "thread-search.sqlite"))} MB`, "", ""],
   ];
   for (const [kind, bar] of [
     ["rare", 50],
     ["common", 200],
   ] as const) {
+    console.log(`searching: ${SEARCHES} ${kind} words, then ripgrep for ${SCANS} of them`);
     const times: number[] = [];
     for (let n = 0; n < SEARCHES; n++) {
       const query = corpus.word(kind, n);
@@ -71,12 +87,12 @@ async function measure(directory: string, messages: number): Promise<string[][]>
     const scan = median(Array.from({ length: SCANS }, (_, n) => ripgrep(corpus.word(kind, n), lines)));
     const ratio = scan / median(times);
     rows.push(
-      [`a ${kind} word, p95`, `${p95.toFixed(1)} ms`, `${bar} ms`, verdict(p95 <= bar)],
+      [`a ${kind} word, p95`, `${p95.toFixed(1)} ms`, `${bar} ms`, judged(p95 <= bar)],
       [
         `a ${kind} word, median; ripgrep over it`,
         `${median(times).toFixed(1)} ms; ${ratio.toFixed(0)}x`,
         kind === "rare" ? "50x" : "",
-        kind === "rare" ? verdict(ratio >= 50) : "",
+        kind === "rare" ? judged(ratio >= 50) : "",
       ],
     );
   }
@@ -87,14 +103,22 @@ async function measure(directory: string, messages: number): Promise<string[][]>
 
 type Opened = Awaited<ReturnType<typeof openDatabase>>;
 
-/** Seconds that storing took, without making the text. */
-async function fill(database: Opened, corpus: Corpus, lines: string, messages: number): Promise<number> {
+/** `stored`: seconds, without making the text; `ends`: where in the file of lines each thread begins, and the end. */
+async function fill(
+  database: Opened,
+  corpus: Corpus,
+  lines: string,
+  messages: number,
+): Promise<{ readonly stored: number; readonly ends: readonly number[] }> {
   const queue = new CommitQueue(async () => database, Date.now);
   const out = createWriteStream(lines);
+  const ends = [0];
   let storing = 0;
   for (let made = 0; made < messages; made += PER_THREAD) {
     const { id, records } = corpus.thread(made, Math.min(PER_THREAD, messages - made));
-    if (!out.write(`${records.join("\n")}\n`)) await new Promise((resolve) => out.once("drain", resolve));
+    const text = `${records.join("\n")}\n`;
+    ends.push((ends.at(-1) ?? 0) + Buffer.byteLength(text));
+    if (!out.write(text)) await new Promise((resolve) => out.once("drain", resolve));
     const from = performance.now();
     const thread = { id, owner: "owner", organization: null };
     const wish = { withRecords: false, now: Date.now() };
@@ -103,7 +127,7 @@ async function fill(database: Opened, corpus: Corpus, lines: string, messages: n
     if (made % (100 * PER_THREAD) === 0) console.log(`storing: ${made} messages`);
   }
   await new Promise<void>((resolve) => out.end(resolve));
-  return storing / 1_000;
+  return { stored: storing / 1_000, ends };
 }
 
 /** Milliseconds of counting the lines with a word, with the file in the system's cache. */

@@ -1,12 +1,24 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { callTool, createTempHome, type ScriptedModel, say, startScriptedModel, type TempHome } from "@loom/testkit";
+import {
+  callTool,
+  createTempHome,
+  type RunningProcess,
+  type ScriptedModel,
+  say,
+  startProcess,
+  startScriptedModel,
+  type TempHome,
+} from "@loom/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runLoom, startLoom, threadsOf } from "../../apps/cli/src/testing.ts";
+import { LOOM, runLoom, startLoom, threadsOf } from "../../apps/cli/src/testing.ts";
+import { engines } from "../../apps/server/src/kit/engines.testing.ts";
 import { environment, type ServerProcess, startServerProcess } from "../../apps/server/src/process.testing.ts";
 import { type FlakyLine, startFlakyLine } from "./flaky-line.testing.ts";
 
+const hasTerminal = spawnSync("script", ["--version"]).stdout?.includes("util-linux") === true;
 const PATIENT = { timeout: 300_000 };
 
 /** A machine of the person: a home of its own, and a line of its own to the server. */
@@ -33,6 +45,14 @@ class Machine {
 
   start(...args: string[]) {
     return startLoom(this.home, args, { env: this.#env, timeoutMs: 120_000 });
+  }
+
+  /** `script` of util-linux gives it a terminal. */
+  startInTerminal(): Promise<RunningProcess> {
+    const command = `exec '${process.execPath}' '${LOOM}'`;
+    const args = ["--quiet", "--return", "--flush", "--command", command, "/dev/null"];
+    const env = { ...this.home.env, ...this.#env, NO_COLOR: "1", TERM: "xterm" };
+    return startProcess("script", args, { cwd: this.home.path, env, input: "open", timeoutMs: 240_000 });
   }
 
   files(): ReadonlyMap<string, string> {
@@ -63,15 +83,7 @@ beforeAll(async () => {
         : say("It is noted."),
   });
   data = mkdtempSync(join(tmpdir(), "loom-two-devices-"));
-  server = await startServerProcess(data, {
-    timeoutMs: 20 * 60_000,
-    env: environment(data, {
-      OPENAI_API_KEY: "sk-test-0123456789abcdef",
-      LOOM_SERVER_OPENAI_BASE_URL: `${model.url}/v1`,
-      LOOM_SERVER_OPENAI_MODEL: "scripted",
-      LOOM_SERVER_OPENAI_FAST_MODEL: "scripted-fast",
-    }),
-  });
+  server = await startServer(data);
 });
 afterAll(async () => {
   for (const cleanUp of cleanUps) await cleanUp();
@@ -81,15 +93,28 @@ afterAll(async () => {
   rmSync(data, { recursive: true, force: true, maxRetries: 5 });
 });
 
-async function machine(): Promise<Machine> {
+function startServer(directory: string, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+  return startServerProcess(directory, {
+    timeoutMs: 20 * 60_000,
+    env: environment(directory, {
+      OPENAI_API_KEY: "sk-test-0123456789abcdef",
+      LOOM_SERVER_OPENAI_BASE_URL: `${model.url}/v1`,
+      LOOM_SERVER_OPENAI_MODEL: "scripted",
+      LOOM_SERVER_OPENAI_FAST_MODEL: "scripted-fast",
+      ...env,
+    }),
+  });
+}
+
+async function machine(there = server): Promise<Machine> {
   const home = await createTempHome();
-  const line = await startFlakyLine(server.url);
+  const line = await startFlakyLine(there.url);
   cleanUps.push(
     () => home.remove(),
     () => line[Symbol.asyncDispose](),
   );
   const tokenFile = join(home.path, "token");
-  writeFileSync(tokenFile, server.token, { mode: 0o600 });
+  writeFileSync(tokenFile, there.token, { mode: 0o600 });
   return new Machine(home, line, tokenFile);
 }
 
@@ -106,8 +131,12 @@ function sentToThreads({ line }: Machine): string {
 }
 
 describe("two machines and a server", PATIENT, () => {
-  test("a partition in the middle and a killed sync lose nothing; what was continued on both becomes two", async () => {
-    const [a, b] = [await machine(), await machine()];
+  const outcome = "a partition in the middle and a killed sync lose nothing; what was continued on both becomes two";
+  test.each(engines)(`${outcome}, on $name`, async (engine) => {
+    await using place = await engine.create();
+    const there = await startServer(place.path, place.env);
+    cleanUps.push(() => there.process.kill());
+    const [a, b] = [await machine(there), await machine(there)];
     const project = join(a.home.path, "project");
     mkdirSync(project);
     const onA = ["--workspace", project];
@@ -151,10 +180,10 @@ describe("two machines and a server", PATIENT, () => {
     expect(await a.loom("resume", id, "-p", "More words of a.", ...onA)).toMatchObject({ code: 0 });
     expect(await a.loom("sync", "now")).toMatchObject({ code: 0 });
     renameSync(project, `${project}.away`);
-    const there = await b.loom("resume", id, "--workspace", b.home.path, "-p", "More words of b.");
+    const onB = await b.loom("resume", id, "--workspace", b.home.path, "-p", "More words of b.");
     renameSync(`${project}.away`, project);
-    expect(there).toMatchObject({ code: 0 });
-    const said = there.stderr + (await b.loom("sync", "now")).stdout;
+    expect(onB).toMatchObject({ code: 0 });
+    const said = onB.stderr + (await b.loom("sync", "now")).stdout;
     expect(said.split("continued on another machine as well").length).toBe(2);
     for (const each of [b, a, b]) expect(await each.loom("sync", "now")).toMatchObject({ code: 0 });
     expect(b.files()).toEqual(a.files());
@@ -164,6 +193,42 @@ describe("two machines and a server", PATIENT, () => {
     }
     expect(await a.status()).toMatchObject({ pending: 0 });
     expect(await b.status()).toMatchObject({ pending: 0 });
+    there.process.kill();
+    await there.process.exited;
+  });
+
+  test.runIf(hasTerminal)("a session in a terminal is followed live from elsewhere, turn by turn", async () => {
+    const [a, b] = [await machine(), await machine()];
+    const terminal = await a.startInTerminal();
+    cleanUps.unshift(() => terminal.kill());
+    await terminal.waitForOutput(/\/help for help\.[^>]*> /);
+    terminal.write("The first words.\r");
+    await terminal.waitForOutput(/It is noted\.[^>]*> /);
+    const file = () => [...a.files().keys()][0]?.replace(".jsonl", "") ?? "";
+    const ask = (path: string, headers: Record<string, string> = {}) =>
+      fetch(`${server.url}/api/threads/${file()}${path}`, {
+        headers: { authorization: `Bearer ${server.token}`, ...headers },
+      });
+    // Nobody has asked for a sync: the end of the turn has.
+    await expect.poll(async () => (await ask("")).status, { timeout: 60_000 }).toBe(200);
+    const live = await ask("/events?after=0");
+    const reader = live.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let heard = "";
+    const until = async (words: string) => {
+      while (!heard.includes(words)) heard += (await reader?.read())?.value ?? expect.fail(`never heard ${words}`);
+    };
+    await until("The first words.");
+    // The other machine gets it while the session is open there.
+    expect(await b.loom("sync", "now")).toMatchObject({ code: 0 });
+    expect([...b.files().values()].join()).toContain("The first words.");
+    expect(heard).not.toContain("The second words.");
+    terminal.write("The second words.\r");
+    await until("The second words.");
+    await reader?.cancel();
+    terminal.write("\u0004");
+    expect(await terminal.exited).toMatchObject({ code: 0 });
+    for (const each of [a, b]) expect(await each.loom("sync", "now")).toMatchObject({ code: 0 });
+    expect(b.files()).toEqual(a.files());
   });
 
   test("a private thread is on no wire but the model's, and one that becomes private is taken back", async () => {

@@ -1,3 +1,4 @@
+import { LoomApiError } from "@loom/api/client";
 import { createJsonClient, type JsonClient } from "@loom/api/json-client";
 import { readServerToken } from "@loom/config";
 import type { Invocation } from "./command-line/specification.ts";
@@ -29,11 +30,19 @@ export async function withServer<Result>(
   }
 }
 
-/** More is for programs, which take pages. */
-const MAX_ROWS = 1_000;
 const PAGE = 100;
 
-/** The rows of all pages, at most 1000. */
+/** The version of what is to be put in its place; `undefined` where there is nothing yet. */
+export async function versionOf(there: Promise<{ readonly version: number }>): Promise<{ readonly ifMatch?: number }> {
+  try {
+    return { ifMatch: (await there).version };
+  } catch (error) {
+    if (error instanceof LoomApiError && error.code === "not_found") return {};
+    throw error;
+  }
+}
+
+/** The rows of all pages. */
 export async function allPages<Row>(
   page: (query: { readonly limit: number; readonly cursor: string | undefined }) => Promise<{
     readonly rows: readonly Row[];
@@ -46,6 +55,6 @@ export async function allPages<Row>(
     const { rows: more, nextCursor } = await page({ limit: PAGE, cursor });
     rows.push(...more);
     cursor = nextCursor ?? undefined;
-  } while (cursor !== undefined && rows.length < MAX_ROWS);
+  } while (cursor !== undefined);
   return rows;
 }

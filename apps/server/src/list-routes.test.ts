@@ -10,7 +10,13 @@ type Proof =
   /** Each row is asked about in SQL; the file compares it with the decisions, row by row, on random worlds. */
   | { readonly type: "filtered"; readonly by: string }
   /** The route asks about what all rows are, so that one decision is that of each; compared below, on random worlds. */
-  | { readonly type: "one"; readonly action: Action; readonly of: ResourceType; readonly owned?: true }
+  | {
+      readonly type: "one";
+      readonly action: Action;
+      readonly of: ResourceType;
+      readonly owned?: true;
+      readonly inOrganization?: true;
+    }
   /** Its rows are nobody's, or no rows: why is the text. */
   | { readonly type: "none"; readonly because: string };
 
@@ -41,6 +47,7 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   explainRoute: administered("system"),
   listPrices: administered("system"),
   listMailDomains: administered("system"),
+  listDomainClaims: { type: "one", action: "read", of: "mail_domain", inOrganization: true },
   listBudgets: { type: "one", action: "read", of: "budget" },
   listSessions: own("session"),
   listSessionsOfUser: { type: "one", action: "administer", of: "session", owned: true },
@@ -77,13 +84,13 @@ test("every list has a proof, and every proof a list", async () => {
 
 test.each(Object.entries(PROOFS).flatMap(([name, proof]) => (proof.type === "one" ? [[name, proof] as const] : [])))(
   "who may ask for %s may do the same with each of its rows",
-  async (_, { action, of, owned }) => {
+  async (_, { action, of, owned, inOrganization }) => {
     await fc.assert(
       fc.asyncProperty(anySubject, fc.constantFrom(...USERS), anyOwnPolicies, async (subject, owner, own) => {
         const { decide } = await decidedWith(own);
-        const asked: Resource = { type: of, ...(owned && { owner }) };
+        const asked: Resource = { type: of, ...(owned && { owner }), ...(inOrganization && { organization: "org-1" }) };
         // What a row has besides: an id, and where it is somebody's, whose.
-        const row: Resource = { ...asked, id: "thing-1", owner };
+        const row: Resource = { ...asked, id: "thing-1", ...(!inOrganization && { owner }) };
         if (!decide(subject, action, asked).allowed) return;
         expect(decide(subject, action, row)).toMatchObject({ allowed: true });
       }),

@@ -108,6 +108,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
 
   if (features.shared?.audit !== undefined) audit.connect(features.shared.audit);
+  if (features.shared !== undefined) audit.tell(features.shared.hear);
 
   const dispatcher = createDispatcher({
     routes: features.all.flatMap((each) => each.routes),

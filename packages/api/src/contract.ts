@@ -5,9 +5,11 @@ import { audit } from "./contracts/audit.ts";
 import { budgets } from "./contracts/budgets.ts";
 import { credentials } from "./contracts/credentials.ts";
 import { domains } from "./contracts/domains.ts";
+import { impersonation } from "./contracts/impersonation.ts";
 import { llm } from "./contracts/llm.ts";
 import { magicLink } from "./contracts/magic-link.ts";
 import { oauth } from "./contracts/oauth.ts";
+import { organizationDomains } from "./contracts/organization-domains.ts";
 import { organizations } from "./contracts/organizations.ts";
 import { passkeys } from "./contracts/passkeys.ts";
 import { policies } from "./contracts/policies.ts";
@@ -36,9 +38,11 @@ export const api = {
   budgets,
   credentials,
   domains,
+  impersonation,
   llm,
   magicLink,
   oauth,
+  organizationDomains,
   organizations,
   passkeys,
   policies,

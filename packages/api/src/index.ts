@@ -30,7 +30,7 @@ export { CREDENTIAL_LABEL, MAX_CREDENTIAL_WEIGHT } from "./credentials.ts";
 export type { FactorInfo, FactorList } from "./factors.ts";
 export type { IdentityInfo, SignInProvider } from "./identities.ts";
 export { parseLlmRequest } from "./llm-request.ts";
-export type { MailDomainInfo, MailDomainList } from "./mail-domains.ts";
+export type { DomainClaim, DomainClaimList, MailDomainInfo, MailDomainList } from "./mail-domains.ts";
 export type { Models, ProviderModels } from "./models.ts";
 export type {
   Invitation,

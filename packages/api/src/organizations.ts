@@ -73,6 +73,8 @@ export type Member<Role extends string> = {
   readonly displayName: string;
   readonly role: Role;
   readonly joinedAt: string;
+  /** Of the membership: grows with each other role. */
+  readonly version: number;
 };
 
 export type OrganizationMember = Member<OrganizationRole>;
@@ -128,7 +130,7 @@ export type JoinRequest = {
   readonly username: string;
   readonly message: string;
   readonly createdAt: string;
-  readonly state: "pending" | "approved" | "rejected";
+  readonly state: "pending" | "approved" | "rejected" | "withdrawn";
 };
 
 export type JoinRequestList = { readonly requests: readonly JoinRequest[]; readonly nextCursor: string | null };

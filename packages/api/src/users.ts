@@ -37,10 +37,13 @@ export type AccountDeletion = {
 /** What was done to somebody's account by others, for him to know. */
 export type Notice = {
   readonly id: string;
-  readonly kind: "impersonated";
+  /** `impersonated`: somebody acts in his place; `security`: something about what lets him in, or what he may do, changed. */
+  readonly kind: "impersonated" | "security";
   /** A whole sentence. */
   readonly text: string;
   readonly createdAt: string;
+  /** `null`: not yet. */
+  readonly readAt: string | null;
 };
 
 export type NoticeList = { readonly notices: readonly Notice[]; readonly nextCursor: string | null };

@@ -1,6 +1,5 @@
 // What a thread's records say, without a disk: for whoever keeps copies of threads elsewhere.
-export type { ForeignFormat } from "./foreign/import-session.ts";
-export { importSession } from "./foreign/import-session.ts";
+export { readSession } from "./foreign/read-session.ts";
 export { SessionFileError } from "./foreign/session-file.ts";
 export type { GitRecord, ThreadHeader, ThreadRecord, Visibility } from "./record.ts";
 export { decodeRecord, encodeRecord, THREAD_FORMAT, VISIBILITIES } from "./record.ts";

@@ -3,7 +3,7 @@ import { api } from "@loom/api/json-client";
 import type { Invocation } from "../command-line/specification.ts";
 import { CliError, exitCodeOf } from "../exit-codes.ts";
 import { plainFields, plainTable } from "../output/plain-table.ts";
-import { allPages, withServer } from "../people-server.ts";
+import { allPages, versionOf, withServer } from "../people-server.ts";
 import { readSecretLine } from "../secret-line.ts";
 import { textOf } from "../settings.ts";
 
@@ -135,7 +135,9 @@ export function role(invocation: Invocation): Promise<number> {
   const [org = "", user = "", wanted = ""] = invocation.arguments;
   const body = { role: oneOf("ROLE", wanted, ROLES) };
   return withServer(invocation, async (server) => {
-    const member = await server.ask(api.organizations.putMember, { params: { org, user }, body });
+    const params = { org, user };
+    const version = await versionOf(server.ask(api.organizations.getMember, { params }));
+    const member = await server.ask(api.organizations.putMember, { params, body, ...version });
     return printed(invocation, member, () => `${member.username} is in ${org} as ${member.role}.\n`);
   });
 }

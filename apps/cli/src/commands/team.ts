@@ -1,7 +1,7 @@
 import { api } from "@loom/api/json-client";
 import type { Invocation } from "../command-line/specification.ts";
 import { plainTable } from "../output/plain-table.ts";
-import { allPages, withServer } from "../people-server.ts";
+import { allPages, versionOf, withServer } from "../people-server.ts";
 import { textOf } from "../settings.ts";
 import { oneOf, printed } from "./org.ts";
 
@@ -54,7 +54,9 @@ export function add(invocation: Invocation): Promise<number> {
   const [org = "", team = "", user = ""] = invocation.arguments;
   const body = { role: oneOf("--role", textOf(invocation, "--role") ?? "member", ROLES) };
   return withServer(invocation, async (server) => {
-    const member = await server.ask(api.teams.putMember, { params: { org, team, user }, body });
+    const params = { org, team, user };
+    const version = await versionOf(server.ask(api.teams.getMember, { params }));
+    const member = await server.ask(api.teams.putMember, { params, body, ...version });
     return printed(invocation, member, () => `${member.username} is in the team ${team} as ${member.role}.\n`);
   });
 }

@@ -37,7 +37,9 @@ export type FeatureNeeds = {
 export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
   const { dataDirectory, keepAliveMs, hasOwner, isStopping, version } = needs;
   // Who has one token in memory has nobody to tell apart and to limit, and does not wait for what does.
-  const shared = hasOwner ? (await import("./shared.ts")).buildShared(kit, needs) : undefined;
+  const shared = hasOwner
+    ? (await import("./shared.ts")).buildShared(kit, { ...needs, features: () => all })
+    : undefined;
   const config = shared?.config ?? needs.config;
   const books = ledger.build(kit, { config, dataDirectory, stays: hasOwner, lost: shared?.lost });
   const common = {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ConfigError } from "@loom/config";
 import type { ServerConfig } from "../config.ts";
 import type { Budgets, Credentials, Ledger, Routing } from "../gateway-types.ts";
-import type { AuditKeeper } from "../kit/audit.ts";
+import type { AuditEvent, AuditKeeper } from "../kit/audit.ts";
 import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
 import { createCountries } from "../kit/countries.ts";
 import type { Feature } from "../kit/feature.ts";
@@ -48,6 +48,8 @@ export type SharedFeatures = {
   readonly authenticate: Authenticate;
   /** Absent where the server was given no directory. */
   readonly audit: AuditKeeper | undefined;
+  /** Tells people of what concerns the security of their accounts. */
+  hear(event: AuditEvent): void;
   /** The ledger, whose rows are events of the audit log, too, if that is asked for. */
   audited(ledger: Ledger): Ledger;
   /** Absent where the server was given no directory. */
@@ -67,6 +69,8 @@ export type SharedNeeds = CredentialNeeds & {
   readonly mail?: MailConfig | undefined;
   readonly audit?: AuditConfig | undefined;
   readonly version: string;
+  /** All of the server. */
+  readonly features: () => readonly Feature[];
 };
 
 const NO_MAIL =
@@ -109,7 +113,11 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const ofPeople = people.build(kit, {
     sessions: () => ofSessions.services,
     mail: post.services,
+    publicUrl: needs.config.publicUrl,
     filter: rules.services.filter,
+    purgeElsewhere: async (person) => {
+      for (const { onPurge } of needs.features()) await onPurge?.(person);
+    },
     hasSecondFactor: (userId) => ofSecondFactor.services.service.has(userId),
   });
   const mailLinks = signInConfig.magicLink ?? post.services.isSetUp;
@@ -119,6 +127,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     limits: signInConfig.sessions,
     countries,
   });
+  const requireRecent = createRecentSignIn(ofSessions.services);
   const ofSignIn = signIn.build(kit, {
     config: signInConfig,
     users: ofPeople.services.users,
@@ -126,8 +135,11 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     beginSecondFactor: (userId, method) => ofSecondFactor.services.service.begin(userId, method),
     web: needs.web,
     mailLinks,
+    impersonation: ofPeople.services.impersonation,
+    userOf: ofPeople.services.resources.user,
+    organizationId: async (org) => (await ofPeople.services.resources.organization({ org }, ANONYMOUS))?.id,
+    requireRecent,
   });
-  const requireRecent = createRecentSignIn(ofSessions.services);
   const ofSecondFactor = secondFactor.build(kit, {
     users: ofPeople.services.users,
     sessions: ofSessions.services,
@@ -188,6 +200,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     config,
     routing: routes.services,
     audit: log?.services.audit,
+    hear: ofPeople.services.watch.hear,
     audited: (ledger) =>
       log !== undefined && auditConfig.llm ? withLlmEvents(ledger, log.services.audit, kit.redact) : ledger,
     authenticate: authenticateByAny(
@@ -215,6 +228,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       return minted;
     },
     async stop() {
+      await ofPeople.services.watch.close();
       await ofThreads.services.search.close();
       const isSaved = await limits.services.close();
       await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));

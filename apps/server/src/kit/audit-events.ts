@@ -67,6 +67,7 @@ export const AUDIT_EVENTS = {
   "organization.purged": ["warning", "A deleted organization is gone for good"],
   "domain.added": ["notice", "An organization claimed a mail domain"],
   "domain.verified": ["notice", "An organization proved that a mail domain is its own"],
+  "domain.changed": ["warning", "An organization said whom the people of its mail domain sign in with"],
   "domain.removed": ["notice", "An organization gave up a mail domain"],
   "provider.created": ["warning", "A provider to sign in with was set up"],
   "provider.updated": ["warning", "A provider to sign in with was changed"],

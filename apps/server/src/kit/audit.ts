@@ -69,12 +69,19 @@ export function actorOf(subject: Subject): AuditActor {
 /** What every part of the server records to, before and after there is somebody who listens. */
 export class AuditLine implements AuditKeeper {
   #listener: (Audit & Partial<AuditKeeper>) | undefined;
+  #hear: ((event: AuditEvent) => void) | undefined;
 
   connect(listener: Audit & Partial<AuditKeeper>): void {
     this.#listener = listener;
   }
 
+  /** Who is told of everything, too; he never throws and never waits. */
+  tell(hear: (event: AuditEvent) => void): void {
+    this.#hear = hear;
+  }
+
   record(event: AuditEvent): Promise<void> | undefined {
+    this.#hear?.(event);
     return this.#listener?.record(event);
   }
 

@@ -1,6 +1,7 @@
 import type { Job } from "./jobs.ts";
 import type { Kit } from "./kit.ts";
 import type { Migration } from "./migrations.ts";
+import type { OnPurge, PurgePerson } from "./purge.ts";
 import type { RawRoute } from "./raw-route.ts";
 import type { Route } from "./route.ts";
 
@@ -17,13 +18,16 @@ export type HealthCheck = {
  */
 export type FeatureDefinition<Needs, Services> = {
   readonly name: string;
-  readonly migrations?: readonly Migration[];
   readonly services: (kit: Kit, needs: Needs) => Services;
   readonly routes?: (services: Services) => readonly Route[];
   readonly rawRoutes?: (services: Services) => readonly RawRoute[];
   readonly jobs?: (services: Services) => readonly Job[];
   readonly health?: (services: Services) => readonly HealthCheck[];
-};
+} & (
+  | { readonly migrations?: undefined; readonly onPurge?: undefined }
+  // Whoever has tables says what becomes of what they hold of a person who is gone.
+  | { readonly migrations: readonly Migration[]; readonly onPurge: OnPurge<Services, Kit> }
+);
 
 /** A feature in a running server. */
 export type Feature<Services = unknown> = {
@@ -33,6 +37,7 @@ export type Feature<Services = unknown> = {
   readonly rawRoutes: readonly RawRoute[];
   readonly jobs: readonly Job[];
   readonly health: readonly HealthCheck[];
+  readonly onPurge: PurgePerson | undefined;
 };
 
 export type FeatureFactory<Needs, Services> = {
@@ -45,7 +50,7 @@ export type FeatureFactory<Needs, Services> = {
 export function defineFeature<Services, Needs = undefined>(
   definition: FeatureDefinition<Needs, Services>,
 ): FeatureFactory<Needs, Services> {
-  const { name, migrations = [], routes, rawRoutes, jobs, health } = definition;
+  const { name, migrations = [], routes, rawRoutes, jobs, health, onPurge } = definition;
   return {
     name,
     migrations,
@@ -58,6 +63,7 @@ export function defineFeature<Services, Needs = undefined>(
         rawRoutes: rawRoutes?.(services) ?? [],
         jobs: jobs?.(services) ?? [],
         health: health?.(services) ?? [],
+        onPurge: typeof onPurge === "function" ? onPurge(services, kit) : undefined,
       };
     },
   };

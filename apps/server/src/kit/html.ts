@@ -46,6 +46,7 @@ button,.button{display:inline-block;padding:.6rem 1rem;font:inherit;font-weight:
 button.quiet,.button.quiet{color:var(--text);background:transparent;border:1px solid var(--line)}.stack>*{display:block;width:100%;margin:.5rem 0;text-align:center}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}table{width:100%;border-collapse:collapse}td,th{text-align:left;padding:.45rem .4rem;border-bottom:1px solid var(--line);vertical-align:top}
 code,pre{font:0.9em ui-monospace,monospace}pre{overflow:auto;padding:.8rem;background:var(--back);border-radius:8px;white-space:pre-wrap;overflow-wrap:anywhere}.code{font-size:1.8rem;letter-spacing:.12em}
+.banner{margin:0;padding:.6rem 1rem;display:flex;gap:1rem;align-items:center;justify-content:center;flex-wrap:wrap;color:#fff;background:#8c1d18}.banner form{margin:0}.banner button{color:#8c1d18;background:#fff}
 .qr{display:block;width:14rem;max-width:100%;margin:.8rem 0;border-radius:8px}
 `);
 

@@ -41,6 +41,11 @@ export function onceOf(call: Call, subject: Subject, body: unknown): Once | unde
   };
 }
 
+/** Of who is gone; within a `write`. */
+export async function forgetOnce(transaction: unknown, owner: string): Promise<void> {
+  await (transaction as Kysely<IdempotencyTables>).deleteFrom("idempotency_key").where("owner", "=", owner).execute();
+}
+
 /**
  * Makes it, or gives the id of what was made with this key before. Within the `write` in which `make` writes, so that
  * there is never one without the other.

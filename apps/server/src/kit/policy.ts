@@ -41,6 +41,8 @@ export type ResourceType =
   | "membership"
   | "team"
   | "invitation"
+  /** A mail domain that an organization says is its own. */
+  | "mail_domain"
   | "thread"
   | "share_link"
   /** That support may see a thread; `owner` is the thread's. */

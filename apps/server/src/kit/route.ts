@@ -81,11 +81,22 @@ export function route<Path extends string, Schemas extends RouteSchemas, Kind ex
       const input = await readInput(contract, call.incoming, query);
       const result = await handler({ params: typed(params), ...input, subject, call, audit: auditorOf(call, subject) });
       if (contract.reply === "event-stream") return;
-      const reply = result instanceof Reply ? result : new Reply(result, {});
+      const reply = await bannered(contract, subject, result instanceof Reply ? result : new Reply(result, {}));
       if (isInPieces(reply.body)) await sendInPieces(call, reply.headers, reply.body);
       else send(call, contract.reply, reply);
     },
   };
+}
+
+/** On every page: who acts in another's place sees it, and how to end it. */
+async function bannered(
+  contract: { readonly reply: ReplyKind },
+  subject: Subject,
+  reply: Reply<unknown>,
+): Promise<Reply<unknown>> {
+  if (contract.reply !== "html" || subject.type !== "user" || subject.impersonator === undefined) return reply;
+  const { withActingBanner } = await import("./acting-banner.ts");
+  return new Reply(withActingBanner(String(reply.body), subject.impersonator.name, subject.name), reply);
 }
 
 function auditorOf(

@@ -10,6 +10,20 @@ export function versioned<Body extends { readonly version: number }>(
   return new Reply(body, { ...options, headers: { etag: `"${body.version}"`, ...options.headers } });
 }
 
+/** What the one who puts something expects to find: a version, anything or nothing (`any`), nothing at all, or he does not say. */
+export type Expected = number | "any" | "nothing" | undefined;
+
+/** `If-Match: "7"`, `If-Match: *`, `If-None-Match: *`, or neither. @throws ProblemError where they cannot be read */
+export function expectedOf(incoming: IncomingMessage): Expected {
+  const { "if-match": match, "if-none-match": none } = incoming.headers;
+  if (match !== undefined) return ifMatch(incoming) ?? "any";
+  if (none === undefined) return undefined;
+  if (none === "*") return "nothing";
+  throw new ProblemError("invalid_input", "If-None-Match has to be *.", {
+    errors: [{ field: "If-None-Match", message: "must be *" }],
+  });
+}
+
 /**
  * The version that a change is meant for, of `If-Match: "7"`; `undefined` for `*`, which means any that is there.
  * @throws ProblemError where it is missing, or is no version.

@@ -55,4 +55,13 @@ export const sessions = {
     maxBodyBytes: MAX_BODY_BYTES,
     schemas: () => import("../schemas/sessions.ts").then((schemas) => schemas.endSessionsOfUser),
   }),
+  endOneOfUser: defineContract({
+    method: "DELETE",
+    path: "/api/admin/users/{user}/sessions/{id}",
+    operation: "endSessionOfUser",
+    summary: "Sign a user out there",
+    reply: "json",
+    maxBodyBytes: MAX_BODY_BYTES,
+    schemas: () => import("../schemas/sessions.ts").then((schemas) => schemas.endSessionOfUser),
+  }),
 } as const;

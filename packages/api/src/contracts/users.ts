@@ -47,6 +47,15 @@ export const users = {
     maxBodyBytes: MAX_BODY_BYTES,
     schemas: () => import("../schemas/users.ts").then((schemas) => schemas.listNotices),
   }),
+  readNotices: defineContract({
+    method: "POST",
+    path: "/api/users/me/notices/read",
+    operation: "readNotices",
+    summary: "Mark notices as read",
+    reply: "json",
+    maxBodyBytes: MAX_BODY_BYTES,
+    schemas: () => import("../schemas/users.ts").then((schemas) => schemas.readNotices),
+  }),
   list: defineContract({
     method: "GET",
     path: "/api/admin/users",

@@ -74,7 +74,14 @@ const list: z.ZodType<OrganizationList> = z
   .openapi("OrganizationList");
 
 const member: z.ZodType<OrganizationMember> = z
-  .strictObject({ userId: z.string(), username: z.string(), displayName: z.string(), role, joinedAt: time })
+  .strictObject({
+    userId: z.string(),
+    username: z.string(),
+    displayName: z.string(),
+    role,
+    joinedAt: time,
+    version: z.int(),
+  })
   .openapi("OrganizationMember");
 
 const members: z.ZodType<OrganizationMembers> = z
@@ -136,7 +143,7 @@ const joinRequest: z.ZodType<JoinRequest> = z
     username: z.string(),
     message: z.string(),
     createdAt: time,
-    state: z.enum(["pending", "approved", "rejected"]),
+    state: z.enum(["pending", "approved", "rejected", "withdrawn"]),
   })
   .openapi("JoinRequest");
 
@@ -166,6 +173,7 @@ export const createOrganization = { body: fresh, response: organization };
 export const getOrganization = { params: ofOrganization, response: organization };
 export const changeOrganization = { params: ofOrganization, body: change, response: organization };
 export const listMembers = { params: ofOrganization, query: page, response: members };
+export const getMember = { params: ofMember, response: member };
 export const putMember = { params: ofMember, body: z.strictObject({ role }), response: member };
 export const removeMember = { params: ofMember, response: member };
 export const join = {
@@ -173,6 +181,7 @@ export const join = {
   body: z.strictObject({ message: description.exactOptional() }),
   response: joined,
 };
+export const withdrawJoin = { params: ofOrganization, response: joinRequest };
 export const listInvitations = { params: ofOrganization, query: page, response: invitations };
 export const createInvitation = { params: ofOrganization, body: freshInvitation, response: mintedInvitation };
 export const cancelInvitation = { params: ofItem, response: invitation };

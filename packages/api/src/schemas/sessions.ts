@@ -37,4 +37,8 @@ export const endSession = { params: z.object({ id: z.string() }), response: ende
 export const endSessions = { response: ended };
 export const listSessionsOfUser = { params: ofUser, query, response: sessionList };
 export const endSessionsOfUser = { params: ofUser, response: ended };
+export const endSessionOfUser = {
+  params: z.object({ user: z.string().openapi({ description: "The user's id" }), id: z.string() }),
+  response: ended,
+};
 export const createTicket = { response: ticket };

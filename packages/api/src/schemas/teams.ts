@@ -35,7 +35,14 @@ const fresh: z.ZodType<NewTeam> = z.strictObject({ slug, ...fields }).openapi("N
 const change: z.ZodType<TeamChange> = z.strictObject({ slug: slug.exactOptional(), ...fields }).openapi("TeamChange");
 const list: z.ZodType<TeamList> = z.strictObject({ teams: z.array(team), nextCursor }).openapi("TeamList");
 const member: z.ZodType<TeamMember> = z
-  .strictObject({ userId: z.string(), username: z.string(), displayName: z.string(), role, joinedAt: time })
+  .strictObject({
+    userId: z.string(),
+    username: z.string(),
+    displayName: z.string(),
+    role,
+    joinedAt: time,
+    version: z.int(),
+  })
   .openapi("TeamMember");
 const members: z.ZodType<TeamMembers> = z.strictObject({ members: z.array(member), nextCursor }).openapi("TeamMembers");
 
@@ -51,5 +58,6 @@ export const createTeam = { params: ofOrganization, body: fresh, response: team 
 export const getTeam = { params: ofTeam, response: team };
 export const changeTeam = { params: ofTeam, body: change, response: team };
 export const listTeamMembers = { params: ofTeam, query: page, response: members };
+export const getTeamMember = { params: ofMember, response: member };
 export const putTeamMember = { params: ofMember, body: z.strictObject({ role }), response: member };
 export const removeTeamMember = { params: ofMember, response: member };

@@ -58,7 +58,13 @@ const notices: z.ZodType<NoticeList> = z
   .strictObject({
     notices: z.array(
       z
-        .strictObject({ id: z.string(), kind: z.enum(["impersonated"]), text: z.string(), createdAt: time })
+        .strictObject({
+          id: z.string(),
+          kind: z.enum(["impersonated", "security"]),
+          text: z.string(),
+          createdAt: time,
+          readAt: time.nullable(),
+        })
         .openapi("Notice"),
     ),
     nextCursor,
@@ -117,6 +123,12 @@ export const changeProfile = { body: profileChange, response: profile };
 export const deleteAccount = { response: deletion };
 export const restoreAccount = { body: z.strictObject({ token: z.string().min(1).max(200) }), response: profile };
 export const listNotices = { query: page, response: notices };
+export const readNotices = {
+  body: z.strictObject({
+    ids: z.array(z.string().min(1).max(100)).min(1).max(100).exactOptional().openapi({ description: "Default: all" }),
+  }),
+  response: z.strictObject({ read: z.int() }).openapi("ReadNotices"),
+};
 export const listUsers = {
   query: z.strictObject({
     ...pageQuery,

@@ -1,5 +1,7 @@
 import { type AssistantContent, type JsonObject, NO_USAGE, type Usage, type UserInput } from "@loom/core";
 import {
+  calledBy,
+  contentOf,
   countOf,
   type Fields,
   type ForeignEntry,
@@ -9,6 +11,7 @@ import {
   SessionFileError,
   stringOf,
   timeOf,
+  toolCall,
 } from "./session-file.ts";
 
 /** A session of Claude Code: `~/.claude/projects/…/ID.jsonl`. What its own helpers said to each other is left out. */
@@ -43,17 +46,14 @@ function fromUser(content: unknown, at: string, line: number): ForeignEntry[] {
     const text = stringOf(content);
     return text === undefined ? [] : [{ type: "user", at, content: [{ type: "text", text }] }];
   }
-  if (!Array.isArray(content)) throw new SessionFileError(line, "has a message without content");
   const entries: ForeignEntry[] = [];
   const said: UserInput[number][] = [];
-  for (const block of content.filter(isFields)) {
+  for (const block of contentOf(line, "a message", content).filter(isFields)) {
     if (block.type === "tool_result") {
-      const callId = stringOf(block.tool_use_id);
-      if (callId === undefined) throw new SessionFileError(line, "has a result of no tool call");
       entries.push({
         type: "tool_result",
         at,
-        callId,
+        callId: calledBy(line, block.tool_use_id),
         text: resultText(block.content),
         isError: block.is_error === true,
       });
@@ -82,17 +82,16 @@ function imageIn(source: unknown): UserInput[number][] {
 }
 
 function fromModel(message: Fields, at: string, line: number): ForeignEntry {
-  if (!Array.isArray(message.content)) throw new SessionFileError(line, "has an answer without content");
-  const content = message.content.filter(isFields).flatMap((block): AssistantContent[] => {
+  const blocks = contentOf(line, "an answer", message.content).filter(isFields);
+  const content = blocks.flatMap((block): AssistantContent[] => {
     switch (block.type) {
       case "text":
         return stringOf(block.text) === undefined ? [] : [{ type: "text", text: String(block.text).toWellFormed() }];
       case "thinking":
         return [{ type: "thinking", text: String(block.thinking ?? "").toWellFormed() }];
       case "tool_use": {
-        const [id, name] = [stringOf(block.id), stringOf(block.name)];
-        if (id === undefined || name === undefined) throw new SessionFileError(line, "has a tool call without a name");
-        return [{ type: "tool_use", id, name, input: isFields(block.input) ? (block.input as JsonObject) : {} }];
+        const { id, name, input } = block;
+        return [toolCall(line, { id, name, input: isFields(input) ? (input as JsonObject) : {} })];
       }
       default:
         return [];

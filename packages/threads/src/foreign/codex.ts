@@ -1,6 +1,8 @@
-import type { AssistantContent, JsonObject } from "@loom/core";
+import type { JsonObject } from "@loom/core";
 import { normaliseRemote } from "../git-remote.ts";
 import {
+  calledBy,
+  contentOf,
   type Fields,
   type ForeignEntry,
   type ForeignSession,
@@ -8,7 +10,9 @@ import {
   objectsIn,
   SessionFileError,
   stringOf,
+  textsIn,
   timeOf,
+  toolCall,
 } from "./session-file.ts";
 
 /** A session of Codex: `~/.codex/sessions/…/rollout-….jsonl`. */
@@ -55,15 +59,13 @@ function itemOf(item: Fields, at: string, model: string, line: number): ForeignE
     }
     case "function_call":
     case "custom_tool_call": {
-      const [id, name] = [stringOf(item.call_id), stringOf(item.name)];
-      if (id === undefined || name === undefined) throw new SessionFileError(line, "has a tool call without a name");
-      const call: AssistantContent = { type: "tool_use", id, name, input: inputOf(item.arguments ?? item.input) };
+      const input = inputOf(item.arguments ?? item.input);
+      const call = toolCall(line, { id: item.call_id, name: item.name, input });
       return [{ type: "assistant", at, model, content: [call] }];
     }
     case "function_call_output":
     case "custom_tool_call_output": {
-      const callId = stringOf(item.call_id);
-      if (callId === undefined) throw new SessionFileError(line, "has a result of no tool call");
+      const callId = calledBy(line, item.call_id);
       const { output } = item;
       const failed = isFields(output) && output.success === false;
       return [{ type: "tool_result", at, callId, text: outputText(output), isError: failed }];
@@ -74,8 +76,7 @@ function itemOf(item: Fields, at: string, model: string, line: number): ForeignE
 }
 
 function messageOf({ role, content }: Fields, at: string, model: string, line: number): ForeignEntry[] {
-  if (!Array.isArray(content)) throw new SessionFileError(line, "has a message without content");
-  const texts = textsIn(content);
+  const texts = textsIn(contentOf(line, "a message", content));
   if (texts.length === 0) return [];
   const blocks = texts.map((text) => ({ type: "text" as const, text }));
   if (role === "assistant") return [{ type: "assistant", at, model, content: blocks }];
@@ -83,11 +84,6 @@ function messageOf({ role, content }: Fields, at: string, model: string, line: n
   const isOfPerson =
     role === "user" && !/^\s*<(?:environment_context|user_instructions|permissions)/.test(texts[0] ?? "");
   return isOfPerson ? [{ type: "user", at, content: blocks }] : [];
-}
-
-function textsIn(parts: unknown): string[] {
-  if (!Array.isArray(parts)) return [];
-  return parts.flatMap((part) => (isFields(part) ? (stringOf(part.text) ?? []) : []));
 }
 
 function inputOf(input: unknown): JsonObject {

@@ -30,7 +30,7 @@ export function importSession(
   text: string,
   { id, now, loomVersion }: { readonly id: ThreadId; readonly now: string; readonly loomVersion: string },
 ): ThreadRecord[] {
-  const session = READERS[format](text.replace(/^\ufeff/, ""), now);
+  const session = READERS[format](text, now);
   const [first] = session.entries;
   if (first === undefined) throw new SessionFileError(1, `begins no session of ${format}: there is no message in it`);
   const { workspace, title, git } = session;

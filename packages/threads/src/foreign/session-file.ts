@@ -1,4 +1,4 @@
-import type { AssistantContent, Usage, UserInput } from "@loom/core";
+import type { AssistantContent, JsonObject, Usage, UserInput } from "@loom/core";
 
 /** What another agent's session file tells, in order. */
 export type ForeignSession = {
@@ -69,6 +69,35 @@ export function documentIn(text: string): Fields {
 function lineOf(error: unknown, text: string): number {
   const position = /at position (\d+)/.exec(String(error))?.[1];
   return text.slice(0, position === undefined ? text.length : Number(position)).split("\n").length;
+}
+
+/** The texts of blocks of content, others left out. */
+export function textsIn(parts: unknown): string[] {
+  if (!Array.isArray(parts)) return [];
+  return parts.flatMap((part) => (isFields(part) ? (stringOf(part.text) ?? []) : []));
+}
+
+/** A call of a tool. @throws SessionFileError */
+export function toolCall(
+  line: number,
+  call: { readonly id: unknown; readonly name: unknown; readonly input: JsonObject },
+): AssistantContent {
+  const [id, name] = [stringOf(call.id), stringOf(call.name)];
+  if (id === undefined || name === undefined) throw new SessionFileError(line, "has a tool call without a name");
+  return { type: "tool_use", id, name, input: call.input };
+}
+
+/** Which call a result belongs to. @throws SessionFileError */
+export function calledBy(line: number, id: unknown): string {
+  const callId = stringOf(id);
+  if (callId === undefined) throw new SessionFileError(line, "has a result of no tool call");
+  return callId;
+}
+
+/** What a message says. @throws SessionFileError */
+export function contentOf(line: number, what: "a message" | "an answer", content: unknown): readonly unknown[] {
+  if (!Array.isArray(content)) throw new SessionFileError(line, `has ${what} without content`);
+  return content;
 }
 
 /** RFC 3339 in UTC; the time before it where it is none. */

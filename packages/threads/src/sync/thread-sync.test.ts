@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createThreadsClient } from "@loom/api/threads-client";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { askForLease } from "../lease.ts";
 import { Device } from "./device.testing.ts";
 import { serverRemote } from "./server-remote.ts";
 import { SyncServer } from "./sync-server.testing.ts";
@@ -329,6 +330,17 @@ describe("a thread that is open in a session", () => {
     expect(await a.sync(remote)).toMatchObject({ type: "done", open: 0 });
     expect(a.threads()).toEqual(b.threads());
   });
+});
+
+test("while another process of this machine syncs, nothing is done twice", async () => {
+  const a = machine();
+  await a.begin("alpha");
+  const lease = askForLease(a.stateDirectory, "sync");
+  if (!("release" in lease)) throw new Error("somebody has it");
+  expect(await a.sync(remote)).toMatchObject({ type: "busy", holder: { pid: process.pid } });
+  expect(await server.ids()).toEqual([]);
+  lease.release();
+  expect(await a.sync(remote)).toMatchObject({ type: "done", settled: 1 });
 });
 
 describe("a server that", () => {

@@ -115,6 +115,28 @@ describe.each(engines)("on $name", { timeout: 60_000 }, (engine) => {
     expect((await ask(ada, "DELETE", `/api/keys/${ofBob.id}`)).status).toBe(200);
   });
 
+  test("who looks after the server lists a person's sessions and ends one of them, or all", async () => {
+    await server[Symbol.asyncDispose]();
+    server = await startSignInServer(home, { LOOM_SERVER_DEV_USER: "bob@example.com" });
+    const browsers = [new TestBrowser(), new TestBrowser(), new TestBrowser()] as const;
+    for (const browser of browsers) await browser.open(`${server.url}/auth/development`);
+    const bob = String((await ask(browsers[0], "GET", "/api/whoami")).json.id);
+    const path = `/api/admin/users/${bob}/sessions`;
+    const { sessions } = (await ask(ada, "GET", path)).json as { sessions: Info[] };
+    expect(sessions).toHaveLength(3);
+    const status = async () =>
+      Promise.all(browsers.map(async (each) => (await ask(each, "GET", "/api/whoami")).status));
+    expect((await ask(browsers[0], "DELETE", `${path}/${sessions[0]?.id}`)).status).toBe(403);
+    expect((await ask(ada, "DELETE", `${path}/session-nobodys`)).status).toBe(404);
+    // Not by another's name.
+    expect((await ask(ada, "DELETE", `/api/admin/users/user-x/sessions/${sessions[0]?.id}`)).status).toBe(404);
+    expect((await ask(ada, "DELETE", `${path}/${sessions[0]?.id}`)).json).toEqual({ ended: 1 });
+    expect((await ask(ada, "DELETE", `${path}/${sessions[0]?.id}`)).status).toBe(404);
+    expect((await status()).toSorted()).toEqual([200, 200, 401]);
+    expect((await ask(ada, "DELETE", path)).json).toEqual({ ended: 2 });
+    expect(await status()).toEqual([401, 401, 401]);
+  });
+
   test("to make one takes somebody who has signed in lately; to void one does not", async () => {
     const { info } = await keyOf(ada, { name: "ci" });
     const database = await openDatabase({ ...placeOf(home), migrations: MIGRATIONS });

@@ -54,8 +54,9 @@ export function apiKeyRoutes({ service, organizationId, requireRecent }: ApiKeyF
       async ({ params, subject, body, audit }) => {
         await requireRecent(subject);
         const { minted, old } = await service.rotate(params.id, { by: by(subject), ...body });
-        const details = { replacedBy: minted.info.id, endsAt: old.expiresAt };
-        await audit({ ...about(old), event: "api_key.rotated", details });
+        const { details, ...key } = about(old);
+        const became = { replacedBy: minted.info.id, endsAt: old.expiresAt };
+        await audit({ ...key, event: "api_key.rotated", details: { ...details, ...became } });
         return withKey(minted);
       },
     ),
@@ -89,10 +90,10 @@ function created(info: ApiKeyInfo): Omit<AuditEvent, "actor" | "origin"> {
   return { ...about(info), event: "api_key.created", after: { scopes, expiresAt } };
 }
 
-function about({ id, name, owner }: ApiKeyInfo): Pick<AuditEvent, "outcome" | "target" | "organization"> {
+function about({ id, name, owner }: ApiKeyInfo): Pick<AuditEvent, "outcome" | "target" | "organization" | "details"> {
   return {
     outcome: "success",
     target: { type: "api_key", id, name },
-    ...(owner.type === "organization" ? { organization: owner.id } : {}),
+    ...(owner.type === "organization" ? { organization: owner.id } : { details: { user: owner.id } }),
   };
 }

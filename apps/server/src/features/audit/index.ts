@@ -30,6 +30,8 @@ type Services = AuditRoutesOptions;
 export const audit = defineFeature<Services, AuditNeeds>({
   name: "audit",
   migrations,
+  // Its rows are a chain: they go when their time is over, and not before.
+  onPurge: "nothing",
   services: (
     { database, log, metrics, redact },
     { config, dataDirectory, placeOf, organizationOf, filter, version },

@@ -16,6 +16,12 @@ export type BudgetNeeds = {
 export const budgets = defineFeature<BudgetService, BudgetNeeds>({
   name: "budgets",
   migrations,
+  onPurge:
+    (_, { database }) =>
+    async (person) => {
+      const { purgeBudgets } = await import("./purge-person.ts");
+      await purgeBudgets(database)(person);
+    },
   services: ({ database, log }, needs) => createBudgetService({ store: createBudgetStore(database), log, ...needs }),
   routes: budgetRoutes,
   jobs: (service) => [

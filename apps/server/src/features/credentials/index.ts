@@ -17,6 +17,7 @@ export type CredentialNeeds = {
 export const credentials = defineFeature<CredentialService, CredentialNeeds>({
   name: "credentials",
   migrations,
+  onPurge: "nothing",
   services: ({ database, log, metrics, audit }, { config, dataDirectory, conceal }) => {
     const alert = metrics.counter({
       name: "loom_gateway_credential_alerts_total",

@@ -41,6 +41,12 @@ const JOURNAL_DIRECTORY = "ledger";
 export const ledger = defineFeature<LedgerServices, LedgerNeeds>({
   name: "ledger",
   migrations,
+  onPurge:
+    (_, { database }) =>
+    async (person) => {
+      const { purgeNames } = await import("./purge-person.ts");
+      await purgeNames(database)(person);
+    },
   services: ({ database, log, metrics }, { config, dataDirectory, stays, lost }) => {
     const ledger = new DurableLedger({
       ...config.ledger,

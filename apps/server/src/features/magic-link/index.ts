@@ -5,6 +5,7 @@ import { every } from "../../kit/jobs.ts";
 import type { Mail } from "../mail/index.ts";
 import type { WebFlow } from "../sign-in/web-flow.ts";
 import { migrations } from "./migrations.ts";
+import { purgeLinks } from "./purge-person.ts";
 import { magicLinkRoutes } from "./routes.ts";
 import { createMagicLinkService, type MagicLinkService } from "./service.ts";
 
@@ -30,6 +31,7 @@ export type MagicLinkFeature = Omit<MagicLinkNeeds, "users" | "signups"> & {
 export const magicLink = defineFeature<MagicLinkFeature, MagicLinkNeeds>({
   name: "magic-link",
   migrations,
+  onPurge: (_, { database }) => purgeLinks(database),
   services: ({ database }, { users, signups, ...needs }) => ({
     ...needs,
     service: createMagicLinkService({ database }),

@@ -3,6 +3,7 @@ import type { Attempts, Sessions, Users } from "../../identity-types.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import { migrations } from "./migrations.ts";
+import { purgeGrants } from "./purge-person.ts";
 import { oauthRoutes } from "./routes.ts";
 import { createOAuthService, type OAuthService } from "./service.ts";
 import { createGrantStore } from "./store.ts";
@@ -27,6 +28,7 @@ export type OAuthFeature = Omit<OAuthNeeds, "sessions"> & {
 export const oauth = defineFeature<OAuthFeature, OAuthNeeds>({
   name: "oauth",
   migrations,
+  onPurge: (_, { database }) => purgeGrants(database),
   services: ({ database }, { sessions, ...needs }) => ({
     ...needs,
     service: createOAuthService({ store: createGrantStore(database), sessions }),

@@ -8,6 +8,7 @@ import { createOwnerStore } from "./store.ts";
 export const owner = defineFeature<OwnerService>({
   name: "owner",
   migrations,
+  onPurge: "nothing",
   services: ({ database }) => createOwnerService(createOwnerStore(database, () => new Date())),
   jobs: (service) => [every("1 s", "reload_owner_tokens", () => service.reload())],
   health: (service) => [{ name: "owner", run: () => service.reload() }],

@@ -1,4 +1,4 @@
-import { lockedOutOf, type OrganizationRole, type Subject } from "../../kit/subject.ts";
+import type { OrganizationRole, Subject } from "../../kit/subject.ts";
 import type { People } from "./person-store.ts";
 
 /** Who changes something, as far as the rules among people go. The policy has let him in before. */
@@ -11,8 +11,6 @@ export type Actor = {
   readonly keyOf: string | undefined;
   /** A person who is signed in, with his second factor. */
   readonly gaveFactor: boolean;
-  /** Organizations that let him in only with a second factor. */
-  readonly lockedOut: readonly string[];
 };
 
 export function actorIn(subject: Subject): Actor {
@@ -21,7 +19,6 @@ export function actorIn(subject: Subject): Actor {
     runsServer: runsServer(subject),
     keyOf: keyOf(subject),
     gaveFactor: subject.type === "user" && subject.via.type === "session" && subject.secondFactor === true,
-    lockedOut: subject.type === "user" ? lockedOutOf(subject) : [],
   };
 }
 

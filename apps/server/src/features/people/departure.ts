@@ -1,5 +1,7 @@
 import { hash, randomBytes } from "node:crypto";
 import type { AccountDeletion, OrganizationRole } from "@loom/api";
+import { forgetOnce } from "../../kit/idempotency.ts";
+import type { Departed, PurgePerson } from "../../kit/purge.ts";
 import { checkAdminsLeft } from "./administration.ts";
 import type { PeopleDesk } from "./desk.ts";
 import { dropMember, putMember, thePerson } from "./members.ts";
@@ -20,6 +22,8 @@ export type Purged = {
   readonly people: readonly Person[];
   readonly organizations: readonly { readonly id: string; readonly slug: string }[];
   /** Who owns an organization now because its last owner is gone. */
+  /** Why others could not yet remove what they keep of somebody. */
+  readonly failures: readonly unknown[];
   readonly heirs: readonly {
     readonly organization: string;
     readonly person: Person;
@@ -35,8 +39,11 @@ export type Departure = {
   /** For administrators. @throws PeopleError */
   remove(idOrUsername: string): Promise<Person>;
   bringBack(idOrUsername: string): Promise<Person>;
-  /** Makes an end of what has been deleted for 90 days: of a person a tombstone is left, so that ids still mean somebody. */
-  purge(): Promise<Purged>;
+  /**
+   * Makes an end of what has been deleted for 90 days: of a person a tombstone is left, so that ids still mean somebody.
+   * `before` removes what others keep of him; where it fails, he has his turn again at the next.
+   */
+  purge(before?: PurgePerson): Promise<Purged>;
 };
 
 export function createDeparture(desk: PeopleDesk): Departure {
@@ -54,6 +61,9 @@ export function createDeparture(desk: PeopleDesk): Departure {
   };
   const restore = async (db: People, person: Person): Promise<Person> => {
     if (person.deletedAt === null) throw new PeopleError("conflict", "The account is not deleted.");
+    if (person.deletedAt <= graceEnd(desk.wall())) {
+      throw new PeopleError("gone", "The account was deleted more than 90 days ago: it is gone for good.");
+    }
     await db
       .updateTable("person")
       .set({ deleted_at: null, version: person.version + 1 })
@@ -93,38 +103,71 @@ export function createDeparture(desk: PeopleDesk): Departure {
       }),
     remove: (idOrUsername) => desk.change(async (db, now) => remove(db, await thePerson(db, idOrUsername), now)),
     bringBack: (idOrUsername) => desk.change(async (db) => restore(db, await thePerson(db, idOrUsername))),
-    purge: () =>
-      desk.change(async (db, now) => {
-        const before = new Date(Date.parse(now) - GRACE_MS).toISOString();
-        const late = new Date(Date.parse(now) - NOTICE_MS).toISOString();
-        await db.deleteFrom("notice").where("created_at", "<=", late).execute();
-        const organizations = await db
-          .selectFrom("organization")
-          .select(["id", "slug"])
-          .where("deleted_at", "<=", before)
-          .limit(MAX_PURGED)
-          .execute();
-        for (const { id } of organizations) await purgeOrganization(db, id);
-        const gone = await db
-          .selectFrom("person")
-          .select("id")
-          .where("deleted_at", "<=", before)
-          .where("purged_at", "is", null)
-          .limit(MAX_PURGED)
-          .execute();
-        const people: Person[] = [];
-        const heirs: Purged["heirs"][number][] = [];
-        for (const { id } of gone) {
-          const person = await thePerson(db, id);
-          people.push(person);
-          const left = await leaveOrganizations(db, person, now);
-          organizations.push(...left.organizations);
-          heirs.push(...left.heirs);
-          await makeTombstone(db, person, now);
+    async purge(before = async () => {}) {
+      const failures: unknown[] = [];
+      const done: string[] = [];
+      for (const person of await departed(await desk.read(), graceEnd(desk.wall()))) {
+        try {
+          await before(person);
+          done.push(person.id);
+        } catch (error) {
+          failures.push(error);
         }
-        return { people, organizations, heirs };
-      }),
+      }
+      return { ...(await purgeAll(done)), failures };
+    },
   };
+
+  function purgeAll(ids: readonly string[]): Promise<Omit<Purged, "failures">> {
+    return desk.change(async (db, now) => {
+      const before = graceEnd(Date.parse(now));
+      const late = new Date(Date.parse(now) - NOTICE_MS).toISOString();
+      await db.deleteFrom("notice").where("created_at", "<=", late).execute();
+      const organizations = await db
+        .selectFrom("organization")
+        .select(["id", "slug"])
+        .where("deleted_at", "<=", before)
+        .limit(MAX_PURGED)
+        .execute();
+      for (const { id } of organizations) await purgeOrganization(db, id);
+      const gone = (await departed(db, before)).filter(({ id }) => ids.includes(id));
+      const people: Person[] = [];
+      const heirs: Purged["heirs"][number][] = [];
+      for (const { id } of gone) {
+        const person = await thePerson(db, id);
+        people.push(person);
+        const left = await leaveOrganizations(db, person, now);
+        organizations.push(...left.organizations);
+        heirs.push(...left.heirs);
+        await makeTombstone(db, person, now);
+      }
+      return { people, organizations, heirs };
+    });
+  }
+}
+
+/** What was deleted then or before is gone for good. */
+function graceEnd(nowMs: number): string {
+  return new Date(nowMs - GRACE_MS).toISOString();
+}
+
+async function departed(db: People, before: string): Promise<readonly Departed[]> {
+  const rows = await db
+    .selectFrom("person")
+    .leftJoin("organization", "organization.personal_of", "person.id")
+    .select(["person.id", "person.username", "person.email", "organization.id as personal"])
+    .where("person.deleted_at", "<=", before)
+    .where("person.purged_at", "is", null)
+    .orderBy("person.deleted_at")
+    .limit(MAX_PURGED)
+    .execute();
+  return rows.map(({ id, username, email, personal }) => {
+    return { id, username, email, tombstone: tombstoneOf(id), personalOrganization: personal ?? undefined };
+  });
+}
+
+function tombstoneOf(id: string): string {
+  return `deleted_${id.slice(-12)}`;
 }
 
 function digest(token: string): Buffer {
@@ -206,15 +249,28 @@ async function purgeOrganization(db: People, id: string): Promise<void> {
 }
 
 /** The id stays, and the name stays taken: nobody comes later and is held for him. */
-async function makeTombstone(db: People, { id, version }: Person, now: string): Promise<void> {
+async function makeTombstone(db: People, { id, version, username }: Person, now: string): Promise<void> {
+  const addresses = db.selectFrom("person_address").select("address_key").where("person_id", "=", id);
+  await db.deleteFrom("invitation").where("email_key", "in", addresses).execute();
+  await db
+    .updateTable("invitation")
+    .set({ invited_by: tombstoneOf(id) })
+    .where("invited_by", "=", username)
+    .execute();
+  await forgetOnce(db, id);
+  // Where an organization was gone before him.
+  for (const table of ["organization_member", "team_member"] as const) {
+    await db.deleteFrom(table).where("person_id", "=", id).execute();
+  }
   await db.deleteFrom("person_address").where("person_id", "=", id).execute();
   await db.deleteFrom("person_restore").where("person_id", "=", id).execute();
   await db.deleteFrom("join_request").where("person_id", "=", id).execute();
   await db.deleteFrom("notice").where("person_id", "=", id).execute();
+  await db.deleteFrom("seen_device").where("person_id", "=", id).execute();
   await db
     .updateTable("person")
     .set({
-      username: `deleted_${id.slice(-12)}`,
+      username: tombstoneOf(id),
       display_name: "Deleted user",
       email: "",
       show_email: 0,

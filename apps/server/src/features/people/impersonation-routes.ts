@@ -18,7 +18,7 @@ export function impersonationRoutes(impersonation: Impersonation, resources: Res
         const admin = personIn(subject);
         const { reason, minutes } = body;
         const { sessionId, ...started } = await told(
-          impersonation.start(admin, params.user, { reason, minutes, origin: call.origin }),
+          impersonation.start(admin, params.user, { reason, minutes, kind: "cli", origin: call.origin }),
         );
         await audit({
           event: "impersonation.started",

@@ -2,11 +2,10 @@ import type { StartedImpersonation } from "@loom/api";
 import type { Sessions } from "../../identity-types.ts";
 import type { RequestOrigin } from "../../kit/audit.ts";
 import type { Subject, UserSubject } from "../../kit/subject.ts";
-import type { Mail } from "../mail/index.ts";
 import type { PeopleDesk } from "./desk.ts";
 import { thePerson } from "./members.ts";
-import type { Notices } from "./notices.ts";
 import { PeopleError } from "./people-error.ts";
+import type { Telling } from "./telling.ts";
 
 const MAX_MINUTES = 60;
 
@@ -15,7 +14,13 @@ export type Impersonation = {
   start(
     admin: UserSubject,
     user: string,
-    options: { readonly reason: string; readonly minutes?: number | undefined; readonly origin: RequestOrigin },
+    options: {
+      readonly reason: string;
+      readonly minutes?: number | undefined;
+      /** On the web by a cookie, else by a token. */
+      readonly kind: "web" | "cli";
+      readonly origin: RequestOrigin;
+    },
   ): Promise<StartedImpersonation & { readonly sessionId: string }>;
   /** Ends the session of who acts in somebody's place, and says in whose. @throws PeopleError for who does not */
   stop(subject: Subject): Promise<UserSubject>;
@@ -23,15 +28,14 @@ export type Impersonation = {
 
 export type ImpersonationOptions = {
   readonly desk: PeopleDesk;
-  readonly notices: Notices;
   /** Made after the people that it needs. */
   readonly sessions: () => Pick<Sessions, "startImpersonation" | "end">;
-  readonly mail: Pick<Mail, "send">;
+  readonly telling: Telling;
 };
 
-export function createImpersonation({ desk, notices, sessions, mail }: ImpersonationOptions): Impersonation {
+export function createImpersonation({ desk, sessions, telling }: ImpersonationOptions): Impersonation {
   return {
-    async start(admin, user, { reason, minutes = MAX_MINUTES, origin }) {
+    async start(admin, user, { reason, minutes = MAX_MINUTES, kind, origin }) {
       if (admin.impersonator !== undefined || admin.via.type === "key") {
         throw new PeopleError("refused", "Only a person who is signed in himself can act in another's place.");
       }
@@ -47,18 +51,17 @@ export function createImpersonation({ desk, notices, sessions, mail }: Impersona
       const durationMs = Math.min(minutes, MAX_MINUTES) * 60_000;
       const until = new Date(desk.wall() + durationMs).toISOString();
       const text = `${admin.name} acts in your place until ${until} at the latest, for this reason: ${reason}`;
-      await notices.add(person.id, { kind: "impersonated", text });
-      mail.send({
-        to: person.email,
+      await telling.tell(person, {
+        kind: "impersonated",
         subject: `${admin.name} acts in your place`,
+        text,
         paragraphs: [
-          text,
           "Whatever is done meanwhile is in the audit log under both names. What lets you in, such as keys and sessions, cannot be touched.",
         ],
       });
       const session = await sessions().startImpersonation({
         userId: person.id,
-        kind: "cli",
+        kind,
         origin,
         impersonator: { id: admin.id, name: admin.name },
         durationMs,

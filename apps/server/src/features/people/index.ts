@@ -3,6 +3,7 @@ import type { Audit } from "../../kit/audit.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import type { ListFilter } from "../../kit/list-filter.ts";
+import type { PurgePerson } from "../../kit/purge.ts";
 import type { Mail } from "../mail/index.ts";
 import { adminRoutes } from "./admin-routes.ts";
 import { type Administration, createAdministration } from "./administration.ts";
@@ -25,8 +26,11 @@ import { profileRoutes } from "./profile-routes.ts";
 import { createProfiles, type Profiles } from "./profiles.ts";
 import { purge } from "./purge.ts";
 import { createResources, type Resources } from "./resources.ts";
+import { createSecurityWatch, type SecurityWatch } from "./security-watch.ts";
+import { createSeenDevices } from "./seen-devices.ts";
 import { teamRoutes } from "./team-routes.ts";
 import { createTeams, type Teams } from "./teams.ts";
+import { createTelling } from "./telling.ts";
 import { createUsers } from "./users.ts";
 
 export type PeopleServices = {
@@ -42,19 +46,25 @@ export type PeopleServices = {
   readonly administration: Administration;
   readonly notices: Notices;
   readonly impersonation: Impersonation;
+  readonly watch: SecurityWatch;
   readonly mail: Mail;
   readonly audit: Audit;
   readonly resources: Resources;
+  readonly purgeElsewhere: PurgePerson;
 };
 
 export type PeopleNeeds = {
   /** Made after the people that it needs. */
   readonly sessions: () => Sessions;
   readonly mail: Mail;
+  /** At which people reach the server, e.g. `https://loom.example.com`. */
+  readonly publicUrl?: string | undefined;
   /** What the policies let somebody see of a list. */
   readonly filter: ListFilter;
   /** Whether somebody has a second factor. Default: nobody has. */
   readonly hasSecondFactor?: (userId: string) => Promise<boolean>;
+  /** Removes what other features keep of a person. */
+  readonly purgeElsewhere?: PurgePerson;
   /** Milliseconds. */
   readonly wall?: () => number;
 };
@@ -63,10 +73,22 @@ export type PeopleNeeds = {
 export const people = defineFeature<PeopleServices, PeopleNeeds>({
   name: "people",
   migrations,
-  services: ({ database, audit }, { sessions, mail, filter, hasSecondFactor, wall = Date.now }) => {
+  onPurge: "itself",
+  services: ({ database, audit, log, metrics }, needs) => {
+    const {
+      sessions,
+      mail,
+      filter,
+      hasSecondFactor,
+      publicUrl,
+      purgeElsewhere = async () => {},
+      wall = Date.now,
+    } = needs;
     const feed = new ChangeFeed(async (revision) => changesSince((await database()).tables<PeopleTables>(), revision));
     const desk = createDesk({ database, feed, wall });
     const notices = createNotices(desk);
+    const telling = createTelling(notices, mail);
+    const accountUrl = publicUrl === undefined ? undefined : `${publicUrl}/auth/account`;
     return {
       feed,
       users: createUsers({
@@ -85,10 +107,12 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
       departure: createDeparture(desk),
       administration: createAdministration(desk),
       notices,
-      impersonation: createImpersonation({ desk, notices, sessions, mail }),
+      impersonation: createImpersonation({ desk, sessions, telling }),
+      watch: createSecurityWatch({ desk, telling, seen: createSeenDevices(desk), log, metrics, accountUrl }),
       mail,
       audit,
       resources: createResources(desk),
+      purgeElsewhere,
     };
   },
   routes: (services) => [
@@ -100,9 +124,9 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
     ...adminRoutes(services, services.resources),
     ...impersonationRoutes(services.impersonation, services.resources),
   ],
-  jobs: ({ feed, departure, audit }) => [
+  jobs: ({ feed, departure, audit, purgeElsewhere }) => [
     every("1 s", "follow_people", () => feed.follow()),
-    every("1 h", "purge_people", () => purge(departure, audit), { once: true }),
+    every("1 h", "purge_people", () => purge(departure, audit, purgeElsewhere), { once: true }),
   ],
 });
 

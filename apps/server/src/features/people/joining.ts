@@ -25,6 +25,8 @@ export type JoinOutcome =
 export type Joining = {
   /** As the join policy has it. @throws PeopleError where nobody can join without an invitation */
   join(userId: string, idOrSlug: string, message: string): Promise<JoinOutcome>;
+  /** Of the one who asked, while nobody has decided. @throws PeopleError where he has not asked */
+  withdraw(userId: string, idOrSlug: string): Promise<JoinRequest>;
   /** Newest first. */
   list(
     subject: Subject,
@@ -82,6 +84,22 @@ export function createJoining(desk: PeopleDesk, filter: ListFilter): Joining {
         };
         await db.insertInto("join_request").values(row).execute();
         return { state: "requested", request: requestOf({ ...row, username: person.username }), isNew: true };
+      }),
+    withdraw: (userId, idOrSlug) =>
+      desk.change(async (db, now) => {
+        const organization = await theOrganization(db, idOrSlug);
+        const { username } = await thePerson(db, userId);
+        const row = await db
+          .selectFrom("join_request")
+          .selectAll()
+          .where("organization_id", "=", organization.id)
+          .where("person_id", "=", userId)
+          .where("state", "=", "pending")
+          .executeTakeFirst();
+        if (row === undefined) throw new PeopleError("unknown", `You have not asked to join ${organization.slug}.`);
+        const state = "withdrawn";
+        await db.updateTable("join_request").set({ state, decided_at: now }).where("id", "=", row.id).execute();
+        return requestOf({ ...row, state, username });
       }),
     async list(subject, idOrSlug, { limit, cursor }) {
       const db = await desk.read();

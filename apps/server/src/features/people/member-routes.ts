@@ -1,6 +1,7 @@
 import { api } from "@loom/api";
 import type { AuditEvent } from "../../kit/audit.ts";
 import { type Route, route } from "../../kit/route.ts";
+import { expectedOf, versioned } from "../../kit/versions.ts";
 import { actorIn, userIdOf } from "./actor.ts";
 import type { Joining } from "./joining.ts";
 import type { MemberChange, Members } from "./members.ts";
@@ -17,19 +18,26 @@ export function memberRoutes({ members, joining }: MemberServices, resources: Re
       ({ subject, params, query }) => told(members.list(subject, params.org, query)),
     ),
     route(
+      api.organizations.getMember,
+      { action: "read", resource: resources.membership, hidden: true },
+      async ({ params }) => versioned(await told(members.get(params.org, params.user))),
+    ),
+    route(
       api.organizations.putMember,
       { action: "write", resource: resources.membership, hidden: true },
-      async ({ subject, params, body, audit }) => {
-        const change = await told(members.put(actorIn(subject), params.org, params.user, body.role));
+      async ({ subject, params, body, call, audit }) => {
+        const wish = { ...body, expected: expectedOf(call.incoming) };
+        const change = await told(members.put(actorIn(subject), params.org, params.user, wish));
         await audit(change.was === undefined ? memberAdded(change) : memberChanged(change));
-        return change.member;
+        return versioned(change.member);
       },
     ),
     route(
       api.organizations.removeMember,
       { action: "delete", resource: resources.membership, hidden: true },
-      async ({ subject, params, audit }) => {
-        const change = await told(members.remove(actorIn(subject), params.org, params.user));
+      async ({ subject, params, call, audit }) => {
+        const expected = expectedOf(call.incoming);
+        const change = await told(members.remove(actorIn(subject), params.org, params.user, expected));
         await audit({ ...aboutMember(change), event: "member.removed", before: { role: change.member.role } });
         return change.member;
       },
@@ -51,6 +59,20 @@ export function memberRoutes({ members, joining }: MemberServices, resources: Re
           });
         }
         return { state: outcome.state };
+      },
+    ),
+    route(
+      api.organizations.withdraw,
+      { action: "delete", resource: resources.ownMembership, hidden: true },
+      async ({ subject, params, audit }) => {
+        const request = await told(joining.withdraw(personOf(userIdOf(subject)), params.org));
+        await audit({
+          event: "join_request.cancelled",
+          outcome: "success",
+          target: { type: "join_request", id: request.id, name: request.username },
+          organization: request.organization,
+        });
+        return request;
       },
     ),
     route(

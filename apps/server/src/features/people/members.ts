@@ -2,10 +2,11 @@ import type { OrganizationMember } from "@loom/api";
 import type { ListFilter } from "../../kit/list-filter.ts";
 import { decodeCursor, pageOf } from "../../kit/paging.ts";
 import type { OrganizationRole, Subject } from "../../kit/subject.ts";
+import type { Expected } from "../../kit/versions.ts";
 import { type Actor, roleIn } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
-import { memberRole, type OrganizationRow, shown, theOrganization } from "./organization-store.ts";
-import { checkAdministers, isPersonal, ownersOnly } from "./organizations.ts";
+import { type OrganizationRow, shown, theOrganization } from "./organization-store.ts";
+import { checkAdministers, checkExpected, isPersonal, ownersOnly } from "./organizations.ts";
 import { PeopleError } from "./people-error.ts";
 import { findPerson, type People, type Person, touch } from "./person-store.ts";
 
@@ -25,10 +26,17 @@ export type Members = {
     idOrSlug: string,
     page: Page,
   ): Promise<{ readonly members: readonly OrganizationMember[]; readonly nextCursor: string | null }>;
-  /** Another role for a member. Who runs the server also makes somebody a member. @throws PeopleError */
-  put(actor: Actor, idOrSlug: string, user: string, role: OrganizationRole): Promise<MemberChange>;
+  /** @throws PeopleError, as all of these */
+  get(idOrSlug: string, user: string): Promise<OrganizationMember>;
+  /** Another role for a member. Who runs the server also makes somebody a member. */
+  put(
+    actor: Actor,
+    idOrSlug: string,
+    user: string,
+    wish: { readonly role: OrganizationRole; readonly expected: Expected },
+  ): Promise<MemberChange>;
   /** Also out of the teams. @throws PeopleError where nobody would own the organization any more */
-  remove(actor: Actor, idOrSlug: string, user: string): Promise<MemberChange>;
+  remove(actor: Actor, idOrSlug: string, user: string, expected: Expected): Promise<MemberChange>;
 };
 
 export function createMembers(desk: PeopleDesk, filter: ListFilter): Members {
@@ -46,6 +54,7 @@ export function createMembers(desk: PeopleDesk, filter: ListFilter): Members {
           "person.display_name as displayName",
           "organization_member.role as role",
           "organization_member.joined_at as joinedAt",
+          "organization_member.version as version",
         ])
         .where("organization_member.organization_id", "=", id)
         .where("person.username", ">", after)
@@ -62,11 +71,18 @@ export function createMembers(desk: PeopleDesk, filter: ListFilter): Members {
       const { items, nextCursor } = pageOf(rows, limit, ({ username }) => [username]);
       return { members: items.map((row) => ({ ...row, role: row.role as OrganizationRole })), nextCursor };
     },
-    put: (actor, idOrSlug, user, role) =>
+    async get(idOrSlug, user) {
+      const db = await desk.read();
+      const organization = await theOrganization(db, idOrSlug);
+      const person = await thePerson(db, user);
+      return (await memberOf(db, organization.id, person)) ?? throwNoMember(person);
+    },
+    put: (actor, idOrSlug, user, { role, expected }) =>
       desk.change(async (db, now) => {
         const organization = await theOrganization(db, idOrSlug);
         const person = await thePerson(db, user);
-        const was = await memberRole(db, organization.id, person.id);
+        const before = await memberOf(db, organization.id, person);
+        const was = before?.role;
         if (organization.personal_of !== null) throw isPersonal(organization);
         await checkAdministers(db, actor, organization);
         if (was === undefined && !actor.runsServer) {
@@ -78,26 +94,32 @@ export function createMembers(desk: PeopleDesk, filter: ListFilter): Members {
         if ((was === "owner" || role === "owner") && (await roleIn(db, actor, organization.id)) !== "owner") {
           throw ownersOnly("make owners and take that from them");
         }
+        checkExpected(before, expected);
         if (was === "owner" && role !== "owner") await checkOthersOwn(db, organization, person);
         return { organization: organization.id, was, member: await putMember(db, organization.id, person, role, now) };
       }),
-    remove: (actor, idOrSlug, user) =>
+    remove: (actor, idOrSlug, user, expected) =>
       desk.change(async (db) => {
         const organization = await theOrganization(db, idOrSlug);
         const person = await thePerson(db, user);
         const member = await memberOf(db, organization.id, person);
-        if (member === undefined) throw new PeopleError("unknown", `${person.username} is no member.`);
+        if (member === undefined) throwNoMember(person);
         if (organization.personal_of !== null) throw isPersonal(organization);
         if (actor.userId !== person.id) {
           await checkAdministers(db, actor, organization);
           const mayTouchOwners = (await roleIn(db, actor, organization.id)) === "owner";
           if (member.role === "owner" && !mayTouchOwners) throw ownersOnly("remove an owner");
         }
+        checkExpected(member, expected ?? "any");
         if (member.role === "owner") await checkOthersOwn(db, organization, person);
         await dropMember(db, organization.id, person.id);
         return { organization: organization.id, was: member.role, member };
       }),
   };
+}
+
+function throwNoMember({ username }: Person): never {
+  throw new PeopleError("unknown", `${username} is no member.`);
 }
 
 /** Makes somebody a member, or gives him another role; within a `write`. */
@@ -111,7 +133,11 @@ export async function putMember(
   await db
     .insertInto("organization_member")
     .values({ organization_id: organizationId, person_id: person.id, role, joined_at: now })
-    .onConflict((conflict) => conflict.columns(["organization_id", "person_id"]).doUpdateSet({ role }))
+    .onConflict((conflict) =>
+      conflict
+        .columns(["organization_id", "person_id"])
+        .doUpdateSet({ role, version: (where) => where("organization_member.version", "+", 1) }),
+    )
     .execute();
   await touch(db, [person.id]);
   const member = await memberOf(db, organizationId, person);
@@ -165,11 +191,12 @@ export async function thePerson(db: People, idOrUsername: string): Promise<Perso
 async function memberOf(db: People, organizationId: string, person: Person): Promise<OrganizationMember | undefined> {
   const row = await db
     .selectFrom("organization_member")
-    .select(["role", "joined_at"])
+    .select(["role", "joined_at", "version"])
     .where("organization_id", "=", organizationId)
     .where("person_id", "=", person.id)
     .executeTakeFirst();
   if (row === undefined) return undefined;
   const { id: userId, username, displayName } = person;
-  return { userId, username, displayName, role: row.role as OrganizationRole, joinedAt: row.joined_at };
+  const { joined_at: joinedAt, version } = row;
+  return { userId, username, displayName, role: row.role as OrganizationRole, joinedAt, version };
 }

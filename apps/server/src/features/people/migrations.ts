@@ -1,3 +1,4 @@
+import type { Generated } from "kysely";
 import type { Migration } from "../../kit/migrations.ts";
 
 /** Times are RFC 3339; `version` counts what an editor has to know of; lists are JSON. */
@@ -40,7 +41,13 @@ export type PeopleTables = {
     deleted_at: string | null;
     version: number;
   };
-  organization_member: { organization_id: string; person_id: string; role: string; joined_at: string };
+  organization_member: {
+    organization_id: string;
+    person_id: string;
+    role: string;
+    joined_at: string;
+    version: Generated<number>;
+  };
   team: {
     id: string;
     organization_id: string;
@@ -50,7 +57,7 @@ export type PeopleTables = {
     created_at: string;
     version: number;
   };
-  team_member: { team_id: string; person_id: string; role: string; joined_at: string };
+  team_member: { team_id: string; person_id: string; role: string; joined_at: string; version: Generated<number> };
   /** Whoever has the token and the address may join; the token itself is nowhere. */
   invitation: {
     id: string;
@@ -72,14 +79,16 @@ export type PeopleTables = {
     person_id: string;
     message: string;
     created_at: string;
-    /** `pending`, `approved`, `rejected`. */
+    /** `pending`, `approved`, `rejected`, `withdrawn`. */
     state: string;
     decided_at: string | null;
   };
   /** With what a person takes the deletion of his account back; the token itself is nowhere. */
   person_restore: { person_id: string; token_hash: Uint8Array };
+  /** From what somebody has signed in: `country` is "" where it is not known. */
+  seen_device: { person_id: string; device: string; country: string; seen_at: string };
   /** What was done to somebody's account by others. */
-  notice: { id: string; person_id: string; kind: string; text: string; created_at: string };
+  notice: { id: string; person_id: string; kind: string; text: string; created_at: string; read_at: string | null };
 };
 
 export const migrations: readonly Migration[] = [
@@ -230,6 +239,31 @@ export const migrations: readonly Migration[] = [
       await db.schema
         .alterTable("organization")
         .addColumn("require_second_factor", "integer", (column) => column.notNull().defaultTo(0))
+        .execute();
+    },
+  },
+  {
+    name: "0006_versions_of_members",
+    async up(db) {
+      for (const table of ["organization_member", "team_member"]) {
+        await db.schema
+          .alterTable(table)
+          .addColumn("version", "bigint", (column) => column.notNull().defaultTo(1))
+          .execute();
+      }
+      await db.schema.alterTable("notice").addColumn("read_at", "text").execute();
+    },
+  },
+  {
+    name: "0007_seen_device",
+    async up(db) {
+      await db.schema
+        .createTable("seen_device")
+        .addColumn("person_id", "text", (column) => column.notNull())
+        .addColumn("device", "text", (column) => column.notNull())
+        .addColumn("country", "text", (column) => column.notNull())
+        .addColumn("seen_at", "text", (column) => column.notNull())
+        .addPrimaryKeyConstraint("seen_device_key", ["person_id", "device", "country"])
         .execute();
     },
   },

@@ -423,4 +423,64 @@ describe.each(engines)("on $name", (engine) => {
     expect((await node.call(id(ada), "DELETE", "/api/orgs/acme/teams/quality")).status).toBe(200);
     expect((await node.services.users.standing(id(bob)))?.teams).toEqual([]);
   });
+
+  test("another role is for the version that one has seen, in organizations and in teams", async () => {
+    await acme();
+    await put(bob, "member");
+    await node.call(id(ada), "POST", "/api/orgs/acme/teams", { body: { slug: "qa" } });
+    for (const [path, roles] of [
+      [`/api/orgs/acme/members/${id(bob)}`, ["admin", "member"]],
+      [`/api/orgs/acme/teams/qa/members/${id(bob)}`, ["maintainer", "member"]],
+    ] as const) {
+      const asked = (ifMatch: string, role: string, headers = {}) =>
+        node.call<Problem & { version: number }>(id(ada), "PUT", path, { body: { role }, ifMatch, headers });
+      if (path.includes("teams")) {
+        expect((await node.call(id(ada), "GET", path)).status).toBe(404);
+        expect((await asked("", roles[1], { "if-none-match": "*" })).headers.etag).toBe('"1"');
+      }
+      const seen = await node.call<{ version: number }>(id(ada), "GET", path);
+      expect(seen.headers.etag).toBe(`"${seen.json.version}"`);
+      expect((await asked("", roles[0])).json).toMatchObject({ status: 428, code: "precondition_required" });
+      expect((await asked("", roles[0], { "if-none-match": "*" })).status).toBe(412);
+      expect((await asked('"99"', roles[0])).status).toBe(412);
+      expect((await asked("seven", roles[0])).json.errors?.[0]?.field).toBe("If-Match");
+      // Of two who have seen the same, one comes first.
+      const both = await Promise.all([
+        asked(`"${seen.json.version}"`, roles[0]),
+        asked(`"${seen.json.version}"`, roles[0]),
+      ]);
+      expect(both.map(({ status }) => status).toSorted()).toEqual([200, 412]);
+      const after = await node.call<{ version: number; role: string }>(id(ada), "GET", path);
+      expect(after.json).toMatchObject({ role: roles[0], version: seen.json.version + 1 });
+      const list = await node.call(id(ada), "GET", path.replace(/\/[^/]+$/, ""));
+      expect(list.json).toMatchObject({ members: expect.arrayContaining([expect.objectContaining(after.json)]) });
+      expect((await node.call(id(ada), "DELETE", path, { ifMatch: `"${seen.json.version}"` })).status).toBe(412);
+      if (path.includes("teams")) expect((await node.call(id(ada), "DELETE", path, { ifMatch: "" })).status).toBe(200);
+    }
+  });
+
+  test("whoever has asked to join may take that back, and ask again", async () => {
+    const { id: acmeId } = await acme({ joinPolicy: "request" });
+    const withdraw = () => node.call<{ state: string }>(id(bob), "DELETE", "/api/orgs/acme/join");
+    expect((await withdraw()).status).toBe(404);
+    await node.call(id(bob), "POST", "/api/orgs/acme/join", { body: {} });
+    expect(await withdraw()).toMatchObject({ status: 200, json: { state: "withdrawn" } });
+    expect(node.events.at(-1)).toMatchObject({ event: "join_request.cancelled", organization: acmeId });
+    expect((await withdraw()).status).toBe(404);
+    const listed = await node.call<{ requests: { id: string; state: string }[] }>(
+      id(ada),
+      "GET",
+      "/api/orgs/acme/join-requests",
+    );
+    const [request] = listed.json.requests;
+    expect(request).toMatchObject({ state: "withdrawn" });
+    // What was taken back is nobody's to decide.
+    expect((await node.call(id(ada), "POST", `/api/orgs/acme/join-requests/${request?.id}/approve`)).status).toBe(409);
+    expect((await node.call<{ state: string }>(id(bob), "POST", "/api/orgs/acme/join", { body: {} })).json.state).toBe(
+      "requested",
+    );
+    expect((await node.call(id(ada), "GET", "/api/orgs/acme/join-requests")).json).toMatchObject({
+      requests: [{ state: "pending" }, { state: "withdrawn" }],
+    });
+  });
 });

@@ -5,6 +5,7 @@ import { makeOnce, type Once } from "../../kit/idempotency.ts";
 import type { ListFilter, ResourceColumns } from "../../kit/list-filter.ts";
 import { decodeCursor, pageOf } from "../../kit/paging.ts";
 import type { Subject } from "../../kit/subject.ts";
+import type { Expected } from "../../kit/versions.ts";
 import { type Actor, actorIn, roleIn } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
 import type { PeopleTables } from "./migrations.ts";
@@ -72,7 +73,6 @@ export function createOrganizations(desk: PeopleDesk, filter: ListFilter): Organ
         .where("organization.slug", ">", after)
         .where("organization.deleted_at", which === "deleted" ? "is not" : "is", null)
         .$if(which === "deleted" && !actor.runsServer, (query) => query.where("organization_member.role", "=", "owner"))
-        .$if(actor.lockedOut.length > 0, (query) => query.where("organization.id", "not in", actor.lockedOut))
         .$if(which === "mine", (query) =>
           query.where(
             actor.keyOf === undefined ? "organization_member.person_id" : "organization.id",
@@ -256,6 +256,22 @@ function checkGaveFactor({ userId, runsServer, gaveFactor }: Actor): void {
 export function checkVersion(row: { readonly version: number }, version: number | undefined): void {
   if (version === undefined || version === row.version) return;
   throw new PeopleError("version", `It has been changed meanwhile and is at version ${row.version}: look at it again.`);
+}
+
+/** For what may be put where nothing is, too. @throws PeopleError */
+export function checkExpected(there: { readonly version: number } | undefined, expected: Expected): void {
+  if (expected === "any") return;
+  if (typeof expected === "number") {
+    if (there?.version === expected) return;
+    const now = there === undefined ? "is not there any more" : `is at version ${there.version}`;
+    throw new PeopleError("version", `It has been changed meanwhile and ${now}: look at it again.`);
+  }
+  if (there === undefined) return;
+  if (expected === "nothing") throw new PeopleError("version", "It is there already, and If-None-Match is *.");
+  throw new PeopleError(
+    "unversioned",
+    `It is there already: send the version that you have seen as If-Match, e.g. "${there.version}", or * for any.`,
+  );
 }
 
 /** @throws PeopleError for who is neither owner nor admin any more. */

@@ -31,7 +31,11 @@ describe.each(engines)("on $name", (engine) => {
   const id = (user: User | undefined): string => user?.id ?? expect.fail();
   const last = () => node.events.at(-1);
   const purgeNow = () =>
-    purge(node.services.departure, { record: (event) => void (node.events as unknown[]).push(event) });
+    purge(
+      node.services.departure,
+      { record: (event) => void (node.events as unknown[]).push(event) },
+      node.services.purgeElsewhere,
+    );
 
   test("an account is in the audit log from its beginning, once", async () => {
     await node.person("ada");
@@ -214,6 +218,16 @@ describe.each(engines)("on $name", (engine) => {
       });
       const notices = await node.call<NoticeList>(id(ada), "GET", "/api/users/me/notices");
       expect(notices.json.notices[0]?.text).toMatch(/^root_person acts in your place until .* Ticket 4711/);
+      const noticeId = notices.json.notices[0]?.id;
+      const read = (as: string, body: object) => node.call(as, "POST", "/api/users/me/notices/read", { body });
+      // Not by whoever acts in her place, and others' are nobody else's.
+      expect((await read(json.token, {})).status).toBe(403);
+      expect((await read(id(bob), { ids: [noticeId] })).json).toEqual({ read: 0 });
+      expect(notices.json.notices[0]?.readAt).toBeNull();
+      expect((await read(id(ada), { ids: [noticeId] })).json).toEqual({ read: 1 });
+      expect((await read(id(ada), {})).json).toEqual({ read: 0 });
+      const again = await node.call<NoticeList>(id(ada), "GET", "/api/users/me/notices");
+      expect(again.json.notices[0]?.readAt).toMatch(/^2026-11-/);
       expect(node.mails).toMatchObject([{ to: "ada@example.com", subject: "root_person acts in your place" }]);
       await node.call(json.token, "PATCH", "/api/users/me", { body: { displayName: "Changed" } });
       expect(last()).toMatchObject({

@@ -59,6 +59,13 @@ export function profileRoutes({ profiles, departure, notices }: ProfileServices,
     route(api.users.notices, { action: "read", resource: me }, ({ subject, query }) =>
       notices.list(personOf(userIdOf(subject)), query),
     ),
+    route(api.users.readNotices, { action: "write", resource: me }, async ({ subject, body }) => {
+      // What is said to the person is not for whoever acts in his place to put away.
+      if (subject.type === "user" && subject.impersonator !== undefined) {
+        throw new ProblemError("forbidden", "Nobody reads the notices of somebody in whose place he acts.");
+      }
+      return { read: await notices.read(personOf(userIdOf(subject)), body.ids) };
+    }),
   ];
 }
 

@@ -1,11 +1,12 @@
 import type { Audit, AuditActor, AuditEvent } from "../../kit/audit.ts";
+import type { PurgePerson } from "../../kit/purge.ts";
 import type { Departure } from "./departure.ts";
 
 const SYSTEM: AuditActor = { type: "system", id: "system", name: "system" };
 
 /** What has been deleted for long enough goes for good, and the audit log says so. */
-export async function purge(departure: Departure, audit: Audit): Promise<void> {
-  const { people, organizations, heirs } = await departure.purge();
+export async function purge(departure: Departure, audit: Audit, before: PurgePerson): Promise<void> {
+  const { people, organizations, heirs, failures } = await departure.purge(before);
   const record = (event: Omit<AuditEvent, "actor" | "outcome">) =>
     audit.record({ ...event, actor: SYSTEM, outcome: "success" });
   for (const { id, username } of people) {
@@ -24,4 +25,6 @@ export async function purge(departure: Departure, audit: Audit): Promise<void> {
       details: { reason: "the last owner's account is gone" },
     });
   }
+  if (failures.length > 0)
+    throw new AggregateError(failures, `Not all could be removed: ${failures.map(String).join("; ")}`);
 }

@@ -2,7 +2,7 @@ import { api } from "@loom/api";
 import type { AuditEvent } from "../../kit/audit.ts";
 import { onceOf } from "../../kit/idempotency.ts";
 import { type Route, route } from "../../kit/route.ts";
-import { ifMatch, versioned } from "../../kit/versions.ts";
+import { expectedOf, ifMatch, versioned } from "../../kit/versions.ts";
 import { actorIn } from "./actor.ts";
 import { changedFields } from "./changed-fields.ts";
 import type { Resources } from "./resources.ts";
@@ -70,25 +70,30 @@ export function teamRoutes(teams: Teams, resources: Resources): Route[] {
       ({ subject, params, query }) => told(teams.members(subject, params.org, params.team, query)),
     ),
     route(
+      api.teams.getMember,
+      { action: "read", resource: resources.teamMembership, hidden: true },
+      async ({ params }) => versioned(await told(teams.getMember(params))),
+    ),
+    route(
       api.teams.putMember,
       { action: "write", resource: resources.teamMembership, hidden: true },
-      async ({ subject, params, body, audit }) => {
-        const { org, team, user } = params;
-        const change = await told(teams.putMember(actorIn(subject), org, team, user, body.role));
+      async ({ subject, params, body, call, audit }) => {
+        const wish = { ...body, expected: expectedOf(call.incoming) };
+        const change = await told(teams.putMember(actorIn(subject), params, wish));
         await audit({
           ...aboutMember(change),
           event: change.was === undefined ? "team.member_added" : "team.member_role_changed",
           before: { role: change.was ?? null },
           after: { role: change.member.role },
         });
-        return change.member;
+        return versioned(change.member);
       },
     ),
     route(
       api.teams.removeMember,
       { action: "delete", resource: resources.teamMembership, hidden: true },
-      async ({ subject, params, audit }) => {
-        const change = await told(teams.removeMember(actorIn(subject), params.org, params.team, params.user));
+      async ({ subject, params, call, audit }) => {
+        const change = await told(teams.removeMember(actorIn(subject), params, expectedOf(call.incoming)));
         await audit({ ...aboutMember(change), event: "team.member_removed", before: { role: change.member.role } });
         return change.member;
       },

@@ -5,12 +5,13 @@ import { makeOnce, type Once } from "../../kit/idempotency.ts";
 import type { ListFilter } from "../../kit/list-filter.ts";
 import { decodeCursor, pageOf } from "../../kit/paging.ts";
 import type { Subject, TeamRole } from "../../kit/subject.ts";
+import type { Expected } from "../../kit/versions.ts";
 import { type Actor, roleIn } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
 import { type Page, thePerson } from "./members.ts";
 import type { PeopleTables } from "./migrations.ts";
 import { memberRole, type OrganizationRow, shown, theOrganization } from "./organization-store.ts";
-import { type Change, checkAdministers, checkVersion } from "./organizations.ts";
+import { type Change, checkAdministers, checkExpected, checkVersion } from "./organizations.ts";
 import { PeopleError } from "./people-error.ts";
 import { type People, type Person, touch } from "./person-store.ts";
 import { slugFault } from "./usernames.ts";
@@ -25,6 +26,9 @@ export type TeamMemberChange = {
   readonly member: TeamMember;
   readonly was?: TeamRole | undefined;
 };
+
+/** Ids, or slugs and usernames. */
+type MemberPlace = { readonly org: string; readonly team: string; readonly user: string };
 
 export type Teams = {
   /** By slug. */
@@ -56,8 +60,13 @@ export type Teams = {
     team: string,
     page: Page,
   ): Promise<{ readonly members: readonly TeamMember[]; readonly nextCursor: string | null }>;
-  putMember(actor: Actor, organization: string, team: string, user: string, role: TeamRole): Promise<TeamMemberChange>;
-  removeMember(actor: Actor, organization: string, team: string, user: string): Promise<TeamMemberChange>;
+  getMember(where: MemberPlace): Promise<TeamMember>;
+  putMember(
+    actor: Actor,
+    where: MemberPlace,
+    wish: { readonly role: TeamRole; readonly expected: Expected },
+  ): Promise<TeamMemberChange>;
+  removeMember(actor: Actor, where: MemberPlace, expected: Expected): Promise<TeamMemberChange>;
 };
 
 export function createTeams(desk: PeopleDesk, filter: ListFilter): Teams {
@@ -138,6 +147,7 @@ export function createTeams(desk: PeopleDesk, filter: ListFilter): Teams {
           "person.display_name as displayName",
           "team_member.role as role",
           "team_member.joined_at as joinedAt",
+          "team_member.version as version",
         ])
         .where("team_member.team_id", "=", team.id)
         .where("person.username", ">", after)
@@ -155,9 +165,15 @@ export function createTeams(desk: PeopleDesk, filter: ListFilter): Teams {
       const { items, nextCursor } = pageOf(rows, limit, ({ username }) => [username]);
       return { members: items.map((row) => ({ ...row, role: row.role as TeamRole })), nextCursor };
     },
-    putMember: (actor, organization, idOrSlug, user, role) =>
+    async getMember({ org, team: idOrSlug, user }) {
+      const db = await desk.read();
+      const { team } = await theTeam(db, org, idOrSlug);
+      const person = await thePerson(db, user);
+      return (await memberOf(db, team, person)) ?? throwNoMember(person);
+    },
+    putMember: (actor, { org, team: idOrSlug, user }, { role, expected }) =>
       desk.change(async (db, now) => {
-        const { team, organization: row } = await theTeam(db, organization, idOrSlug);
+        const { team, organization: row } = await theTeam(db, org, idOrSlug);
         await checkMaintains(db, actor, row, team);
         const person = await thePerson(db, user);
         if ((await memberRole(db, row.id, person.id)) === undefined) {
@@ -166,29 +182,39 @@ export function createTeams(desk: PeopleDesk, filter: ListFilter): Teams {
             `${person.username} does not belong to ${row.slug}: only its members can be in its teams.`,
           );
         }
-        const was = (await memberOf(db, team, person))?.role;
+        const before = await memberOf(db, team, person);
+        checkExpected(before, expected);
         await db
           .insertInto("team_member")
           .values({ team_id: team.id, person_id: person.id, role, joined_at: now })
-          .onConflict((conflict) => conflict.columns(["team_id", "person_id"]).doUpdateSet({ role }))
+          .onConflict((conflict) =>
+            conflict
+              .columns(["team_id", "person_id"])
+              .doUpdateSet({ role, version: (where) => where("team_member.version", "+", 1) }),
+          )
           .execute();
         await touch(db, [person.id]);
         const member = await memberOf(db, team, person);
         if (member === undefined) throw new Error("A member that was put is there.");
-        return { team: teamOf(team), member, was };
+        return { team: teamOf(team), member, was: before?.role };
       }),
-    removeMember: (actor, organization, idOrSlug, user) =>
+    removeMember: (actor, { org, team: idOrSlug, user }, expected) =>
       desk.change(async (db) => {
-        const { team, organization: row } = await theTeam(db, organization, idOrSlug);
+        const { team, organization: row } = await theTeam(db, org, idOrSlug);
         const person = await thePerson(db, user);
         if (actor.userId !== person.id) await checkMaintains(db, actor, row, team);
         const member = await memberOf(db, team, person);
-        if (member === undefined) throw new PeopleError("unknown", `${person.username} is not in the team.`);
+        if (member === undefined) throwNoMember(person);
+        checkExpected(member, expected ?? "any");
         await db.deleteFrom("team_member").where("team_id", "=", team.id).where("person_id", "=", person.id).execute();
         await touch(db, [person.id]);
         return { team: teamOf(team), member, was: member.role };
       }),
   };
+}
+
+function throwNoMember({ username }: Person): never {
+  throw new PeopleError("unknown", `${username} is not in the team.`);
 }
 
 /** By id or slug, in an organization that is there. */
@@ -265,13 +291,14 @@ async function checkMaintains(db: People, actor: Actor, organization: Organizati
 async function memberOf(db: People, { id }: TeamRow, person: Person): Promise<TeamMember | undefined> {
   const row = await db
     .selectFrom("team_member")
-    .select(["role", "joined_at"])
+    .select(["role", "joined_at", "version"])
     .where("team_id", "=", id)
     .where("person_id", "=", person.id)
     .executeTakeFirst();
   if (row === undefined) return undefined;
   const { id: userId, username, displayName } = person;
-  return { userId, username, displayName, role: row.role as TeamRole, joinedAt: row.joined_at };
+  const { joined_at: joinedAt, version } = row;
+  return { userId, username, displayName, role: row.role as TeamRole, joinedAt, version };
 }
 
 function teamOf(row: TeamRow): Team {

@@ -8,6 +8,7 @@ const CODES: Readonly<Record<PeopleError["reason"], ProblemCode>> = {
   conflict: "conflict",
   refused: "forbidden",
   version: "version_mismatch",
+  unversioned: "precondition_required",
   gone: "gone",
 };
 

@@ -23,6 +23,7 @@ export const RESOURCE_ENTITIES: { readonly [Type in ResourceType]: string } = {
   membership: "Membership",
   team: "Team",
   invitation: "Invitation",
+  mail_domain: "MailDomain",
   thread: "Thread",
   share_link: "ShareLink",
   support_access: "SupportAccess",

@@ -26,6 +26,8 @@ export type PolicyNeeds = Pick<PolicyRouteNeeds, "organizationId"> & {
 export const policy = defineFeature<PolicyServices, PolicyNeeds>({
   name: "policy",
   migrations,
+  // Who wrote a policy last is an id.
+  onPurge: "nothing",
   services({ database }, { users, organizationId }) {
     const book = builtInPolicies();
     const own = createFollowedPolicies(database, book);

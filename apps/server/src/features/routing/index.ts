@@ -22,6 +22,7 @@ export type RoutingNeeds = {
 export const routing = defineFeature<RoutingService, RoutingNeeds>({
   name: "routing",
   migrations,
+  onPurge: "nothing",
   services: ({ database, log, metrics }, { config, straight, now = () => performance.now() }) => {
     const { providers, routesFile } = config;
     const service = createRoutingService({

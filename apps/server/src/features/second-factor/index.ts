@@ -11,6 +11,7 @@ import { migrations } from "./migrations.ts";
 import { passkeyRoutes } from "./passkey-routes.ts";
 import { createPasskeyStore } from "./passkey-store.ts";
 import { createPasskeys, type Passkeys } from "./passkeys.ts";
+import { purgeFactors } from "./purge-person.ts";
 import { secondFactorRoutes } from "./routes.ts";
 import { createSecondFactorService, type SecondFactorService } from "./service.ts";
 import { createSecondFactorStore } from "./store.ts";
@@ -33,6 +34,7 @@ export type SecondFactorFeature = Pick<
 > & {
   readonly service: SecondFactorService;
   readonly passkeys: Passkeys;
+  readonly secrets: Pick<SealedSecrets, "remove">;
   tidy(): Promise<void>;
 };
 
@@ -40,6 +42,7 @@ export type SecondFactorFeature = Pick<
 export const secondFactor = defineFeature<SecondFactorFeature, SecondFactorNeeds>({
   name: "second-factor",
   migrations,
+  onPurge: ({ secrets }, { database }) => purgeFactors(database, secrets),
   services: ({ database, audit, log }, { users, sessions, secrets, attempts, flow, originOf, requireRecent }) => {
     const store = createPasskeyStore(database);
     const service = createSecondFactorService({
@@ -53,6 +56,7 @@ export const secondFactor = defineFeature<SecondFactorFeature, SecondFactorNeeds
     });
     return {
       service,
+      secrets,
       passkeys: createPasskeys({ store, wall: Date.now }),
       users,
       sessions,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
 import type { TestBrowser } from "../sign-in/browser.testing.ts";
-import { signInByMail } from "../sign-in/by-mail.testing.ts";
+import { directoryInbox, signInByMail } from "../sign-in/by-mail.testing.ts";
 import { type SignInServer, startSignInServer } from "../sign-in/sign-in.testing.ts";
 import { addApp } from "./factor.testing.ts";
 
@@ -30,7 +30,8 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     await home[Symbol.asyncDispose]();
   });
 
-  const signIn = (name: string) => signInByMail(server.url, join(home.path, "mail"), `${name}@example.com`);
+  const signIn = (name: string) =>
+    signInByMail(server.url, directoryInbox(join(home.path, "mail")), `${name}@example.com`);
 
   async function ask(as: TestBrowser | string, method: string, path: string, body?: unknown): Promise<Told> {
     const cookie = typeof as === "string" ? "" : [...as.jar("127.0.0.1")].map((pair) => pair.join("=")).join("; ");

@@ -4,6 +4,7 @@ import type { Countries } from "../../kit/countries.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import { migrations } from "./migrations.ts";
+import { purgeSessions } from "./purge-person.ts";
 import { sessionRoutes } from "./routes.ts";
 import { createSessionService, type SessionLimits, type SessionService } from "./service.ts";
 import { createSessionStore } from "./store.ts";
@@ -25,6 +26,7 @@ export type SessionServices = SessionService & {
 export const sessions = defineFeature<SessionServices, SessionNeeds>({
   name: "sessions",
   migrations,
+  onPurge: (_, { database }) => purgeSessions(database),
   services: ({ database, audit, log }, { users, limits, countries }) => {
     const clock = SYSTEM_CLOCK;
     const store = createSessionStore(database);

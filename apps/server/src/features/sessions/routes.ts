@@ -39,6 +39,21 @@ export function sessionRoutes(service: SessionService & { readonly tickets: Tick
     route(api.sessions.listOfUser, { action: "administer", resource: ofUser }, ({ params, query, subject }) =>
       service.list(params.user, { ...query, current: currentOf(subject) }),
     ),
+    route(
+      api.sessions.endOneOfUser,
+      {
+        action: "administer",
+        async resource({ user, id }) {
+          return (await service.ownerOf(id)) === user ? { type: "session", id, owner: user } : undefined;
+        },
+      },
+      async ({ params, audit }) => {
+        if (!(await service.end(params.id))) throw new ProblemError("not_found", "The session has ended already.");
+        const target = { type: "session", id: params.id };
+        await audit({ event: "session.revoked", outcome: "success", target, details: { user: params.user } });
+        return { ended: 1 };
+      },
+    ),
     route(api.sessions.endOfUser, { action: "administer", resource: ofUser }, async ({ params, audit }) => {
       const ended = await service.endAllOf(params.user);
       const target = { type: "user", id: params.user };

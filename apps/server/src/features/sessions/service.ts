@@ -29,6 +29,8 @@ export type SessionService = Sessions & {
   wasProven(id: string, withinMs: number): Promise<boolean>;
   /** Its person has given a second factor now. */
   prove(id: string): Promise<void>;
+  /** RFC 3339: when a session that is live ends, however much it is used. */
+  endOf(id: string): Promise<string | undefined>;
   /** Of a session that is live, who it is; by its id, for what was given to somebody who had it. */
   subjectOf(id: string): Promise<Subject | undefined>;
   /** Newest first. `current`: the one that asks. */
@@ -185,6 +187,10 @@ export function createSessionService(options: SessionServiceOptions): SessionSer
     async subjectOf(id) {
       const stored = await store.byId(id);
       return stored && authentication.bySession(stored);
+    },
+    async endOf(id) {
+      const stored = await store.byId(id);
+      return stored === undefined || stored.endedAt !== null ? undefined : stored.expiresAt;
     },
     async ownerOf(id) {
       const stored = await store.byId(id);

@@ -1,10 +1,12 @@
 import { api } from "@loom/api";
 import { SignInRefused, type Users } from "../../identity-types.ts";
+import { requireSameOrigin } from "../../kit/browser-session.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { Reply, type Route, type RouteRequest, route } from "../../kit/route.ts";
 import { principalOf, type Subject } from "../../kit/subject.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { StoredIdentity } from "./identity-store.ts";
+import { ownAgain } from "./impersonation-routes.ts";
 import { sessionOf } from "./on-page.ts";
 import { accountPage, problemPage } from "./pages.ts";
 import type { SignInService } from "./service.ts";
@@ -35,13 +37,15 @@ export function accountRoutes({ service, sessions, users, flow, developmentUser 
   async function removeIdentity(identity: StoredIdentity, audit: Audit): Promise<void> {
     await service.removeIdentity(identity);
     const target = { type: "identity", id: identity.id, name: identity.provider };
-    await audit({ event: "identity.unlinked", outcome: "success", target });
+    await audit({ event: "identity.unlinked", outcome: "success", target, details: { user: identity.userId } });
   }
 
   return [
     route(api.account.home, VISIT, () => new Reply("", { status: 303, headers: { location: HOME } })),
-    route(api.account.page, VISIT, async ({ subject }) => {
+    route(api.account.page, VISIT, async ({ subject, call }) => {
       const user = subject.type === "user" ? await users.byId(subject.id) : undefined;
+      // Who acted in another's place until the time was over is himself again.
+      if (subject.type === "anonymous") return (await ownAgain({ sessions, flow }, call)) ?? toSignIn();
       if (subject.type !== "user" || user === undefined) return toSignIn();
       const [list, identities] = await Promise.all([
         sessions.list(user.id, { limit: MAX_SHOWN, current: sessionOf(subject) }),
@@ -50,15 +54,23 @@ export function accountRoutes({ service, sessions, users, flow, developmentUser 
       return accountPage({
         username: user.username,
         email: user.email,
-        impersonator: subject.impersonator?.name,
+        impersonates: call.authorize(subject, "impersonate", { type: "user" }).allowed,
         sessions: list.sessions,
         hasMoreSessions: list.nextCursor !== null,
         identities,
         labelOf,
       });
     }),
-    route(api.account.signOut, VISIT, async ({ subject, audit }) => {
+    route(api.account.signOut, VISIT, async ({ subject, call, audit }) => {
       const id = sessionOf(subject);
+      // Out is out, also of the session that one would come back to.
+      const own = flow.ownOf(call.incoming);
+      const kept = own === undefined ? undefined : await sessions.byCookie(own);
+      const ownId = kept === undefined ? undefined : sessionOf(kept);
+      if (ownId !== undefined && ownId !== id) {
+        requireSameOrigin(call.incoming);
+        await sessions.end(ownId);
+      }
       if (id !== undefined && (await sessions.end(id))) {
         await audit({ event: "sign_in.ended", outcome: "success", target: { type: "session", id } });
       }

@@ -79,6 +79,8 @@ export function createAccounts(options: AccountOptions): Accounts {
       if (identity !== undefined) await identities.removeAllOf(identity.userId);
       const email = vouchedFor(profile, provider);
       const { displayName, username } = profile;
+      // What an account begins with is nothing that its person has to be told.
+      const isFirst = (await users.byEmail(email)) === undefined;
       const user = await ofAddress({ email, displayName, username }, provider.name);
       const added = await identities.add({
         id: `identity-${randomUUIDv7()}`,
@@ -95,6 +97,7 @@ export function createAccounts(options: AccountOptions): Accounts {
         outcome: "success",
         actor: { type: "user", id: user.id, name: user.username },
         target: { type: "identity", id: added.id, name: provider.name },
+        details: { user: user.id, isFirst },
         origin,
       });
       return user;

@@ -139,6 +139,7 @@ test("behind https, cookies are for this host alone and for https alone", async 
     expect.stringMatching(/^__Host-loom_session=ls_[\w-]{43}; Max-Age=\d+; Path=\/; HttpOnly; SameSite=Lax; Secure$/),
     expect.stringMatching(/^__Host-loom_sign_in=; Max-Age=0;/),
     expect.stringMatching(/^__Host-loom_second_factor=; Max-Age=0;/),
+    expect.stringMatching(/^__Host-loom_own_session=; Max-Age=0;/),
   ]);
   expect((await step(`${loom.url}/api/sessions`)).status).toBe(200);
   expect(

@@ -23,6 +23,9 @@ export type Domains = {
   remove(domain: string): Promise<boolean>;
 };
 
+/** Of two who say whose a domain is, the second sees what the first has said. */
+export const LOCK = { lock: "mail_domains" };
+
 export function createDomains(database: () => Promise<Database>): Domains {
   const select = async () => (await database()).tables<SignInTables>().selectFrom("mail_domain").selectAll();
   return {
@@ -45,14 +48,14 @@ export function createDomains(database: () => Promise<Database>): Domains {
             .onConflict((conflict) => conflict.column("domain").doUpdateSet(set))
             .returningAll()
             .executeTakeFirstOrThrow(),
-        { lock: null },
+        LOCK,
       );
       return mailDomainOf(row);
     },
     async remove(domain) {
       const { numDeletedRows } = await (await database()).write<SignInTables, { numDeletedRows: bigint }>(
         (db) => db.deleteFrom("mail_domain").where("domain", "=", domain).executeTakeFirstOrThrow(),
-        { lock: null },
+        LOCK,
       );
       return numDeletedRows > 0n;
     },

@@ -7,17 +7,21 @@ import type { WebAddress } from "../../kit/web-address.ts";
 import type { SessionService } from "../sessions/service.ts";
 import { accountRoutes } from "./account-routes.ts";
 import { createAttempts } from "./attempts.ts";
+import { type DomainClaimRouteNeeds, domainClaimRoutes } from "./domain-claim-routes.ts";
+import { createDomainClaims } from "./domain-claims.ts";
 import { domainRoutes } from "./domain-routes.ts";
 import { createDomains } from "./domains.ts";
 import { createFlowStore } from "./flow-store.ts";
 import { createFlows } from "./flows.ts";
 import { createGithubProvider } from "./github-provider.ts";
 import { createIdentityStore } from "./identity-store.ts";
+import { type ImpersonationRouteNeeds, impersonationPageRoutes } from "./impersonation-routes.ts";
 import { migrations } from "./migrations.ts";
 import { createOpenIdProvider } from "./openid-provider.ts";
 import { signInRoutes } from "./routes.ts";
 import { createSignInService, type SignInOptions } from "./service.ts";
 import type { SignInConfig } from "./sign-in-config.ts";
+import { createTxtReader, type ReadTxtRecords } from "./txt-records.ts";
 import { createWebFlow, type WebFlow } from "./web-flow.ts";
 
 export type SignInNeeds = {
@@ -28,7 +32,10 @@ export type SignInNeeds = {
   readonly web: WebAddress;
   /** Whether links are sent by mail. */
   readonly mailLinks: boolean;
-};
+  /** Asks for the records that prove a domain. Default: by the name servers of the configuration. */
+  readonly readTxt?: ReadTxtRecords;
+} & Pick<ImpersonationRouteNeeds, "impersonation" | "userOf"> &
+  Pick<DomainClaimRouteNeeds, "organizationId" | "requireRecent">;
 
 export type SignInServices = {
   readonly signIn: SignIn;
@@ -44,7 +51,13 @@ export type SignInServices = {
 export const signIn = defineFeature<SignInServices, SignInNeeds>({
   name: "sign-in",
   migrations,
-  services: ({ database, audit, log }, { config, users, sessions, beginSecondFactor, web, mailLinks }) => {
+  onPurge:
+    (_, { database }) =>
+    ({ id }) =>
+      createIdentityStore(database).removeAllOf(id),
+  services: ({ database, audit, log }, needs) => {
+    const { config, users, sessions, beginSecondFactor, web, mailLinks, impersonation, userOf } = needs;
+    const { organizationId, requireRecent, readTxt = createTxtReader(config.dnsServers) } = needs;
     const clock = SYSTEM_CLOCK;
     const attempts = createAttempts(database, clock.wall);
     const flows = createFlows(createFlowStore(database), clock);
@@ -64,6 +77,12 @@ export const signIn = defineFeature<SignInServices, SignInNeeds>({
       audit,
       log,
     });
+    const claims = createDomainClaims({
+      database,
+      readTxt,
+      domainsOf: (provider) => config.providers.find(({ name }) => name === provider)?.domains,
+      wall: clock.wall,
+    });
     const flow = createWebFlow(web, clock.wall);
     const { developmentUser } = config;
     return {
@@ -73,11 +92,14 @@ export const signIn = defineFeature<SignInServices, SignInNeeds>({
       routes: [
         ...signInRoutes({ service, sessions, web, flow, developmentUser, mailLinks }),
         ...accountRoutes({ service, sessions, users, flow, developmentUser }),
+        ...impersonationPageRoutes({ sessions, flow, impersonation, userOf }),
         ...domainRoutes(service, clock.wall),
+        ...domainClaimRoutes({ claims, attempts, organizationId, requireRecent }),
       ],
       async tidy() {
         await flows.removeExpired();
         await attempts.removeExpired();
+        await claims.removeExpired();
       },
     };
   },

@@ -28,10 +28,23 @@ export type SignInTables = {
   mail_domain: {
     domain: string;
     organization_id: string;
+    /** "": with whom they like. */
     provider: string;
     /** 1: with nobody else. */
     forced: number;
     created_at: string;
+  };
+  /** That an organization says a domain is its own, and by what record it shows that; times are RFC 3339. */
+  domain_claim: {
+    organization_id: string;
+    domain: string;
+    /** Public: it stands in the domain's own records. */
+    challenge: string;
+    created_at: string;
+    /** Until then it has to be proven. */
+    expires_at: string;
+    proven_at: string | null;
+    version: number;
   };
 };
 
@@ -77,6 +90,23 @@ export const migrations: readonly Migration[] = [
         .addColumn("forced", "integer", (column) => column.notNull())
         .addColumn("created_at", "text", (column) => column.notNull())
         .execute();
+    },
+  },
+  {
+    name: "0002_domain_claim",
+    async up(db) {
+      await db.schema
+        .createTable("domain_claim")
+        .addColumn("organization_id", "text", (column) => column.notNull())
+        .addColumn("domain", "text", (column) => column.notNull())
+        .addColumn("challenge", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addColumn("expires_at", "text", (column) => column.notNull())
+        .addColumn("proven_at", "text")
+        .addColumn("version", "bigint", (column) => column.notNull())
+        .addPrimaryKeyConstraint("domain_claim_key", ["organization_id", "domain"])
+        .execute();
+      await db.schema.createIndex("domain_claim_expires").on("domain_claim").column("expires_at").execute();
     },
   },
 ];

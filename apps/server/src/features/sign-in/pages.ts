@@ -80,17 +80,17 @@ export function problemPage(sentence: string): string {
 export function accountPage(options: {
   readonly username: string;
   readonly email: string;
-  readonly impersonator: string | undefined;
+  /** Whether he may act in other people's place. */
+  readonly impersonates: boolean;
   readonly sessions: readonly SessionInfo[];
   /** Whether there are more than are shown. */
   readonly hasMoreSessions: boolean;
   readonly identities: readonly StoredIdentity[];
   readonly labelOf: (provider: string) => string;
 }): string {
-  const { username, email, impersonator, sessions, identities, labelOf } = options;
+  const { username, email, impersonates, sessions, identities, labelOf } = options;
   const others = sessions.some((each) => !each.current);
-  const body = html`${impersonator !== undefined && html`<p class="bad" role="alert">${impersonator} acts in the place of this user.</p>`}
-<p>You are signed in as <strong>${username}</strong> <span class="dim">(${email})</span>.</p>
+  const body = html`<p>You are signed in as <strong>${username}</strong> <span class="dim">(${email})</span>.</p>
 <form method="post" action="/auth/sign-out"><button>Sign out</button></form>
 <h2>Where you are signed in</h2>
 <table><thead><tr><th>Device</th><th>From</th><th>Last used</th><th></th></tr></thead><tbody>${sessions.map(sessionRow)}</tbody></table>
@@ -104,8 +104,29 @@ ${
     ? html`<p class="dim">No account at a provider belongs to you yet.</p>`
     : html`<table><thead><tr><th>Provider</th><th>Address there</th><th>Last used</th><th></th></tr></thead><tbody>${identities.map((each) => identityRow(each, labelOf, identities.length > 1))}</tbody></table>`
 }
-<p class="dim">To add another, sign in with it: accounts with the same verified mail address are one.</p>`;
+<p class="dim">To add another, sign in with it: accounts with the same verified mail address are one.</p>
+${impersonates && html`<p><a href="/auth/impersonation">Act in somebody else's place</a></p>`}`;
   return page({ title: "Your account", body, wide: true });
+}
+
+/** In whose place somebody wants to act. */
+export function whomPage(problem?: string): string {
+  const body = html`${problem !== undefined && html`<p class="bad" role="alert">${problem}</p>`}
+<form method="get" action="/auth/impersonation"><label for="user">The username of the person</label>
+<input id="user" name="user" required maxlength="100" autocapitalize="none" spellcheck="false"><p><button>Continue</button></p></form>
+<p><a href="${HOME}">Your account</a></p>`;
+  return page({ title: "Act in somebody's place", body });
+}
+
+/** What has to be said before one acts in somebody's place. `path`: where that is sent to. */
+export function reasonPage({ username, path }: { readonly username: string; readonly path: string }): string {
+  const body = html`<p>You will see and do what <strong>${username}</strong> can, but nothing that lets somebody in. ${username} is told, with your
+reason, and the audit log names you both.</p>
+<form method="post" action="${path}"><label for="reason">Why?</label>
+<input id="reason" name="reason" required minlength="10" maxlength="500"><label for="minutes">For how many minutes?</label>
+<input id="minutes" name="minutes" type="number" required min="1" max="60" value="15"><p><button>Act as ${username}</button></p></form>
+<p><a href="${HOME}">Your account</a></p>`;
+  return page({ title: "Act in somebody's place", body });
 }
 
 const KINDS = { web: "", cli: "command line", editor: "editor" } as const;

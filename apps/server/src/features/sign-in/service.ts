@@ -170,7 +170,7 @@ export function createSignInService(options: SignInOptions): SignInService {
     },
     async ruleFor(email) {
       const rule = await domains.ofAddress(email);
-      return rule && { provider: rule.provider, forced: rule.forced };
+      return rule === undefined || rule.provider === "" ? undefined : { provider: rule.provider, forced: rule.forced };
     },
     async providersFor(email) {
       const rule = await domains.ofAddress(email);

@@ -48,6 +48,7 @@ test.each<[NodeJS.ProcessEnv, RegExp]>([
   [{ LOOM_SERVER_DEV_USER: "ada" }, /LOOM_SERVER_DEV_USER has to be a mail address/],
   [{ LOOM_SERVER_SESSION_IDLE_DAYS: "0" }, /LOOM_SERVER_SESSION_IDLE_DAYS has to be a number of days/],
   [{ LOOM_SERVER_SESSION_MAX_DAYS: "soon" }, /LOOM_SERVER_SESSION_MAX_DAYS/],
+  [{ LOOM_SERVER_DNS_SERVERS: "10.0.0.53,dns.example.com" }, /LOOM_SERVER_DNS_SERVERS has to be addresses/],
 ])("a mistake is told with the name of the variable: %o", (env, sentence) => {
   expect(() => takeSignInConfig({ ...env })).toThrow(sentence);
 });

@@ -1,3 +1,4 @@
+import { Resolver } from "node:dns";
 import { ConfigError, type Environment, readSecret, type Secret } from "@loom/config";
 import { isLoopbackName } from "../../kit/host-check.ts";
 
@@ -30,6 +31,8 @@ export type SignInConfig = {
   readonly apiKeyMaxMs: number | undefined;
   /** Countries by address, in MaxMind's format; absent: the one that is installed. */
   readonly geoipFile: string | undefined;
+  /** Name servers that are asked whose a mail domain is, e.g. `10.0.0.53` or `127.0.0.1:5353`; none: the system's. */
+  readonly dnsServers: readonly string[];
 };
 
 type Options = { readonly warn?: (sentence: string) => void };
@@ -53,6 +56,7 @@ export function takeSignInConfig(env: NodeJS.ProcessEnv, options: Options = {}):
     sessions: { idleMs: days("LOOM_SERVER_SESSION_IDLE_DAYS", 60), maxMs: days("LOOM_SERVER_SESSION_MAX_DAYS", 180) },
     apiKeyMaxMs: env.LOOM_SERVER_API_KEY_MAX_DAYS ? days("LOOM_SERVER_API_KEY_MAX_DAYS", MAX_DAYS) : undefined,
     geoipFile: env.LOOM_SERVER_GEOIP_FILE || undefined,
+    dnsServers: readDnsServers(env),
   };
 }
 
@@ -136,6 +140,18 @@ function readDomains(env: Environment, variable: string): string[] {
 /** In lower case, with at least two labels. */
 export function isDomain(text: string): boolean {
   return text.length <= 253 && /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/.test(text);
+}
+
+function readDnsServers(env: Environment): readonly string[] {
+  const servers = (env.LOOM_SERVER_DNS_SERVERS ?? "").split(",").flatMap((each) => each.trim() || []);
+  try {
+    new Resolver().setServers(servers);
+    return servers;
+  } catch {
+    throw new ConfigError(
+      "LOOM_SERVER_DNS_SERVERS has to be addresses, e.g. 10.0.0.53 or 127.0.0.1:5353, with commas between.",
+    );
+  }
 }
 
 function readSignups(env: Environment): "open" | "closed" {

@@ -13,7 +13,12 @@ export type SignInServer = {
   /** The owner's. */
   readonly token: string;
   /** As the owner. */
-  call(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly json: unknown }>;
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    ifMatch?: string,
+  ): Promise<{ readonly status: number; readonly json: unknown }>;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -38,11 +43,12 @@ export async function startSignInServer(
     url: server.url,
     server,
     token,
-    async call(method, path, body) {
+    async call(method, path, body, ifMatch) {
       const response = await fetch(server.url + path, {
         method,
         headers: {
           authorization: `Bearer ${token}`,
+          ...(ifMatch === undefined ? {} : { "if-match": ifMatch }),
           ...(body === undefined ? {} : { "content-type": "application/json" }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -6,6 +6,10 @@ import { Reply } from "../../kit/route.ts";
 import type { WebAddress } from "../../kit/web-address.ts";
 import { FLOW_MS } from "./flows.ts";
 
+/** Of who acts in another's place: the session that he comes back to. */
+const OWN_COOKIE = "loom_own_session";
+/** So long a browser keeps it: longer than anybody acts in another's place. */
+const OWN_MS = 24 * 3_600_000;
 const FLOW_COOKIE = "loom_sign_in";
 const PENDING_COOKIE = "loom_second_factor";
 /** Milliseconds for which a browser waits for the second factor. */
@@ -23,6 +27,12 @@ export type WebFlow = {
   /** `path`: one of this server. The session's cookie lives as long as the session may. */
   signedIn(session: { readonly token: string; readonly expiresAt: string }, path: string): Reply<string>;
   signedOut(path: string): Reply<string>;
+  /** In another's place, with the session that one had kept for afterwards. */
+  acting(session: { readonly token: string; readonly expiresAt: string }, own: string, path: string): Reply<string>;
+  /** The token of the session that the browser is in. */
+  sessionOf(request: IncomingMessage): string | undefined;
+  /** The token of the session that it comes back to. */
+  ownOf(request: IncomingMessage): string | undefined;
 };
 
 export function createWebFlow({ secure }: WebAddress, wall: () => number): WebFlow {
@@ -40,6 +50,7 @@ export function createWebFlow({ secure }: WebAddress, wall: () => number): WebFl
       setCookie(SESSION_COOKIE, token, { secure, maxAgeSeconds }),
       gone(FLOW_COOKIE),
       gone(PENDING_COOKIE),
+      gone(OWN_COOKIE),
     );
   };
   return {
@@ -49,11 +60,21 @@ export function createWebFlow({ secure }: WebAddress, wall: () => number): WebFl
       if (admission.type === "session") return signedIn(admission.session, path);
       const waiting = setCookie(PENDING_COOKIE, admission.token, { secure, maxAgeSeconds: PENDING_MS / 1000 });
       const next = `/auth/second-factor?redirect_to=${encodeURIComponent(path)}`;
-      return go(next, waiting, gone(FLOW_COOKIE), gone(SESSION_COOKIE));
+      return go(next, waiting, gone(FLOW_COOKIE), gone(SESSION_COOKIE), gone(OWN_COOKIE));
     },
     toProvider: (url, browser) =>
       go(url.href, setCookie(FLOW_COOKIE, browser, { secure, maxAgeSeconds: FLOW_MS / 1000 })),
     signedIn,
-    signedOut: (path) => go(path, gone(SESSION_COOKIE)),
+    signedOut: (path) => go(path, gone(SESSION_COOKIE), gone(OWN_COOKIE)),
+    acting({ token, expiresAt }, own, path) {
+      const maxAgeSeconds = Math.max(0, Math.floor((Date.parse(expiresAt) - wall()) / 1000));
+      return go(
+        path,
+        setCookie(SESSION_COOKIE, token, { secure, maxAgeSeconds }),
+        setCookie(OWN_COOKIE, own, { secure, maxAgeSeconds: OWN_MS / 1000 }),
+      );
+    },
+    sessionOf: (request) => only(request, SESSION_COOKIE),
+    ownOf: (request) => only(request, OWN_COOKIE),
   };
 }

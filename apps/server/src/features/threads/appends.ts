@@ -1,4 +1,5 @@
 import type { Kysely } from "kysely";
+import { preparedList, preparedRows } from "../../kit/prepared-query.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import {
   asPresent,
@@ -50,13 +51,13 @@ export const appendAll: Together<Append, Changed> = async (context, appends) => 
 };
 
 async function rowsOf(db: Kysely<ThreadTables>, ids: ReadonlySet<string>): Promise<Map<string, ThreadRow>> {
-  const rows = await db
-    .selectFrom("thread")
-    .selectAll()
-    .where("id", "in", [...ids])
-    .execute();
+  const rows = await rowsWithIds(db, [...ids]);
   return new Map(rows.map((row) => [row.id, row]));
 }
+
+const rowsWithIds = preparedList((db: Kysely<ThreadTables>, ids) =>
+  db.selectFrom("thread").selectAll().where("id", "in", ids),
+);
 
 /** Threads as they are going to be, and what is still to be written for that. */
 class AppendUnit {
@@ -118,34 +119,54 @@ class AppendUnit {
   }
 }
 
-/** Rows in one statement: each engine takes 32,000 values and more. */
-const MAX_ROWS = 256;
+const COLUMNS = [
+  "id",
+  "key",
+  "owner",
+  "organization",
+  "team",
+  "visibility",
+  "support_until",
+  "version",
+  "digest",
+  "bytes",
+  "messages",
+  "generation",
+  "revision",
+  "facts",
+  "updated_at",
+  "deleted_at",
+  "purged",
+  "workspace",
+  "remote",
+  "tags",
+  "models",
+  "pinned",
+  "change",
+] as const satisfies readonly (keyof ThreadRow)[];
 
-/** The columns that an append may change. All of these threads are there: the insertion always becomes an update. */
-async function updateRows(db: Kysely<ThreadTables>, rows: readonly ThreadRow[]): Promise<void> {
-  for (let start = 0; start < rows.length; start += MAX_ROWS) {
-    await db
-      .insertInto("thread")
-      .values(rows.slice(start, start + MAX_ROWS))
-      .onConflict((conflicting) =>
-        conflicting.column("id").doUpdateSet(({ ref }) => ({
-          version: ref("excluded.version"),
-          digest: ref("excluded.digest"),
-          bytes: ref("excluded.bytes"),
-          messages: ref("excluded.messages"),
-          visibility: ref("excluded.visibility"),
-          revision: ref("excluded.revision"),
-          facts: ref("excluded.facts"),
-          updated_at: ref("excluded.updated_at"),
-          deleted_at: ref("excluded.deleted_at"),
-          workspace: ref("excluded.workspace"),
-          remote: ref("excluded.remote"),
-          tags: ref("excluded.tags"),
-          models: ref("excluded.models"),
-          pinned: ref("excluded.pinned"),
-          change: ref("excluded.change"),
-        })),
-      )
-      .execute();
-  }
-}
+/** Of rows, the columns that an append may change. All of these threads are there: the insertion always becomes an update. */
+const updateRows = preparedRows<ThreadTables, ThreadRow>(COLUMNS, (db, rows) =>
+  db
+    .insertInto("thread")
+    .values(rows)
+    .onConflict((conflicting) =>
+      conflicting.column("id").doUpdateSet(({ ref }) => ({
+        version: ref("excluded.version"),
+        digest: ref("excluded.digest"),
+        bytes: ref("excluded.bytes"),
+        messages: ref("excluded.messages"),
+        visibility: ref("excluded.visibility"),
+        revision: ref("excluded.revision"),
+        facts: ref("excluded.facts"),
+        updated_at: ref("excluded.updated_at"),
+        deleted_at: ref("excluded.deleted_at"),
+        workspace: ref("excluded.workspace"),
+        remote: ref("excluded.remote"),
+        tags: ref("excluded.tags"),
+        models: ref("excluded.models"),
+        pinned: ref("excluded.pinned"),
+        change: ref("excluded.change"),
+      })),
+    ),
+);

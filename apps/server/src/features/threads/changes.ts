@@ -2,7 +2,7 @@ import type { ThreadConflict, ThreadVisibility } from "@loom/api";
 import type { JsonObject } from "@loom/core";
 import type { ThreadFacts } from "@loom/threads/records";
 import { type Kysely, sql } from "kysely";
-import { preparedQuery } from "../../kit/prepared-query.ts";
+import { preparedQuery, preparedRows } from "../../kit/prepared-query.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { chunksOf, type Ending } from "./chunks.ts";
 import type { ChangeContext } from "./commit-queue.ts";
@@ -213,38 +213,24 @@ export function bytesOf(records: readonly IncomingRecord[]): number {
   return records.reduce((sum, { text }) => sum + Buffer.byteLength(text) + 1, 0);
 }
 
-const INSERT_ROWS = 200;
-
 function rowsOf(key: number, chunks: ReturnType<typeof chunksOf>["chunks"]): ThreadTables["thread_chunk"][] {
   return chunks.map((chunk) => ({ thread_key: key, ...chunk }));
 }
 
-/** In few statements. */
-export async function insertChunks(
-  db: Kysely<ThreadTables>,
-  chunks: readonly ThreadTables["thread_chunk"][],
-): Promise<void> {
-  for (let start = 0; start < chunks.length; start += INSERT_ROWS) {
-    await db
-      .insertInto("thread_chunk")
-      .values(chunks.slice(start, start + INSERT_ROWS))
-      .execute();
-  }
-}
+export const insertChunks = preparedRows<ThreadTables, ThreadTables["thread_chunk"]>(
+  ["thread_key", "first", "count", "digest", "messages", "turns", "records"],
+  (db, chunks) => db.insertInto("thread_chunk").values(chunks),
+);
 
 /** Those that the thread has already are left as they are. */
-export async function insertCommits(
-  db: Kysely<ThreadTables>,
-  commits: readonly ThreadTables["thread_commit"][],
-): Promise<void> {
-  for (let start = 0; start < commits.length; start += INSERT_ROWS) {
-    await db
+export const insertCommits = preparedRows<ThreadTables, ThreadTables["thread_commit"]>(
+  ["thread_key", "sha", "at", "subject"],
+  (db, commits) =>
+    db
       .insertInto("thread_commit")
-      .values(commits.slice(start, start + INSERT_ROWS))
-      .onConflict((conflicting) => conflicting.doNothing())
-      .execute();
-  }
-}
+      .values(commits)
+      .onConflict((conflicting) => conflicting.doNothing()),
+);
 
 /** What a thread is found by: the commits that were made in it, and those that its repository stood at, unless `known`. */
 export function commitsOf(

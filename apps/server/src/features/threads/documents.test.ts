@@ -79,9 +79,9 @@ describe.each(engines)("on $name", (engine) => {
   test("an import of a damaged file says which line", async () => {
     const header = headerOf(newThreadId());
     const wrong: [string, string, RegExp][] = [
-      ["loom", `${header}\n${text(said("a"))}\n{"type":`, /Line 3 of the file is no record/],
+      ["loom", `${header}\n${text(said("a"))}\n{"type":`, /Line 3 of the file is not a record/],
       ["loom", `${header}\n\n${header}`, /Line 3 of the file is a second header/],
-      ["loom", "nonsense", /Line 1 of the file is not the header/],
+      ["loom", "nonsense", /Line 1 of the file is not a record of a thread/],
       ["loom", '{"format":"loom-thread","records":[\n{"type":"thread"},\n{oops\n]}', /Line 3 of the file is not JSON/],
       ["claude-code", '{"type":"summary","summary":"x"}\nnot json', /Line 2 of the file is not JSON/],
       ["claude-code", '{"type":"user"}', /Line 1 of the file has no message/],

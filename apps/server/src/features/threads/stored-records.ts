@@ -78,6 +78,17 @@ export async function recordsAfter(
   return records;
 }
 
+/** One record, without what stands around it; numbers count from 1. */
+export async function recordAt(db: Kysely<ThreadTables>, key: number, number: number): Promise<string | undefined> {
+  const chunk = await chunkAt(db, key, number - 1);
+  if (chunk === undefined || number > chunk.first + chunk.count) return undefined;
+  const { records } = chunk;
+  let from = 0;
+  for (let skipped = chunk.first + 1; skipped < number; skipped++) from = records.indexOf("\n", from) + 1;
+  const end = records.indexOf("\n", from);
+  return end === -1 ? records.slice(from) : records.slice(from, end);
+}
+
 /** The digest up to record `version`, which the thread has to have. */
 export async function digestAt(db: Kysely<ThreadTables>, key: number, version: number): Promise<string> {
   if (version === 0) return NO_DIGEST;

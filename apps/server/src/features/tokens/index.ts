@@ -9,6 +9,7 @@ import { createTokenStore } from "./store.ts";
 export const tokens = defineFeature<TokenService, { readonly limits: TokenLimits }>({
   name: "tokens",
   migrations,
+  onPurge: "nothing",
   services: ({ database, log }, { limits }) => createTokenService({ store: createTokenStore(database), limits, log }),
   routes: tokenRoutes,
   jobs: (service) => [

@@ -80,10 +80,11 @@ export type SearchDialect = {
   /** The tables, joined, and what has to be so for them to speak of the same. */
   readonly candidates: RawBuilder<unknown>;
   readonly matches: (plan: QueryPlan) => RawBuilder<unknown>;
-  /** The table of the threads in the index. */
+  /** The tables of the passages and of the threads in the index. */
+  readonly passages: RawBuilder<unknown>;
   readonly threads: RawBuilder<unknown>;
   readonly newestFirst: RawBuilder<unknown>;
-  /** How often a term is in the passage `candidate`, at least once. */
+  /** How often a term is in the passage `p`, at least once. */
   readonly countOf: (term: string) => RawBuilder<unknown>;
   /** The greatest of several numbers. */
   readonly greatest: string;

@@ -11,7 +11,7 @@ import { type Kysely, sql } from "kysely";
 import { isTurn } from "../messages.ts";
 import type { ThreadTables } from "../migrations.ts";
 import type { OutputService } from "../outputs.ts";
-import { chunksFrom, digestAt, recordsAfter } from "../stored-records.ts";
+import { chunksFrom, digestAt, recordAt } from "../stored-records.ts";
 import { factsIn, type ThreadRow } from "../thread-row.ts";
 import { withOutputs } from "../told-thread.ts";
 import type { IndexBatch, IndexedPassage, IndexedThread, IndexState, SearchEngine } from "./index-types.ts";
@@ -92,7 +92,11 @@ async function look(
   const keys = rows.map(({ key }) => key);
   const known = new Map(await engine.indexed(keys));
   for (const thread of newer) known.set(thread.key, thread);
-  const [commits, digests] = [await commitsOf(db, keys), await digestsAt(db, [...known.values()])];
+  const commits = await commitsOf(db, keys);
+  const digests = await digestsAt(
+    db,
+    keys.flatMap((key) => known.get(key) ?? []),
+  );
   return { state, rows, known, commits, digests };
 }
 
@@ -182,7 +186,7 @@ async function addThread(parts: Parts, batch: BatchWriter, grown: Grown): Promis
   if (row.purged === 1) return true;
   const waiting = new Set<number>(known === undefined ? [] : JSON.parse(known.waiting));
   for (const record of waiting) {
-    const [text] = await recordsAfter(db, row.key, record - 1, { limit: 1, maxUnits: 1 });
+    const text = await recordAt(db, row.key, record);
     const decoded = decodeRecord(text ?? "") ?? "unknown";
     if (text === undefined || (await addRecord(parts, batch, row, { text, decoded, record, turn: 0 })))
       waiting.delete(record);

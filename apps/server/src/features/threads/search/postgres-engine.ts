@@ -19,13 +19,13 @@ const DIALECT: SearchDialect = {
   candidates: sql`thread_search_passage as p join thread_search_thread as s on s.key = p.thread
     join thread on thread.key = p.thread and thread.id = s.id and thread.generation = s.generation`,
   matches: (plan) => sql`p.found_by @@ ${tsQuery(plan)}::tsquery`,
+  passages: sql`thread_search_passage`,
   threads: sql`thread_search_thread`,
   newestFirst: sql`p.key desc`,
   countOf: (term) => {
     const [mark, length] = repeatMark(term);
-    const at = sql`strpos(candidate.repeats, ${mark})`;
-    return sql`(case when ${at} > 0
-      then split_part(substr(candidate.repeats, ${at} + ${length}::integer, 6), '|', 1)::integer else 1 end)`;
+    const at = sql`nullif(strpos(p.repeats, ${mark}), 0)`;
+    return sql`coalesce(split_part(substr(p.repeats, ${at} + ${length}::integer, 6), '|', 1)::integer, 1)`;
   },
   greatest: "greatest",
 };

@@ -17,7 +17,7 @@ export function termsToWeigh({ all }: QueryPlan): string[] {
 }
 
 export type Ranking = {
-  /** Columns of `candidate` that say how often each thing that was asked for is in the passage. */
+  /** Columns that say of the passage `p` how often each thing that was asked for is in it. */
   readonly counts: RawBuilder<unknown>;
   /** How well it fits, over these columns in `counted`. */
   readonly score: RawBuilder<number>;

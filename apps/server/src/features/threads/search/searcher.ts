@@ -15,11 +15,11 @@ import type { Subject } from "../../../kit/subject.ts";
 import type { ThreadTables } from "../migrations.ts";
 import type { OutputService } from "../outputs.ts";
 import { utc } from "../store.ts";
-import { recordsAfter } from "../stored-records.ts";
+import { recordAt } from "../stored-records.ts";
 import { filtersIn, type ThreadFilters } from "../thread-filters.ts";
 import { withOutputs } from "../told-thread.ts";
 import type { VisibleThreads } from "../visible-threads.ts";
-import type { SearchEngine } from "./index-types.ts";
+import type { IndexState, SearchEngine } from "./index-types.ts";
 import { rankingOf, termsToWeigh } from "./ranking.ts";
 
 export type SearchOptions = ThreadFilters & {
@@ -78,13 +78,15 @@ export async function searchThreads(
   const db = await parts.tables();
   const commits = COMMIT.test(options.query.trim()) ? await commitHits(parts, db, subject, options) : [];
   const plan = planQuery(options.query);
-  const found = plan === undefined ? [] : await passages(parts, db, subject, options, plan, upTo - commits.length);
+  const state = await parts.engine.state();
+  const known = { state, now: parts.now() };
+  const found =
+    plan === undefined ? [] : await passages({ ...parts, db, known }, subject, options, plan, upTo - commits.length);
   const all: (() => Promise<ThreadHit | undefined>)[] = [
     ...commits.map((hit) => async () => hit),
     ...found.map((row) => () => hitOf(parts, db, row, plan)),
   ];
   const page = await Promise.all(all.slice(offset, offset + limit).map((make) => make()));
-  const state = await parts.engine.state();
   const newest = await db
     .selectFrom("thread")
     .select(({ fn }) => fn.max("change").as("change"))
@@ -96,58 +98,61 @@ export async function searchThreads(
   };
 }
 
+type RankParts = SearcherParts & {
+  readonly db: Kysely<ThreadTables>;
+  readonly known: { readonly state: IndexState; readonly now: number };
+};
+
 async function passages(
-  parts: SearcherParts,
-  db: Kysely<ThreadTables>,
+  parts: RankParts,
   subject: Subject,
   options: SearchOptions,
   plan: QueryPlan,
   limit: number,
 ): Promise<Row[]> {
   const found = new Map<number, Row>();
+  // The words are the same in both.
+  const frequencies = await parts.engine.frequencies(termsToWeigh(plan));
   for (const each of [plan, withBeginnings(plan)]) {
     if (found.size >= limit) break;
-    for (const row of await rank(parts, db, subject, options, each, limit)) {
+    for (const row of await rank(parts, subject, options, { plan: each, frequencies, limit })) {
       if (found.size < limit && !found.has(row.key)) found.set(row.key, row);
     }
   }
   return [...found.values()];
 }
 
+type Wish = { readonly plan: QueryPlan; readonly frequencies: ReadonlyMap<string, number>; readonly limit: number };
+
 async function rank(
-  { engine, visible, now }: SearcherParts,
-  db: Kysely<ThreadTables>,
+  { engine, visible, db, known }: RankParts,
   subject: Subject,
   options: SearchOptions,
-  plan: QueryPlan,
-  limit: number,
+  { plan, frequencies, limit }: Wish,
 ): Promise<readonly Row[]> {
   const { dialect } = engine;
-  const state = await engine.state();
-  const frequencies = await engine.frequencies(termsToWeigh(plan));
-  const { counts, score } = rankingOf(plan, { state, frequencies, now: now() }, dialect);
-  const conditions = [...threadConditions(visible, subject, options, now()), ...timeConditions(options, "p.at")];
+  const { counts, score } = rankingOf(plan, { ...known, frequencies }, dialect);
+  const conditions = [...threadConditions(visible, subject, options, known.now), ...timeConditions(options, "p.at")];
   const query = sql`
-    with candidate as materialized (
-      select p.key, p.thread, p.record, p.turn, p.role, p.at, p.at_ms, p.length, p.repeats
+    with counted as materialized (
+      select p.key, p.thread, p.role, p.at_ms, p.length, ${counts}
       from ${dialect.candidates}
       where ${dialect.matches(plan)} and ${sql.join(conditions, sql` and `)}
       order by ${dialect.newestFirst} limit ${MAX_CANDIDATES}
-    ), counted as materialized (
-      select candidate.key, candidate.thread, candidate.record, candidate.turn, candidate.role, candidate.at,
-        candidate.at_ms, candidate.length, ${counts}
-      from candidate
     ), scored as materialized (
-      select counted.*, ${score} as score from counted
+      select counted.key, counted.thread, ${score} as score from counted
     ), placed as (
       select scored.*, row_number() over (partition by scored.thread order by scored.score desc, scored.key desc) as place
       from scored
+    ), best as materialized (
+      select placed.key, placed.score from placed
+      where placed.place <= ${PER_THREAD} order by placed.score desc, placed.key desc limit ${limit}
     )
-    select placed.key, placed.thread, placed.record, placed.turn, placed.role, placed.at, placed.score, s.title,
+    select p.key, p.thread, p.record, p.turn, p.role, p.at, best.score, s.title,
       thread.id, thread.owner, thread.workspace, thread.facts
-    from placed join thread on thread.key = placed.thread join ${dialect.threads} as s on s.key = placed.thread
-    where placed.place <= ${PER_THREAD}
-    order by placed.score desc, placed.key desc limit ${limit}
+    from best join ${dialect.passages} as p on p.key = best.key
+      join ${dialect.threads} as s on s.key = p.thread join thread on thread.key = p.thread
+    order by best.score desc, best.key desc
   `;
   return engine.rows<Row>(query.compile(db));
 }
@@ -194,7 +199,7 @@ async function hitOf(
 }
 
 async function textOf(db: Kysely<ThreadTables>, { thread, record }: Row, outputs: Pick<OutputService, "read">) {
-  const [text] = await recordsAfter(db, thread, record - 1, { limit: 1, maxUnits: 1 });
+  const text = await recordAt(db, thread, record);
   const decoded = text === undefined ? undefined : decodeRecord(text);
   if (text === undefined || decoded === undefined || decoded === "unknown") return undefined;
   return searchableText(await withOutputs(decoded, text, thread, outputs, 4 * MAX_TOOL_UNITS))?.text;

@@ -15,12 +15,13 @@ const DIALECT: SearchDialect = {
     cross join search_thread as s on s.key = p.thread
     cross join thread on thread.key = p.thread and thread.id = s.id and thread.generation = s.generation`,
   matches: (plan) => sql`search_text match ${fts5Match(plan)}`,
+  passages: sql`search_passage`,
   threads: sql`search_thread`,
   newestFirst: sql`search_text.rowid desc`,
   countOf: (term) => {
     const [mark, length] = repeatMark(term);
-    const at = sql`instr(candidate.repeats, ${mark})`;
-    return sql`(case when ${at} > 0 then cast(substr(candidate.repeats, ${at} + ${length}, 6) as integer) else 1 end)`;
+    const at = sql`nullif(instr(p.repeats, ${mark}), 0)`;
+    return sql`coalesce(cast(substr(p.repeats, ${at} + ${length}, 6) as integer), 1)`;
   },
   greatest: "max",
 };

@@ -1,0 +1,164 @@
+import type { AuditActor, AuditEvent } from "../../kit/audit.ts";
+import type { Log } from "../../kit/log.ts";
+import type { Metrics } from "../../kit/metrics.ts";
+import { deviceName } from "../sessions/device-name.ts";
+import type { PeopleDesk } from "./desk.ts";
+import { findOrganization } from "./organization-store.ts";
+import { type Person, personById, personOf } from "./person-store.ts";
+import { type Concerned, SECURITY_NEWS } from "./security-news.ts";
+import type { SeenDevices } from "./seen-devices.ts";
+import type { Telling } from "./telling.ts";
+
+/** Events that wait; what comes when it is full is dropped, counted and logged. */
+const MAX_WAITING = 5_000;
+/** What is told yet when the server stops; milliseconds. */
+const CLOSE_MS = 2_000;
+/** Owners of one organization who are told. */
+const MAX_OWNERS = 100;
+
+export type SecurityWatch = {
+  /** Of everything that is recorded. Never throws and never waits. */
+  hear(event: AuditEvent): void;
+  /** Tells what can be told within two seconds; the rest is dropped. */
+  close(): Promise<void>;
+};
+
+export type SecurityWatchOptions = {
+  readonly desk: PeopleDesk;
+  readonly telling: Telling;
+  readonly seen: SeenDevices;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Where people see what lets somebody in as them; nothing where the server does not know its address. */
+  readonly accountUrl: string | undefined;
+};
+
+/** Listens to the audit log, and tells people, one after the other and off the way of every request. */
+export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatch {
+  const { desk, telling, seen, log } = options;
+  const waiting: AuditEvent[] = [];
+  let work: Promise<void> | undefined;
+  const count = options.metrics.counter({
+    name: "loom_security_notices_total",
+    help: "What people are told about the security of their accounts, by what became of it: told, failed, dropped",
+    labels: ["outcome"],
+  });
+
+  async function tellAll(): Promise<void> {
+    for (let event = waiting.shift(); event !== undefined; event = waiting.shift()) {
+      try {
+        await tellOf(event);
+      } catch (error) {
+        count({ outcome: "failed" });
+        log.error("people could not be told", { event: event.event, error: String(error) });
+      }
+    }
+    work = undefined;
+  }
+
+  async function tellOf(event: AuditEvent): Promise<void> {
+    const news = SECURITY_NEWS[event.event]?.(event, await organizationName(event.organization));
+    if (news === undefined) return;
+    for (const person of await peopleIn(news.concerned)) {
+      if (!(await isWorthIt(event, person))) continue;
+      const isSelf = event.actor.type === "user" && event.actor.id === person.id;
+      const by = isSelf && event.actor.impersonator === undefined ? "you" : nameOf(event.actor);
+      const text = news.text(by);
+      // From where, only of what he may have done himself: others' addresses are theirs.
+      const paragraphs = isSelf ? [whereFrom(event)] : [];
+      await telling.tell(person, {
+        kind: "security",
+        subject: news.subject,
+        text,
+        paragraphs,
+        footnote: advice(isSelf),
+      });
+      count({ outcome: "told" });
+    }
+  }
+
+  async function organizationName(id: string | undefined): Promise<string> {
+    const row = id === undefined ? undefined : await findOrganization(await desk.read(), id);
+    return row?.slug ?? id ?? "";
+  }
+
+  async function peopleIn(concerned: Concerned): Promise<readonly Person[]> {
+    const db = await desk.read();
+    if (concerned.type === "person") {
+      const person = await personById(db, concerned.id);
+      return person === undefined || person.purgedAt !== null ? [] : [person];
+    }
+    const rows = await db
+      .selectFrom("organization_member")
+      .innerJoin("person", "person.id", "organization_member.person_id")
+      .selectAll("person")
+      .where("organization_member.organization_id", "=", concerned.organization)
+      .where("organization_member.role", "=", "owner")
+      .where("person.disabled_at", "is", null)
+      .where("person.deleted_at", "is", null)
+      .orderBy("person.id")
+      .limit(MAX_OWNERS)
+      .execute();
+    return rows.map(personOf);
+  }
+
+  /** Not of each sign-in, and not of what an account begins with. */
+  async function isWorthIt({ event, details }: AuditEvent, { id }: Person): Promise<boolean> {
+    if (event === "identity.linked") return details?.isFirst !== true;
+    if (event !== "session.created") return true;
+    const { device, country } = details ?? {};
+    return seen.isNew(id, { device: String(device ?? ""), country: typeof country === "string" ? country : "" });
+  }
+
+  function drop(events: number): void {
+    if (events === 0) return;
+    count({ outcome: "dropped" }, events);
+    log.error("people are not told of everything", { events });
+  }
+
+  function advice(isSelf: boolean): string {
+    const where = options.accountUrl ?? "the page of your account";
+    return isSelf
+      ? `If this was not you: at ${where}, sign out everywhere, look through your second factors and keys, and tell an administrator of this server.`
+      : "If you did not expect this, ask them, or an administrator of this server.";
+  }
+
+  return {
+    hear(event) {
+      if (event.outcome !== "success" || SECURITY_NEWS[event.event] === undefined) return;
+      if (waiting.length >= MAX_WAITING) {
+        drop(1);
+        return;
+      }
+      waiting.push(event);
+      work ??= tellAll();
+    },
+    async close() {
+      const late = setTimeout(() => drop(waiting.splice(0).length), CLOSE_MS);
+      while (work !== undefined) await work;
+      clearTimeout(late);
+    },
+  };
+}
+
+function nameOf({ type, name, impersonator }: AuditActor): string {
+  if (impersonator !== undefined) return `${impersonator.name}, in the place of ${name},`;
+  switch (type) {
+    case "owner":
+      return "whoever runs this server";
+    case "system":
+      return "the server itself";
+    case "token":
+      return `the access token ${JSON.stringify(name)}`;
+    case "organization_key":
+      return `the API key ${JSON.stringify(name)}`;
+    default:
+      return name;
+  }
+}
+
+function whereFrom({ origin, details }: AuditEvent): string {
+  const device = typeof details?.device === "string" ? details.device : deviceName(origin?.userAgent);
+  const country = typeof details?.country === "string" ? ` (${details.country})` : "";
+  return `With ${device}, from ${origin?.address ?? "an unknown address"}${country}.`;
+}
