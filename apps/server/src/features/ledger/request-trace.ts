@@ -1,6 +1,6 @@
 import { closeSync, futimesSync, mkdirSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import type { BudgetNode, OpenedRequest, OpenRequest, RequestTrace } from "../../gateway-types.ts";
+import type { OpenedRequest, OpenRequest, RequestTrace } from "../../gateway-types.ts";
 import { type Listed, LiveList } from "../../kit/live-list.ts";
 import type { Log } from "../../kit/log.ts";
 import { markOfThisProcess } from "../../kit/process-mark.ts";
@@ -42,8 +42,6 @@ export class FileRequestTrace implements RequestTrace {
   readonly process: string;
   readonly #options: RequestTraceOptions;
   readonly #open = new LiveList<Opened>();
-  /** By the nodes of a subject: what its last request said that its next one is likely to say again. */
-  readonly #said = new WeakMap<readonly BudgetNode[], Said>();
   readonly #trouble: Trouble;
   #lines = "";
   #sends: (() => void)[] = [];
@@ -63,7 +61,7 @@ export class FileRequestTrace implements RequestTrace {
 
   open(request: OpenedRequest, send: () => void, before?: OpenRequest): OpenRequest {
     const opened = before instanceof Opened ? before : new Opened(this, request.id);
-    opened.line = this.#lineOf(request);
+    opened.line = `${JSON.stringify(request)}\n`;
     this.#open.add(opened);
     this.#lines += opened.line;
     this.#sends.push(send);
@@ -127,18 +125,18 @@ export class FileRequestTrace implements RequestTrace {
 
   #write(): void {
     if (this.#lines === "") return;
-    const bytes = Buffer.byteLength(this.#lines);
+    const bytes = Buffer.from(this.#lines);
     try {
       const file = this.#current();
-      const written = writeSync(file.fd, this.#lines);
+      const written = writeSync(file.fd, bytes);
       file.size += written;
-      if (written < bytes) throw new Error("the disk is full");
+      if (written < bytes.length) throw new Error("the disk is full");
       this.#lines = "";
       this.#trouble.isOver();
     } catch (error) {
       this.#trouble.is(error);
       // After a line that may be half there.
-      this.#lines = bytes > MAX_UNWRITTEN ? "" : `\n${this.#lines}`;
+      this.#lines = bytes.length > MAX_UNWRITTEN ? "" : `\n${this.#lines}`;
     }
   }
 
@@ -165,36 +163,6 @@ export class FileRequestTrace implements RequestTrace {
     this.#file = { path, fd, size, limit: Math.max(fileBytes, 2 * size) };
     return this.#file;
   }
-
-  #lineOf({ id, at, attempts, worst, ...rest }: OpenedRequest): string {
-    let said = this.#said.get(rest.nodes);
-    if (said === undefined || !isSame(said.of, rest)) {
-      said = { of: rest, text: JSON.stringify(rest).slice(1) };
-      this.#said.set(rest.nodes, said);
-    }
-    const { inputTokens, outputTokens, costMicroUsd } = worst;
-    const cost = costMicroUsd === undefined ? "" : `,"costMicroUsd":${costMicroUsd}`;
-    const most = `{"inputTokens":${inputTokens},"outputTokens":${outputTokens}${cost}}`;
-    return `{"id":"${id}","at":${at},"attempts":${attempts},"worst":${most},${said.text}\n`;
-  }
-}
-
-type Repeated = Omit<OpenedRequest, "id" | "at" | "attempts" | "worst">;
-type Said = { readonly of: Repeated; readonly text: string };
-
-/** Their nodes are. */
-function isSame(a: Repeated, b: Repeated): boolean {
-  return (
-    a.model === b.model &&
-    a.session === b.session &&
-    a.upstream === b.upstream &&
-    a.credentialId === b.credentialId &&
-    a.requestedModel === b.requestedModel &&
-    a.route === b.route &&
-    a.client === b.client &&
-    a.dialect === b.dialect &&
-    a.subject === b.subject
-  );
 }
 
 class Opened implements OpenRequest, Listed {
