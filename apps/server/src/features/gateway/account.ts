@@ -84,18 +84,10 @@ export class Account {
     const { requestId: id, subject, nodes, session, client, dialect, requestedModel } = this.#holder;
     const { upstream, model, reason: route } = step;
     const at = this.#at;
-    const asker = {
-      id,
-      at,
-      subject,
-      nodes,
-      client,
-      dialect,
-      requestedModel,
-      ...(session !== undefined && { session }),
-    };
+    const asker = { id, at, subject, nodes, client, dialect, requestedModel };
+    const request = { ...asker, upstream, model, route, credentialId, attempts, worst };
     this.#worstMicroUsd = worst.costMicroUsd ?? 0;
-    this.#open = trace.open({ ...asker, upstream, model, route, credentialId, attempts, worst }, send, this.#open);
+    this.#open = trace.open(session === undefined ? request : { ...request, session }, send, this.#open);
   }
 
   touch(): void {

@@ -1,3 +1,5 @@
+import { endOfLargeValue } from "./json-skip.ts";
+
 /** One member of a JSON object, as offsets into the bytes; ends are exclusive. */
 export type JsonMember = {
   /** Of the key's opening quote. */
@@ -53,6 +55,9 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
+
+/** From so many bytes on, what may be a large value is passed over by a program that is faster once it runs. */
+const LARGE = 4 * 1024;
 
 /** So far a string is walked through before a search in native code is worth its price, in bytes. */
 const STRETCH = 64;
@@ -171,7 +176,7 @@ function endOfValue(bytes: Buffer, start: number): number {
       return endOfString(bytes, start);
     case OPEN_BRACE:
     case OPEN_BRACKET:
-      return endOfNested(bytes, start);
+      return bytes.length - start < LARGE ? endOfNested(bytes, start) : endOfLargeValue(bytes, start);
     default:
       return endOfLiteral(bytes, start);
   }
@@ -187,6 +192,7 @@ function endOfNested(bytes: Buffer, start: number): number {
       continue;
     }
     at += 1;
+    if (byte === BACKSLASH) return -1;
     if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth += 1;
     else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --depth === 0) return at;
   }

@@ -1,6 +1,6 @@
 import { closeSync, futimesSync, mkdirSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import type { BudgetNode, OpenedRequest, OpenRequest, RequestTrace } from "../../gateway-types.ts";
+import type { OpenedRequest, OpenRequest, RequestTrace } from "../../gateway-types.ts";
 import { type Listed, LiveList } from "../../kit/live-list.ts";
 import type { Log } from "../../kit/log.ts";
 import { markOfThisProcess } from "../../kit/process-mark.ts";
@@ -42,7 +42,6 @@ export class FileRequestTrace implements RequestTrace {
   readonly process: string;
   readonly #options: RequestTraceOptions;
   readonly #open = new LiveList<Opened>();
-  readonly #nodes = new WeakMap<readonly BudgetNode[], string>();
   readonly #trouble: Trouble;
   #lines = "";
   #sends: (() => void)[] = [];
@@ -62,7 +61,7 @@ export class FileRequestTrace implements RequestTrace {
 
   open(request: OpenedRequest, send: () => void, before?: OpenRequest): OpenRequest {
     const opened = before instanceof Opened ? before : new Opened(this, request.id);
-    opened.line = this.#lineOf(request);
+    opened.line = `${JSON.stringify(request)}\n`;
     this.#open.add(opened);
     this.#lines += opened.line;
     this.#sends.push(send);
@@ -163,16 +162,6 @@ export class FileRequestTrace implements RequestTrace {
     }
     this.#file = { path, fd, size, limit: Math.max(fileBytes, 2 * size) };
     return this.#file;
-  }
-
-  /** The nodes are the same with each request of a subject. */
-  #lineOf({ nodes, ...request }: OpenedRequest): string {
-    let text = this.#nodes.get(nodes);
-    if (text === undefined) {
-      text = JSON.stringify(nodes);
-      this.#nodes.set(nodes, text);
-    }
-    return `${JSON.stringify(request).slice(0, -1)},"nodes":${text}}\n`;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { Listed } from "../../../kit/live-list.ts";
 import type { UpstreamControl, UpstreamHandler, UpstreamHeaders, UpstreamRequest } from "../transport.ts";
 import { RequestBody } from "./request-body.ts";
 import { framingOf, requestHead } from "./request-head.ts";
@@ -23,7 +24,7 @@ const ONE_PIECE = 16 * 1024;
 export const READ_MEMORY = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** One connection to an upstream, with one request on it at a time. */
-export class Connection implements ResponseSink {
+export class Connection implements ResponseSink, Listed {
   readonly #socket: Socket;
   readonly #host: string;
   readonly #keeper: ConnectionKeeper;
@@ -34,6 +35,7 @@ export class Connection implements ResponseSink {
   #trailers: UpstreamHeaders | undefined;
   /** In the time of whoever keeps it. */
   idleUntil = 0;
+  place = -1;
 
   /** `socket` is connected. */
   constructor(socket: Socket, host: string, keeper: ConnectionKeeper) {

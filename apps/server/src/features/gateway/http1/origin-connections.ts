@@ -1,5 +1,6 @@
 import type { OnReadOpts, Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
+import { type Listed, LiveList } from "../../../kit/live-list.ts";
 import { CONNECT_TIMED_OUT, type UpstreamHandler, type UpstreamRequest } from "../transport.ts";
 import { Connection, type ConnectionKeeper, READ_MEMORY } from "./connection.ts";
 
@@ -14,8 +15,8 @@ const AHEAD_MS = 1_500;
 export class OriginConnections implements ConnectionKeeper {
   readonly #url: URL;
   readonly #now: () => number;
-  readonly #all = new Set<Connection>();
-  readonly #connecting = new Set<Socket>();
+  readonly #all = new LiveList<Connection>();
+  readonly #connecting = new LiveList<Opening>();
   readonly #idle: Connection[] = [];
   /** What a server gave to come back faster with. */
   #session: Buffer | undefined;
@@ -62,8 +63,8 @@ export class OriginConnections implements ConnectionKeeper {
 
   close(): void {
     this.#closed = true;
-    for (const socket of this.#connecting) socket.destroy();
-    for (const connection of this.#all) connection.destroy();
+    for (const { socket } of this.#connecting.all()) socket.destroy();
+    for (const connection of this.#all.all()) connection.destroy();
   }
 
   #takeIdle(): Connection | undefined {
@@ -87,7 +88,8 @@ export class OriginConnections implements ConnectionKeeper {
     };
     const isSecure = this.#url.protocol === "https:";
     const socket = isSecure ? this.#openSecure(onread) : net.connect({ ...this.#address(80), noDelay: true, onread });
-    this.#connecting.add(socket);
+    const opening: Opening = { socket, place: -1 };
+    this.#connecting.add(opening);
     const patience = setTimeout(() => {
       socket.destroy(Object.assign(new Error("No connection in time."), { code: CONNECT_TIMED_OUT }));
     }, connectMs);
@@ -96,13 +98,13 @@ export class OriginConnections implements ConnectionKeeper {
     };
     const onClose = (): void => {
       clearTimeout(patience);
-      this.#connecting.delete(socket);
+      this.#connecting.delete(opening);
       done(undefined, error);
     };
     socket.on("error", onError).once("close", onClose);
     socket.once(isSecure ? "secureConnect" : "connect", () => {
       clearTimeout(patience);
-      this.#connecting.delete(socket);
+      this.#connecting.delete(opening);
       socket.off("error", onError).off("close", onClose);
       connection = new Connection(socket, this.#url.host, this);
       this.#all.add(connection);
@@ -135,6 +137,9 @@ export class OriginConnections implements ConnectionKeeper {
     return { host, port: this.#url.port === "" ? port : Number(this.#url.port) };
   }
 }
+
+/** A socket that is not connected yet. */
+type Opening = Listed & { readonly socket: Socket };
 
 const NO_CONTROL = { pause() {}, resume() {}, abort() {} };
 

@@ -21,6 +21,8 @@ export class RequestBody {
     this.#failed = failed;
     source.on("data", this.#onData).on("end", this.#onEnd).on("error", this.#onBreak).on("close", this.#onBreak);
     socket.on("drain", this.#onDrain);
+    // It broke off while the connection was made, and will not say so again.
+    if (!source.readable) process.nextTick(this.#onBreak);
   }
 
   /** Whether all of it has been handed to the connection. */
