@@ -46,6 +46,20 @@ export async function reportFailure(error: unknown): Promise<number> {
 
 export type Failure = { readonly exit: ExitName; readonly code: string; readonly message: string };
 
+const DISK_PROBLEMS = new Map([
+  ["ENOSPC", "there is no space left on the disk: make room and try again"],
+  ["EDQUOT", "what this account may use of the disk is used up: make room and try again"],
+  ["EROFS", "the disk can only be read"],
+]);
+
+/** What the disk says that is nobody's mistake. */
+function diskProblem(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  const problem = DISK_PROBLEMS.get(String(error.code));
+  const what = "path" in error && typeof error.path === "string" ? error.path : "A file";
+  return problem && `${what} cannot be written: ${problem}.`;
+}
+
 /** An error as an exit, a code and a sentence. What nobody foresaw is a mistake of ours and is called one. */
 export async function describeFailure(error: unknown): Promise<Failure> {
   if (error instanceof CliError) return { exit: error.exit, code: error.exit, message: error.message };
@@ -54,6 +68,8 @@ export async function describeFailure(error: unknown): Promise<Failure> {
     const isFlag = "flag" in error && error.flag !== undefined;
     if (exit !== undefined) return { exit: isFlag ? "usage" : exit, code: error.code, message: error.message };
   }
+  const full = diskProblem(error);
+  if (full !== undefined) return { exit: "not_saved", code: "not_saved", message: full };
   const { redact } = await import("@loom/config");
   const shown = error instanceof Error ? error.message : String(error);
   const stack = process.env.LOOM_DEBUG === "1" && error instanceof Error ? `\n${error.stack}` : "";

@@ -25,10 +25,19 @@ const NO_ROOM = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
 /** A write failed. Nothing is lost: the records wait in memory and go out with the next one. */
 export function notSaved(file: string, cause: unknown): ThreadError {
-  const code = systemCode(cause);
-  const why = code !== undefined && NO_ROOM.has(code) ? "there is no space left" : `the system said ${code ?? "no"}`;
-  const message = `The thread cannot be saved to ${file}: ${why}. It is kept in memory and saved as soon as that works again.`;
+  const message = `The thread cannot be saved to ${file}: ${reasonOf(cause)}. It is kept in memory and saved as soon as that works again.`;
   return new ThreadError("thread_not_saved", message, { cause, retryable: true });
+}
+
+/** Nothing can be written beside the thread, so that it is not even begun with. */
+export function notWritable(id: string, directory: string, cause: unknown): ThreadError {
+  const message = `Thread ${id} cannot be written now: in ${directory}, ${reasonOf(cause)}. Mend that and try again; loom threads show ${id} reads it.`;
+  return new ThreadError("thread_not_saved", message, { cause, retryable: true });
+}
+
+function reasonOf(cause: unknown): string {
+  const code = systemCode(cause);
+  return code !== undefined && NO_ROOM.has(code) ? "there is no space left" : `the system said ${code ?? "no"}`;
 }
 
 /** `ENOENT`, `EEXIST` and the like, where the error comes from the system. */

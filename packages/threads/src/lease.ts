@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync
 import { join } from "node:path";
 import { makePrivateDirectory } from "@loom/config/private-directory";
 import type { ThreadId } from "@loom/core";
-import { ThreadError } from "./errors.ts";
+import { notWritable, ThreadError } from "./errors.ts";
 import { isRunning, type ProcessIdentity, thisProcess } from "./process-identity.ts";
 
 /** A process on another machine (a shared home) cannot be asked; its lease is good while it is renewed. */
@@ -15,10 +15,15 @@ const UNFINISHED = ".new";
 export type Lease = { release(): void };
 
 /**
- * The right to write one thread. @throws ThreadError `thread_in_use`.
+ * The right to write one thread. @throws ThreadError `thread_in_use`; `thread_not_saved` where nothing can be written there.
  */
 export function takeLease(directory: string, id: ThreadId): Lease {
-  const answer = askForLease(directory, id);
+  let answer: Lease | ProcessIdentity;
+  try {
+    answer = askForLease(directory, id);
+  } catch (error) {
+    throw notWritable(id, directory, error);
+  }
   if ("release" in answer) return answer;
   throw inUse(id, answer, thisProcess());
 }

@@ -14,6 +14,7 @@ import { type AgentEvent, isThreadId, replay, startAgent, step, traceStep } from
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { loadThread } from "./conversation.ts";
 import { call, completed, llm, SETTINGS, says } from "./events.testing.ts";
+import { replace } from "./file-watch.testing.ts";
 import { stepDigest } from "./step-digest.ts";
 import { createThreadStore } from "./thread-store.ts";
 import type { ThreadWriter } from "./thread-writer.ts";
@@ -125,6 +126,26 @@ describe("a saved thread", () => {
     expect(again.runs).toHaveLength(2);
     expect(again.messages).toEqual(live.context.messages);
     expect(again.messages).toHaveLength(3);
+  });
+
+  test("is refused for writing with a sentence where the disk is full, and can be read", async () => {
+    const { id } = await saved([says("hello"), llm(1, completed([{ type: "text", text: "hi" }]))]);
+    const full = () => {
+      throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    };
+    const restore = replace({ writeFileSync: () => full });
+    try {
+      expect(() => store().open(id)).toThrow(
+        expect.objectContaining({
+          code: "thread_not_saved",
+          message: expect.stringMatching(/there is no space left.*try again/),
+        }),
+      );
+      expect(store().load(id).messages).toHaveLength(2);
+    } finally {
+      restore();
+    }
+    await store().open(id).writer.close();
   });
 
   test("answers calls that were open when the process died, as interrupted", async () => {

@@ -94,6 +94,15 @@ test("a small new thread goes up by one request, is read once, and waits for no 
   // One line a thread, and what is remembered of the server.
   const lines = readFileSync(join(a.stateDirectory, "journal.jsonl"), "utf8").split("\n").length - 1;
   expect(lines).toBeLessThanOrEqual(THREADS + THREADS / 3 + 6);
+  const [id] = ids;
+  if (id === undefined) throw new Error("there is no thread");
+  const before = statSync(threadFile(a.directory, id)).size;
+  await a.say(id, "more");
+  const added = statSync(threadFile(a.directory, id)).size - before;
+  const later = await fileWork(() => a.sync(remote));
+  expect(calls).toMatchObject({ create: THREADS, append: 1 });
+  // And what is looked at to know the file again.
+  expect(later.readBytes).toBeLessThan(added + 2_048);
 });
 
 test("a thread comes down by one request, and is on the disk before it has its name", async () => {

@@ -466,11 +466,7 @@ describe("a server that", () => {
     expect(a.text()).toContain("done with on b");
     for (const words of ["gamma", "delta"]) expect(a.text()).toContain(`done with ${words}`);
     // A server that takes longer ones gets the rest.
-    for (const each of [a, b]) {
-      each.forget();
-      await each.sync(remote);
-    }
-    await a.sync(remote);
+    for (const each of [a, b]) await each.sync(remote);
     expect(b.text()).toContain("done with delta");
     expect(a.syncWith(remote).status()).toMatchObject({ pending: 0, tooLong: [] });
   });

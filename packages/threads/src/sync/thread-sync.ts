@@ -113,7 +113,7 @@ export class ThreadSync {
   /** As far as this machine knows; asks nobody. */
   status(): SyncStatus {
     const journal = new SyncJournal(this.#options.stateDirectory);
-    const pending = [...pendingThreads(this.#options.directory, journal)];
+    const pending = [...pendingThreads(this.#options, journal)];
     const states = [...journal.threads.values()];
     const { failure, succeededAt } = journal.server;
     return {
@@ -238,7 +238,7 @@ class Round {
     const { first, hurry = false } = this.#request;
     if (first !== undefined) yield first;
     let count = 0;
-    for (const id of pendingThreads(directory, this.#journal)) {
+    for (const id of pendingThreads(this.#options, this.#journal)) {
       if (++count % BREATH_THREADS === 0) await setImmediate();
       const { failure } = this.#journal.thread(id);
       const isHeldBack = failure !== undefined && isToWait(failure, now()) && !isChanged(failure, directory, id);
@@ -308,13 +308,17 @@ class Round {
 }
 
 /** The threads that are not known to be the same here and there. */
-function* pendingThreads(directory: string, journal: SyncJournal): Generator<ThreadId, void> {
+function* pendingThreads(
+  { directory, remote: { maxRecordBytes } }: Pick<ThreadSyncOptions, "directory" | "remote">,
+  journal: SyncJournal,
+): Generator<ThreadId, void> {
   const here = new Set(threadIds(directory));
   for (const id of here) {
-    const { seen, remote, trash } = journal.thread(id);
+    const { seen, remote, trash, tooLong } = journal.thread(id);
     const stat = statSync(threadFile(directory, id), { throwIfNoEntry: false });
     const isAsSeen = seen !== undefined && seen.size === stat?.size && seen.mtimeMs === stat.mtimeMs;
-    if (!isAsSeen || remote !== undefined || trash !== undefined) yield id;
+    const fitsNow = tooLong !== undefined && tooLong.bytes <= maxRecordBytes;
+    if (!isAsSeen || remote !== undefined || trash !== undefined || fitsNow) yield id;
   }
   for (const { id, private: isPrivate } of readTombstones(directory)) {
     const { fate, synced, remote } = journal.thread(id);
