@@ -24,6 +24,11 @@ async function main(): Promise<number> {
       await benchPolicy(options);
       return 0;
     }
+    if (options.audit) {
+      const { benchAudit } = await import("./audit.ts");
+      await benchAudit(options);
+      return 0;
+    }
     if (options.sync) {
       const { benchSync } = await import("./sync.ts");
       await benchSync(options);

@@ -55,5 +55,5 @@ test("the ledger has every request that was let go of", async () => {
   const groups = async () => (await server.usage("groupBy=outcome")).groups;
   const all = expect.objectContaining({ key: ["cancelled"], requests: CASES.length * 3 });
   // The row of the last one is written when the provider's side has long seen its end.
-  await expect.poll(groups).toEqual([all]);
+  await expect.poll(groups, { timeout: 15_000 }).toEqual([all]);
 });

@@ -39,7 +39,11 @@ const TARGETS: readonly Target[] = [
 ];
 
 const PAIRS = SDKS.flatMap((sdk) =>
-  TARGETS.flatMap((target) => [true, false].map((stream) => ({ ...target, sdk, stream, path: undefined }))),
+  TARGETS.flatMap(({ model, at: usual }) => {
+    // OpenAI speaks both of its dialects, whatever its address.
+    const at = sdk === "responses" && model === "gpt-5.4" ? "/v1/responses" : usual;
+    return [true, false].map((stream) => ({ model, at, sdk, stream, path: undefined }));
+  }),
 );
 
 /** The provider's own path, where the provider's own SDK belongs. */

@@ -25,8 +25,9 @@ export const BUDGET_HELP = `Usage: loom-server budget set KIND/ID [flags]
        loom-server budget show KIND/ID
        loom-server budget remove KIND/ID
 
-Limits of whatever requests are charged to. KIND is ${BUDGET_KINDS.join(", ")}; in an ID, * stands for anything. A token
-may be given by its name. \`set\` replaces the limits that there were. A server that runs follows within a second.
+Limits of whatever requests are charged to. KIND is ${BUDGET_KINDS.join(", ")};
+in an ID, * stands for anything. A token may be given by its name. \`set\` replaces the limits that there were. A server
+that runs follows within a second.
 
   loom-server budget set team/team-0198... --budget month=500usd --model 'claude-*'
 

@@ -56,7 +56,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
 /** One that stays, with everything that such a server has; its token is `token`. */
 export async function startOwnerServer(
   options: TestServerOptions = {},
-): Promise<TestServer & { readonly token: string }> {
+): Promise<TestServer & { readonly token: string; readonly directory: string }> {
   const directory = await temporaryDirectory();
   const tokenFile = join(directory.path, "token");
   const access = { type: "owner", tokenFile, replace: false } as const;
@@ -67,6 +67,7 @@ export async function startOwnerServer(
   return {
     ...test,
     token: (await readFile(tokenFile, "utf8")).trim(),
+    directory: directory.path,
     async [Symbol.asyncDispose]() {
       await test[Symbol.asyncDispose]();
       await directory[Symbol.asyncDispose]();

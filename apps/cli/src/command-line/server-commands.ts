@@ -25,6 +25,8 @@ const AUDIT_FLAGS: readonly FlagSpec[] = [
 
 const ORG = { name: "ORG", required: true, description: "The organization's slug or id." };
 
+const DOMAIN = { name: "DOMAIN", required: true, description: "A mail domain, e.g. example.com." };
+
 const TEAM = { name: "TEAM", required: true, description: "The team's slug or id." };
 
 const USER = { name: "USER", required: true, description: "A username or a user's id." };
@@ -202,6 +204,50 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     arguments: [ORG, USER],
     flags: [JSON_FLAG, ...COMMON_FLAGS],
     load: async () => ({ run: (await import("../commands/org.ts")).remove }),
+  },
+  {
+    name: "org domains",
+    summary: "List the mail domains that an organization has claimed.",
+    arguments: [ORG],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org-domains.ts")).list }),
+  },
+  {
+    name: "org claim",
+    summary: "Claim a mail domain for an organization; says what DNS record proves it.",
+    arguments: [ORG, DOMAIN],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org-domains.ts")).claim }),
+  },
+  {
+    name: "org prove",
+    summary: "Look for the DNS record that proves a claimed domain.",
+    arguments: [ORG, DOMAIN],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org-domains.ts")).prove }),
+  },
+  {
+    name: "org sign-in",
+    summary: "Say whom the people of a proven domain sign in with.",
+    arguments: [ORG, DOMAIN],
+    flags: [
+      {
+        name: "--provider",
+        value: "NAME",
+        description: "A provider that is set up on the server; any for whom they like.",
+      },
+      { name: "--forced", value: "YES_OR_NO", choices: ["yes", "no"], description: "yes: with nobody else." },
+      JSON_FLAG,
+      ...COMMON_FLAGS,
+    ],
+    load: async () => ({ run: (await import("../commands/org-domains.ts")).rule }),
+  },
+  {
+    name: "org unclaim",
+    summary: "Give a mail domain of an organization up.",
+    arguments: [ORG, DOMAIN],
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+    load: async () => ({ run: (await import("../commands/org-domains.ts")).remove }),
   },
   {
     name: "org delete",

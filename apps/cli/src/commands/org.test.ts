@@ -14,7 +14,12 @@ let asBob: string;
 /** With a user who is signed in by asking for it. */
 async function startServer(user: string): Promise<void> {
   const args = ["server", "--listen", "127.0.0.1:0", "--data", join(home.path, "data"), "--owner-token-file", asOwner];
-  server = await startLoom(home, args, { env: { LOOM_SERVER_DEV_USER: user } });
+  server = await startLoom(home, args, {
+    // Nobody answers there.
+    env: { LOOM_SERVER_DEV_USER: user, LOOM_SERVER_DNS_SERVERS: "127.0.0.1:1" },
+    // It outlives many commands.
+    timeoutMs: 600_000,
+  });
   url = (await server.waitForOutput(/Listening on (http:\S+?)\.?\n/))[1] ?? "";
 }
 
@@ -81,6 +86,21 @@ describe("loom org and loom team", PATIENT, () => {
     expect(changed).toMatch(/\ndescription: +Anvils\n(?:.*\n)*second factor: +required\n/);
     expect(await said(["org", "change", "acme", "--second-factor", "optional"])).toMatch(
       /\nsecond factor: +optional\n/,
+    );
+
+    const claimed = await said(["org", "claim", "acme", "Acme.example"]);
+    expect(claimed).toMatch(
+      /^Add this TXT record until [^\n]+:\n_loom-challenge\.acme\.example\nloom-challenge=\S+\n$/,
+    );
+    expect(await said(["org", "domains", "acme"])).toMatch(/\nacme\.example +claimed +any +no +\d{4}-\d{2}-\d{2}\n$/);
+    const proof = await loom(["org", "prove", "acme", "acme.example"]);
+    expect(proof.stderr).toMatch(
+      /^loom: The records of _loom-challenge\.acme\.example could not be asked for [^\n]*\n$/,
+    );
+    const early = await loom(["org", "sign-in", "acme", "acme.example", "--provider", "any", "--forced", "no"]);
+    expect(early.stderr).toMatch(/^loom: acme\.example is not proven yet: [^\n]*\n$/);
+    expect(await said(["org", "unclaim", "acme", "acme.example"])).toBe(
+      "acme.example is not a domain of acme any more.\n",
     );
 
     const invited = await said(["org", "invite", "acme", "bob@example.com", "--role", "admin"]);

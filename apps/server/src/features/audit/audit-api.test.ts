@@ -1,11 +1,18 @@
+import { join } from "node:path";
 import type { AuditPage } from "@loom/api";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { type DatabasePlace, openDatabase } from "../../kit/database.ts";
 import { engines } from "../../kit/engines.testing.ts";
+import { DATABASE_FILE } from "../../server.ts";
 import { send, startOwnerServer } from "../../testing.ts";
+import { MIGRATIONS } from "../migrations.ts";
+import type { PeopleTables } from "../people/migrations.ts";
+import type { AuditTables } from "./migrations.ts";
 
 describe.each(engines)("the audit log of a server on $name", (engine) => {
   let url: string;
   let token: string;
+  let place: DatabasePlace;
   beforeEach(async () => {
     const home = await engine.create();
     const test = await startOwnerServer({ server: { postgres: home.postgres } });
@@ -14,6 +21,7 @@ describe.each(engines)("the audit log of a server on $name", (engine) => {
       await home[Symbol.asyncDispose]();
     });
     ({ token } = test);
+    place = "postgres" in home.place ? home.place : { file: join(test.directory, DATABASE_FILE) };
     ({ url } = test.server);
   });
 
@@ -106,6 +114,77 @@ describe.each(engines)("the audit log of a server on $name", (engine) => {
     expect(lines[0]).toMatch(/^seq,id,at,event,/);
     expect(lines).toHaveLength(rows.length + 2);
     expect((await list("event=audit.exported")).events).toHaveLength(2);
+  });
+
+  it("is exported whole, however many batches it takes, each row once and with the filter of the list", async () => {
+    const database = await openDatabase({ ...place, migrations: MIGRATIONS });
+    const rows = 1_234;
+    await database.write<AuditTables, void>(async (db) => {
+      const made = Array.from({ length: rows }, (_, seq) => ({
+        ...{ seq: 1_000 + seq, id: `audit-x${seq}`, at_ms: seq, event: "thread.shared", family: "thread" },
+        ...{ severity: "info", outcome: "success", actor_type: "user", actor_id: `user-${seq % 2}` },
+        ...{ actor_name: "somebody", organization: "org-1", previous_hash: "", hash: "" },
+      }));
+      for (let start = 0; start < rows; start += 100) {
+        await db
+          .insertInto("audit")
+          .values(made.slice(start, start + 100))
+          .execute();
+      }
+    });
+    await database.close();
+    for (const [query, expected] of [
+      ["family=thread", rows],
+      ["family=thread&actor=user-1", rows / 2],
+      ["family=thread&event=thread.shared&actor=user-1&outcome=success", rows / 2],
+    ] as const) {
+      const { text } = await ask("GET", `/api/admin/audit/export?${query}`);
+      const ids = text
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line).id);
+      expect([query, ids.length, new Set(ids).size]).toEqual([query, expected, expected]);
+      const csv = (await ask("GET", `/api/admin/audit/export?${query}&format=csv`)).text;
+      expect(csv.trimEnd().split("\r\n")).toHaveLength(expected + 1);
+    }
+  });
+
+  it("of an organization holds its rows and no others, in the list and exported, whatever else is asked for", async () => {
+    const database = await openDatabase({ ...place, migrations: MIGRATIONS });
+    await database.write<AuditTables & PeopleTables, void>(async (db) => {
+      await db
+        .insertInto("organization")
+        .values({
+          ...{ id: "org-1", slug: "acme", name: "Acme", description: "", visibility: "private", join_policy: "invite" },
+          ...{ require_second_factor: 0, personal_of: null, created_at: "2026-01-01T00:00:00Z", deleted_at: null },
+          version: 1,
+        })
+        .execute();
+      for (const [seq, organization] of [null, "org-1", "org-2", "org-1"].entries()) {
+        await db
+          .insertInto("audit")
+          .values({
+            ...{ seq: 1_000 + seq, id: `audit-x${seq}`, at_ms: seq, event: "thread.shared", family: "thread" },
+            ...{ severity: "info", outcome: "success", actor_type: "user", actor_id: "user-1" },
+            ...{ actor_name: "somebody", organization, previous_hash: "", hash: "" },
+          })
+          .execute();
+      }
+    });
+    await database.close();
+    const mine = ["audit-x3", "audit-x1"];
+    const listed = (await ask("GET", "/api/organizations/acme/audit")).json() as AuditPage;
+    expect(listed.events.map(({ id }) => id)).toEqual(mine);
+    const exported = await ask("GET", "/api/organizations/acme/audit/export");
+    const ids = exported.text
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line).id);
+    expect(ids.filter((id) => mine.includes(id))).toEqual(mine);
+    // It says itself that it was exported, as a row of the organization.
+    expect(ids.filter((id) => !mine.includes(id))).toHaveLength(1);
+    expect((await ask("GET", "/api/organizations/acme/audit?organization=org-2")).status).toBe(400);
+    expect((await ask("GET", "/api/organizations/nowhere/audit")).status).toBe(404);
   });
 
   it("is not for everybody", async () => {

@@ -253,7 +253,13 @@ export class Exchange implements AttemptListener, DeliveryHost {
       else {
         const { lease, count: attempts, worst } = this.#candidates;
         const leaving = { step, credentialId: lease?.credentialId ?? "", attempts, worst };
-        this.#account.leave(leaving, () => attempt.start(transport, passage.request));
+        this.#account.leave(leaving, () => {
+          try {
+            attempt.start(transport, passage.request);
+          } catch (error) {
+            this.#crash(error);
+          }
+        });
       }
     } catch (error) {
       // What one dialect cannot say, that of the next step may.

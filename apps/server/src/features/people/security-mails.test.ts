@@ -107,7 +107,7 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     const put = (role: string, ifMatch?: string) => server.call("PUT", "/api/orgs/acme/members/bob", { role }, ifMatch);
     await put("member");
     expect((await news("bob", 1)).text).toContain(
-      "whoever runs this server added you to the organization acme as member.",
+      "Whoever runs this server added you to the organization acme as member.",
     );
     await put("owner", "*");
     const changed = await news("bob", 2);

@@ -36,13 +36,13 @@ export const SECURITY_NEWS: { readonly [event in AuditEventName]?: Wording } = {
     ofTarget(event, `You are in ${organization} now`, (by) =>
       by === "you"
         ? `You joined the organization ${organization} as ${wordIn(event.after, "role")}.`
-        : `${by} added you to the organization ${organization} as ${wordIn(event.after, "role")}.`,
+        : `${capital(by)} added you to the organization ${organization} as ${wordIn(event.after, "role")}.`,
     ),
   "member.removed": (event, organization) =>
     ofTarget(event, `You are not in ${organization} any more`, (by) =>
       by === "you"
         ? `You left the organization ${organization}.`
-        : `${by} removed you from the organization ${organization}.`,
+        : `${capital(by)} removed you from the organization ${organization}.`,
     ),
   "member.role_changed": (event, organization) =>
     ofTarget(
@@ -119,8 +119,9 @@ function byOthers(by: string): string {
   return by === "you" ? "" : ` by ${by}`;
 }
 
+/** At the beginning of a sentence; names stay as they are. */
 function capital(by: string): string {
-  return by === "you" ? "You" : by;
+  return by.replace(/^(?:you$|whoever |the )/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
 }
 
 function wordIn(facts: AuditEvent["after"], name: string): string {

@@ -61,9 +61,9 @@ export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatc
     if (news === undefined) return;
     for (const person of await peopleIn(news.concerned)) {
       if (!(await isWorthIt(event, person))) continue;
-      const isSelf = event.actor.type === "user" && event.actor.id === person.id;
-      const by = isSelf && event.actor.impersonator === undefined ? "you" : nameOf(event.actor);
-      const text = news.text(by);
+      const { type, id, impersonator } = event.actor;
+      const isSelf = type === "user" && id === person.id && impersonator === undefined;
+      const text = news.text(isSelf ? "you" : nameOf(event.actor));
       // From where, only of what he may have done himself: others' addresses are theirs.
       const paragraphs = isSelf ? [whereFrom(event)] : [];
       await telling.tell(person, {

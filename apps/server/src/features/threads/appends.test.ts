@@ -60,6 +60,8 @@ describe.each(engines)("on $name", (engine) => {
       });
     expect(await statementsFor(ids.slice(0, 32))).toBe(3);
     expect(await statementsFor(ids.slice(32, 33))).toBe(3);
+    // 16, 4 and 1 rows of each kind: statements of few shapes are put together once.
+    expect(await statementsFor(ids.slice(33, 54))).toBe(1 + 3 + 3);
   });
 
   test("each gets its own answer, also where several are about one thread", async () => {

@@ -26,6 +26,9 @@ const DIALECT: SearchDialect = {
   greatest: "max",
 };
 
+/** Passages that are handed over at a time: copying them holds up this thread, writing them those who search. */
+const PIECE = 100;
+
 type WithoutId<Question> = Question extends WorkerQuestion ? Omit<Question, "id"> : never;
 
 /** The index in a file of its own beside the database, kept and asked in a thread of its own: nobody else waits for it. */
@@ -100,7 +103,22 @@ export async function openSqliteEngine(database: string): Promise<SearchEngine> 
       );
       return new Map(found.map(({ term, passages }) => [term, passages]));
     },
-    write: (batch) => ask({ type: "write", batch }),
+    async write({ revision, dropped, droppedPassages, passages, ...rest }) {
+      const isCurrent = await ask<boolean>({ type: "begin", revision, dropped, droppedPassages });
+      if (!isCurrent) return false;
+      let written = Promise.resolve();
+      for (let start = 0; start < passages.length; start += PIECE) {
+        const next = ask<void>({ type: "passages", passages: passages.slice(start, start + PIECE) });
+        // It is waited for in the next round, or never where this one fails.
+        next.catch(() => undefined);
+        // One waits there while another is written.
+        await written;
+        written = next;
+      }
+      await written;
+      await ask({ type: "commit", ...rest });
+      return true;
+    },
     rows: ({ sql, parameters }) => rows(sql, parameters),
     async close() {
       if (broken === undefined) await ask({ type: "close" }).catch(() => undefined);

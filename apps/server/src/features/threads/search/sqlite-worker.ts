@@ -1,8 +1,11 @@
-import type { IndexBatch } from "./index-types.ts";
+import type { IndexBatch, IndexedPassage } from "./index-types.ts";
 
 type Question =
   | { readonly type: "rows"; readonly sql: string; readonly parameters: readonly (string | number | null)[] }
-  | { readonly type: "write"; readonly batch: IndexBatch }
+  /** A batch comes in pieces, one transaction in all: between two of them, others have a turn. */
+  | ({ readonly type: "begin" } & Pick<IndexBatch, "revision" | "dropped" | "droppedPassages">)
+  | { readonly type: "passages"; readonly passages: readonly IndexedPassage[] }
+  | ({ readonly type: "commit" } & Pick<IndexBatch, "state" | "threads" | "frequencies">)
   | { readonly type: "close" };
 
 export type WorkerQuestion = Question & { readonly id: number };
@@ -106,73 +109,91 @@ export function runIndexWorker(): void {
     "INSERT INTO search_frequency VALUES (?, ?) ON CONFLICT (term) DO UPDATE SET passages = passages + excluded.passages",
   );
 
-  function write(batch: IndexBatch): boolean {
+  function begin({ revision, dropped, droppedPassages }: Extract<Question, { type: "begin" }>): boolean {
+    // Whoever began before has given up.
+    rollBack();
     writer.exec("BEGIN IMMEDIATE");
-    try {
-      if (revisionNow.get()?.revision !== batch.revision) {
-        writer.exec("ROLLBACK");
-        return false;
-      }
-      for (const key of batch.dropped) {
-        textsOf.run(key);
-        passagesOf.run(key);
-        dropThread.run(key);
-      }
-      for (const key of batch.droppedPassages) {
-        dropText.run(key);
-        dropPassage.run(key);
-      }
-      for (const each of batch.passages) {
-        addPassage.run(
-          each.key,
-          each.thread,
-          each.record,
-          each.turn,
-          each.role,
-          each.at,
-          each.atMs,
-          each.length,
-          each.repeats,
-        );
-        addText.run(each.key, each.body, each.names);
-      }
-      for (const each of batch.threads) {
-        addThread.run(
-          each.key,
-          each.id,
-          each.generation,
-          each.version,
-          each.digest,
-          each.messages,
-          each.turns,
-          each.titleKey,
-          each.title,
-          each.waiting,
-        );
-      }
-      for (const [term, passages] of batch.frequencies) addFrequency.run(term, passages);
-      const { passages, terms, nextKey, change } = batch.state;
-      saveState.run(passages, terms, nextKey, change);
-      writer.exec("COMMIT");
-      return true;
-    } catch (error) {
-      if (writer.isTransaction) writer.exec("ROLLBACK");
-      throw error;
+    if (revisionNow.get()?.revision !== revision) {
+      rollBack();
+      return false;
+    }
+    for (const key of dropped) {
+      textsOf.run(key);
+      passagesOf.run(key);
+      dropThread.run(key);
+    }
+    for (const key of droppedPassages) {
+      dropText.run(key);
+      dropPassage.run(key);
+    }
+    return true;
+  }
+
+  function add(passages: readonly IndexedPassage[]): void {
+    if (!writer.isTransaction) throw new Error("nothing was begun");
+    for (const each of passages) {
+      addPassage.run(
+        each.key,
+        each.thread,
+        each.record,
+        each.turn,
+        each.role,
+        each.at,
+        each.atMs,
+        each.length,
+        each.repeats,
+      );
+      addText.run(each.key, each.body, each.names);
+    }
+  }
+
+  function commit({ threads, frequencies, state }: Extract<Question, { type: "commit" }>): void {
+    if (!writer.isTransaction) throw new Error("nothing was begun");
+    for (const each of threads) {
+      addThread.run(
+        each.key,
+        each.id,
+        each.generation,
+        each.version,
+        each.digest,
+        each.messages,
+        each.turns,
+        each.titleKey,
+        each.title,
+        each.waiting,
+      );
+    }
+    for (const [term, passages] of frequencies) addFrequency.run(term, passages);
+    saveState.run(state.passages, state.terms, state.nextKey, state.change);
+    writer.exec("COMMIT");
+  }
+
+  function rollBack(): void {
+    if (writer.isTransaction) writer.exec("ROLLBACK");
+  }
+
+  function answerTo(question: Question): unknown {
+    switch (question.type) {
+      case "rows":
+        return statement(question.sql).all(...question.parameters);
+      case "begin":
+        return begin(question);
+      case "passages":
+        return add(question.passages);
+      case "commit":
+        return commit(question);
+      default:
+        reader.close();
+        writer.close();
+        return parentPort?.close();
     }
   }
 
   parentPort?.on("message", (question: WorkerQuestion) => {
     try {
-      let value: unknown;
-      if (question.type === "rows") value = statement(question.sql).all(...question.parameters);
-      else if (question.type === "write") value = write(question.batch);
-      else {
-        reader.close();
-        writer.close();
-        parentPort.close();
-      }
-      parentPort.postMessage({ id: question.id, value });
+      parentPort.postMessage({ id: question.id, value: answerTo(question) });
     } catch (error) {
+      if (question.type !== "rows") rollBack();
       parentPort.postMessage({ id: question.id, error: String(error) });
     }
   });

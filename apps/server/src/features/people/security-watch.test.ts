@@ -1,0 +1,118 @@
+import { describe, expect, test } from "vitest";
+import type { AuditEvent } from "../../kit/audit.ts";
+import { engines, testDatabase } from "../../kit/engines.testing.ts";
+import { SILENT_LOG } from "../../kit/log.ts";
+import { createMetrics } from "../../kit/metrics.ts";
+import { ChangeFeed } from "./change-feed.ts";
+import { createDesk } from "./desk.ts";
+import { migrations } from "./migrations.ts";
+import { createSecurityWatch } from "./security-watch.ts";
+import { createSeenDevices } from "./seen-devices.ts";
+import type { News } from "./telling.ts";
+import { createUsers } from "./users.ts";
+
+const DAY_MS = 86_400_000;
+
+describe.each(engines)("on $name", { timeout: 60_000 }, (engine) => {
+  async function start() {
+    let now = Date.UTC(2026, 10, 20);
+    const home = await testDatabase(engine, [{ feature: "people", migrations }]);
+    const opened = await home.open();
+    const options = {
+      database: async () => opened,
+      feed: new ChangeFeed(async () => ({ revision: 0, ids: [] })),
+      wall: () => now,
+    };
+    const desk = createDesk(options);
+    const ada = await createUsers(options).create({ email: "ada@example.com", username: "ada" });
+    const metrics = createMetrics();
+    const told: News[] = [];
+    const gate = Promise.withResolvers<void>();
+    const seen = createSeenDevices(desk);
+    const watch = createSecurityWatch({
+      desk,
+      seen,
+      metrics,
+      log: SILENT_LOG,
+      accountUrl: "https://loom.example.com/auth/account",
+      telling: {
+        async tell(_, news) {
+          await gate.promise;
+          told.push(news);
+        },
+      },
+    });
+    const event: AuditEvent = {
+      event: "factor.added",
+      outcome: "success",
+      actor: { type: "user", id: ada.id, name: "ada" },
+      target: { type: "factor", id: "factor-1", name: "Phone" },
+      details: { type: "totp", user: ada.id },
+    };
+    return {
+      ...{ ada, watch, told, event, seen, metrics, opened },
+      open: () => gate.resolve(),
+      pass(ms: number) {
+        now += ms;
+      },
+      [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
+    };
+  }
+
+  test("what waits is bounded, what is too much is counted, and who records never waits", async () => {
+    await using world = await start();
+    // One is being told; it does not wait any more.
+    for (let index = 0; index < 5_003; index += 1) world.watch.hear(world.event);
+    expect(world.told).toEqual([]);
+    expect(await world.metrics.render()).toContain('loom_security_notices_total{outcome="dropped"} 2');
+    world.open();
+    await world.watch.close();
+    expect(world.told.length).toBeGreaterThan(0);
+    expect(world.told[0]).toMatchObject({
+      subject: "A second factor was added",
+      text: "An app that shows codes was added to your account.",
+      footnote: expect.stringContaining("https://loom.example.com/auth/account"),
+    });
+  });
+
+  test("of what failed, of nobody and of what is nobody's business nothing is told", async () => {
+    await using world = await start();
+    world.open();
+    world.watch.hear({ ...world.event, outcome: "failure" });
+    world.watch.hear({ ...world.event, details: { type: "totp", user: "user-gone" } });
+    world.watch.hear({ ...world.event, event: "thread.created" });
+    await world.watch.close();
+    expect(world.told).toEqual([]);
+  });
+
+  test("whoever acts in somebody's place is named, and his address is not told", async () => {
+    await using world = await start();
+    world.open();
+    const impersonator = { id: "user-root", name: "root" };
+    const target = { type: "user", id: world.ada.id, name: "ada" };
+    const actor = { ...world.event.actor, impersonator };
+    const origin = { requestId: "req-1", address: "8.8.8.8" };
+    world.watch.hear({ ...world.event, event: "member.removed", target, actor, origin, organization: "org-gone" });
+    await world.watch.close();
+    expect(world.told).toMatchObject([
+      { text: "root, in the place of ada, removed you from the organization org-gone.", paragraphs: [] },
+    ]);
+  });
+
+  test("a device is new once, a hundred are remembered, and the first is what one begins with", async () => {
+    await using world = await start();
+    const { seen, ada } = world;
+    const firefox = { device: "Firefox on Linux", country: "DE" };
+    expect(await seen.isNew(ada.id, firefox)).toBe(false);
+    world.pass(1_000);
+    expect(await seen.isNew(ada.id, { ...firefox, country: "US" })).toBe(true);
+    expect(await seen.isNew(ada.id, { ...firefox, country: "US" })).toBe(false);
+    for (let index = 0; index < 99; index += 1) {
+      world.pass(DAY_MS);
+      expect(await seen.isNew(ada.id, { device: `device ${index}`, country: "" })).toBe(true);
+    }
+    // Seen longest ago, and forgotten for the hundred after it.
+    expect(await seen.isNew(ada.id, { ...firefox, country: "US" })).toBe(false);
+    expect(await seen.isNew(ada.id, firefox)).toBe(true);
+  });
+});

@@ -1,0 +1,167 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { AuditQuery } from "@loom/api";
+import { Secret } from "@loom/config";
+import { sql } from "kysely";
+import { openTestAudit } from "../apps/server/src/features/audit/audit.testing.ts";
+import { auditBatch } from "../apps/server/src/features/audit/audit-query.ts";
+import { withLlmEvents } from "../apps/server/src/features/audit/llm-events.ts";
+import { MIGRATIONS } from "../apps/server/src/features/migrations.ts";
+import type { LedgerEntry } from "../apps/server/src/gateway-types.ts";
+import { type Database, openDatabase } from "../apps/server/src/kit/database.ts";
+import { parsePostgresUrl } from "../apps/server/src/kit/postgres-address.ts";
+import { findPostgres, startCluster } from "../apps/server/src/kit/postgres-cluster.testing.ts";
+import { machine, table } from "./markdown.ts";
+import { median } from "./statistics.ts";
+import { writeBetweenMarkers } from "./write-docs.ts";
+
+const EVENTS = 10_000;
+const ROUNDS = 3;
+const ROWS = 1_000_000;
+const LISTS = 40;
+const START = Date.UTC(2026, 0, 1);
+
+/** Prints what an event of a request for a model costs, and a list of 100 of a million rows, on both engines. */
+export async function benchAudit({ writeDocs }: { readonly writeDocs: boolean }): Promise<void> {
+  const events: string[][] = [];
+  const lists: string[][] = [];
+  await onEachEngine(async (engine, database, directory) => {
+    const [whole, bare] = await costOfEvents(database, directory);
+    console.error(`${engine}: ${whole.toFixed(1)} µs for an event`);
+    events.push([engine, whole.toFixed(1), bare.toFixed(1)]);
+    await fill(database);
+    for (const [name, filter] of FILTERS) {
+      const times = await timesOf(database, filter);
+      console.error(`${engine}, ${name}: ${median(times).toFixed(1)} ms, at most ${Math.max(...times).toFixed(1)} ms`);
+      lists.push([engine, name, median(times).toFixed(1), Math.max(...times).toFixed(1)]);
+    }
+  });
+  const text = [
+    `${machine()}; medians of ${ROUNDS} rounds of ${EVENTS.toLocaleString("en")} events, and of ${LISTS} lists. \`npm run bench -- --audit\``,
+    table([["engine", "CPU for an event, µs", "of these before it is written, µs"], ...events]),
+    table([["engine", `100 of ${ROWS.toLocaleString("en")} rows`, "ms", "slowest, ms"], ...lists]),
+  ].join("\n\n");
+  console.log(text);
+  if (writeDocs) writeBetweenMarkers("docs/benchmarks.md", text, "audit");
+}
+
+async function onEachEngine(
+  work: (engine: string, database: Database, directory: string) => Promise<void>,
+): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), "loom-bench-"));
+  try {
+    const file = await openDatabase({ file: join(directory, "audit.sqlite"), migrations: MIGRATIONS });
+    await work("SQLite", file, join(directory, "sqlite"));
+    await file.close();
+    const programs = await findPostgres();
+    if (programs === undefined) return;
+    const cluster = await startCluster(programs);
+    try {
+      const postgres = parsePostgresUrl(new Secret(cluster.url("postgres")), "the benchmark");
+      const database = await openDatabase({ postgres, migrations: MIGRATIONS });
+      await work("PostgreSQL", database, join(directory, "postgres"));
+      await database.close();
+    } finally {
+      await cluster.remove();
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** CPU of this process in microseconds: from the ledger's row to the chain in the database, and until it is in memory. */
+async function costOfEvents(database: Database, directory: string): Promise<readonly [whole: number, bare: number]> {
+  const audit = openTestAudit(directory, async () => database);
+  const ledger = withLlmEvents({ record() {}, healthy: () => true }, audit, String);
+  const whole: number[] = [];
+  const bare: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const begun = process.cpuUsage();
+    let inMemory = 0;
+    for (let index = 0; index < EVENTS; index += 1) {
+      const before = process.hrtime.bigint();
+      ledger.record(entryOf(round * EVENTS + index));
+      inMemory += Number(process.hrtime.bigint() - before);
+      // As a server does between requests.
+      if (index % 200 === 199) await audit.settle();
+    }
+    await audit.settle();
+    const { user, system } = process.cpuUsage(begun);
+    whole.push((user + system) / EVENTS);
+    bare.push(inMemory / 1_000 / EVENTS);
+  }
+  await audit.close();
+  return [median(whole), median(bare)];
+}
+
+function entryOf(index: number): LedgerEntry {
+  return {
+    id: `req-${index}`,
+    at: START + index,
+    subject: "ada",
+    nodes: [
+      { kind: "user", id: `user-${index % 50}` },
+      { kind: "organization", id: "org-1" },
+    ],
+    client: "loom/1.0",
+    dialect: "anthropic",
+    upstream: "anthropic",
+    requestedModel: "default",
+    model: "claude-sonnet",
+    route: "default",
+    attempts: 1,
+    usage: {
+      ...{ inputTokens: 1_000, outputTokens: 100, cacheReadTokens: 0, cacheWriteTokens: 0 },
+      ...{ cacheWriteLongTokens: 0, reasoningTokens: 0 },
+    },
+    estimated: false,
+    latencyMs: 900,
+    status: 200,
+    outcome: "completed",
+  };
+}
+
+const FILTERS: readonly (readonly [string, AuditQuery])[] = [
+  ["the newest", {}],
+  ["of one actor", { actor: "user-7" }],
+  ["of a family, denied", { family: "session", outcome: "denied" }],
+  ["of an organization, in a month", { organization: "org-7", from: new Date(START).toISOString() }],
+];
+
+/** Milliseconds of each list. */
+async function timesOf(database: Database, filter: AuditQuery): Promise<readonly number[]> {
+  const times: number[] = [];
+  for (let list = 0; list < LISTS; list += 1) {
+    const begun = performance.now();
+    const behind = list % 2 === 0 ? undefined : { atMs: START + ROWS / 2, seq: ROWS / 2 };
+    await auditBatch(database.tables(), { filter, behind }, 100);
+    times.push(performance.now() - begun);
+  }
+  return times;
+}
+
+/** Rows of one statement: no server waits for one for ever. */
+const FILL_ROWS = 50_000;
+
+/** Made by the database itself. */
+async function fill(database: Database): Promise<void> {
+  const db = database.tables();
+  await sql`delete from audit`.execute(db);
+  for (let from = 0; from < ROWS; from += FILL_ROWS) {
+    const [first, last] = [sql.lit(from + 1), sql.lit(from + FILL_ROWS)];
+    const numbers =
+      database.engine === "sqlite"
+        ? sql`with recursive n(i) as (select ${first} union all select i + 1 from n where i < ${last})`
+        : sql`with n(i) as (select generate_series(${first}, ${last}))`;
+    await sql`insert into audit (seq, id, at_ms, event, family, severity, outcome, actor_type, actor_id, actor_name,
+        impersonator_id, target_type, target_id, organization, address, previous_hash, hash)
+      ${numbers}
+      select i, 'audit-' || i, ${sql.lit(START)} + i, case when i % 3 = 0 then 'session.created' else 'llm.completed' end,
+        case when i % 3 = 0 then 'session' else 'llm' end, 'info', case when i % 50 = 0 then 'denied' else 'success' end,
+        'user', 'user-' || (i % 100), 'somebody', case when i % 500 = 0 then 'user-x' end, 'thing', 'thing-' || (i % 1000),
+        'org-' || (i % 10), '10.0.0.' || (i % 200), 'x', 'y'
+      from n`.execute(db);
+  }
+  await sql`analyze audit`.execute(db);
+}
