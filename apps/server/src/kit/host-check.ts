@@ -66,7 +66,16 @@ function isAllowedHost(host: string, policy: HostPolicy): boolean {
 
 /** The name without its port; `undefined` for what is no valid `Host` (RFC 9110, 7.2). */
 function hostName(value: string): string | undefined {
+  const known = hostNames.get(value);
+  if (known !== undefined) return known;
   const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(value);
-  const name = match?.[1] ?? match?.[2];
-  return name?.toLowerCase().replace(/\.$/, "");
+  const name = (match?.[1] ?? match?.[2])?.toLowerCase().replace(/\.$/, "");
+  if (name === undefined) return undefined;
+  if (hostNames.size >= MAX_HOST_NAMES) hostNames.clear();
+  hostNames.set(value, name);
+  return name;
 }
+
+/** By what stands in the header: the same few come with every request. */
+const hostNames = new Map<string, string>();
+const MAX_HOST_NAMES = 1_000;

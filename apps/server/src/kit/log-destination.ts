@@ -14,7 +14,7 @@ const MAX_WAITING = 1024 * 1024;
 const RETRY_MS = 20;
 const CLOSE_MS = 1_000;
 /** Lines wait so long for others: a write for each would cost more than making them. */
-const GATHER_MS = 10;
+const GATHER_MS = 25;
 
 /**
  * Writes lines in order and in the background to a file (mode 0600), or to a descriptor that is open already. The log

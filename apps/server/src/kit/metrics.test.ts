@@ -15,6 +15,23 @@ test("what was recorded before anybody asked is counted", async () => {
   expect(await metrics.render()).toContain('things_total{kind="a"} 4');
 });
 
+test("observations are in the buckets up to their value, one series for each combination of labels", async () => {
+  const metrics = createMetrics();
+  const help = "Waiting.";
+  const observe = metrics.histogram({ name: "wait_seconds", help, labels: ["place"], buckets: [0.5, 1, 10] });
+  for (const value of [0.5, 0.6, 11]) observe({ place: 'a"\\\n' }, value);
+  observe({ place: "b" }, 1);
+  const text = await metrics.render();
+  expect(text).toContain("# TYPE wait_seconds histogram\n");
+  const place = String.raw`place="a\"\\\n"`;
+  expect(text).toContain(
+    `wait_seconds_bucket{le="0.5",${place}} 1\nwait_seconds_bucket{le="1",${place}} 2\n` +
+      `wait_seconds_bucket{le="10",${place}} 2\nwait_seconds_bucket{le="+Inf",${place}} 3\n` +
+      `wait_seconds_sum{${place}} 12.1\nwait_seconds_count{${place}} 3\n`,
+  );
+  expect(text).toContain('wait_seconds_count{place="b"} 1\n');
+});
+
 test("a busy server that nobody scrapes keeps its numbers in bounded space", async () => {
   const metrics = createMetrics();
   const count = metrics.counter({ name: "things_total", help: "Things." });

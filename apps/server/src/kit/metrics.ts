@@ -1,4 +1,5 @@
 import type { Counter, Gauge, Registry } from "prom-client";
+import { Histogram } from "./histogram.ts";
 
 export type Labels = { readonly [name: string]: string };
 
@@ -44,17 +45,14 @@ type Loaded = {
 
 type Waiting = { readonly metric: string; readonly labels: Labels; amount: number };
 
-/** What is recorded waits for the next scrape; observations beyond this many are handed over earlier. */
-const MAX_WAITING = 1_000;
-
 /**
- * prom-client is loaded on the first scrape or after many requests: a server of one turn never pays for it. Counters are
- * added up here in between, which costs a fraction of what it costs there.
+ * prom-client is loaded on the first scrape: a server of one turn never pays for it. Counters are added up here in
+ * between, which costs a fraction of what it costs there.
  */
 export function createMetrics(): Metrics {
   const definitions: ((prom: typeof import("prom-client"), loaded: Loaded) => void)[] = [];
   const counts = new Map<string, Waiting>();
-  let observations: Waiting[] = [];
+  const histograms: Histogram[] = [];
   let loading: Promise<Loaded> | undefined;
 
   const load = async (): Promise<Loaded> => {
@@ -66,9 +64,8 @@ export function createMetrics(): Metrics {
   const handOver = async (): Promise<Loaded> => {
     loading ??= load();
     const loaded = await loading;
-    const waiting = [...counts.values(), ...observations];
+    const waiting = [...counts.values()];
     counts.clear();
-    observations = [];
     for (const { metric, labels, amount } of waiting) loaded.record.get(metric)?.(labels, amount);
     return loaded;
   };
@@ -88,15 +85,9 @@ export function createMetrics(): Metrics {
       };
     },
     histogram({ name, help, labels: names = [], buckets }) {
-      definitions.push((prom, { registry, record }) => {
-        const options = { name, help, labelNames: [...names], buckets: [...buckets], registers: [registry] };
-        const metric = new prom.Histogram(options);
-        record.set(name, (labels, value) => metric.observe({ ...labels }, value));
-      });
-      return (labels, value) => {
-        observations.push({ metric: name, labels, amount: value });
-        if (observations.length === MAX_WAITING) void handOver();
-      };
+      const histogram = new Histogram({ name, help, labels: names, buckets });
+      histograms.push(histogram);
+      return (labels, value) => histogram.observe(labels, value);
     },
     observed({ name, help, type, labels = {}, read }) {
       definitions.push((prom, { registry }) => {
@@ -121,6 +112,9 @@ export function createMetrics(): Metrics {
         const gauge: Gauge = new prom.Gauge({ name, help, labelNames: [...labels], registers: [registry], collect });
       });
     },
-    render: async () => (await handOver()).registry.metrics(),
+    async render() {
+      const { registry } = await handOver();
+      return [await registry.metrics(), ...histograms.map((histogram) => histogram.render())].join("\n");
+    },
   };
 }

@@ -56,11 +56,15 @@ function eventOf(entry: LedgerEntry, clean: (name: string) => string): AuditEntr
   };
 }
 
-/** The ledger knows names, and the nodes that are charged: the first of them is the one who asked. */
+/** The ledger knows names, and the nodes that are charged: the first of them is the one who asked, or his key. */
 function actorOf({ subject, nodes }: LedgerEntry): AuditEntry["actor"] {
   const [node] = nodes;
   if (node === undefined) return { type: "system", id: subject, name: subject };
-  if (node.kind === "user") return { type: "user", id: node.id, name: subject };
+  const person = nodes.find(({ kind }) => kind === "user");
+  if (person !== undefined) {
+    const user = { type: "user", id: person.id, name: subject } as const;
+    return node.kind === "api_key" ? { ...user, via: { type: "key", id: node.id } } : user;
+  }
   if (node.kind !== "token") return { type: "organization_key", id: node.id, name: subject };
   return node.id === "owner"
     ? { type: "owner", id: "owner", name: "owner" }

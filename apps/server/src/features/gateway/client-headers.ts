@@ -151,6 +151,15 @@ function connectionOptions(value: string): ReadonlySet<string> | undefined {
 
 /** `claude-cli/2.1.5 (external, cli)` is `claude-cli/2.1.5`; Gemini CLI puts the model into its product, after the version. */
 function productOf(userAgent: string): string {
+  const known = products.get(userAgent);
+  if (known !== undefined) return known;
   const [product = ""] = /^[^ /]*(?:\/[^ /]*)?/.exec(userAgent) ?? [];
-  return product.slice(0, MAX_CLIENT).replaceAll(/[^\x21-\x7e]/g, "?");
+  const name = product.slice(0, MAX_CLIENT).replaceAll(/[^\x21-\x7e]/g, "?");
+  if (products.size >= MAX_PRODUCTS) products.clear();
+  products.set(userAgent, name);
+  return name;
 }
+
+/** By what stands in the header: the same few come with every request. */
+const products = new Map<string, string>();
+const MAX_PRODUCTS = 500;
