@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AuditQuery } from "@loom/api";
 import { Secret } from "@loom/config";
-import { sql } from "kysely";
-import { openTestAudit } from "../apps/server/src/features/audit/audit.testing.ts";
+import { FILLED_FROM, fillAudit, openTestAudit } from "../apps/server/src/features/audit/audit.testing.ts";
 import { auditBatch } from "../apps/server/src/features/audit/audit-query.ts";
 import { withLlmEvents } from "../apps/server/src/features/audit/llm-events.ts";
 import { MIGRATIONS } from "../apps/server/src/features/migrations.ts";
@@ -20,7 +19,6 @@ const EVENTS = 10_000;
 const ROUNDS = 3;
 const ROWS = 1_000_000;
 const LISTS = 40;
-const START = Date.UTC(2026, 0, 1);
 
 /** Prints what an event of a request for a model costs, and a list of 100 of a million rows, on both engines. */
 export async function benchAudit({ writeDocs }: { readonly writeDocs: boolean }): Promise<void> {
@@ -30,7 +28,7 @@ export async function benchAudit({ writeDocs }: { readonly writeDocs: boolean })
     const [whole, bare] = await costOfEvents(database, directory);
     console.error(`${engine}: ${whole.toFixed(1)} µs for an event`);
     events.push([engine, whole.toFixed(1), bare.toFixed(1)]);
-    await fill(database);
+    await fillAudit(database, ROWS);
     for (const [name, filter] of FILTERS) {
       const times = await timesOf(database, filter);
       console.error(`${engine}, ${name}: ${median(times).toFixed(1)} ms, at most ${Math.max(...times).toFixed(1)} ms`);
@@ -98,7 +96,7 @@ async function costOfEvents(database: Database, directory: string): Promise<read
 function entryOf(index: number): LedgerEntry {
   return {
     id: `req-${index}`,
-    at: START + index,
+    at: FILLED_FROM + index,
     subject: "ada",
     nodes: [
       { kind: "user", id: `user-${index % 50}` },
@@ -126,7 +124,7 @@ const FILTERS: readonly (readonly [string, AuditQuery])[] = [
   ["the newest", {}],
   ["of one actor", { actor: "user-7" }],
   ["of a family, denied", { family: "session", outcome: "denied" }],
-  ["of an organization, in a month", { organization: "org-7", from: new Date(START).toISOString() }],
+  ["of an organization, in a month", { organization: "org-7", from: new Date(FILLED_FROM).toISOString() }],
 ];
 
 /** Milliseconds of each list. */
@@ -134,34 +132,9 @@ async function timesOf(database: Database, filter: AuditQuery): Promise<readonly
   const times: number[] = [];
   for (let list = 0; list < LISTS; list += 1) {
     const begun = performance.now();
-    const behind = list % 2 === 0 ? undefined : { atMs: START + ROWS / 2, seq: ROWS / 2 };
+    const behind = list % 2 === 0 ? undefined : { atMs: FILLED_FROM + ROWS / 2, seq: ROWS / 2 };
     await auditBatch(database.tables(), { filter, behind }, 100);
     times.push(performance.now() - begun);
   }
   return times;
-}
-
-/** Rows of one statement: no server waits for one for ever. */
-const FILL_ROWS = 50_000;
-
-/** Made by the database itself. */
-async function fill(database: Database): Promise<void> {
-  const db = database.tables();
-  await sql`delete from audit`.execute(db);
-  for (let from = 0; from < ROWS; from += FILL_ROWS) {
-    const [first, last] = [sql.lit(from + 1), sql.lit(from + FILL_ROWS)];
-    const numbers =
-      database.engine === "sqlite"
-        ? sql`with recursive n(i) as (select ${first} union all select i + 1 from n where i < ${last})`
-        : sql`with n(i) as (select generate_series(${first}, ${last}))`;
-    await sql`insert into audit (seq, id, at_ms, event, family, severity, outcome, actor_type, actor_id, actor_name,
-        impersonator_id, target_type, target_id, organization, address, previous_hash, hash)
-      ${numbers}
-      select i, 'audit-' || i, ${sql.lit(START)} + i, case when i % 3 = 0 then 'session.created' else 'llm.completed' end,
-        case when i % 3 = 0 then 'session' else 'llm' end, 'info', case when i % 50 = 0 then 'denied' else 'success' end,
-        'user', 'user-' || (i % 100), 'somebody', case when i % 500 = 0 then 'user-x' end, 'thing', 'thing-' || (i % 1000),
-        'org-' || (i % 10), '10.0.0.' || (i % 200), 'x', 'y'
-      from n`.execute(db);
-  }
-  await sql`analyze audit`.execute(db);
 }

@@ -99,7 +99,10 @@ export class Reconciler {
     if (known.remote === "purged") return this.#removeHere(known, survey);
     if (known.remote !== undefined) return this.#meet(known, survey, known.remote, call, madeThreads);
     if (known.trash !== undefined) return this.#followTrash(known, survey, known.trash);
-    if (survey.sendable.version === survey.known.version) return this.#settleSent(known, survey, call);
+    if (survey.sendable.version === survey.known.version) {
+      const wish = survey.visibility === undefined ? {} : { wanted: survey.visibility };
+      return this.#settleSent({ ...known, ...wish }, survey, call);
+    }
     return this.#push(known, survey, call);
   }
 

@@ -131,7 +131,10 @@ export async function surveyThread(
   const trash = deleted === undefined ? {} : { deleted };
   const stop = tooLong === undefined ? {} : { tooLong };
   const sending = { sendable, ...stop, longest, added };
-  const isOwn = visibility !== undefined && visibility.record > (headerOf(file).forkedFrom?.version ?? 0);
+  // What cannot be sent makes nothing visible to more people, and still to fewer.
+  const isHeard =
+    visibility !== undefined && (visibility.record <= sendable.version || visibility.wanted === "private");
+  const isOwn = visibility !== undefined && isHeard && visibility.record > (headerOf(file).forkedFrom?.version ?? 0);
   const wish = visibility !== undefined && isOwn ? { visibility: visibility.wanted } : {};
   return { known: start, end, ...sending, ...wish, private: isPrivate, ...trash, seen: { size, mtimeMs } };
 }

@@ -301,6 +301,21 @@ describe("who may see a thread on the server", () => {
     expect(await server.visibility(copy)).toBe("public");
   });
 
+  test("becomes less behind a record that the server does not take, and not more", async () => {
+    const a = machine();
+    const short: ThreadRemote = { ...remote, maxRecordBytes: 50_000 };
+    const id = await a.begin("alpha");
+    await a.store.change(id, { visibility: "public" });
+    await a.sync(short);
+    await a.say(id, "y".repeat(60_000));
+    await a.store.change(id, { visibility: "private" });
+    await a.sync(short);
+    expect(await server.visibility(id)).toBe("private");
+    await a.store.change(id, { visibility: "public" });
+    await a.sync(short);
+    expect(await server.visibility(id)).toBe("private");
+  });
+
   test("is told once where the server will not have it so", async () => {
     const a = machine();
     const id = await a.begin("alpha");

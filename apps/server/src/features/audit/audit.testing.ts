@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { sql } from "kysely";
 import type { AuditEvent } from "../../kit/audit.ts";
 import type { Database } from "../../kit/database.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
@@ -43,4 +44,32 @@ export function openTestAudit(
     now: Date.now,
     ...options,
   });
+}
+
+/** Rows of one statement: no server waits for one for ever. */
+const FILL_ROWS = 50_000;
+
+/** Unix milliseconds of the row before the first. */
+export const FILLED_FROM = Date.UTC(2026, 0, 1);
+
+/** A log of so many rows, made by the database itself: ids, actors, families... in different shares. */
+export async function fillAudit(database: Database, rows: number): Promise<void> {
+  const db = database.tables();
+  await sql`delete from audit`.execute(db);
+  for (let from = 0; from < rows; from += FILL_ROWS) {
+    const [first, last] = [sql.lit(from + 1), sql.lit(Math.min(from + FILL_ROWS, rows))];
+    const numbers =
+      database.engine === "sqlite"
+        ? sql`with recursive n(i) as (select ${first} union all select i + 1 from n where i < ${last})`
+        : sql`with n(i) as (select generate_series(${first}, ${last}))`;
+    await sql`insert into audit (seq, id, at_ms, event, family, severity, outcome, actor_type, actor_id, actor_name,
+        impersonator_id, target_type, target_id, organization, address, previous_hash, hash)
+      ${numbers}
+      select i, 'audit-' || i, ${sql.lit(FILLED_FROM)} + i, case when i % 3 = 0 then 'session.created' else 'llm.completed' end,
+        case when i % 3 = 0 then 'session' else 'llm' end, 'info', case when i % 50 = 0 then 'denied' else 'success' end,
+        'user', 'user-' || (i % 100), 'somebody', case when i % 500 = 0 then 'user-x' end, 'thing', 'thing-' || (i % 1000),
+        'org-' || (i % 10), '10.0.0.' || (i % 200), 'x', 'y'
+      from n`.execute(db);
+  }
+  await sql`analyze audit`.execute(db);
 }

@@ -1,31 +1,14 @@
 import type { AuditQuery } from "@loom/api";
 import { AUDIT_FILTERS } from "@loom/api";
-import { type CompiledQuery, sql } from "kysely";
+import type { CompiledQuery } from "kysely";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Database } from "../../kit/database.ts";
 import { engines, testDatabase } from "../../kit/engines.testing.ts";
+import { FILLED_FROM, fillAudit } from "./audit.testing.ts";
 import { type AuditPlace, auditBatch, auditStep, SCAN_ROWS, type VisibleRows } from "./audit-query.ts";
 import { type AuditTables, migrations } from "./migrations.ts";
 
 const ROWS = 30_000;
-const START = Date.UTC(2026, 0, 1);
-
-/** Made by the database itself, in one statement: ids, actors, families... in different shares. */
-async function fill(database: Database): Promise<void> {
-  const numbers =
-    database.engine === "sqlite"
-      ? sql`with recursive n(i) as (select 1 union all select i + 1 from n where i < ${sql.lit(ROWS)})`
-      : sql`with n(i) as (select generate_series(1, ${sql.lit(ROWS)}))`;
-  await sql`insert into audit (seq, id, at_ms, event, family, severity, outcome, actor_type, actor_id, actor_name,
-      impersonator_id, target_type, target_id, organization, address, previous_hash, hash)
-    ${numbers}
-    select i, 'audit-' || i, ${sql.lit(START)} + i, case when i % 3 = 0 then 'session.created' else 'llm.completed' end,
-      case when i % 3 = 0 then 'session' else 'llm' end, 'info', case when i % 50 = 0 then 'denied' else 'success' end,
-      'user', 'user-' || (i % 100), 'somebody', case when i % 500 = 0 then 'user-x' end, 'thing', 'thing-' || (i % 1000),
-      'org-' || (i % 10), '10.0.0.' || (i % 200), 'x', 'y'
-    from n`.execute(database.tables());
-  await sql`analyze audit`.execute(database.tables());
-}
 
 const VALUES: Required<{ [Name in keyof AuditQuery]: string }> = {
   actor: "user-7",
@@ -36,8 +19,8 @@ const VALUES: Required<{ [Name in keyof AuditQuery]: string }> = {
   organization: "org-7",
   address: "10.0.0.7",
   outcome: "denied",
-  from: new Date(START + 1_000).toISOString(),
-  to: new Date(START + ROWS - 1_000).toISOString(),
+  from: new Date(FILLED_FROM + 1_000).toISOString(),
+  to: new Date(FILLED_FROM + ROWS - 1_000).toISOString(),
 };
 
 /** As an organization may hide its own rows, in every third combination. */
@@ -74,7 +57,7 @@ describe.each(engines)("a list of the audit log on $name", (engine) => {
     const test = await testDatabase(engine, [{ feature: "audit", migrations }]);
     onTestFinished(() => test[Symbol.asyncDispose]());
     const database = await test.open();
-    await fill(database);
+    await fillAudit(database, ROWS);
     return database;
   };
 
@@ -82,7 +65,7 @@ describe.each(engines)("a list of the audit log on $name", (engine) => {
     timeout: 240_000,
   }, async () => {
     const database = await opened();
-    const behind = { atMs: START + ROWS - 500, seq: ROWS - 500 };
+    const behind = { atMs: FILLED_FROM + ROWS - 500, seq: ROWS - 500 };
     const wrong: string[] = [];
     for (const filter of everyCombination()) {
       // With a cursor in every other combination: the others begin at the front.
