@@ -29,6 +29,6 @@ export function parseAppend(value: unknown): Parsed<Append> {
 }
 
 export function parseCopyWish(value: { readonly [name: string]: string }): Parsed<CopyWish> {
-  const error = copyWish(value, "query");
+  const error = copyWish(value, "");
   return error === undefined ? { ok: true, value } : { ok: false, errors: [error] };
 }
