@@ -106,7 +106,8 @@ function rangeOf(
     .selectFrom("audit")
     .orderBy("at_ms", "desc")
     .orderBy("seq", "desc")
-    .where("at_ms", "<", to === undefined ? MAX_MS : Date.parse(to));
+    // SQLite begins to read at this bound, and only then looks at the cursor.
+    .where("at_ms", "<", Math.min(to === undefined ? MAX_MS : Date.parse(to), (behind?.atMs ?? MAX_MS) + 1));
   if (lead !== undefined) query = query.where(lead[0], "=", lead[1]);
   // Word for word what the index says: SQLite cannot tell it from a parameter.
   if (lead?.[0] === "outcome") query = query.where(sql<boolean>`outcome != 'success'`);
