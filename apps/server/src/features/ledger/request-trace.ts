@@ -24,9 +24,9 @@ const MAX_UNWRITTEN = 1024 * 1024;
 /** A file that is not the last one any more goes after so long: the rows of what ended in it are in the journal then. */
 const KEEP_MS = 10_000;
 
-/** What a trace file says, beside the opened requests, which are JSON. Ids hold no space. */
-export const lineOfClosed = (id: string, costMicroUsd: number): string => `-${id} ${costMicroUsd}\n`;
-export const lineOfTold = (sequence: number): string => `=${sequence}\n`;
+/** What a trace file says, beside the opened requests, which are JSON. Ids hold no space; a line that is torn has no end. */
+const lineOfClosed = (id: string, costMicroUsd: number): string => `-${id} ${costMicroUsd};\n`;
+const lineOfTold = (sequence: number): string => `=${sequence};\n`;
 
 type TraceFile = { readonly path: string; readonly fd: number; size: number; readonly limit: number };
 
