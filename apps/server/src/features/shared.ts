@@ -127,7 +127,9 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     limits: signInConfig.sessions,
     countries,
   });
-  const requireRecent = createRecentSignIn(ofSessions.services);
+  const requireRecent = createRecentSignIn(ofSessions.services, (userId) =>
+    ofSecondFactor.services.service.has(userId),
+  );
   const ofSignIn = signIn.build(kit, {
     config: signInConfig,
     users: ofPeople.services.users,

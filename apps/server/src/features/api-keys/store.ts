@@ -7,7 +7,11 @@ import type { Subject } from "../../kit/subject.ts";
 import type { ApiKeyTables } from "./migrations.ts";
 
 /** A key as it is kept. */
-export type StoredKey = ApiKeyInfo & { readonly hash: Uint8Array };
+export type StoredKey = ApiKeyInfo & {
+  readonly hash: Uint8Array;
+  /** Whether its person had given his second factor where he made or rotated it. */
+  readonly strong: boolean;
+};
 
 /** When a key was used last, and from where. */
 export type KeyUse = { readonly at: number; readonly address: string | null };
@@ -183,6 +187,7 @@ function rowOf(key: StoredKey): ApiKeyTables["api_key"] {
     revoked_at: key.revokedAt,
     replaced_by: key.replacedBy,
     revision: 0,
+    strong: key.strong ? 1 : 0,
   };
 }
 
@@ -201,5 +206,6 @@ function keyOf(row: Selectable<ApiKeyTables["api_key"]>): StoredKey {
     lastUsedFrom: row.last_used_from,
     revokedAt: row.revoked_at,
     replacedBy: row.replaced_by,
+    strong: row.strong === 1,
   };
 }

@@ -1,24 +1,16 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { runProcess } from "@loom/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { entry, openTestLedger, storedIds, temporaryDirectory } from "./ledger.testing.ts";
+import { SILENT_LOG } from "../../kit/log.ts";
+import { entry, openTestLedger, storedIds } from "./ledger.testing.ts";
+import { FileRequestTrace } from "./request-trace.ts";
+import { type SmallDisk, smallDisk } from "./small-disk.testing.ts";
 
-let home: Awaited<ReturnType<typeof temporaryDirectory>>;
-let disk: string;
-let isMounted = false;
+let disk: SmallDisk;
 beforeAll(async () => {
-  home = await temporaryDirectory();
-  disk = join(home.path, "disk");
-  mkdirSync(disk);
-  // Not everybody may mount; then there is no disk that could be full.
-  const mounted = await runProcess("mount", ["-t", "tmpfs", "-o", "size=1m", "loom-test", disk]).catch(() => undefined);
-  isMounted = mounted?.code === 0;
+  disk = await smallDisk();
 });
-afterAll(async () => {
-  if (isMounted) await runProcess("umount", [disk]);
-  await home[Symbol.asyncDispose]();
-});
+afterAll(() => disk[Symbol.asyncDispose]());
 
 function ids(from: number, to: number): string[] {
   return Array.from({ length: to - from }, (_, index) => `r${String(from + index).padStart(5, "0")}`);
@@ -26,17 +18,16 @@ function ids(from: number, to: number): string[] {
 
 describe("a full disk", () => {
   it("stops requests at the bound and loses nothing: all rows are stored when there is room", async ({ skip }) => {
-    if (!isMounted) skip("mounting a tmpfs is not permitted here");
+    if (!disk.isMounted) skip("mounting a tmpfs is not permitted here");
     await using opened = new AsyncDisposableStack();
     const { ledger, database, close } = openTestLedger(
-      { path: disk, place: { file: join(disk, "loom-server.sqlite") } },
+      { path: disk.path, place: { file: join(disk.path, "loom-server.sqlite") } },
       { bounds: { unwrittenRows: 500 } },
     );
     opened.defer(close);
     for (const id of ids(0, 100)) ledger.record(entry(id));
     await ledger.settle();
-    const ballast = join(disk, "ballast");
-    fillUp(ballast);
+    const ballast = disk.fillUp();
     for (const id of ids(100, 900)) ledger.record(entry(id));
     await expect(ledger.settle()).rejects.toThrow();
     expect(ledger.state).toMatchObject({ healthy: false, droppedRows: 0 });
@@ -46,17 +37,41 @@ describe("a full disk", () => {
     expect(ledger.state).toMatchObject({ healthy: true, unwrittenRows: 0, journalBytes: 0 });
     expect(await storedIds(await database())).toEqual(ids(0, 900));
   });
+
+  it("leaves nothing open of a file of open requests that could not be begun, and takes none for begun that was cut", async ({
+    skip,
+  }) => {
+    if (!disk.isMounted || process.platform !== "linux") skip("mounting a tmpfs is not permitted here");
+    const directory = join(disk.path, "open-requests");
+    const trace = new FileRequestTrace({ directory, process: "p", log: SILENT_LOG });
+    const send = async (id: string) => {
+      const { at, subject, nodes, client, dialect, upstream, requestedModel, model, route, attempts } = entry(id);
+      const known = { at, subject, nodes, client, dialect, upstream, requestedModel, model, route, attempts };
+      const worst = { inputTokens: 10, outputTokens: 50, costMicroUsd: 1_300 };
+      await new Promise<void>((resolve) => void trace.open({ id, ...known, worst }, resolve));
+    };
+    const opened = () => readdirSync("/proc/self/fd").filter((fd) => linkOf(fd).startsWith(directory));
+    const ballast = disk.fillUp();
+    for (const id of ids(0, 20)) await send(id);
+    expect([opened(), readdirSync(directory)]).toEqual([[], []]);
+    // Room for a beginning.
+    truncateSync(ballast, statSync(ballast).size - 4_096);
+    for (const id of ids(20, 40)) await send(id);
+    expect([opened(), readdirSync(directory)]).toEqual([[], []]);
+    rmSync(ballast);
+    await send("last");
+    const [name = ""] = readdirSync(directory);
+    const text = readFileSync(join(directory, name), "utf8");
+    for (const id of [...ids(0, 40), "last"]) expect(text).toContain(`"id":"${id}"`);
+    expect(opened()).toHaveLength(1);
+    trace.close({ isSettled: false });
+  });
 });
 
-/** Every last block. */
-function fillUp(file: string): void {
-  for (const size of [64 * 1024, 4_096, 1]) {
-    for (let isFull = false; !isFull; ) {
-      try {
-        writeFileSync(file, Buffer.alloc(size), { flag: "a" });
-      } catch {
-        isFull = true;
-      }
-    }
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(join("/proc/self/fd", fd));
+  } catch {
+    return "";
   }
 }

@@ -152,10 +152,10 @@ export class FileRequestTrace implements RequestTrace {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     this.#files += 1;
     const path = join(directory, `${this.process}.${String(this.#files).padStart(6, "0")}${TRACE_SUFFIX}`);
-    const fd = openSync(path, "ax", 0o600);
     const open = this.#open.all().map(({ line }) => line);
     const start = Buffer.from(`${JSON.stringify({ owner: markOfThisProcess() })}\n${open.join("")}`);
-    const size = writeSync(fd, start);
+    const size = start.length;
+    const fd = begun(path, start);
     if (this.#file !== undefined) {
       closeSync(this.#file.fd);
       this.#old.push({ path: this.#file.path, sinceMs: now, told: false });
@@ -178,6 +178,19 @@ class Opened implements OpenRequest, Listed {
 
   close(costMicroUsd: number): void {
     this.#trace.closed(this, costMicroUsd);
+  }
+}
+
+/** A new file that begins with all of these bytes, or none. @throws where the disk does not take them */
+function begun(path: string, start: Buffer): number {
+  const fd = openSync(path, "ax", 0o600);
+  try {
+    if (writeSync(fd, start) < start.length) throw new Error("the disk is full");
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    remove(path);
+    throw error;
   }
 }
 
