@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
 import { follow } from "./follow.ts";
 import { LiveHub, News } from "./live-hub.ts";
-import { said, startThreadServer, type ThreadServer, text } from "./threads.testing.ts";
+import { AT, said, startThreadServer, type ThreadServer, text } from "./threads.testing.ts";
 
 type Following = {
   readonly response: IncomingMessage;
@@ -121,6 +121,27 @@ describe.each(engines)("on $name", (engine) => {
     expect(live.events).toHaveLength(2);
     const again = await threads.ask("GET", `/api/threads/${id}/events`, { token: String(minted.json.token) });
     expect(again.status).toBe(404);
+  });
+
+  test.each([
+    ["makes it private", { type: "metadata", visibility: "private" }],
+    ["puts it into the trash", { type: "metadata", deleted: true }],
+  ] as const)("who is shut out by an append that %s gets nothing of it", async (_, record) => {
+    const minted = await threads.ask("POST", "/api/tokens", { body: { name: "ben", scopes: ["threads:read"] } });
+    const id = await threads.make(said("one"));
+    const body = { visibility: "public" };
+    expect((await threads.ask("POST", `/api/threads/${id}/visibility`, { body })).status).toBe(200);
+    const { server, token } = threads;
+    const path = `/api/threads/${id}/events?after=0`;
+    const foreign = await listenTo(server.url, String(minted.json.token), path);
+    const owner = await listenTo(server.url, token, path);
+    await Promise.all([foreign.until(2), owner.until(2)]);
+    // Seen by both: from here on news goes out at once.
+    await append(id, 2, [text(said("for all"))]);
+    await Promise.all([foreign.until(3), owner.until(3)]);
+    expect((await append(id, 3, [text(said("a secret")), text({ ...record, at: AT })])).status).toBe(200);
+    await Promise.all([foreign.closed, owner.until(5)]);
+    expect(foreign.events).toHaveLength(3);
   });
 
   test("a listener that reads nothing holds up nobody, and reads it all when it does", {
