@@ -250,7 +250,7 @@ async function settle(database: Database): Promise<void> {
         ...{ id: `key-${owner}`, key_hash: Buffer.from(owner), owner_id: owner, name: "ci", scopes: "[]" },
         ...{ owner_type: owner.startsWith("org") ? "organization" : "user", last_four: "aaaa", created_at: AT },
         ...{ created_by: "user-1", created_by_name: "ada", expires_at: null, last_used_at: null, last_used_from: null },
-        ...{ revoked_at: null, replaced_by: null, revision: 0 },
+        ...{ revoked_at: null, replaced_by: null, revision: 0, strong: 0 },
       })
       .execute();
   }

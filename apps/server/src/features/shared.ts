@@ -127,7 +127,9 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     limits: signInConfig.sessions,
     countries,
   });
-  const requireRecent = createRecentSignIn(ofSessions.services);
+  const requireRecent = createRecentSignIn(ofSessions.services, (userId) =>
+    ofSecondFactor.services.service.has(userId),
+  );
   const ofSignIn = signIn.build(kit, {
     config: signInConfig,
     users: ofPeople.services.users,
@@ -137,6 +139,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     mailLinks,
     impersonation: ofPeople.services.impersonation,
     userOf: ofPeople.services.resources.user,
+    organizations: ofPeople.services.organizationStates,
     organizationId: async (org) => (await ofPeople.services.resources.organization({ org }, ANONYMOUS))?.id,
     requireRecent,
   });

@@ -134,14 +134,14 @@ function organizationKey({ id, name, scopes, owner }: StoredKey): KnownKey["subj
   return { type: "organization_key", id, name, organization: owner.id, scopes, nodes };
 }
 
-function userByKey({ id, scopes, owner }: StoredKey, standing: UserStanding): KnownKey["subject"] {
+function userByKey({ id, scopes, owner, strong }: StoredKey, standing: UserStanding): KnownKey["subject"] {
   const { username, globalRoles, organizations, teams, personalOrganization, hasSecondFactor } = standing;
   return {
     type: "user",
     id: owner.id,
     name: username,
     via: { type: "key", id },
-    ...(hasSecondFactor === true ? { secondFactor: true } : {}),
+    ...(strong && hasSecondFactor === true ? { secondFactor: true } : {}),
     scopes,
     globalRoles,
     organizations,

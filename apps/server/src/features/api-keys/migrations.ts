@@ -21,6 +21,8 @@ export type ApiKeyTables = {
     replaced_by: string | null;
     /** Grows whenever a key ends, or is to end earlier than before; 0 until then. */
     revision: number;
+    /** 1: made or rotated by its own person in a session in which he had given his second factor. */
+    strong: number;
   };
 };
 
@@ -49,6 +51,16 @@ export const migrations: readonly Migration[] = [
         .execute();
       await db.schema.createIndex("api_key_owner").on("api_key").columns(["owner_id", "id"]).execute();
       await db.schema.createIndex("api_key_revision").on("api_key").column("revision").execute();
+    },
+  },
+  {
+    // How the keys that are there were made, nobody knows.
+    name: "0002_strong",
+    async up(db) {
+      await db.schema
+        .alterTable("api_key")
+        .addColumn("strong", "integer", (column) => column.notNull().defaultTo(0))
+        .execute();
     },
   },
 ];

@@ -1,4 +1,4 @@
-import { type ApiKeyInfo, api, type MintedApiKey } from "@loom/api";
+import { type ApiKeyInfo, type ApiKeyOwner, api, type MintedApiKey } from "@loom/api";
 import type { AuditEvent } from "../../kit/audit.ts";
 import { onceOf } from "../../kit/idempotency.ts";
 import type { Resource } from "../../kit/policy.ts";
@@ -19,6 +19,12 @@ export function apiKeyRoutes({ service, organizationId, requireRecent }: ApiKeyF
     return { type: "api_key", id, ...(owner.type === "user" ? { owner: owner.id } : { organization: owner.id }) };
   };
   const by = (subject: Subject) => ({ id: principalOf(subject), name: nameOf(subject) });
+  /** For whose key: who looks after others' has given no factor of theirs. */
+  const isStrong = (subject: Subject, owner: ApiKeyOwner | undefined) =>
+    subject.type === "user" &&
+    subject.via.type === "session" &&
+    subject.secondFactor === true &&
+    subject.id === owner?.id;
 
   return [
     route(api.apiKeys.list, { action: "read", resource: own }, ({ subject, query }) =>
@@ -28,7 +34,7 @@ export function apiKeyRoutes({ service, organizationId, requireRecent }: ApiKeyF
       const owner = personOf(subject);
       await requireRecent(subject);
       const once = onceOf(call, subject, body);
-      const minted = await service.create(owner, body, { by: by(subject), once });
+      const minted = await service.create(owner, body, { by: by(subject), strong: isStrong(subject, owner), once });
       if (minted.key !== null) await audit(created(minted.info));
       return withKey(minted);
     }),
@@ -53,7 +59,8 @@ export function apiKeyRoutes({ service, organizationId, requireRecent }: ApiKeyF
       { action: "write", resource: one, hidden: true },
       async ({ params, subject, body, audit }) => {
         await requireRecent(subject);
-        const { minted, old } = await service.rotate(params.id, { by: by(subject), ...body });
+        const strong = isStrong(subject, await service.ownerOf(params.id));
+        const { minted, old } = await service.rotate(params.id, { ...body, by: by(subject), strong });
         const { details, ...key } = about(old);
         const became = { replacedBy: minted.info.id, endsAt: old.expiresAt };
         await audit({ ...key, event: "api_key.rotated", details: { ...details, ...became } });
@@ -62,9 +69,9 @@ export function apiKeyRoutes({ service, organizationId, requireRecent }: ApiKeyF
     ),
     // Without a look at when one signed in: who finds a key in the wrong place should not have to search for anything else.
     route(api.apiKeys.revoke, { action: "delete", resource: one, hidden: true }, async ({ params, audit }) => {
-      const revoked = await service.revoke(params.id);
-      await audit({ ...about(revoked), event: "api_key.revoked" });
-      return revoked;
+      const { key, isNew } = await service.revoke(params.id);
+      if (isNew) await audit({ ...about(key), event: "api_key.revoked" });
+      return key;
     }),
   ];
 

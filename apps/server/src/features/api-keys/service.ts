@@ -25,6 +25,9 @@ const SHOWN_DAYS = 90;
 /** Uses of one key are looked at so often. */
 const USE_MS = 1_000;
 
+/** `strong`: he makes it for himself, and has given his second factor. */
+export type KeyMaker = { readonly by: ApiKeyInfo["createdBy"]; readonly strong?: boolean };
+
 export type ApiKeyService = {
   readonly authenticate: Authenticate;
   /** Newest first. */
@@ -38,15 +41,15 @@ export type ApiKeyService = {
   create(
     owner: ApiKeyOwner,
     wish: NewApiKey,
-    options: { readonly by: ApiKeyInfo["createdBy"]; readonly once?: Once | undefined },
+    options: KeyMaker & { readonly once?: Once | undefined },
   ): Promise<MintedApiKey>;
   /** A key with the same name, scopes and length of life takes the place of this one. @throws ProblemError */
   rotate(
     id: string,
-    options: { readonly by: ApiKeyInfo["createdBy"]; readonly overlapSeconds?: number | undefined },
+    options: KeyMaker & { readonly overlapSeconds?: number | undefined },
   ): Promise<{ readonly minted: MintedApiKey; readonly old: ApiKeyInfo }>;
-  /** Gives the key as it is then; one that is revoked already stays so. @throws ProblemError */
-  revoke(id: string): Promise<ApiKeyInfo>;
+  /** Gives the key as it is then. `isNew`: not where it was revoked already. @throws ProblemError */
+  revoke(id: string): Promise<{ readonly key: ApiKeyInfo; readonly isNew: boolean }>;
   /** Forgets the keys that other servers have ended. */
   followEnds(): Promise<void>;
   /** Writes down when keys were used last. */
@@ -83,7 +86,7 @@ export function createApiKeyService(options: ApiKeyOptions): ApiKeyService {
 
   const iso = (ms: number): string => new Date(ms).toISOString();
 
-  function infoOf({ hash: _, ...key }: StoredKey): ApiKeyInfo {
+  function infoOf({ hash: _, strong: __, ...key }: StoredKey): ApiKeyInfo {
     const use = uses.get(key.id);
     return use === undefined ? key : { ...key, lastUsedAt: iso(use.at), lastUsedFrom: use.address };
   }
@@ -106,7 +109,10 @@ export function createApiKeyService(options: ApiKeyOptions): ApiKeyService {
     return iso(at);
   }
 
-  function minted(fields: Pick<StoredKey, "owner" | "name" | "scopes" | "createdBy" | "expiresAt">, now: number) {
+  function minted(
+    fields: Pick<StoredKey, "owner" | "name" | "scopes" | "createdBy" | "expiresAt" | "strong">,
+    now: number,
+  ) {
     const key = mintKey();
     const stored: StoredKey = {
       ...fields,
@@ -131,13 +137,20 @@ export function createApiKeyService(options: ApiKeyOptions): ApiKeyService {
       return { keys: items.map(infoOf), nextCursor };
     },
     ownerOf: async (id) => (await store.byId(id))?.owner,
-    async create(owner, { name, scopes = ["llm:use"], expiresAt }, { by, once }) {
+    async create(owner, { name, scopes = ["llm:use"], expiresAt }, { by, strong = false, once }) {
       const now = clock.wall();
       if (owner.type === "organization" && scopes.includes("admin")) {
         const message = "an organization's key cannot have admin: name what it is for, e.g. org:manage";
         throw wrongFields([{ field: "scopes", message }]);
       }
-      const fields = { owner, name, scopes: [...new Set(scopes)], createdBy: by, expiresAt: endOf(expiresAt, now) };
+      const fields = {
+        owner,
+        name,
+        scopes: [...new Set(scopes)],
+        createdBy: by,
+        expiresAt: endOf(expiresAt, now),
+        strong,
+      };
       const { key, stored } = minted(fields, now);
       const added = await store.add(stored, { once, now, max: MAX_LIVE_KEYS });
       if (added === undefined) {
@@ -145,13 +158,13 @@ export function createApiKeyService(options: ApiKeyOptions): ApiKeyService {
       }
       return { key: added.repeated ? null : key, info: infoOf(added.key) };
     },
-    async rotate(id, { by, overlapSeconds = DEFAULT_KEY_OVERLAP_SECONDS }) {
+    async rotate(id, { by, strong = false, overlapSeconds = DEFAULT_KEY_OVERLAP_SECONDS }) {
       const old = await find(id);
       const now = clock.wall();
       const { owner, name, scopes } = old;
       const life = old.expiresAt === null ? undefined : Date.parse(old.expiresAt) - Date.parse(old.createdAt);
       const wish = life === undefined ? undefined : iso(now + Math.min(life, maxLifeMs ?? life));
-      const next = minted({ owner, name, scopes, createdBy: by, expiresAt: endOf(wish, now) }, now);
+      const next = minted({ owner, name, scopes, createdBy: by, expiresAt: endOf(wish, now), strong }, now);
       const times = { now: iso(now), endsAt: iso(now + overlapSeconds * 1000) };
       if (!(await store.replace(id, next.stored, times))) {
         const detail =
@@ -163,9 +176,9 @@ export function createApiKeyService(options: ApiKeyOptions): ApiKeyService {
     },
     async revoke(id) {
       const stored = await find(id);
-      await store.revoke(id, iso(clock.wall()));
+      const isNew = await store.revoke(id, iso(clock.wall()));
       authentication.forget(stored.hash);
-      return infoOf(await find(id));
+      return { key: infoOf(await find(id)), isNew };
     },
     async followEnds() {
       const { revision: newest, hashes } = await store.endedSince(revision);

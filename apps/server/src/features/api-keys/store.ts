@@ -7,7 +7,11 @@ import type { Subject } from "../../kit/subject.ts";
 import type { ApiKeyTables } from "./migrations.ts";
 
 /** A key as it is kept. */
-export type StoredKey = ApiKeyInfo & { readonly hash: Uint8Array };
+export type StoredKey = ApiKeyInfo & {
+  readonly hash: Uint8Array;
+  /** Whether its person had given his second factor where he made or rotated it. */
+  readonly strong: boolean;
+};
 
 /** When a key was used last, and from where. */
 export type KeyUse = { readonly at: number; readonly address: string | null };
@@ -28,7 +32,8 @@ export type KeyStore = {
   ): Promise<{ readonly key: StoredKey; readonly repeated: boolean } | undefined>;
   /** Puts `next` in the place of a key that is live and was not replaced yet, which ends at `endsAt`; else `false`. */
   replace(id: string, next: StoredKey, times: { readonly now: string; readonly endsAt: string }): Promise<boolean>;
-  revoke(id: string, at: string): Promise<void>;
+  /** False where that was so before. */
+  revoke(id: string, at: string): Promise<boolean>;
   /** Hashes of the keys that ended after `revision`, on whatever server, and the revision now. */
   endedSince(revision: number): Promise<{ readonly revision: number; readonly hashes: readonly Uint8Array[] }>;
   used(uses: ReadonlyMap<string, KeyUse>): Promise<void>;
@@ -92,12 +97,13 @@ export function createKeyStore(database: () => Promise<Database>, filter: ListFi
       }),
     revoke: (id, at) =>
       write(async (db) => {
-        await db
+        const { numUpdatedRows } = await db
           .updateTable("api_key")
           .set({ revoked_at: at, revision: (await newestRevision(db)) + 1 })
           .where("id", "=", id)
           .where("revoked_at", "is", null)
-          .execute();
+          .executeTakeFirstOrThrow();
+        return numUpdatedRows > 0n;
       }),
     async endedSince(revision) {
       const rows = await (await database())
@@ -181,6 +187,7 @@ function rowOf(key: StoredKey): ApiKeyTables["api_key"] {
     revoked_at: key.revokedAt,
     replaced_by: key.replacedBy,
     revision: 0,
+    strong: key.strong ? 1 : 0,
   };
 }
 
@@ -199,5 +206,6 @@ function keyOf(row: Selectable<ApiKeyTables["api_key"]>): StoredKey {
     lastUsedFrom: row.last_used_from,
     revokedAt: row.revoked_at,
     replacedBy: row.replaced_by,
+    strong: row.strong === 1,
   };
 }

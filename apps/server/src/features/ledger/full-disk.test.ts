@@ -1,24 +1,17 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { runProcess } from "@loom/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { entry, openTestLedger, storedIds, temporaryDirectory } from "./ledger.testing.ts";
+import type { OpenRequest } from "../../gateway-types.ts";
+import { SILENT_LOG } from "../../kit/log.ts";
+import { entry, openTestLedger, storedIds } from "./ledger.testing.ts";
+import { FileRequestTrace } from "./request-trace.ts";
+import { type SmallDisk, smallDisk } from "./small-disk.testing.ts";
 
-let home: Awaited<ReturnType<typeof temporaryDirectory>>;
-let disk: string;
-let isMounted = false;
+let disk: SmallDisk;
 beforeAll(async () => {
-  home = await temporaryDirectory();
-  disk = join(home.path, "disk");
-  mkdirSync(disk);
-  // Not everybody may mount; then there is no disk that could be full.
-  const mounted = await runProcess("mount", ["-t", "tmpfs", "-o", "size=1m", "loom-test", disk]).catch(() => undefined);
-  isMounted = mounted?.code === 0;
+  disk = await smallDisk();
 });
-afterAll(async () => {
-  if (isMounted) await runProcess("umount", [disk]);
-  await home[Symbol.asyncDispose]();
-});
+afterAll(() => disk[Symbol.asyncDispose]());
 
 function ids(from: number, to: number): string[] {
   return Array.from({ length: to - from }, (_, index) => `r${String(from + index).padStart(5, "0")}`);
@@ -26,17 +19,16 @@ function ids(from: number, to: number): string[] {
 
 describe("a full disk", () => {
   it("stops requests at the bound and loses nothing: all rows are stored when there is room", async ({ skip }) => {
-    if (!isMounted) skip("mounting a tmpfs is not permitted here");
+    if (!disk.isMounted) skip("mounting a tmpfs is not permitted here");
     await using opened = new AsyncDisposableStack();
     const { ledger, database, close } = openTestLedger(
-      { path: disk, place: { file: join(disk, "loom-server.sqlite") } },
+      { path: disk.path, place: { file: join(disk.path, "loom-server.sqlite") } },
       { bounds: { unwrittenRows: 500 } },
     );
     opened.defer(close);
     for (const id of ids(0, 100)) ledger.record(entry(id));
     await ledger.settle();
-    const ballast = join(disk, "ballast");
-    fillUp(ballast);
+    const ballast = disk.fillUp();
     for (const id of ids(100, 900)) ledger.record(entry(id));
     await expect(ledger.settle()).rejects.toThrow();
     expect(ledger.state).toMatchObject({ healthy: false, droppedRows: 0 });
@@ -46,17 +38,77 @@ describe("a full disk", () => {
     expect(ledger.state).toMatchObject({ healthy: true, unwrittenRows: 0, journalBytes: 0 });
     expect(await storedIds(await database())).toEqual(ids(0, 900));
   });
+
+  it("leaves nothing open of a file of open requests that could not be begun, and takes none for begun that was cut", async ({
+    skip,
+  }) => {
+    if (!disk.isMounted || process.platform !== "linux") skip("mounting a tmpfs is not permitted here");
+    const directory = join(disk.path, "open-requests");
+    const trace = new FileRequestTrace({ directory, process: "p", log: SILENT_LOG });
+    const send = (id: string) => sent(trace, id);
+    const opened = () => readdirSync("/proc/self/fd").filter((fd) => linkOf(fd).startsWith(directory));
+    const ballast = disk.fillUp();
+    for (const id of ids(0, 20)) await send(id);
+    expect([opened(), readdirSync(directory)]).toEqual([[], []]);
+    // Room for a beginning.
+    truncateSync(ballast, statSync(ballast).size - 4_096);
+    for (const id of ids(20, 40)) await send(id);
+    expect([opened(), readdirSync(directory)]).toEqual([[], []]);
+    rmSync(ballast);
+    await send("last");
+    const [name = ""] = readdirSync(directory);
+    const text = readFileSync(join(directory, name), "utf8");
+    for (const id of [...ids(0, 40), "last"]) expect(text).toContain(`"id":"${id}"`);
+    expect(opened()).toHaveLength(1);
+    trace.close({ isSettled: false });
+    rmSync(join(directory, name));
+  });
+
+  it("leaves no request open for ever whose end could not be written down", async ({ skip }) => {
+    if (!disk.isMounted) skip("mounting a tmpfs is not permitted here");
+    const directory = join(disk.path, "ends");
+    let now = Date.now();
+    const trace = new FileRequestTrace({ directory, process: "p", log: SILENT_LOG, now: () => now });
+    const early = await Promise.all(ids(0, 10).map((id) => sent(trace, id)));
+    await sent(trace, "long");
+    early[0]?.close(5);
+    const ballast = disk.fillUp();
+    trace.telling(1);
+    for (const request of early.slice(1)) request.close(5);
+    // More than is kept for later.
+    for (const request of await Promise.all(ids(10, 4_000).map((id) => sent(trace, id)))) request.close(5);
+    trace.telling(2);
+    rmSync(ballast);
+    trace.telling(3);
+    trace.told();
+    const names = () => readdirSync(directory).sort();
+    expect(names()).toEqual(["p.000001.requests", expect.any(String)]);
+    const text = readFileSync(join(directory, names()[1] ?? ""), "utf8");
+    expect(text.match(/^\{"id":"[^"]+"/gm)).toEqual(['{"id":"long"']);
+    expect(text).toMatch(/=3;\n$/);
+    // The one that still has them as open goes by itself, once the store knows what they cost.
+    trace.telling(4);
+    trace.told();
+    now += 20_000;
+    trace.touch();
+    expect(names()).toHaveLength(1);
+    trace.close({ isSettled: false });
+  });
 });
 
-/** Every last block. */
-function fillUp(file: string): void {
-  for (const size of [64 * 1024, 4_096, 1]) {
-    for (let isFull = false; !isFull; ) {
-      try {
-        writeFileSync(file, Buffer.alloc(size), { flag: "a" });
-      } catch {
-        isFull = true;
-      }
-    }
+async function sent(trace: FileRequestTrace, id: string): Promise<OpenRequest> {
+  const { at, subject, nodes, client, dialect, upstream, requestedModel, model, route, attempts } = entry(id);
+  const known = { at, subject, nodes, client, dialect, upstream, requestedModel, model, route, attempts };
+  const worst = { inputTokens: 10, outputTokens: 50, costMicroUsd: 1_300 };
+  return new Promise<OpenRequest>((resolve) => {
+    const request = trace.open({ id, ...known, worst }, () => resolve(request));
+  });
+}
+
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(join("/proc/self/fd", fd));
+  } catch {
+    return "";
   }
 }

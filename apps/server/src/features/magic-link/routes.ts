@@ -29,13 +29,16 @@ export function magicLinkRoutes(feature: MagicLinkFeature): Route[] {
         const isWelcome = await feature.mayHaveLink(email);
         await audit({ event: "magic_link.requested", outcome: isWelcome ? "success" : "denied", details: { email } });
         if (isWelcome) {
-          mail.send({
-            to: email,
-            subject: "Sign in to Loom",
-            paragraphs: ["Somebody, most likely you, wants to sign in to Loom with this address."],
-            button: { label: "Sign in", url: `${originOf(call.incoming)}/auth/magic-link?token=${token}` },
-            footnote: `The link works once, within ${LINK_MINUTES} minutes. If it was not you, do nothing.`,
-          });
+          mail.send(
+            {
+              to: email,
+              subject: "Sign in to Loom",
+              paragraphs: ["Somebody, most likely you, wants to sign in to Loom with this address."],
+              button: { label: "Sign in", url: `${originOf(call.incoming)}/auth/magic-link?token=${token}` },
+              footnote: `The link works once, within ${LINK_MINUTES} minutes. If it was not you, do nothing.`,
+            },
+            "sign_in",
+          );
         }
         return new Reply(sentPage(email), { status: 202 });
       }),

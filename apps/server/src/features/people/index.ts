@@ -25,7 +25,7 @@ import { changesSince } from "./person-store.ts";
 import { profileRoutes } from "./profile-routes.ts";
 import { createProfiles, type Profiles } from "./profiles.ts";
 import { purge } from "./purge.ts";
-import { createResources, type Resources } from "./resources.ts";
+import { createOrganizationStates, createResources, type Resources } from "./resources.ts";
 import { createSecurityWatch, type SecurityWatch } from "./security-watch.ts";
 import { createSeenDevices } from "./seen-devices.ts";
 import { teamRoutes } from "./team-routes.ts";
@@ -50,6 +50,7 @@ export type PeopleServices = {
   readonly mail: Mail;
   readonly audit: Audit;
   readonly resources: Resources;
+  readonly organizationStates: ReturnType<typeof createOrganizationStates>;
   readonly purgeElsewhere: PurgePerson;
 };
 
@@ -112,6 +113,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
       mail,
       audit,
       resources: createResources(desk),
+      organizationStates: createOrganizationStates(desk),
       purgeElsewhere,
     };
   },

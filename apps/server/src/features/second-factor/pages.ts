@@ -21,7 +21,7 @@ export function againPage(options: { readonly factors: readonly StoredFactor[]; 
   const { factors, problem } = options;
   const hasPasskey = factors.some(({ type }) => type === "passkey");
   const body = html`${bad(problem)}
-<p>You have been signed in for a while, and this changes how you get in.</p>
+<p>You have been signed in for a while, or without your second factor, and this changes how you get in.</p>
 ${
   factors.length > 0
     ? html`<form method="post" action="/auth/factors/again"><label for="code">Give the code that your app shows, or a recovery code</label>${CODE_FIELD}<p><button>Continue</button></p></form>

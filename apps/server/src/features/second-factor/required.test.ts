@@ -108,11 +108,14 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
 
     const app = await addApp(server.url, bob);
     expect((await ask(bob, "GET", "/api/orgs/acme/members")).status).toBe(200);
-    expect((await ask(keyOfBob, "GET", "/api/orgs/acme/members")).status).toBe(200);
-    expect((await demand(keyOfBob, false)).status).toBe(403);
+    // The key that was made without it stays outside; one that is made with it does not.
+    await expectLockedOut(keyOfBob);
+    const strongKeyOfBob = await keyOf(bob, "/api/keys");
+    expect((await ask(strongKeyOfBob, "GET", "/api/orgs/acme/members")).status).toBe(200);
+    expect((await demand(strongKeyOfBob, false)).status).toBe(403);
     await bob.submit(`${server.url}/auth/factors/remove`, { id: app.id });
     await expectLockedOut(bob);
-    await expectLockedOut(keyOfBob);
+    await expectLockedOut(strongKeyOfBob);
 
     expect((await demand(ada, false)).status).toBe(200);
     expect((await ask(bob, "GET", "/api/orgs/acme/members")).status).toBe(200);
@@ -121,6 +124,41 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
       { before: { requireSecondFactor: true }, after: { requireSecondFactor: false }, actor: { name: "ada" } },
       { before: { requireSecondFactor: false }, after: { requireSecondFactor: true }, actor: { name: "ada" } },
     ]);
+  });
+
+  test("who has only got past the first factor makes no key, and neither adds nor removes a factor", async () => {
+    const before = await signIn("bob");
+    const made = await ask(bob, "POST", "/api/keys", { name: "ci", scopes: ["org:manage"] });
+    const { id: old } = made.json.info as { readonly id: string };
+    const app = await addApp(server.url, bob);
+    for (const [method, path, body] of [
+      ["POST", "/api/keys", { name: "mine" }],
+      ["POST", `/api/keys/${old}/rotate`, {}],
+      ["POST", "/auth/passkey/add-options", {}],
+    ] as const) {
+      const { status, json } = await ask(before, method, path, body);
+      expect([path, status, json.code]).toEqual([path, 403, "recent_sign_in_required"]);
+    }
+    for (const [path, form] of [
+      ["/auth/factors/totp", { name: "Mine" }],
+      ["/auth/factors/totp/confirm", { id: app.id, code: "123456" }],
+      ["/auth/factors/recovery-codes", {}],
+      ["/auth/factors/remove", { id: app.id }],
+    ] as const) {
+      const page = await before.submit(server.url + path, form);
+      expect([path, page.status]).toEqual([path, 403]);
+      expect(page.text).toContain("Is it still you?");
+    }
+    expect((await ask(bob, "GET", "/api/factors")).json.factors).toMatchObject([{ id: app.id }]);
+    // With the factor it is as good as any.
+    await before.submit(`${server.url}/auth/factors/again`, { code: app.recoveryCodes[0] ?? "" });
+    const rotated = await ask(before, "POST", `/api/keys/${old}/rotate`, {});
+    expect(rotated.status).toBe(201);
+    await addApp(server.url, ada);
+    expect((await demand(ada)).status).toBe(200);
+    await expectLockedOut(made.json.key as string);
+    expect((await ask(rotated.json.key as string, "GET", "/api/orgs/acme/members")).status).toBe(200);
+    expect((await ask(before, "GET", "/api/orgs/acme/members")).status).toBe(200);
   });
 
   test("a sign-in with the second factor is let in; a personal organization asks for none", async () => {

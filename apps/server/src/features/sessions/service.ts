@@ -25,8 +25,8 @@ export const SESSION_LIMITS: SessionLimits = { idleMs: 60 * DAY_MS, maxMs: 180 *
 export type SessionService = Sessions & {
   readonly byBearer: Authenticate;
   readonly byCookie: Authenticate;
-  /** Whether its person has signed in, or given a second factor, within the last `withinMs` milliseconds. */
-  wasProven(id: string, withinMs: number): Promise<boolean>;
+  /** Whether its person has signed in, or given a second factor, within the last `withinMs` milliseconds. `strong`: and has given a second factor. */
+  wasProven(id: string, withinMs: number, options: { readonly strong: boolean }): Promise<boolean>;
   /** Its person has given a second factor now. */
   prove(id: string): Promise<void>;
   /** RFC 3339: when a session that is live ends, however much it is used. */
@@ -175,8 +175,10 @@ export function createSessionService(options: SessionServiceOptions): SessionSer
       begin(session, Math.min(durationMs, limits.maxMs), impersonator),
     end: async (id) => (await end({ id })) > 0,
     endAllOf,
-    async wasProven(id, withinMs) {
-      const at = (await store.byId(id))?.provenAt ?? null;
+    async wasProven(id, withinMs, { strong }) {
+      const session = await store.byId(id);
+      if (session === undefined || (strong && !session.strong)) return false;
+      const at = session.provenAt;
       return at !== null && clock.wall() - Date.parse(at) < withinMs;
     },
     async prove(id) {

@@ -22,10 +22,13 @@ describe.each(engines)("a claim on $name", { timeout: 60_000 }, (engine) => {
     const names = await startNameServer();
     const opened = await home.open();
     const database = async () => opened;
+    const states = new Map<string, "deleted" | "gone">();
+    const organizations = { stateOf: async (id: string) => states.get(id) ?? "there" } as const;
     const claims = createDomainClaims({
       database,
       readTxt: createTxtReader([names.address]),
       domainsOf: (provider) => ({ okta: [], corp: ["corp.example"] })[provider],
+      organizations,
       wall: () => now,
     });
     /** Puts the record where it belongs. */
@@ -34,7 +37,8 @@ describe.each(engines)("a claim on $name", { timeout: 60_000 }, (engine) => {
       claims,
       names,
       publish,
-      domains: createDomains(database),
+      states,
+      domains: createDomains(database, organizations),
       pass(ms: number) {
         now += ms;
       },
@@ -118,6 +122,27 @@ describe.each(engines)("a claim on $name", { timeout: 60_000 }, (engine) => {
     await world.claims.remove("org-1", "example.com", version);
     expect(await world.domains.ofAddress("ada@example.com")).toBeUndefined();
     expect(await world.claims.prove("org-2", "example.com")).toMatchObject({ state: "proven" });
+  });
+
+  test("of an organization that is deleted counts no more, is free, and goes when it is gone", async () => {
+    await using world = await start();
+    await world.proven("org-1", "example.com");
+    await world.proven("org-1", "example.net");
+    await world.claims.rule("org-1", "example.com", { provider: "okta", forced: true }, undefined);
+    world.states.set("org-1", "deleted");
+    expect(await world.domains.ofAddress("ada@example.com")).toBeUndefined();
+    await world.domains.removeGone();
+    world.states.delete("org-1");
+    expect(await world.domains.ofAddress("ada@example.com")).toMatchObject({ organization: "org-1", forced: true });
+    world.states.set("org-1", "deleted");
+    await world.proven("org-2", "example.com");
+    expect(await world.domains.ofAddress("ada@example.com")).toMatchObject({ organization: "org-2", forced: false });
+    world.states.delete("org-1");
+    await expect(world.claims.get("org-1", "example.com")).rejects.toMatchObject(refused("not_found", /claim it/));
+    world.states.set("org-1", "gone");
+    await world.domains.removeGone();
+    expect(await world.claims.list("org-1", { limit: 10 })).toEqual([]);
+    expect((await world.domains.list({ limit: 10 })).map(({ domain }) => domain)).toEqual(["example.com"]);
   });
 
   test("of two who prove the same domain at once one has it", async () => {

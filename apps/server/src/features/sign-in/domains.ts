@@ -16,22 +16,29 @@ export type MailDomain = {
 };
 
 export type Domains = {
-  /** By the part behind the last `@`, in any case. */
+  /** By the part behind the last `@`, in any case. Nothing where the organization is gone. */
   ofAddress(email: string): Promise<MailDomain | undefined>;
   list(options: { readonly after?: string | undefined; readonly limit: number }): Promise<readonly MailDomain[]>;
   put(domain: Omit<MailDomain, "createdAt">, now: string): Promise<MailDomain>;
   remove(domain: string): Promise<boolean>;
+  /** Removes what organizations have said of their domains that cannot come back. */
+  removeGone(): Promise<void>;
+};
+
+/** Whether organizations are there: deleted ones may come back, and count for nothing until then. */
+export type OrganizationStates = {
+  stateOf(id: string): Promise<"there" | "deleted" | "gone">;
 };
 
 /** Of two who say whose a domain is, the second sees what the first has said. */
 export const LOCK = { lock: "mail_domains" };
 
-export function createDomains(database: () => Promise<Database>): Domains {
+export function createDomains(database: () => Promise<Database>, { stateOf }: OrganizationStates): Domains {
   const select = async () => (await database()).tables<SignInTables>().selectFrom("mail_domain").selectAll();
   return {
     async ofAddress(email) {
       const row = await (await select()).where("domain", "=", domainOf(email)).executeTakeFirst();
-      return row && mailDomainOf(row);
+      return row === undefined || (await stateOf(row.organization_id)) !== "there" ? undefined : mailDomainOf(row);
     },
     async list({ after, limit }) {
       const all = (await select()).orderBy("domain").limit(limit);
@@ -58,6 +65,21 @@ export function createDomains(database: () => Promise<Database>): Domains {
         LOCK,
       );
       return numDeletedRows > 0n;
+    },
+    async removeGone() {
+      const db = (await database()).tables<SignInTables>();
+      const rows = await db
+        .selectFrom("mail_domain")
+        .select("organization_id as id")
+        .union(db.selectFrom("domain_claim").select("organization_id as id"))
+        .execute();
+      for (const { id } of rows) {
+        if ((await stateOf(id)) !== "gone") continue;
+        await (await database()).write<SignInTables, void>(async (write) => {
+          await write.deleteFrom("mail_domain").where("organization_id", "=", id).execute();
+          await write.deleteFrom("domain_claim").where("organization_id", "=", id).execute();
+        }, LOCK);
+      }
     },
   };
 }

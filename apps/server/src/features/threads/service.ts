@@ -81,7 +81,10 @@ export function createThreadService({ database, queue, store, hub, now }: Servic
     async append(id, version, texts, copy) {
       const records = readRecords(texts);
       const changed = await queue.commitTogether(appendAll, { id, version, records, wish: wishOf(copy) });
-      if (!changed.repeated) hub.tell(id, new News(version, texts));
+      // Whom records like these shut out must not get them: everybody is asked again first.
+      const { generation } = changed.after;
+      const news = isSeenAsBefore(changed) ? new News({ generation, version }, texts) : undefined;
+      if (!changed.repeated) hub.tell(id, news);
       return changed;
     },
     async create(subject, id, texts) {
@@ -167,6 +170,10 @@ export function createThreadService({ database, queue, store, hub, now }: Servic
     }
     return texts.slice(0, count);
   }
+}
+
+function isSeenAsBefore({ before, after }: Changed): boolean {
+  return before?.visibility === after.visibility && before.deleted_at === after.deleted_at;
 }
 
 /** The organization that the subject acts for. */
