@@ -161,6 +161,24 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     expect((await ask(before, "GET", "/api/orgs/acme/members")).status).toBe(200);
   });
 
+  test("nobody acts in another's place who has not given the second factor that he has; to sign out everywhere ends it", async () => {
+    const [before, root] = [await signIn("root"), await signIn("root")];
+    const app = await addApp(server.url, root);
+    const path = "/api/admin/users/bob/impersonate";
+    const wish = { reason: "to see what he sees, as he asked" };
+    const refused = await ask(before, "POST", path, wish);
+    expect([refused.status, refused.json.code]).toEqual([403, "recent_sign_in_required"]);
+    const page = await before.submit(`${server.url}/auth/impersonation/bob`, wish);
+    expect([page.status, page.text]).toEqual([403, expect.stringContaining("/auth/factors/again")]);
+    await before.submit(`${server.url}/auth/factors/again`, { code: app.recoveryCodes[0] ?? "" });
+    const acting = await ask(before, "POST", path, wish);
+    expect(acting.status).toBe(201);
+    const token = acting.json.token as string;
+    expect((await ask(token, "GET", "/api/whoami")).json).toMatchObject({ name: "bob", impersonator: "root" });
+    expect((await ask(root, "DELETE", "/api/sessions")).status).toBe(200);
+    expect((await ask(token, "GET", "/api/whoami")).status).toBe(401);
+  });
+
   test("a sign-in with the second factor is let in; a personal organization asks for none", async () => {
     const app = await addApp(server.url, ada);
     expect((await demand(ada)).status).toBe(200);
