@@ -1,4 +1,6 @@
 import { api } from "@loom/api";
+import { deliveredAddress } from "../../kit/mail-address.ts";
+import { wrongFields } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
 import { onPage, sessionOf } from "../sign-in/on-page.ts";
 import type { MagicLinkFeature } from "./index.ts";
@@ -21,7 +23,10 @@ export function magicLinkRoutes(feature: MagicLinkFeature): Route[] {
     route(api.magicLink.request, VISIT, ({ body, call, audit }) =>
       onPage(async () => {
         if (!isOn) return off();
-        const email = body.email.toLowerCase();
+        const email = deliveredAddress(body.email.toLowerCase());
+        if (email === undefined) {
+          throw wrongFields([{ field: "email", message: "has to be a mail address such as ada@example.com" }]);
+        }
         await attempts.take(LINKS_FROM_ADDRESS, call.origin.address);
         await attempts.take(LINKS_TO_ADDRESS, email);
         // Everybody's is made, so that an address that is unknown here takes as long as one that is not.
