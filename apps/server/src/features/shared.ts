@@ -140,6 +140,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     mailLinks,
     impersonation: ofPeople.services.impersonation,
     userOf: ofPeople.services.resources.user,
+    organizations: ofPeople.services.organizationStates,
     organizationId: async (org) => (await ofPeople.services.resources.organization({ org }, ANONYMOUS))?.id,
     requireRecent,
   });

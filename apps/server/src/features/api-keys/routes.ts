@@ -69,9 +69,9 @@ export function apiKeyRoutes({ service, organizationId, requireRecent }: ApiKeyF
     ),
     // Without a look at when one signed in: who finds a key in the wrong place should not have to search for anything else.
     route(api.apiKeys.revoke, { action: "delete", resource: one, hidden: true }, async ({ params, audit }) => {
-      const revoked = await service.revoke(params.id);
-      await audit({ ...about(revoked), event: "api_key.revoked" });
-      return revoked;
+      const { key, isNew } = await service.revoke(params.id);
+      if (isNew) await audit({ ...about(key), event: "api_key.revoked" });
+      return key;
     }),
   ];
 

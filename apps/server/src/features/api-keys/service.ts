@@ -48,8 +48,8 @@ export type ApiKeyService = {
     id: string,
     options: KeyMaker & { readonly overlapSeconds?: number | undefined },
   ): Promise<{ readonly minted: MintedApiKey; readonly old: ApiKeyInfo }>;
-  /** Gives the key as it is then; one that is revoked already stays so. @throws ProblemError */
-  revoke(id: string): Promise<ApiKeyInfo>;
+  /** Gives the key as it is then. `isNew`: not where it was revoked already. @throws ProblemError */
+  revoke(id: string): Promise<{ readonly key: ApiKeyInfo; readonly isNew: boolean }>;
   /** Forgets the keys that other servers have ended. */
   followEnds(): Promise<void>;
   /** Writes down when keys were used last. */
@@ -176,9 +176,9 @@ export function createApiKeyService(options: ApiKeyOptions): ApiKeyService {
     },
     async revoke(id) {
       const stored = await find(id);
-      await store.revoke(id, iso(clock.wall()));
+      const isNew = await store.revoke(id, iso(clock.wall()));
       authentication.forget(stored.hash);
-      return infoOf(await find(id));
+      return { key: infoOf(await find(id)), isNew };
     },
     async followEnds() {
       const { revision: newest, hashes } = await store.endedSince(revision);

@@ -32,7 +32,8 @@ export type KeyStore = {
   ): Promise<{ readonly key: StoredKey; readonly repeated: boolean } | undefined>;
   /** Puts `next` in the place of a key that is live and was not replaced yet, which ends at `endsAt`; else `false`. */
   replace(id: string, next: StoredKey, times: { readonly now: string; readonly endsAt: string }): Promise<boolean>;
-  revoke(id: string, at: string): Promise<void>;
+  /** False where that was so before. */
+  revoke(id: string, at: string): Promise<boolean>;
   /** Hashes of the keys that ended after `revision`, on whatever server, and the revision now. */
   endedSince(revision: number): Promise<{ readonly revision: number; readonly hashes: readonly Uint8Array[] }>;
   used(uses: ReadonlyMap<string, KeyUse>): Promise<void>;
@@ -96,12 +97,13 @@ export function createKeyStore(database: () => Promise<Database>, filter: ListFi
       }),
     revoke: (id, at) =>
       write(async (db) => {
-        await db
+        const { numUpdatedRows } = await db
           .updateTable("api_key")
           .set({ revoked_at: at, revision: (await newestRevision(db)) + 1 })
           .where("id", "=", id)
           .where("revoked_at", "is", null)
-          .execute();
+          .executeTakeFirstOrThrow();
+        return numUpdatedRows > 0n;
       }),
     async endedSince(revision) {
       const rows = await (await database())

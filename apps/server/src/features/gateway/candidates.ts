@@ -55,7 +55,8 @@ export class Candidates {
   readonly #asker: Asker;
   readonly #account: Account;
   #attempts: Attempts | undefined;
-  #heldModel: string | undefined;
+  /** For whose price something is held. */
+  #held: RouteStep | undefined;
   #reported = true;
   /** The one before. */
   #before: { readonly step: RouteStep | undefined; readonly lease: CredentialLease | undefined } = EMPTY;
@@ -244,14 +245,15 @@ export class Candidates {
     log.error("request failed", { requestId: id, error: error instanceof Error ? error.stack : String(error) });
   }
 
-  /** Holds the worst case; the model may cost more on another step. */
+  /** Holds the worst case; another model, or the same one elsewhere, may cost more. */
   #hold(step: RouteStep): ProblemError | undefined | Promise<ProblemError | undefined> {
     const { budgets, prices } = this.#parts;
-    if (budgets === undefined || this.#heldModel === step.model) return undefined;
+    if (budgets === undefined) return undefined;
+    if (this.#held?.upstream === step.upstream && this.#held.model === step.model) return undefined;
     const { session } = this.#asked.headers;
     // First: what the last attempt held must not be in the way of this one.
     this.#account.release();
-    this.#heldModel = undefined;
+    this.#held = undefined;
     this.worst = worstCase(this.#asked, step, prices);
     const admission = budgets.reserve({
       nodes: this.#asker.nodes,
@@ -266,7 +268,7 @@ export class Candidates {
   #take(admission: Admission, step: RouteStep): ProblemError | undefined {
     this.limits = admission.headers;
     if (admission.ok) {
-      this.#heldModel = step.model;
+      this.#held = step;
       this.#account.hold(admission.reservation);
       return undefined;
     }

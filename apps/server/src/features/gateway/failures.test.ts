@@ -224,6 +224,23 @@ describe("another upstream", () => {
     expect(gateway.entries).toMatchObject([{ upstream: "other", route, attempts: 2, outcome: "completed" }]);
   });
 
+  test("has its own price held for it, although its model has the same name", async () => {
+    const upstream = await upstreamWith((response, { path }) => {
+      if (path.startsWith("/other")) response.writeHead(200, JSON_TYPE).end('{"choices":[]}');
+      else response.writeHead(529, JSON_TYPE).end("{}");
+    });
+    const held: (number | undefined)[] = [];
+    const budgets: Budgets = {
+      reserve({ worst }) {
+        held.push(worst.costMicroUsd);
+        return { ok: true, reservation: { settle() {}, touch() {} }, headers: {} };
+      },
+    };
+    const gateway = await gatewayFor(upstream, { budgets, routing: stepsRouting("openai", "other") });
+    await post(gateway, "/openai/v1/chat/completions", { model: "gpt-5", messages: [] });
+    expect(held).toEqual([expect.any(Number), undefined]);
+  });
+
   test.each([true, false])("is asked where the first has a web page for an answer ($0)", async (stream) => {
     const upstream = await upstreamWith((response, { path }) => {
       if (path.startsWith("/other")) response.writeHead(200, JSON_TYPE).end('{"choices":[]}');

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { OpenRequest } from "../../gateway-types.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
 import { entry, openTestLedger, storedIds } from "./ledger.testing.ts";
 import { FileRequestTrace } from "./request-trace.ts";
@@ -44,12 +45,7 @@ describe("a full disk", () => {
     if (!disk.isMounted || process.platform !== "linux") skip("mounting a tmpfs is not permitted here");
     const directory = join(disk.path, "open-requests");
     const trace = new FileRequestTrace({ directory, process: "p", log: SILENT_LOG });
-    const send = async (id: string) => {
-      const { at, subject, nodes, client, dialect, upstream, requestedModel, model, route, attempts } = entry(id);
-      const known = { at, subject, nodes, client, dialect, upstream, requestedModel, model, route, attempts };
-      const worst = { inputTokens: 10, outputTokens: 50, costMicroUsd: 1_300 };
-      await new Promise<void>((resolve) => void trace.open({ id, ...known, worst }, resolve));
-    };
+    const send = (id: string) => sent(trace, id);
     const opened = () => readdirSync("/proc/self/fd").filter((fd) => linkOf(fd).startsWith(directory));
     const ballast = disk.fillUp();
     for (const id of ids(0, 20)) await send(id);
@@ -65,8 +61,49 @@ describe("a full disk", () => {
     for (const id of [...ids(0, 40), "last"]) expect(text).toContain(`"id":"${id}"`);
     expect(opened()).toHaveLength(1);
     trace.close({ isSettled: false });
+    rmSync(join(directory, name));
+  });
+
+  it("leaves no request open for ever whose end could not be written down", async ({ skip }) => {
+    if (!disk.isMounted) skip("mounting a tmpfs is not permitted here");
+    const directory = join(disk.path, "ends");
+    let now = Date.now();
+    const trace = new FileRequestTrace({ directory, process: "p", log: SILENT_LOG, now: () => now });
+    const early = await Promise.all(ids(0, 10).map((id) => sent(trace, id)));
+    await sent(trace, "long");
+    early[0]?.close(5);
+    const ballast = disk.fillUp();
+    trace.telling(1);
+    for (const request of early.slice(1)) request.close(5);
+    // More than is kept for later.
+    for (const request of await Promise.all(ids(10, 4_000).map((id) => sent(trace, id)))) request.close(5);
+    trace.telling(2);
+    rmSync(ballast);
+    trace.telling(3);
+    trace.told();
+    const names = () => readdirSync(directory).sort();
+    expect(names()).toEqual(["p.000001.requests", expect.any(String)]);
+    const text = readFileSync(join(directory, names()[1] ?? ""), "utf8");
+    expect(text.match(/^\{"id":"[^"]+"/gm)).toEqual(['{"id":"long"']);
+    expect(text).toMatch(/=3;\n$/);
+    // The one that still has them as open goes by itself, once the store knows what they cost.
+    trace.telling(4);
+    trace.told();
+    now += 20_000;
+    trace.touch();
+    expect(names()).toHaveLength(1);
+    trace.close({ isSettled: false });
   });
 });
+
+async function sent(trace: FileRequestTrace, id: string): Promise<OpenRequest> {
+  const { at, subject, nodes, client, dialect, upstream, requestedModel, model, route, attempts } = entry(id);
+  const known = { at, subject, nodes, client, dialect, upstream, requestedModel, model, route, attempts };
+  const worst = { inputTokens: 10, outputTokens: 50, costMicroUsd: 1_300 };
+  return new Promise<OpenRequest>((resolve) => {
+    const request = trace.open({ id, ...known, worst }, () => resolve(request));
+  });
+}
 
 function linkOf(fd: string): string {
   try {

@@ -18,6 +18,10 @@ export type Trace = {
   readonly requests: ReadonlyMap<string, TracedRequest>;
 };
 
+/** Without their ends they are torn: the first digits of a number are another number. */
+const CLOSED = /^-(\S+) (\d+);$/;
+const TOLD = /^=(\d+);$/;
+
 /** The files of one process, oldest first. What is no line of such a file is passed over: a kill may tear the last one. */
 export async function readTrace(paths: readonly string[]): Promise<Trace> {
   const requests = new Map<string, TracedRequest>();
@@ -25,14 +29,16 @@ export async function readTrace(paths: readonly string[]): Promise<Trace> {
   let ended: TracedRequest[] = [];
   for (const path of paths) {
     for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
-      if (line.startsWith("-")) {
-        const [id = "", cost] = line.slice(1).split(" ");
+      const closed = CLOSED.exec(line);
+      const told = TOLD.exec(line);
+      if (closed !== null) {
+        const [, id = "", cost] = closed;
         const request = requests.get(id);
-        if (request === undefined || cost === undefined) continue;
+        if (request === undefined) continue;
         request.costMicroUsd = Number(cost);
         ended.push(request);
-      } else if (line.startsWith("=")) {
-        for (const request of ended) request.toldWith = Number(line.slice(1));
+      } else if (told !== null) {
+        for (const request of ended) request.toldWith = Number(told[1]);
         ended = [];
       } else {
         const value = parsed(line);

@@ -55,7 +55,7 @@ describe("the trace of open requests", () => {
     long.close(7);
     trace.telling(3);
     trace.told();
-    expect(text(last)).toMatch(/-long 7\n=3\n$/);
+    expect(text(last)).toMatch(/-long 7;\n=3;\n$/);
     trace.close({ isSettled: true });
     expect(names()).toEqual([]);
   });
@@ -85,7 +85,7 @@ describe.each(engines)("what a dead process left, on $name", (engine) => {
     const { ledger, database, close } = openTestLedger(home);
     ledger.record(entry("b", { costMicroUsd: 175 }));
     const file = join(home.path, "dead.000001.requests");
-    const ended = `${lineOf("a")}${lineOf("b")}${lineOf("c")}-a 11\n=4\n-c 33\n`;
+    const ended = `${lineOf("a")}${lineOf("b")}${lineOf("c")}-a 11;\n=4;\n-c 33;\n`;
     writeFileSync(file, `${HEAD("1")}${ended}${lineOf("d")}`);
     appendFileSync(file, lineOf("torn").slice(0, 40));
     const charged: (readonly [string, readonly LostCharge[]])[] = [];

@@ -16,6 +16,8 @@ export type RequestTraceOptions = {
   readonly log: Log;
   /** From which size on a new file is begun, with what is open then. Default 4 MiB. */
   readonly fileBytes?: number;
+  /** Unix milliseconds. */
+  readonly now?: () => number;
 };
 
 const FILE_BYTES = 4 * 1024 * 1024;
@@ -24,9 +26,9 @@ const MAX_UNWRITTEN = 1024 * 1024;
 /** A file that is not the last one any more goes after so long: the rows of what ended in it are in the journal then. */
 const KEEP_MS = 10_000;
 
-/** What a trace file says, beside the opened requests, which are JSON. Ids hold no space. */
-export const lineOfClosed = (id: string, costMicroUsd: number): string => `-${id} ${costMicroUsd}\n`;
-export const lineOfTold = (sequence: number): string => `=${sequence}\n`;
+/** What a trace file says, beside the opened requests, which are JSON. Ids hold no space; a line that is torn has no end. */
+const lineOfClosed = (id: string, costMicroUsd: number): string => `-${id} ${costMicroUsd};\n`;
+const lineOfTold = (sequence: number): string => `=${sequence};\n`;
 
 type TraceFile = { readonly path: string; readonly fd: number; size: number; readonly limit: number };
 
@@ -52,6 +54,10 @@ export class FileRequestTrace implements RequestTrace {
   #files = 0;
   /** Something has ended since the budgets last told their store. */
   #untold = false;
+  /** No line says yet that it was told. */
+  #unsaid = false;
+  /** Lines of this file are lost: the next write begins another, with what is open then. */
+  #isStale = false;
 
   constructor(options: RequestTraceOptions) {
     this.#options = options;
@@ -78,15 +84,16 @@ export class FileRequestTrace implements RequestTrace {
     this.#open.delete(opened);
     this.#lines += lineOfClosed(opened.id, costMicroUsd);
     this.#untold = true;
+    this.#unsaid = true;
   }
 
   /** The budgets are about to tell their store, under this number, what all requests cost that have ended until now. */
   telling(sequence: number): void {
     this.#telling = [...this.#old];
-    if (!this.#untold) return;
-    this.#lines += lineOfTold(sequence);
-    this.#write();
     this.#untold = false;
+    if (!this.#unsaid) return;
+    this.#lines += lineOfTold(sequence);
+    this.#unsaid = !this.#write();
   }
 
   /** And the store has it. */
@@ -97,7 +104,8 @@ export class FileRequestTrace implements RequestTrace {
 
   /** Tells other processes that these files have an owner. */
   touch(): void {
-    const now = new Date();
+    this.#letGo();
+    const now = new Date(this.#now());
     if (this.#file !== undefined) futimesSync(this.#file.fd, now, now);
   }
 
@@ -123,8 +131,9 @@ export class FileRequestTrace implements RequestTrace {
     for (const send of sends) send();
   }
 
-  #write(): void {
-    if (this.#lines === "") return;
+  /** Says whether all is written. */
+  #write(): boolean {
+    if (this.#lines === "" && !this.#isStale) return true;
     const bytes = Buffer.from(this.#lines);
     try {
       const file = this.#current();
@@ -133,21 +142,35 @@ export class FileRequestTrace implements RequestTrace {
       if (written < bytes.length) throw new Error("the disk is full");
       this.#lines = "";
       this.#trouble.isOver();
+      return true;
     } catch (error) {
       this.#trouble.is(error);
+      const isTooMuch = bytes.length > MAX_UNWRITTEN;
       // After a line that may be half there.
-      this.#lines = bytes.length > MAX_UNWRITTEN ? "" : `\n${this.#lines}`;
+      this.#lines = isTooMuch ? "" : `\n${this.#lines}`;
+      // Among them may be ends of what this file says is open.
+      if (isTooMuch) this.#isStale = true;
+      return false;
     }
   }
 
-  #current(): TraceFile {
-    const now = Date.now();
-    if (this.#file !== undefined && this.#file.size < this.#file.limit) return this.#file;
+  #now(): number {
+    return (this.#options.now ?? Date.now)();
+  }
+
+  /** Of the files that say nothing any more which is not known elsewhere. */
+  #letGo(): void {
+    const now = this.#now();
     this.#old = this.#old.filter(({ path, sinceMs, told }) => {
       const isDone = told && Math.abs(now - sinceMs) > KEEP_MS;
       if (isDone) remove(path);
       return !isDone;
     });
+  }
+
+  #current(): TraceFile {
+    if (this.#file !== undefined && this.#file.size < this.#file.limit && !this.#isStale) return this.#file;
+    this.#letGo();
     const { directory, fileBytes = FILE_BYTES } = this.#options;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     this.#files += 1;
@@ -158,8 +181,9 @@ export class FileRequestTrace implements RequestTrace {
     const fd = begun(path, start);
     if (this.#file !== undefined) {
       closeSync(this.#file.fd);
-      this.#old.push({ path: this.#file.path, sinceMs: now, told: false });
+      this.#old.push({ path: this.#file.path, sinceMs: this.#now(), told: false });
     }
+    this.#isStale = false;
     this.#file = { path, fd, size, limit: Math.max(fileBytes, 2 * size) };
     return this.#file;
   }

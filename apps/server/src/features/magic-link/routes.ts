@@ -1,4 +1,6 @@
 import { api } from "@loom/api";
+import { deliveredAddress } from "../../kit/mail-address.ts";
+import { wrongFields } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
 import { endOld } from "../sign-in/end-old.ts";
 import { onPage } from "../sign-in/on-page.ts";
@@ -22,7 +24,10 @@ export function magicLinkRoutes(feature: MagicLinkFeature): Route[] {
     route(api.magicLink.request, VISIT, ({ body, call, audit }) =>
       onPage(async () => {
         if (!isOn) return off();
-        const email = body.email.toLowerCase();
+        const email = deliveredAddress(body.email.toLowerCase());
+        if (email === undefined) {
+          throw wrongFields([{ field: "email", message: "has to be a mail address such as ada@example.com" }]);
+        }
         await attempts.take(LINKS_FROM_ADDRESS, call.origin.address);
         await attempts.take(LINKS_TO_ADDRESS, email);
         // Everybody's is made, so that an address that is unknown here takes as long as one that is not.
@@ -30,13 +35,16 @@ export function magicLinkRoutes(feature: MagicLinkFeature): Route[] {
         const isWelcome = await feature.mayHaveLink(email);
         await audit({ event: "magic_link.requested", outcome: isWelcome ? "success" : "denied", details: { email } });
         if (isWelcome) {
-          mail.send({
-            to: email,
-            subject: "Sign in to Loom",
-            paragraphs: ["Somebody, most likely you, wants to sign in to Loom with this address."],
-            button: { label: "Sign in", url: `${originOf(call.incoming)}/auth/magic-link?token=${token}` },
-            footnote: `The link works once, within ${LINK_MINUTES} minutes. If it was not you, do nothing.`,
-          });
+          mail.send(
+            {
+              to: email,
+              subject: "Sign in to Loom",
+              paragraphs: ["Somebody, most likely you, wants to sign in to Loom with this address."],
+              button: { label: "Sign in", url: `${originOf(call.incoming)}/auth/magic-link?token=${token}` },
+              footnote: `The link works once, within ${LINK_MINUTES} minutes. If it was not you, do nothing.`,
+            },
+            "sign_in",
+          );
         }
         return new Reply(sentPage(email), { status: 202 });
       }),

@@ -1,14 +1,14 @@
 import { defineFeature } from "../../kit/feature.ts";
 import { composeMail, type MailContent } from "./compose-mail.ts";
 import type { MailConfig } from "./mail-config.ts";
-import { MailQueue } from "./mail-queue.ts";
+import { type MailLane, MailQueue } from "./mail-queue.ts";
 import { createMailTransport } from "./mail-transport.ts";
 
 export type Mail = {
   /** Whether mail can be sent at all; where not, `send` does nothing. */
   readonly isSetUp: boolean;
-  /** In the background; never throws. */
-  send(content: MailContent): void;
+  /** In the background; never throws. `lane`: "sign_in" for what somebody waits for to sign in with. */
+  send(content: MailContent, lane?: MailLane): void;
   /** Resolves when nothing waits any more. */
   settled(): Promise<void>;
 };
@@ -21,7 +21,7 @@ export const mail = defineFeature<Mail, { readonly config: MailConfig | undefine
     const queue = new MailQueue({ transport: createMailTransport(config), log, metrics });
     return {
       isSetUp: true,
-      send: (content) => queue.send(composeMail(content)),
+      send: (content, lane) => queue.send(composeMail(content), lane),
       settled: () => queue.settled(),
     };
   },

@@ -2,9 +2,13 @@ import type { Log } from "../../kit/log.ts";
 import type { Metrics } from "../../kit/metrics.ts";
 import { MailError, type MailTransport, type OutgoingMail } from "./mail-transport.ts";
 
-/** Mails that wait; what comes when it is full is dropped, counted and logged. */
+/** What a mail is for: one to sign in with has room of its own, which other mail cannot take, nor it theirs. */
+export type MailLane = "sign_in" | "other";
+
+/** Mails that wait in one lane; what comes when it is full is dropped, counted and logged. */
 const MAX_WAITING = 1_000;
-const MAX_AT_ONCE = 4;
+/** In one lane. */
+const MAX_AT_ONCE = { sign_in: 2, other: 4 } as const;
 /** Before the second and the third attempt, milliseconds. */
 const PAUSES_MS = [2_000, 20_000] as const;
 
@@ -21,8 +25,8 @@ export type MailQueueOptions = {
  */
 export class MailQueue {
   readonly #options: MailQueueOptions;
-  readonly #waiting: OutgoingMail[] = [];
-  readonly #sending = new Set<Promise<void>>();
+  readonly #waiting: { readonly [lane in MailLane]: OutgoingMail[] } = { sign_in: [], other: [] };
+  readonly #sending = { sign_in: new Set<Promise<void>>(), other: new Set<Promise<void>>() };
   readonly #count: (labels: { readonly outcome: string }) => void;
 
   constructor(options: MailQueueOptions) {
@@ -35,30 +39,32 @@ export class MailQueue {
   }
 
   /** Never throws and never waits. */
-  send(mail: OutgoingMail): void {
-    if (this.#waiting.length >= MAX_WAITING) {
+  send(mail: OutgoingMail, lane: MailLane = "other"): void {
+    if (this.#waiting[lane].length >= MAX_WAITING) {
       this.#count({ outcome: "dropped" });
-      this.#options.log.error("mail dropped: too many are waiting for the mail server");
+      this.#options.log.error("mail dropped: too many are waiting for the mail server", { lane });
       return;
     }
-    this.#waiting.push(mail);
-    this.#next();
+    this.#waiting[lane].push(mail);
+    this.#next(lane);
   }
 
   /** Resolves when nothing waits any more. */
   async settled(): Promise<void> {
-    while (this.#sending.size > 0) await Promise.all(this.#sending);
+    const { sign_in: signIn, other } = this.#sending;
+    while (signIn.size + other.size > 0) await Promise.all([...signIn, ...other]);
   }
 
-  #next(): void {
-    while (this.#sending.size < MAX_AT_ONCE) {
-      const mail = this.#waiting.shift();
+  #next(lane: MailLane): void {
+    const sending = this.#sending[lane];
+    while (sending.size < MAX_AT_ONCE[lane]) {
+      const mail = this.#waiting[lane].shift();
       if (mail === undefined) return;
       const work = this.#deliver(mail).finally(() => {
-        this.#sending.delete(work);
-        this.#next();
+        sending.delete(work);
+        this.#next(lane);
       });
-      this.#sending.add(work);
+      sending.add(work);
     }
   }
 

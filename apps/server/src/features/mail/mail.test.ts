@@ -160,6 +160,28 @@ test("the queue tries again what may work later, not what will not, and keeps no
   expect(text).toContain('loom_mails_total{outcome="dropped"} 96');
 });
 
+test("mail to sign in with goes out while other mail fills its own room, and the other way round", async () => {
+  const sent: string[] = [];
+  const metrics = createMetrics();
+  const gate = Promise.withResolvers<void>();
+  const queue = new MailQueue({
+    log: SILENT_LOG,
+    metrics,
+    transport: async ({ to }) => {
+      if (to !== "signs in") await gate.promise;
+      sent.push(to);
+    },
+  });
+  for (let count = 0; count < 1_100; count += 1) queue.send({ ...composeMail(CONTENT), to: "told" });
+  queue.send({ ...composeMail(CONTENT), to: "signs in" }, "sign_in");
+  await expect.poll(() => sent).toEqual(["signs in"]);
+  for (let count = 0; count < 1_100; count += 1) queue.send({ ...composeMail(CONTENT), to: "waits" }, "sign_in");
+  gate.resolve();
+  await queue.settled();
+  expect(sent.filter((to) => to === "told")).toHaveLength(1_004);
+  expect(await metrics.render()).toContain('loom_mails_total{outcome="dropped"} 194');
+});
+
 describe("loom-server mail test", () => {
   async function run(args: string[], env: NodeJS.ProcessEnv) {
     const lines: string[] = [];

@@ -26,7 +26,7 @@ import { changesSince } from "./person-store.ts";
 import { profileRoutes } from "./profile-routes.ts";
 import { createProfiles, type Profiles } from "./profiles.ts";
 import { purge } from "./purge.ts";
-import { createResources, type Resources } from "./resources.ts";
+import { createOrganizationStates, createResources, type Resources } from "./resources.ts";
 import { createSecurityWatch, type SecurityWatch } from "./security-watch.ts";
 import { createSeenDevices } from "./seen-devices.ts";
 import { teamRoutes } from "./team-routes.ts";
@@ -51,6 +51,7 @@ export type PeopleServices = {
   readonly mail: Mail;
   readonly audit: Audit;
   readonly resources: Resources;
+  readonly organizationStates: ReturnType<typeof createOrganizationStates>;
   readonly purgeElsewhere: PurgePerson;
 };
 
@@ -116,6 +117,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
       mail,
       audit,
       resources: createResources(desk),
+      organizationStates: createOrganizationStates(desk),
       purgeElsewhere,
     };
   },

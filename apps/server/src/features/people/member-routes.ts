@@ -28,7 +28,8 @@ export function memberRoutes({ members, joining }: MemberServices, resources: Re
       async ({ subject, params, body, call, audit }) => {
         const wish = { ...body, expected: expectedOf(call.incoming) };
         const change = await told(members.put(actorIn(subject), params.org, params.user, wish));
-        await audit(change.was === undefined ? memberAdded(change) : memberChanged(change));
+        if (change.was === undefined) await audit(memberAdded(change));
+        else if (change.was !== change.member.role) await audit(memberChanged(change));
         return versioned(change.member);
       },
     ),

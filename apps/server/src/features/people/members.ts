@@ -95,6 +95,8 @@ export function createMembers(desk: PeopleDesk, filter: ListFilter): Members {
           throw ownersOnly("make owners and take that from them");
         }
         checkExpected(before, expected);
+        // Nothing to write down, to record or to tell anybody.
+        if (before?.role === role) return { organization: organization.id, was, member: before };
         if (was === "owner" && role !== "owner") await checkOthersOwn(db, organization, person);
         return { organization: organization.id, was, member: await putMember(db, organization.id, person, role, now) };
       }),

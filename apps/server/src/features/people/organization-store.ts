@@ -12,12 +12,16 @@ export async function findOrganization(db: People, idOrSlug: string): Promise<Or
   return db
     .selectFrom("organization")
     .selectAll()
-    .where(idOrSlug.startsWith("org-") && idOrSlug.length === ID_LENGTH ? "id" : "slug", "=", idOrSlug)
+    .where(isOrganizationId(idOrSlug) ? "id" : "slug", "=", idOrSlug)
     .executeTakeFirst();
 }
 
 /** `org-` and a UUID; a slug may begin like one, and is never as long with hyphens in the same places. */
 const ID_LENGTH = 40;
+
+export function isOrganizationId(text: string): boolean {
+  return text.startsWith("org-") && text.length === ID_LENGTH;
+}
 
 /** One that is there. @throws PeopleError */
 export async function theOrganization(db: People, idOrSlug: string): Promise<OrganizationRow> {

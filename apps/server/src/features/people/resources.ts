@@ -2,7 +2,7 @@ import type { Resource } from "../../kit/policy.ts";
 import { principalOf, type Subject } from "../../kit/subject.ts";
 import { actorIn, userIdOf } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
-import { findOrganization, memberRole, type OrganizationRow } from "./organization-store.ts";
+import { findOrganization, isOrganizationId, memberRole, type OrganizationRow } from "./organization-store.ts";
 import { findPerson, personById } from "./person-store.ts";
 import { findTeam } from "./teams.ts";
 
@@ -33,6 +33,20 @@ export type Resources = {
   readonly teamMemberships: Lookup<OfTeam>;
   readonly teamMembership: Lookup<OfTeam & OfMember>;
 };
+
+/**
+ * What became of an organization, by its id. What is not the id of one, such as a name that an administrator has given, is
+ * there: nobody can delete it.
+ */
+export function createOrganizationStates(desk: Pick<PeopleDesk, "read">) {
+  return {
+    async stateOf(id: string): Promise<"there" | "deleted" | "gone"> {
+      if (!isOrganizationId(id)) return "there";
+      const row = await findOrganization(await desk.read(), id);
+      return row === undefined ? "gone" : row.deleted_at === null ? "there" : "deleted";
+    },
+  };
+}
 
 export function createResources(desk: PeopleDesk): Resources {
   const existing = async (idOrSlug: string): Promise<OrganizationRow | undefined> => {

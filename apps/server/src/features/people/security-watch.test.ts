@@ -61,8 +61,11 @@ describe.each(engines)("on $name", { timeout: 60_000 }, (engine) => {
 
   test("what waits is bounded, what is too much is counted, and who records never waits", async () => {
     await using world = await start();
-    // One is being told; it does not wait any more.
-    for (let index = 0; index < 5_003; index += 1) world.watch.hear(world.event);
+    // The first is being told; it does not wait any more.
+    world.watch.hear(world.event);
+    for (let index = 0; index < 5_002; index += 1) {
+      world.watch.hear({ ...world.event, details: { type: "totp", user: `user-${index % 300}` } });
+    }
     expect(world.told).toEqual([]);
     expect(await world.metrics.render()).toContain('loom_security_notices_total{outcome="dropped"} 2');
     world.open();
@@ -73,6 +76,38 @@ describe.each(engines)("on $name", { timeout: 60_000 }, (engine) => {
       text: "An app that shows codes was added to your account.",
       footnote: expect.stringContaining("https://loom.example.com/auth/account"),
     });
+  });
+
+  test("of one event one person hears twenty times an hour, which takes nothing from others and other events", async () => {
+    await using world = await start();
+    world.open();
+    for (let index = 0; index < 6_000; index += 1) world.watch.hear(world.event);
+    world.watch.hear({ ...world.event, event: "factor.removed" });
+    await world.watch.close();
+    expect(world.told.map(({ subject }) => subject)).toEqual([
+      ...Array<string>(20).fill("A second factor was added"),
+      "A second factor was removed",
+    ]);
+    const text = await world.metrics.render();
+    expect(text).toContain('loom_security_notices_total{outcome="limited"} 5980');
+    expect(text).not.toContain('loom_security_notices_total{outcome="dropped"}');
+    world.pass(3_600_000);
+    world.watch.hear(world.event);
+    await world.watch.close();
+    expect(world.told).toHaveLength(22);
+  });
+
+  test("many sign-ins from one place do not hide the first one from another", async () => {
+    await using world = await start();
+    world.open();
+    const signIn = (device: string): AuditEvent => ({
+      ...{ ...world.event, event: "session.created" },
+      details: { device, country: "DE" },
+    });
+    for (let index = 0; index < 100; index += 1) world.watch.hear(signIn("Firefox on Linux"));
+    world.watch.hear(signIn("curl"));
+    await world.watch.close();
+    expect(world.told.map(({ paragraphs }) => paragraphs)).toEqual([[expect.stringContaining("With curl, from ")]]);
   });
 
   test("of what failed, of nobody and of what is nobody's business nothing is told", async () => {

@@ -11,6 +11,14 @@ import type { Telling } from "./telling.ts";
 
 /** Events that wait; what comes when it is full is dropped, counted and logged. */
 const MAX_WAITING = 5_000;
+/**
+ * What one person, or the owners of one organization, are told of one event within an hour: so many mails say it. Counted
+ * before anything waits, so that nobody fills what others wait in.
+ */
+const MAX_PER_HOUR = 20;
+const HOUR_MS = 3_600_000;
+/** Counters that are kept; the one that began first gives way. */
+const MAX_COUNTERS = 20_000;
 /** What is told yet when the server stops; milliseconds. */
 const CLOSE_MS = 2_000;
 /** Owners of one organization who are told. */
@@ -37,10 +45,11 @@ export type SecurityWatchOptions = {
 export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatch {
   const { desk, telling, seen, log } = options;
   const waiting: AuditEvent[] = [];
+  const counters = new Map<string, { readonly since: number; events: number }>();
   let work: Promise<void> | undefined;
   const count = options.metrics.counter({
     name: "loom_security_notices_total",
-    help: "What people are told about the security of their accounts, by what became of it: told, failed, dropped",
+    help: "What people are told about the security of their accounts, by what became of it: told, failed, dropped, limited",
     labels: ["outcome"],
   });
 
@@ -110,6 +119,33 @@ export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatc
     return seen.isNew(id, { device: String(device ?? ""), country: typeof country === "string" ? country : "" });
   }
 
+  /** Whether the concerned were told of such an event often enough within this hour. */
+  function isTooOften(event: AuditEvent, concerned: Concerned): boolean {
+    const now = desk.wall();
+    const key = counterOf(event, concerned);
+    let counter = counters.get(key);
+    if (counter === undefined || now - counter.since >= HOUR_MS) {
+      // Anew at the end: what began first stands first.
+      counters.delete(key);
+      for (const [first] of counters) {
+        if (counters.size < MAX_COUNTERS) break;
+        counters.delete(first);
+      }
+      counter = { since: now, events: 0 };
+      counters.set(key, counter);
+    }
+    counter.events += 1;
+    if (counter.events <= MAX_PER_HOUR) return false;
+    count({ outcome: "limited" });
+    if (counter.events === MAX_PER_HOUR + 1) {
+      log.warn("somebody is told no more of one event for up to an hour", {
+        event: event.event,
+        concerned: JSON.stringify(concerned),
+      });
+    }
+    return true;
+  }
+
   function drop(events: number): void {
     if (events === 0) return;
     count({ outcome: "dropped" }, events);
@@ -125,7 +161,9 @@ export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatc
 
   return {
     hear(event) {
-      if (event.outcome !== "success" || SECURITY_NEWS[event.event] === undefined) return;
+      if (event.outcome !== "success") return;
+      const concerned = SECURITY_NEWS[event.event]?.(event, "")?.concerned;
+      if (concerned === undefined || isTooOften(event, concerned)) return;
       if (waiting.length >= MAX_WAITING) {
         drop(1);
         return;
@@ -139,6 +177,12 @@ export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatc
       clearTimeout(late);
     },
   };
+}
+
+/** Sign-ins count by where they are from: many from one place do not hide the first one from another. */
+function counterOf({ event, details }: AuditEvent, concerned: Concerned): string {
+  const { device = "", country = "" } = event === "session.created" ? (details ?? {}) : {};
+  return JSON.stringify([event, concerned, device, country]);
 }
 
 function nameOf({ type, name, impersonator }: AuditActor): string {

@@ -22,10 +22,13 @@ describe.each(engines)("a claim on $name", { timeout: 60_000 }, (engine) => {
     const names = await startNameServer();
     const opened = await home.open();
     const database = async () => opened;
+    const states = new Map<string, "deleted" | "gone">();
+    const organizations = { stateOf: async (id: string) => states.get(id) ?? "there" } as const;
     const claims = createDomainClaims({
       database,
       readTxt: createTxtReader([names.address]),
       domainsOf: (provider) => ({ okta: [], corp: ["corp.example"] })[provider],
+      organizations,
       wall: () => now,
     });
     /** Puts the record where it belongs. */
@@ -34,7 +37,8 @@ describe.each(engines)("a claim on $name", { timeout: 60_000 }, (engine) => {
       claims,
       names,
       publish,
-      domains: createDomains(database),
+      states,
+      domains: createDomains(database, organizations),
       pass(ms: number) {
         now += ms;
       },
@@ -120,6 +124,30 @@ describe.each(engines)("a claim on $name", { timeout: 60_000 }, (engine) => {
     expect(await world.claims.prove("org-2", "example.com")).toMatchObject({ state: "proven" });
   });
 
+  test("of an organization that is deleted counts no more, is free, and goes when it is gone", async () => {
+    await using world = await start();
+    await world.proven("org-1", "example.com");
+    await world.proven("org-1", "example.net");
+    await world.claims.rule("org-1", "example.com", { provider: "okta", forced: true }, undefined);
+    for (const domain of ["example\u3002com", "\uff45xample.com", "exa\u00admple.com"]) {
+      expect(await world.domains.ofAddress(`ada@${domain}`)).toMatchObject({ domain: "example.com", forced: true });
+    }
+    world.states.set("org-1", "deleted");
+    expect(await world.domains.ofAddress("ada@example.com")).toBeUndefined();
+    await world.domains.removeGone();
+    world.states.delete("org-1");
+    expect(await world.domains.ofAddress("ada@example.com")).toMatchObject({ organization: "org-1", forced: true });
+    world.states.set("org-1", "deleted");
+    await world.proven("org-2", "example.com");
+    expect(await world.domains.ofAddress("ada@example.com")).toMatchObject({ organization: "org-2", forced: false });
+    world.states.delete("org-1");
+    await expect(world.claims.get("org-1", "example.com")).rejects.toMatchObject(refused("not_found", /claim it/));
+    world.states.set("org-1", "gone");
+    await world.domains.removeGone();
+    expect(await world.claims.list("org-1", { limit: 10 })).toEqual([]);
+    expect((await world.domains.list({ limit: 10 })).map(({ domain }) => domain)).toEqual(["example.com"]);
+  });
+
   test("of two who prove the same domain at once one has it", async () => {
     await using world = await start();
     const [one, two] = [
@@ -177,6 +205,20 @@ describe.each(engines)("a claim on $name", { timeout: 60_000 }, (engine) => {
     await expect(rule({ provider: null })).rejects.toMatchObject(refused("invalid_input", /needs a provider/));
     await rule({ provider: null, forced: false });
     expect(await world.domains.ofAddress("a@example.com")).toMatchObject({ forced: false });
+  });
+
+  test("what an administrator of the server has said is overwritten by nobody who has not seen it", async () => {
+    await using world = await start();
+    const { version } = await world.proven("org-1", "example.com");
+    const wish = { domain: "example.com", organization: "org-1", provider: "okta", forced: true };
+    await world.domains.put(wish, "2026-11-20T00:00:00.000Z");
+    const late = world.claims.rule("org-1", "example.com", { provider: null, forced: false }, version);
+    await expect(late).rejects.toMatchObject(refused("version_mismatch", /version 3/));
+    expect(await world.domains.ofAddress("a@example.com")).toMatchObject({ forced: true });
+    expect(await world.domains.remove("example.com")).toBe(true);
+    await expect(world.claims.remove("org-1", "example.com", version + 1)).rejects.toMatchObject(
+      refused("version_mismatch", /version 4/),
+    );
   });
 
   test("an administrator of the server gives it to another organization all the same", async () => {

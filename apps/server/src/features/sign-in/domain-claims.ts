@@ -3,7 +3,7 @@ import type { DomainClaim } from "@loom/api";
 import type { Kysely, Selectable } from "kysely";
 import type { Database } from "../../kit/database.ts";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
-import { LOCK } from "./domains.ts";
+import { LOCK, type OrganizationStates } from "./domains.ts";
 import type { SignInTables } from "./migrations.ts";
 import { isPublicMailDomain } from "./public-mail-domains.ts";
 import { isDomain } from "./sign-in-config.ts";
@@ -46,11 +46,13 @@ export type DomainClaimOptions = {
   readonly readTxt: ReadTxtRecords;
   /** The mail domains that a provider is believed about, empty for all; nothing for one that is not set up. */
   readonly domainsOf: (provider: string) => readonly string[] | undefined;
+  readonly organizations: OrganizationStates;
   readonly wall: () => number;
 };
 
 /** Which mail domains are whose: an organization says so, and shows it by a record that only who has the domain can make. */
-export function createDomainClaims({ database, readTxt, domainsOf, wall }: DomainClaimOptions): DomainClaims {
+export function createDomainClaims(options: DomainClaimOptions): DomainClaims {
+  const { database, readTxt, domainsOf, organizations, wall } = options;
   const iso = (ms: number): string => new Date(ms).toISOString();
   const read = async (): Promise<Tables> => (await database()).tables<SignInTables>();
   const write = async <Result>(work: (db: Tables) => Promise<Result>) =>
@@ -79,14 +81,20 @@ export function createDomainClaims({ database, readTxt, domainsOf, wall }: Domai
     );
   }
 
-  /** @throws ProblemError where it is another organization's. */
-  async function requireFree(db: Tables, organization: string, domain: string): Promise<void> {
-    const row = await db
-      .selectFrom("mail_domain")
-      .select("organization_id")
-      .where("domain", "=", domain)
-      .executeTakeFirst();
-    if (row === undefined || row.organization_id === organization) return;
+  const holderOf = async (db: Tables, domain: string): Promise<string | undefined> =>
+    (await db.selectFrom("mail_domain").select("organization_id").where("domain", "=", domain).executeTakeFirst())
+      ?.organization_id;
+
+  /** Whose a domain is without holding it any more. Asked before a `write`, which asks nobody else. */
+  async function goneHolderOf(domain: string): Promise<string | undefined> {
+    const holder = await holderOf(await read(), domain);
+    return holder !== undefined && (await organizations.stateOf(holder)) !== "there" ? holder : undefined;
+  }
+
+  /** @throws ProblemError where it is another organization's that is not `gone`. */
+  async function requireFree(db: Tables, organization: string, domain: string, gone?: string): Promise<void> {
+    const holder = await holderOf(db, domain);
+    if (holder === undefined || holder === organization || holder === gone) return;
     const detail = `${domain} belongs to another organization of this server: ask an administrator of it.`;
     throw new ProblemError("conflict", detail, {
       errors: [{ field: "domain", message: "belongs to another organization" }],
@@ -104,8 +112,9 @@ export function createDomainClaims({ database, readTxt, domainsOf, wall }: Domai
     get: async (organization, domain) => find(await read(), organization, domain),
     async claim(organization, domain) {
       checkDomain(domain);
+      const gone = await goneHolderOf(domain);
       return write(async (db) => {
-        await requireFree(db, organization, domain);
+        await requireFree(db, organization, domain, gone);
         const now = wall();
         await db
           .deleteFrom("domain_claim")
@@ -151,11 +160,18 @@ export function createDomainClaims({ database, readTxt, domainsOf, wall }: Domai
         const detail = `${name} needs a TXT record that says ${value}; ${others}. A new record may take a while to be seen: try again then.`;
         throw new ProblemError("conflict", detail);
       }
+      const gone = await goneHolderOf(domain);
       return write(async (db) => {
-        await requireFree(db, organization, domain);
+        await requireFree(db, organization, domain, gone);
         // It may have been taken back while the records were asked for.
         const { version } = await find(db, organization, domain);
         const now = iso(wall());
+        if (gone !== undefined && gone !== organization) {
+          // Should it come back, it has to prove it anew.
+          for (const table of ["mail_domain", "domain_claim"] as const) {
+            await db.deleteFrom(table).where("organization_id", "=", gone).where("domain", "=", domain).execute();
+          }
+        }
         await db
           .insertInto("mail_domain")
           .values({ domain, organization_id: organization, provider: "", forced: 0, created_at: now })

@@ -10,7 +10,7 @@ import { createAttempts } from "./attempts.ts";
 import { type DomainClaimRouteNeeds, domainClaimRoutes } from "./domain-claim-routes.ts";
 import { createDomainClaims } from "./domain-claims.ts";
 import { domainRoutes } from "./domain-routes.ts";
-import { createDomains } from "./domains.ts";
+import { createDomains, type OrganizationStates } from "./domains.ts";
 import { createFlowStore } from "./flow-store.ts";
 import { createFlows } from "./flows.ts";
 import { createGithubProvider } from "./github-provider.ts";
@@ -32,6 +32,7 @@ export type SignInNeeds = {
   readonly web: WebAddress;
   /** Whether links are sent by mail. */
   readonly mailLinks: boolean;
+  readonly organizations: OrganizationStates;
   /** Asks for the records that prove a domain. Default: by the name servers of the configuration. */
   readonly readTxt?: ReadTxtRecords;
 } & Pick<ImpersonationRouteNeeds, "impersonation" | "userOf"> &
@@ -57,17 +58,18 @@ export const signIn = defineFeature<SignInServices, SignInNeeds>({
       createIdentityStore(database).removeAllOf(id),
   services: ({ database, audit, log }, needs) => {
     const { config, users, sessions, beginSecondFactor, web, mailLinks, impersonation, userOf } = needs;
-    const { organizationId, requireRecent, readTxt = createTxtReader(config.dnsServers) } = needs;
+    const { organizations, organizationId, requireRecent, readTxt = createTxtReader(config.dnsServers) } = needs;
     const clock = SYSTEM_CLOCK;
     const attempts = createAttempts(database, clock.wall);
     const flows = createFlows(createFlowStore(database), clock);
+    const domains = createDomains(database, organizations);
     const service = createSignInService({
       providers: config.providers.map((each) =>
         each.type === "github" ? createGithubProvider(each) : createOpenIdProvider(each, clock.monotonic),
       ),
       flows,
       identities: createIdentityStore(database),
-      domains: createDomains(database),
+      domains,
       attempts,
       users,
       sessions,
@@ -81,6 +83,7 @@ export const signIn = defineFeature<SignInServices, SignInNeeds>({
       database,
       readTxt,
       domainsOf: (provider) => config.providers.find(({ name }) => name === provider)?.domains,
+      organizations,
       wall: clock.wall,
     });
     const flow = createWebFlow(web, clock.wall);
@@ -100,6 +103,7 @@ export const signIn = defineFeature<SignInServices, SignInNeeds>({
         await flows.removeExpired();
         await attempts.removeExpired();
         await claims.removeExpired();
+        await domains.removeGone();
       },
     };
   },
