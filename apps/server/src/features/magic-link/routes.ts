@@ -2,7 +2,8 @@ import { api } from "@loom/api";
 import { deliveredAddress } from "../../kit/mail-address.ts";
 import { wrongFields } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
-import { onPage, sessionOf } from "../sign-in/on-page.ts";
+import { endOld } from "../sign-in/end-old.ts";
+import { onPage } from "../sign-in/on-page.ts";
 import type { MagicLinkFeature } from "./index.ts";
 import { confirmPage, deadPage, offPage, sentPage } from "./pages.ts";
 import { LINK_MINUTES } from "./service.ts";
@@ -60,8 +61,7 @@ export function magicLinkRoutes(feature: MagicLinkFeature): Route[] {
         if (link === undefined) return new Reply(deadPage(), { status: 410 });
         const proof = { method: "magic_link", email: link.email, kind: "web", origin: call.origin } as const;
         const admission = await signIn.admit(proof);
-        const old = sessionOf(subject);
-        if (old !== undefined) await sessions.end(old);
+        await endOld({ sessions, flow }, call, subject);
         return flow.admitted(admission, link.redirectTo);
       }),
     ),
