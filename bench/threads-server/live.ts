@@ -157,7 +157,7 @@ function followThread({ url, token }: Place, id: string) {
         const events = (rest + chunk).split("\n\n");
         rest = events.pop() ?? "";
         for (const event of events) {
-          const version = /^id: (\d+)/.exec(event)?.[1];
+          const version = /^id: \d+\.(\d+)\ndata: /.exec(event)?.[1];
           if (version !== undefined) versions.push(Number(version));
         }
       });

@@ -15,6 +15,8 @@ import { createMetrics } from "./kit/metrics.ts";
 import { createWebAddress } from "./kit/web-address.ts";
 import { temporaryDirectory } from "./testing.ts";
 
+/** What she was called when she spent something. */
+const FORMER_NAME = "anna_before_that";
 const LONG_AGO = "2025-01-01T00:00:00.000Z";
 
 /** Where his id stays, as an id alone, and why. Everywhere else he is nobody any more. */
@@ -102,7 +104,7 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
 
     const left: string[] = [];
     for (const { table, column } of columns) {
-      const where = sql`${sql.ref(column)} in (${anna.id}, ${names.anna}, ${"anna@example.org"}, ${personal})`;
+      const where = sql`${sql.ref(column)} in (${anna.id}, ${names.anna}, ${FORMER_NAME}, ${"anna@example.org"}, ${personal})`;
       const { rows } = await sql<{ n: number }>`select count(*) as n from ${sql.table(table)} where ${where}`.execute(
         db,
       );
@@ -152,7 +154,7 @@ async function fillAll(database: Database, id: string, username: string): Promis
     )
       continue;
     const values = columns.map(({ name, type }) => {
-      if (table === "usage" && name === "subject") return sql`${username}`;
+      if (table === "usage" && name === "subject") return sql`${FORMER_NAME}`;
       if (name === "path") return sql`${"the same path"}`;
       if (table === "invitation" && name === "invited_by") return sql`${username}`;
       if (table === "thread" && name === "facts") return sql`${"{}"}`;

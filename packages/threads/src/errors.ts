@@ -36,6 +36,8 @@ export function notWritable(id: string, directory: string, cause: unknown): Thre
 }
 
 function reasonOf(cause: unknown): string {
+  // What has kept a lease from being taken was told by us already: the system's word is behind it.
+  if (cause instanceof ThreadError && cause.cause !== undefined) return reasonOf(cause.cause);
   const code = systemCode(cause);
   return code !== undefined && NO_ROOM.has(code) ? "there is no space left" : `the system said ${code ?? "no"}`;
 }

@@ -119,6 +119,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       for (const { onPurge } of needs.features()) await onPurge?.(person);
     },
     hasSecondFactor: (userId) => ofSecondFactor.services.service.has(userId),
+    requireRecent: (person) => requireRecent(person),
   });
   const mailLinks = signInConfig.magicLink ?? post.services.isSetUp;
   if (mailLinks && !post.services.isSetUp) throw new ConfigError(NO_MAIL);

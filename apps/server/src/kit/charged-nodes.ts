@@ -1,6 +1,6 @@
 import type { BudgetNode } from "../gateway-types.ts";
 import { ProblemError } from "./problem-reply.ts";
-import type { Standing, Subject } from "./subject.ts";
+import { lockedOutOf, type Standing, type Subject, type UserSubject } from "./subject.ts";
 
 /** The headers in which a client says on whose account a person's request runs. */
 export const PAYER_HEADERS = { organization: "x-loom-organization", team: "x-loom-team" } as const;
@@ -28,7 +28,7 @@ export function nodesOfPerson(
 /**
  * What a request counts against for which a client has named the payer: of organizations and teams only that one, with
  * the organization that a team is in, or the subject's teams of an organization.
- * @throws ProblemError where the subject does not belong to it.
+ * @throws ProblemError where the subject does not belong to it, or is locked out for want of a second factor.
  */
 export function nodesWithPayer(subject: Subject, payers: readonly Payer[]): readonly BudgetNode[] {
   const [payer, ...more] = payers;
@@ -49,12 +49,21 @@ export function nodesWithPayer(subject: Subject, payers: readonly Payer[]): read
   }
   if (kind === "organization") {
     if (!subject.organizations.some((each) => each.id === id)) throw noMember(payer);
+    checkNotLockedOut(subject, id);
     const teams = subject.teams.filter((team) => team.organization === id);
     return [...own, { kind, id }, ...teams.map((team) => ({ kind: "team", id: team.id }))];
   }
   const team = subject.teams.find((each) => each.id === id);
   if (team === undefined) throw noMember(payer);
+  checkNotLockedOut(subject, team.organization);
   return [...own, { kind: "organization", id: team.organization }, { kind, id }];
+}
+
+function checkNotLockedOut(subject: UserSubject, organization: string): void {
+  if (!lockedOutOf(subject).includes(organization)) return;
+  const detail =
+    "The organization that this is to be charged to asks its members for a second factor: add one at /auth/factors, or sign in again with yours.";
+  throw new ProblemError("forbidden", detail);
 }
 
 function noMember({ kind, id }: Payer): ProblemError {

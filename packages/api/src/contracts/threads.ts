@@ -123,7 +123,7 @@ export const threads = {
     method: "GET",
     path: "/api/threads/{id}/events",
     operation: "followThread",
-    summary: "New records as server-sent events, from Last-Event-ID on",
+    summary: "New records as server-sent events, from Last-Event-ID on; `replaced`: begin again",
     reply: "event-stream",
     anonymous: true,
     maxBodyBytes: MAX_BODY_BYTES,

@@ -300,5 +300,8 @@ export const supportAccess = { params, response: support };
 export const followThread = {
   params,
   query: z.strictObject({ after: z.coerce.number().int().min(0).optional() }),
-  response: z.string().openapi({ description: "One record; `id:` is the version that it makes" }),
+  response: z.string().openapi({
+    description:
+      "One record; `id:` is `GENERATION.VERSION`, the version that it makes. Event `replaced` (`{}`): drop all, the records follow from the first on",
+  }),
 };

@@ -6,7 +6,7 @@ const DAY_MS = 86_400_000;
 
 /** In his rows the id stays, as what is charged; his name goes. Day by day: others want to write, too. */
 export function purgeNames(database: () => Promise<Database>): PurgePerson {
-  return async ({ id, username, tombstone }) => {
+  return async ({ id, tombstone }) => {
     const opened = await database();
     const db = opened.tables<LedgerTables>();
     const paths = db.selectFrom("usage_node").select("path").where("kind", "=", "user").where("node", "=", id);
@@ -22,7 +22,8 @@ export function purgeNames(database: () => Promise<Database>): PurgePerson {
           .set({ subject: tombstone })
           .where("at_ms", ">=", from)
           .where("at_ms", "<", from + DAY_MS)
-          .where("subject", "=", username)
+          // Also what he was called before; whose rows they are is for the path.
+          .where("subject", "!=", tombstone)
           .where("path", "in", paths)
           .execute(),
       );

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from "node:http";
-import type { Attempts, Sessions, SignIn, Users } from "../../identity-types.ts";
+import type { Attempts, SignIn, Users } from "../../identity-types.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import type { Mail } from "../mail/index.ts";
+import type { SessionService } from "../sessions/service.ts";
 import type { WebFlow } from "../sign-in/web-flow.ts";
 import { migrations } from "./migrations.ts";
 import { purgeLinks } from "./purge-person.ts";
@@ -17,7 +18,7 @@ export type MagicLinkNeeds = {
   readonly signIn: SignIn;
   readonly attempts: Attempts;
   readonly flow: WebFlow;
-  readonly sessions: Sessions;
+  readonly sessions: SessionService;
   readonly originOf: (request: IncomingMessage) => string;
 };
 

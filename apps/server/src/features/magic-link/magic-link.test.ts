@@ -150,7 +150,7 @@ describe("signing in by mail", () => {
     expect(await world.links(5)).toHaveLength(5);
   });
 
-  test.each(["nobody", "a b@c", "a@b\r\nBcc: c@d", `${"x".repeat(300)}@example.com`, ""])(
+  test.each(["nobody", "a b@c", "a@b\r\nBcc: c@d", `${"x".repeat(300)}@example.com`, "ada@%00", ""])(
     "%j is no address",
     async (email) => {
       await using world = await start();

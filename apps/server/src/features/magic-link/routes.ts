@@ -1,6 +1,9 @@
 import { api } from "@loom/api";
+import { deliveredAddress } from "../../kit/mail-address.ts";
+import { wrongFields } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
-import { onPage, sessionOf } from "../sign-in/on-page.ts";
+import { endOld } from "../sign-in/end-old.ts";
+import { onPage } from "../sign-in/on-page.ts";
 import type { MagicLinkFeature } from "./index.ts";
 import { confirmPage, deadPage, offPage, sentPage } from "./pages.ts";
 import { LINK_MINUTES } from "./service.ts";
@@ -21,7 +24,10 @@ export function magicLinkRoutes(feature: MagicLinkFeature): Route[] {
     route(api.magicLink.request, VISIT, ({ body, call, audit }) =>
       onPage(async () => {
         if (!isOn) return off();
-        const email = body.email.toLowerCase();
+        const email = deliveredAddress(body.email.toLowerCase());
+        if (email === undefined) {
+          throw wrongFields([{ field: "email", message: "has to be a mail address such as ada@example.com" }]);
+        }
         await attempts.take(LINKS_FROM_ADDRESS, call.origin.address);
         await attempts.take(LINKS_TO_ADDRESS, email);
         // Everybody's is made, so that an address that is unknown here takes as long as one that is not.
@@ -55,8 +61,7 @@ export function magicLinkRoutes(feature: MagicLinkFeature): Route[] {
         if (link === undefined) return new Reply(deadPage(), { status: 410 });
         const proof = { method: "magic_link", email: link.email, kind: "web", origin: call.origin } as const;
         const admission = await signIn.admit(proof);
-        const old = sessionOf(subject);
-        if (old !== undefined) await sessions.end(old);
+        await endOld({ sessions, flow }, call, subject);
         return flow.admitted(admission, link.redirectTo);
       }),
     ),

@@ -10,7 +10,7 @@ import type { Telling } from "./telling.ts";
 const MAX_MINUTES = 60;
 
 export type Impersonation = {
-  /** A session of the person, in which the policy lets nobody touch what lets somebody in. The person is told before it begins. @throws PeopleError */
+  /** A session of the person, in which the policy lets nobody touch what lets somebody in. The person is told before it begins. @throws PeopleError, ProblemError */
   start(
     admin: UserSubject,
     user: string,
@@ -31,14 +31,17 @@ export type ImpersonationOptions = {
   /** Made after the people that it needs. */
   readonly sessions: () => Pick<Sessions, "startImpersonation" | "end">;
   readonly telling: Telling;
+  /** @throws ProblemError for a person who has not signed in lately, or not with the second factor that he has. */
+  readonly requireRecent: (person: UserSubject) => Promise<void>;
 };
 
-export function createImpersonation({ desk, sessions, telling }: ImpersonationOptions): Impersonation {
+export function createImpersonation({ desk, sessions, telling, requireRecent }: ImpersonationOptions): Impersonation {
   return {
     async start(admin, user, { reason, minutes = MAX_MINUTES, kind, origin }) {
       if (admin.impersonator !== undefined || admin.via.type === "key") {
         throw new PeopleError("refused", "Only a person who is signed in himself can act in another's place.");
       }
+      await requireRecent(admin);
       const person = await thePerson(await desk.read(), user);
       if (person.id === admin.id) throw new PeopleError("conflict", "You are that person yourself.");
       if (person.globalRoles.length > 0) {

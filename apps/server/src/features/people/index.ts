@@ -4,6 +4,7 @@ import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import type { ListFilter } from "../../kit/list-filter.ts";
 import type { PurgePerson } from "../../kit/purge.ts";
+import type { UserSubject } from "../../kit/subject.ts";
 import type { Mail } from "../mail/index.ts";
 import { adminRoutes } from "./admin-routes.ts";
 import { type Administration, createAdministration } from "./administration.ts";
@@ -64,6 +65,8 @@ export type PeopleNeeds = {
   readonly filter: ListFilter;
   /** Whether somebody has a second factor. Default: nobody has. */
   readonly hasSecondFactor?: (userId: string) => Promise<boolean>;
+  /** @throws ProblemError for a person who has not signed in lately, or not with the second factor that he has. */
+  readonly requireRecent: (person: UserSubject) => Promise<void>;
   /** Removes what other features keep of a person. */
   readonly purgeElsewhere?: PurgePerson;
   /** Milliseconds. */
@@ -81,6 +84,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
       mail,
       filter,
       hasSecondFactor,
+      requireRecent,
       publicUrl,
       purgeElsewhere = async () => {},
       wall = Date.now,
@@ -108,7 +112,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
       departure: createDeparture(desk),
       administration: createAdministration(desk),
       notices,
-      impersonation: createImpersonation({ desk, sessions, telling }),
+      impersonation: createImpersonation({ desk, sessions, telling, requireRecent }),
       watch: createSecurityWatch({ desk, telling, seen: createSeenDevices(desk), log, metrics, accountUrl }),
       mail,
       audit,

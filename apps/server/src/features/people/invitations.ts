@@ -11,6 +11,7 @@ import type { Selectable } from "kysely";
 import { hashToken, matchesHash } from "../../kit/auth.ts";
 import { makeOnce, type Once } from "../../kit/idempotency.ts";
 import type { ListFilter } from "../../kit/list-filter.ts";
+import { deliveredAddress } from "../../kit/mail-address.ts";
 import { decodeCursor, pageOf } from "../../kit/paging.ts";
 import type { OrganizationRole, Subject } from "../../kit/subject.ts";
 import { type Actor, roleIn } from "./actor.ts";
@@ -182,7 +183,11 @@ async function add(db: People, { actor, organization, wish, by, token, now }: Wi
   if (organization.personal_of !== null) throw isPersonal(organization);
   await checkAdministers(db, actor, organization);
   if (role === "owner" && (await roleIn(db, actor, organization.id)) !== "owner") throw ownersOnly("invite owners");
-  const email = wish.email ?? (await thePerson(db, wish.username ?? "")).email;
+  const email =
+    wish.email === undefined ? (await thePerson(db, wish.username ?? "")).email : deliveredAddress(wish.email);
+  if (email === undefined) {
+    throw new PeopleError("wrong", "The e-mail address is none: its domain cannot get mail.", { field: "email" });
+  }
   const key = addressKey(email);
   const known = await db
     .selectFrom("person_address")

@@ -73,6 +73,13 @@ export function createJoining(desk: PeopleDesk, filter: ListFilter): Joining {
         if (open.length >= MAX_PENDING) {
           throw new PeopleError("conflict", `${MAX_PENDING} people have asked already: try again later.`);
         }
+        // Whoever asks again and again leaves one row.
+        await db
+          .deleteFrom("join_request")
+          .where("organization_id", "=", organization.id)
+          .where("person_id", "=", userId)
+          .where("state", "=", "withdrawn")
+          .execute();
         const row = {
           id: `join-${randomUUIDv7()}`,
           organization_id: organization.id,

@@ -484,7 +484,7 @@ describe.each(engines)("on $name", (engine) => {
       "requested",
     );
     expect((await node.call(id(ada), "GET", "/api/orgs/acme/join-requests")).json).toMatchObject({
-      requests: [{ state: "pending" }, { state: "withdrawn" }],
+      requests: [{ state: "pending" }],
     });
   });
 });

@@ -155,6 +155,9 @@ export function createOrganizations(desk: PeopleDesk, filter: ListFilter): Organ
           throw new PeopleError("unknown", `You own no organization ${shown(idOrSlug)} that could be restored.`);
         }
         if (row.deleted_at === null) throw new PeopleError("conflict", "The organization is not deleted.");
+        if (row.require_second_factor === 1 && !hasGivenFactor(actor)) {
+          throw new PeopleError("refused", ASKS_FOR_FACTOR);
+        }
         await db
           .updateTable("organization")
           .set({ deleted_at: null, version: row.version + 1 })
@@ -244,8 +247,16 @@ async function checkSlug(db: People, slug: string): Promise<void> {
 }
 
 /** Nobody asks of others what he does not do himself, or takes the lock off with a key. @throws PeopleError */
-function checkGaveFactor({ userId, runsServer, gaveFactor }: Actor): void {
-  if (gaveFactor || (userId === undefined && runsServer)) return;
+const ASKS_FOR_FACTOR =
+  "This organization asks its members for a second factor: add one at /auth/factors, or sign in again with yours, and restore it then.";
+
+/** Nobody asks the server's own tokens for one. */
+function hasGivenFactor({ userId, runsServer, gaveFactor }: Actor): boolean {
+  return gaveFactor || (userId === undefined && runsServer);
+}
+
+function checkGaveFactor(actor: Actor): void {
+  if (hasGivenFactor(actor)) return;
   throw new PeopleError(
     "refused",
     "Whether a second factor is asked for is changed only by a person who has signed in with his own: add one at /auth/factors, or sign in again with it.",

@@ -81,6 +81,7 @@ export async function town(engine: Engine): Promise<Town> {
       wall: () => now,
       sessions: () => sessions,
       mail,
+      requireRecent: async () => {},
       filter: (...asked) => (isPolicied ? rules.services.filter(...asked) : sql<boolean>`1 = 1`),
     });
     const { users } = feature.services;

@@ -56,6 +56,11 @@ describe.each(engines)("on $name", (engine) => {
     expect(await users.byId(ada.id)).toEqual(ada);
     expect(await users.byEmail("aDA@example.COM")).toEqual(ada);
     expect(await users.byUsername("ADA_L")).toEqual(ada);
+    // Mail to it reaches her: it is nobody else's.
+    const written = "ada@\uff45xam\u00adple\u3002com";
+    expect(await users.byEmail(written)).toEqual(ada);
+    expect((await users.create({ email: written })).id).toBe(ada.id);
+    expect((await users.create({ email: "eve@Other\u3002example" })).email).toBe("eve@other.example");
     // Looks like it and is not it.
     expect(await users.byUsername("ada_1")).toBeUndefined();
     expect(await users.byId("user-nobody")).toBeUndefined();

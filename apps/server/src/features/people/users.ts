@@ -1,5 +1,6 @@
 import { randomBytes, randomUUIDv7 } from "node:crypto";
 import type { NewUser, User, Users } from "../../identity-types.ts";
+import { deliveredAddress } from "../../kit/mail-address.ts";
 import type { GlobalRole } from "../../kit/subject.ts";
 import { createDesk, type DeskOptions } from "./desk.ts";
 import { PeopleError } from "./people-error.ts";
@@ -36,13 +37,13 @@ export function createUsers(options: UsersOptions): Users {
   const desk = createDesk(options);
   return {
     byId: async (id) => present(await personById(await desk.read(), id)),
-    byEmail: async (email) => present(await personByAddress(await desk.read(), addressKey(email))),
+    byEmail: async (email) => present(await byAddress(await desk.read(), email)),
     byUsername: async (username) => present(await personByUsername(await desk.read(), username)),
     async create(wish) {
-      checkAddress(wish.email);
+      const email = checkedAddress(wish.email);
       const { user, isNew } = await desk.change(async (db, now) => {
-        const known = await personByAddress(db, addressKey(wish.email));
-        const user = known === undefined ? await add(db, wish, now) : userOf(known);
+        const known = await byAddress(db, wish.email);
+        const user = known === undefined ? await add(db, { ...wish, email }, now) : userOf(known);
         return { user, isNew: known === undefined };
       });
       if (isNew) options.onCreate?.(user);
@@ -171,8 +172,17 @@ function displayNameOf({ displayName }: NewUser): string | undefined {
   return text === undefined || text === "" ? undefined : [...text].slice(0, MAX_DISPLAY_NAME).join("");
 }
 
-function checkAddress(address: string): void {
-  if (address.length <= MAX_ADDRESS && /^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u.test(address)) return;
+/** Also where it was written down before addresses were kept as they are delivered. */
+async function byAddress(db: People, address: string): Promise<Person | undefined> {
+  const delivered = deliveredAddress(address) ?? address;
+  return (await personByAddress(db, addressKey(address))) ?? personByAddress(db, addressKey(delivered));
+}
+
+/** As it is delivered. @throws PeopleError */
+function checkedAddress(address: string): string {
+  const delivered = deliveredAddress(address) ?? "";
+  const longest = Math.max(address.length, delivered.length);
+  if (longest <= MAX_ADDRESS && /^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u.test(delivered)) return delivered;
   throw new PeopleError("wrong", "The e-mail address is none: it needs one @ and at most 254 characters.", {
     field: "email",
   });

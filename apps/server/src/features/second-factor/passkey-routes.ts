@@ -6,7 +6,7 @@ import type { Resource } from "../../kit/policy.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
 import { principalOf, type Subject } from "../../kit/subject.ts";
-import { sessionOf } from "../sign-in/on-page.ts";
+import { endOld } from "../sign-in/end-old.ts";
 import type { SecondFactorFeature } from "./index.ts";
 import { PASSKEY_SCRIPT } from "./passkey-script.ts";
 import { about, personAt } from "./routes.ts";
@@ -76,8 +76,7 @@ export function passkeyRoutes(feature: SecondFactorFeature): Route[] {
       const check = () => passkeys.check({ userId, boundTo, purpose: "give" }, body.response, siteOf(call));
       const session = await told(service.finishBy(token, check, call.origin));
       if (session === undefined) throw new ProblemError("forbidden", WRONG);
-      const old = sessionOf(subject);
-      if (old !== undefined) await sessions.end(old);
+      await endOld({ sessions, flow }, call, subject);
       const { headers } = flow.signedIn(session, HOME);
       return new Reply(
         { location: body.redirect_to ?? HOME },

@@ -161,6 +161,52 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     expect((await ask(before, "GET", "/api/orgs/acme/members")).status).toBe(200);
   });
 
+  test("nobody acts in another's place who has not given the second factor that he has; to sign out everywhere ends it", async () => {
+    const [before, root] = [await signIn("root"), await signIn("root")];
+    const app = await addApp(server.url, root);
+    const path = "/api/admin/users/bob/impersonate";
+    const wish = { reason: "to see what he sees, as he asked" };
+    const refused = await ask(before, "POST", path, wish);
+    expect([refused.status, refused.json.code]).toEqual([403, "recent_sign_in_required"]);
+    const page = await before.submit(`${server.url}/auth/impersonation/bob`, wish);
+    expect([page.status, page.text]).toEqual([403, expect.stringContaining("/auth/factors/again")]);
+    await before.submit(`${server.url}/auth/factors/again`, { code: app.recoveryCodes[0] ?? "" });
+    const acting = await ask(before, "POST", path, wish);
+    expect(acting.status).toBe(201);
+    const token = acting.json.token as string;
+    expect((await ask(token, "GET", "/api/whoami")).json).toMatchObject({ name: "bob" });
+    expect((await ask(root, "DELETE", "/api/sessions")).status).toBe(200);
+    expect((await ask(token, "GET", "/api/whoami")).status).toBe(401);
+  });
+
+  test("an owner who came without it does not restore what was deleted", async () => {
+    const before = await signIn("ada");
+    await addApp(server.url, ada);
+    expect((await demand(ada)).status).toBe(200);
+    expect((await ask(ada, "DELETE", "/api/orgs/acme")).status).toBe(200);
+    const refused = await ask(before, "POST", "/api/orgs/acme/restore");
+    expect([refused.status, refused.json.detail]).toEqual([
+      403,
+      expect.stringMatching(/asks its members for a second/),
+    ]);
+    expect((await ask(ada, "GET", "/api/orgs/acme")).status).toBe(404);
+    expect((await ask(ada, "POST", "/api/orgs/acme/restore")).status).toBe(200);
+    expect((await ask(ada, "GET", "/api/orgs/acme")).status).toBe(200);
+  });
+
+  test("who signs in anew while he acts in another's place leaves no session of his behind", async () => {
+    const root = await signIn("root");
+    const own = root.jar("127.0.0.1").get("loom_session") ?? "";
+    await root.submit(`${server.url}/auth/impersonation/bob`, { reason: "to see what he sees, as he asked" });
+    const acting = root.jar("127.0.0.1").get("loom_session") ?? "";
+    const whoami = async (session: string) =>
+      (await fetch(`${server.url}/api/whoami`, { headers: { cookie: `loom_session=${session}` } })).status;
+    expect([acting === own, await whoami(acting), await whoami(own)]).toEqual([false, 200, 200]);
+    await signInByMail(server.url, directoryInbox(join(home.path, "mail")), "bob@example.com", root);
+    expect([await whoami(acting), await whoami(own)]).toEqual([401, 401]);
+    expect((await ask(root, "GET", "/api/whoami")).json).toMatchObject({ name: "bob" });
+  });
+
   test("a sign-in with the second factor is let in; a personal organization asks for none", async () => {
     const app = await addApp(server.url, ada);
     expect((await demand(ada)).status).toBe(200);

@@ -6,7 +6,8 @@ import type { Resource } from "../../kit/policy.ts";
 import { PAGE_HEADERS, ProblemError } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
 import { principalOf, type Subject, type UserSubject } from "../../kit/subject.ts";
-import { onPage, sessionOf } from "../sign-in/on-page.ts";
+import { endOld } from "../sign-in/end-old.ts";
+import { onPage } from "../sign-in/on-page.ts";
 import type { SecondFactorFeature } from "./index.ts";
 import { againPage, askPage, factorsPage, recoveryCodesPage, totpPage } from "./pages.ts";
 import type { StoredFactor } from "./store.ts";
@@ -52,8 +53,7 @@ export function secondFactorRoutes(feature: SecondFactorFeature): Route[] {
         try {
           const token = flow.pendingOf(call.incoming) ?? "";
           const { session } = await service.finish(token, code, call.origin);
-          const old = sessionOf(subject);
-          if (old !== undefined) await sessions.end(old);
+          await endOld({ sessions, flow }, call, subject);
           return flow.signedIn(session, redirectTo);
         } catch (error) {
           if (!(error instanceof SignInRefused) || error.code !== "second_factor_wrong") throw error;

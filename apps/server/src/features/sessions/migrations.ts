@@ -79,4 +79,10 @@ export const migrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: "0004_session_impersonator",
+    async up(db) {
+      await db.schema.createIndex("session_impersonator").on("session").column("impersonator_id").execute();
+    },
+  },
 ];

@@ -1,5 +1,5 @@
 import { ProblemError } from "../../kit/problem-reply.ts";
-import type { Subject } from "../../kit/subject.ts";
+import type { Subject, UserSubject } from "../../kit/subject.ts";
 import type { SessionService } from "./service.ts";
 
 /** Milliseconds within which somebody who has signed in is believed to be still the same. */
@@ -12,7 +12,7 @@ export const RECENT_MS = 15 * 60_000;
 export function createRecentSignIn(
   sessions: Pick<SessionService, "wasProven">,
   hasSecondFactor: (userId: string) => Promise<boolean>,
-): (subject: Subject) => Promise<void> {
+): (subject: Subject | UserSubject) => Promise<void> {
   return async (subject) => {
     if (subject.type !== "user") return;
     const { via } = subject;

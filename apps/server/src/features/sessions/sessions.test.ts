@@ -172,6 +172,29 @@ describe.each(engines)("on $name", (engine) => {
     expect(await here.sessions.byBearer(two?.token ?? "")).toBeUndefined();
   });
 
+  test("to sign out everywhere ends also those in which one acts in another's place, on every server; so does to be disabled", async () => {
+    const bob = await here.users.create({ email: "bob@example.com", username: "bob" });
+    const impersonator = { id: ada.id, name: "ada" };
+    const wish = { userId: bob.id, kind: "cli", origin: ORIGIN, impersonator, durationMs: 3_600_000 } as const;
+    const acting = (await here.sessions.startImpersonation(wish))?.token ?? "";
+    const [own, ofBob] = [await start("web"), await start("cli", bob.id)];
+    for (const node of [here, there]) expect(await node.sessions.byBearer(acting)).toMatchObject({ id: bob.id });
+    expect(await here.sessions.endAllOf(ada.id, { except: own.id })).toBe(1);
+    await there.follow();
+    for (const node of [here, there]) {
+      expect(await node.sessions.byBearer(acting)).toBeUndefined();
+      expect(await node.sessions.byCookie(own.token)).toMatchObject({ id: ada.id });
+      expect(await node.sessions.byBearer(ofBob.token)).toMatchObject({ id: bob.id });
+    }
+    const again = (await here.sessions.startImpersonation(wish))?.token ?? "";
+    await setPerson(house, ada.id, { disabled: true });
+    await here.follow();
+    await expect.poll(() => here.sessions.ownerOf(own.id)).toBeUndefined();
+    await setPerson(house, ada.id, { disabled: false });
+    await here.follow();
+    expect(await here.sessions.byBearer(again)).toBeUndefined();
+  });
+
   test("a list shows where somebody is signed in, a page at a time, the newest first", async () => {
     const started = [await start("web"), await start("cli"), await start("editor")];
     const first = await here.sessions.list(ada.id, { limit: 2, current: started[1]?.id });

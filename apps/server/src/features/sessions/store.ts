@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from "kysely";
+import type { ExpressionBuilder, Kysely, Selectable } from "kysely";
 import type { Database } from "../../kit/database.ts";
 import type { SessionKind } from "../../kit/subject.ts";
 import type { SessionTables } from "./migrations.ts";
@@ -32,7 +32,7 @@ export type SessionStore = {
   byId(id: string): Promise<StoredSession | undefined>;
   /** The user's live ones, newest first, behind the id `after`. */
   live(userId: string, life: Life, page: { readonly after?: string; readonly limit: number }): Promise<StoredSession[]>;
-  /** Gives what this call ended. Those in which somebody acts as the user are the user's too. */
+  /** Gives what this call ended. Those in which somebody acts as the user are the user's, and so are those in which he acts as another. */
   end(
     which: { readonly id: string } | { readonly userId: string; readonly except?: string },
     at: string,
@@ -92,7 +92,7 @@ export function createSessionStore(database: () => Promise<Database>): SessionSt
           .set({ ended_at: at, revision })
           .where("ended_at", "is", null)
           .returning("token_hash");
-        const these = "id" in which ? ending.where("id", "=", which.id) : ending.where("user_id", "=", which.userId);
+        const these = "id" in which ? ending.where("id", "=", which.id) : ending.where(concerns(which.userId));
         const others = "id" in which || which.except === undefined ? these : these.where("id", "!=", which.except);
         return (await others.execute()).map((row) => row.token_hash);
       }, LOCK);
@@ -145,6 +145,11 @@ export function createSessionStore(database: () => Promise<Database>): SessionSt
       }, LOCK);
     },
   };
+}
+
+function concerns(userId: string) {
+  return (where: ExpressionBuilder<SessionTables, "session">) =>
+    where.or([where("user_id", "=", userId), where("impersonator_id", "=", userId)]);
 }
 
 async function newestRevision(db: Kysely<SessionTables>): Promise<number> {

@@ -129,6 +129,9 @@ describe.each(engines)("a claim on $name", { timeout: 60_000 }, (engine) => {
     await world.proven("org-1", "example.com");
     await world.proven("org-1", "example.net");
     await world.claims.rule("org-1", "example.com", { provider: "okta", forced: true }, undefined);
+    for (const domain of ["example\u3002com", "\uff45xample.com", "exa\u00admple.com"]) {
+      expect(await world.domains.ofAddress(`ada@${domain}`)).toMatchObject({ domain: "example.com", forced: true });
+    }
     world.states.set("org-1", "deleted");
     expect(await world.domains.ofAddress("ada@example.com")).toBeUndefined();
     await world.domains.removeGone();
@@ -202,6 +205,20 @@ describe.each(engines)("a claim on $name", { timeout: 60_000 }, (engine) => {
     await expect(rule({ provider: null })).rejects.toMatchObject(refused("invalid_input", /needs a provider/));
     await rule({ provider: null, forced: false });
     expect(await world.domains.ofAddress("a@example.com")).toMatchObject({ forced: false });
+  });
+
+  test("what an administrator of the server has said is overwritten by nobody who has not seen it", async () => {
+    await using world = await start();
+    const { version } = await world.proven("org-1", "example.com");
+    const wish = { domain: "example.com", organization: "org-1", provider: "okta", forced: true };
+    await world.domains.put(wish, "2026-11-20T00:00:00.000Z");
+    const late = world.claims.rule("org-1", "example.com", { provider: null, forced: false }, version);
+    await expect(late).rejects.toMatchObject(refused("version_mismatch", /version 3/));
+    expect(await world.domains.ofAddress("a@example.com")).toMatchObject({ forced: true });
+    expect(await world.domains.remove("example.com")).toBe(true);
+    await expect(world.claims.remove("org-1", "example.com", version + 1)).rejects.toMatchObject(
+      refused("version_mismatch", /version 4/),
+    );
   });
 
   test("an administrator of the server gives it to another organization all the same", async () => {

@@ -1,5 +1,6 @@
-import type { Selectable } from "kysely";
+import type { Kysely, Selectable } from "kysely";
 import type { Database } from "../../kit/database.ts";
+import { deliveredDomain } from "../../kit/mail-address.ts";
 import type { SignInTables } from "./migrations.ts";
 
 /** A mail domain that an organization has, and whom its people sign in with. */
@@ -47,21 +48,23 @@ export function createDomains(database: () => Promise<Database>, { stateOf }: Or
     },
     async put({ domain, organization, provider, forced }, now) {
       const set = { organization_id: organization, provider, forced: forced ? 1 : 0 };
-      const row = await (await database()).write<SignInTables, SignInTables["mail_domain"]>(
-        (db) =>
-          db
-            .insertInto("mail_domain")
-            .values({ domain, created_at: now, ...set })
-            .onConflict((conflict) => conflict.column("domain").doUpdateSet(set))
-            .returningAll()
-            .executeTakeFirstOrThrow(),
-        LOCK,
-      );
+      const row = await (await database()).write<SignInTables, SignInTables["mail_domain"]>(async (db) => {
+        await claimsChanged(db, domain);
+        return db
+          .insertInto("mail_domain")
+          .values({ domain, created_at: now, ...set })
+          .onConflict((conflict) => conflict.column("domain").doUpdateSet(set))
+          .returningAll()
+          .executeTakeFirstOrThrow();
+      }, LOCK);
       return mailDomainOf(row);
     },
     async remove(domain) {
       const { numDeletedRows } = await (await database()).write<SignInTables, { numDeletedRows: bigint }>(
-        (db) => db.deleteFrom("mail_domain").where("domain", "=", domain).executeTakeFirstOrThrow(),
+        async (db) => {
+          await claimsChanged(db, domain);
+          return db.deleteFrom("mail_domain").where("domain", "=", domain).executeTakeFirstOrThrow();
+        },
         LOCK,
       );
       return numDeletedRows > 0n;
@@ -84,8 +87,18 @@ export function createDomains(database: () => Promise<Database>, { stateOf }: Or
   };
 }
 
+/** Whoever has seen a claim on the domain before has not seen what holds now. */
+async function claimsChanged(db: Kysely<SignInTables>, domain: string): Promise<void> {
+  await db
+    .updateTable("domain_claim")
+    .set((where) => ({ version: where("version", "+", 1) }))
+    .where("domain", "=", domain)
+    .execute();
+}
+
+/** As mail is delivered by it; "" for none. */
 export function domainOf(email: string): string {
-  return email.slice(email.lastIndexOf("@") + 1).toLowerCase();
+  return deliveredDomain(email.slice(email.lastIndexOf("@") + 1));
 }
 
 function mailDomainOf(row: Selectable<SignInTables["mail_domain"]>): MailDomain {

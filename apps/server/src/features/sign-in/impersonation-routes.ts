@@ -2,6 +2,7 @@ import { api } from "@loom/api";
 import { requireSameOrigin } from "../../kit/browser-session.ts";
 import type { Call } from "../../kit/call.ts";
 import type { Resource } from "../../kit/policy.ts";
+import { ProblemError } from "../../kit/problem-reply.ts";
 import { Reply, type Route, route } from "../../kit/route.ts";
 import type { Subject, UserSubject } from "../../kit/subject.ts";
 import type { Impersonation } from "../people/impersonation.ts";
@@ -62,6 +63,9 @@ export function impersonationPageRoutes(needs: ImpersonationRouteNeeds): Route[]
         });
         return flow.acting(started, own, HOME);
       } catch (error) {
+        if (error instanceof ProblemError && error.problem.code === "recent_sign_in_required") {
+          return new Reply(problemPage(error.message), { status: 403 });
+        }
         if (!(error instanceof PeopleError)) throw error;
         return new Reply(problemPage(error.message), { status: error.reason === "refused" ? 403 : 409 });
       }

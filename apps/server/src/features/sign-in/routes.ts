@@ -5,7 +5,8 @@ import { type Route, route } from "../../kit/route.ts";
 import type { WebAddress } from "../../kit/web-address.ts";
 import type { SessionService } from "../sessions/service.ts";
 import { requireNoProxy } from "./development-mode.ts";
-import { onPage, sessionOf } from "./on-page.ts";
+import { endOld } from "./end-old.ts";
+import { onPage } from "./on-page.ts";
 import { signInPage, startPage } from "./pages.ts";
 import type { Provider } from "./provider.ts";
 import type { SignInService } from "./service.ts";
@@ -33,11 +34,6 @@ export function signInRoutes({ service, sessions, web, flow, developmentUser, ma
     if (provider !== undefined) return provider;
     const known = service.providers.map((each) => each.name).join(", ") || "none";
     throw new ProblemError("not_found", `No such provider is set up here; there is: ${known}.`);
-  }
-
-  /** Whoever signs in is given a new session; the one that the browser had is over, whosever it was. */
-  async function endOld(id: string | undefined): Promise<void> {
-    if (id !== undefined) await sessions.end(id);
   }
 
   return [
@@ -74,7 +70,7 @@ export function signInRoutes({ service, sessions, web, flow, developmentUser, ma
           browser: flow.browserOf(call.incoming),
           origin: call.origin,
         });
-        await endOld(sessionOf(subject));
+        await endOld({ sessions, flow }, call, subject);
         return flow.admitted(admission, redirectTo);
       }),
     ),
@@ -84,7 +80,7 @@ export function signInRoutes({ service, sessions, web, flow, developmentUser, ma
         requireNoProxy(call.incoming);
         const proof = { method: "development", email: developmentUser, kind: "web", origin: call.origin } as const;
         const admission = await service.admit(proof);
-        await endOld(sessionOf(subject));
+        await endOld({ sessions, flow }, call, subject);
         return flow.admitted(admission, redirectTo);
       }),
     ),

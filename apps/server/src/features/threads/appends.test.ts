@@ -100,8 +100,8 @@ describe.each(engines)("on $name", (engine) => {
 test("news is made into events once, however many follow", () => {
   const records = ['{"a":1}', '{"b":\r2}'];
   const made = vi.spyOn(records, "map");
-  const news = new News(4, records);
-  const expected = 'id: 5\ndata: {"a":1}\n\nid: 6\ndata: {"b": 2}\n\n';
+  const news = new News({ generation: 1, version: 4 }, records);
+  const expected = 'id: 1.5\ndata: {"a":1}\n\nid: 1.6\ndata: {"b": 2}\n\n';
   expect([news.events, news.events, news.events]).toEqual([expected, expected, expected]);
   expect(made).toHaveBeenCalledTimes(1);
 });

@@ -4,12 +4,15 @@ import { type AddressInfo, connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
 import { follow } from "./follow.ts";
+import { goOn } from "./follow-place.ts";
 import { LiveHub, News } from "./live-hub.ts";
-import { AT, said, startThreadServer, type ThreadServer, text } from "./threads.testing.ts";
+import { AT, headerOf, said, startThreadServer, type ThreadServer, text } from "./threads.testing.ts";
 
 type Following = {
   readonly response: IncomingMessage;
-  /** The events up to now: id and data. */
+  /** All that came up to now, piece by piece. */
+  readonly pieces: readonly string[];
+  /** The records up to now: version and data. */
   readonly events: readonly (readonly [string, string])[];
   /** Resolves when there are `count` events. */
   until(count: number): Promise<void>;
@@ -32,6 +35,7 @@ async function listenTo(
   open.push(outgoing);
   outgoing.on("error", () => {});
   const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+  const pieces: string[] = [];
   const events: [string, string][] = [];
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   let rest = "";
@@ -40,13 +44,15 @@ async function listenTo(
     const parts = (rest + chunk).split("\n\n");
     rest = parts.pop() ?? "";
     for (const part of parts) {
-      const [, id, data] = /^id: (\d+)\ndata: (.*)$/.exec(part) ?? [];
+      pieces.push(part);
+      const [, id, data] = /^id: \d+\.(\d+)\ndata: (.*)$/.exec(part) ?? [];
       if (id !== undefined && data !== undefined) events.push([id, data]);
     }
     for (const { count, resolve } of waiting) if (events.length >= count) resolve();
   });
   return {
     response,
+    pieces,
     events,
     until: (count) =>
       new Promise((resolve) => {
@@ -144,6 +150,35 @@ describe.each(engines)("on $name", (engine) => {
     expect(foreign.events).toHaveLength(3);
   });
 
+  test("who comes back after a replacement begins again, and who has the present records goes on", async () => {
+    const id = await threads.make(said("one"));
+    const { server, token } = threads;
+    const path = `/api/threads/${id}/events`;
+    const live = await listenTo(server.url, token, `${path}?after=0`);
+    await live.until(2);
+    expect(live.pieces.map((piece) => piece.split("\n")[0])).toEqual(["id: 1.0", "id: 1.1", "id: 1.2"]);
+    const records = [headerOf(id), text(said("another one")), text(said("another two"))];
+    const headers = { "if-match": '"2"' };
+    expect((await threads.ask("PUT", `/api/threads/${id}`, { body: { records }, headers })).status).toBe(200);
+    await live.closed;
+    expect(live.events).toHaveLength(2);
+    const pieceOf = (version: number) => `id: 2.${version}\ndata: ${records[version - 1]}`;
+    const anew = ["event: replaced\nid: 2.0\ndata: {}", pieceOf(1), pieceOf(2), pieceOf(3)];
+    // The last two: of a server that was set back.
+    for (const last of ["1.2", "1.0", "3.1", "2.4", "4"]) {
+      const again = await listenTo(server.url, token, path, { "last-event-id": last });
+      await again.until(3);
+      expect([last, again.pieces]).toEqual([last, anew]);
+      again.close();
+    }
+    for (const last of ["2.2", "2"]) {
+      const resumed = await listenTo(server.url, token, path, { "last-event-id": last });
+      await resumed.until(1);
+      expect([last, resumed.pieces]).toEqual([last, ["id: 2.2", pieceOf(3)]]);
+      resumed.close();
+    }
+  });
+
   test("a listener that reads nothing holds up nobody, and reads it all when it does", {
     timeout: 120_000,
   }, async () => {
@@ -176,9 +211,9 @@ test("a listener that never reads is let go, nothing piles up for it, and it goe
       reads += 1;
       return Array.from({ length: 10 }, () => record);
     };
-    const after = Number(incoming.headers["last-event-id"] ?? 0);
+    const from = goOn({ generation: 1, version: 1_000_000 }, incoming.headers["last-event-id"], 0);
     const lives = { heartbeatMs: 60_000, lifeMs: 600_000, patienceMs: 300 };
-    ended.push(follow({ id: "req-1", outgoing, signal: gone.signal }, { id: "T-1", after, hub, read, ...lives }));
+    ended.push(follow({ id: "req-1", outgoing, signal: gone.signal }, { id: "T-1", from, hub, read, ...lives }));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -186,7 +221,7 @@ test("a listener that never reads is let go, nothing piles up for it, and it goe
   socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   await once(server, "request");
   // News for it, meanwhile, without end.
-  for (let n = 0; n < 1_000; n++) hub.tell("T-1", new News(n, [record]));
+  for (let n = 0; n < 1_000; n++) hub.tell("T-1", new News({ generation: 1, version: n }, [record]));
   await ended[0];
   // What the sockets of both sides take, and a little more; not what there is.
   expect(reads).toBeLessThan(100);
@@ -196,9 +231,9 @@ test("a listener that never reads is let go, nothing piles up for it, and it goe
     heard += chunk;
   });
   await once(socket, "close");
-  const last = Number([...heard.matchAll(/^id: (\d+)\ndata: .*\n\n/gm)].at(-1)?.[1]);
+  const last = Number([...heard.matchAll(/^id: 1\.(\d+)\ndata: .*\n\n/gm)].at(-1)?.[1]);
   expect(last).toBeGreaterThan(0);
-  const again = await listenTo(`http://127.0.0.1:${port}`, "", "/", { "last-event-id": String(last) });
+  const again = await listenTo(`http://127.0.0.1:${port}`, "", "/", { "last-event-id": `1.${last}` });
   await again.until(1);
   expect(again.events[0]?.[0]).toBe(String(last + 1));
   again.close();
@@ -224,6 +259,28 @@ test.skipIf(shared === undefined)(
     await live.until(4);
     expect(live.events.map(([version]) => version)).toEqual(["1", "2", "3", "4"]);
     live.close();
+    await Promise.all([one.close(), two.close()]);
+    await home[Symbol.asyncDispose]();
+  },
+);
+
+test.skipIf(shared === undefined)(
+  "what is appended to a thread that another server has replaced is not sent behind what was there before",
+  async () => {
+    const home = await shared?.create();
+    if (home === undefined) throw new Error("There is no PostgreSQL.");
+    const one = await startThreadServer(home);
+    const two = await startThreadServer(home);
+    const id = await one.make(said("one"));
+    const live = await listenTo(two.server.url, one.token, `/api/threads/${id}/events?after=0`);
+    await live.until(2);
+    const headers = { "if-match": '"2"' };
+    const records = [headerOf(id), text(said("another one"))];
+    await one.ask("PUT", `/api/threads/${id}`, { body: { records }, headers });
+    const body = { records: [text(said("another two"))] };
+    expect((await two.ask("POST", `/api/threads/${id}/records`, { body, headers })).status).toBe(200);
+    await live.closed;
+    expect(live.events).toHaveLength(2);
     await Promise.all([one.close(), two.close()]);
     await home[Symbol.asyncDispose]();
   },

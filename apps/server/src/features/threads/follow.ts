@@ -1,12 +1,12 @@
 import type { Call } from "../../kit/call.ts";
+import { eventIdOf, type GoingOn } from "./follow-place.ts";
 import { type Listener, type LiveHub, News } from "./live-hub.ts";
 
 export type FollowOptions = {
   readonly id: string;
-  /** The version that the client has. */
-  readonly after: number;
+  readonly from: GoingOn;
   readonly hub: LiveHub;
-  /** Records behind a version, some of them at a time; `undefined` where the thread may not be read any more. */
+  /** Records behind a version, some of them at a time; `undefined` where the thread was replaced or may not be read any more. */
   readonly read: (after: number) => Promise<readonly string[] | undefined>;
   /** Milliseconds of silence after which a comment is sent. */
   readonly heartbeatMs: number;
@@ -28,8 +28,9 @@ const MAX_WAITING_UNITS = 256 * 1024;
 
 /**
  * Sends a thread's records from a version on, as they come, until the client is gone. Each is one event whose id is the
- * version that it makes (HTML, 9.2). What is written faster than a client reads does not pile up: it is read from the
- * store when there is room, and a client that takes nothing for long is let go; it can come back with Last-Event-ID.
+ * place behind it (HTML, 9.2); `replaced` comes first where a client has to begin again. What is written faster than a
+ * client reads does not pile up: it is read from the store when there is room, and a client that takes nothing for long is
+ * let go; it can come back with Last-Event-ID.
  */
 export function follow(call: FollowedCall, options: FollowOptions): Promise<void> {
   return new Follower(call, options).run();
@@ -51,7 +52,7 @@ class Follower implements Listener {
   constructor(call: FollowedCall, options: FollowOptions) {
     this.#call = call;
     this.#options = options;
-    this.#version = options.after;
+    this.#version = options.from.version;
   }
 
   /** The client has not taken yet what was written. */
@@ -61,7 +62,9 @@ class Follower implements Listener {
 
   onNews(news: News | undefined): void {
     const end = this.#waiting.reduce((sum, { records }) => sum + records.length, this.#version);
-    const isNext = news !== undefined && !this.#mayHaveMore && news.from === end;
+    // Of a thread that another server has replaced: its versions count something else.
+    const isForeign = news?.from.generation !== this.#options.from.generation;
+    const isNext = news !== undefined && !isForeign && !this.#mayHaveMore && news.from.version === end;
     // Most of what comes finds everything sent: it goes out at once.
     if (isNext && this.#wake !== undefined && !this.#isFull) {
       this.#put(news);
@@ -69,7 +72,8 @@ class Follower implements Listener {
     } else if (isNext && this.#waitingUnits < MAX_WAITING_UNITS) {
       this.#waiting.push(news);
       this.#waitingUnits += news.events.length;
-    } else if (news === undefined || news.from + news.records.length > end) this.#mayHaveMore = true;
+    } else if (news === undefined || isForeign || news.from.version + news.records.length > end)
+      this.#mayHaveMore = true;
     this.#wake?.();
   }
 
@@ -83,12 +87,21 @@ class Follower implements Listener {
     try {
       outgoing.writeHead(200, { ...HEADERS, "x-request-id": requestId });
       outgoing.flushHeaders();
+      this.#write(this.#beginning);
       while (!signal.aborted && (await this.#sendSome()) && performance.now() < endsAt) await this.#something();
     } finally {
       leave();
       signal.removeEventListener("abort", stop);
       if (!outgoing.destroyed) outgoing.end();
     }
+  }
+
+  /** Tells the client its place, so that it comes back to it even where nothing else was sent. */
+  get #beginning(): string {
+    const { from } = this.#options;
+    const id = `id: ${eventIdOf(from)}\n`;
+    // Without data, an id is kept by the client and is no event.
+    return from.isReplaced ? `event: replaced\n${id}data: {}\n\n` : `${id}\n`;
   }
 
   /** Sends what there is. False: it is over. */
@@ -109,7 +122,7 @@ class Follower implements Listener {
       this.#waiting = [];
       this.#waitingUnits = 0;
       this.#mayHaveMore = true;
-      this.#put(new News(this.#version, more));
+      this.#put(new News({ generation: this.#options.from.generation, version: this.#version }, more));
       if (!(await this.#taken())) return false;
     }
   }

@@ -1,22 +1,24 @@
+import { eventIdOf, type Place } from "./follow-place.ts";
+
 /** Somebody who follows a thread. Called when there may be more than before; it asks the store for what is new. */
 export type Listener = { onNews(news: News | undefined): void };
 
 /** Records that were appended just now behind `from`. */
 export class News {
-  readonly from: number;
+  readonly from: Place;
   readonly records: readonly string[];
   #events: string | undefined;
 
-  constructor(from: number, records: readonly string[]) {
+  constructor(from: Place, records: readonly string[]) {
     this.from = from;
     this.records = records;
   }
 
-  /** As server-sent events, each with the version that it makes (HTML, 9.2): made once, however many follow. */
+  /** As server-sent events, each with the place behind it (HTML, 9.2): made once, however many follow. */
   get events(): string {
-    this.#events ??= this.records
-      .map((record, index) => `id: ${this.from + index + 1}\ndata: ${dataLine(record)}\n\n`)
-      .join("");
+    const { generation, version } = this.from;
+    const idAt = (index: number): string => eventIdOf({ generation, version: version + index + 1 });
+    this.#events ??= this.records.map((record, index) => `id: ${idAt(index)}\ndata: ${dataLine(record)}\n\n`).join("");
     return this.#events;
   }
 }

@@ -1,6 +1,5 @@
 import { api, type ThreadEnd } from "@loom/api";
 import type { AuditEventName } from "../../kit/audit-events.ts";
-import type { Call } from "../../kit/call.ts";
 import type { Resource } from "../../kit/policy.ts";
 import { isKnown, neededVersion, preconditionOf } from "../../kit/preconditions.ts";
 import { PAGE_HEADERS, ProblemError } from "../../kit/problem-reply.ts";
@@ -9,6 +8,7 @@ import { principalOf, type Subject } from "../../kit/subject.ts";
 import { type Changed, etagOf } from "./changes.ts";
 import { DOCUMENT_TYPES, type DocumentService } from "./documents.ts";
 import { follow } from "./follow.ts";
+import { goOn } from "./follow-place.ts";
 import { importThread } from "./importing.ts";
 import type { LiveHub } from "./live-hub.ts";
 import type { OutputService } from "./outputs.ts";
@@ -155,22 +155,26 @@ export function threadRoutes(parts: ThreadParts): Route[] {
     route(api.threads.events, READ, async ({ params: { id }, query, ...request }) => {
       await noted([id], request);
       const { subject, call } = request;
-      const { version, generation } = await store.present(id);
+      const from = goOn(await store.present(id), call.incoming.headers["last-event-id"], query.after);
+      // Replaced or purged: what the client has is not the beginning of it any more.
+      const isToRead = async (): Promise<boolean> => {
+        const row = await store.row(id);
+        if (row?.generation !== from.generation) return false;
+        return call.authorize(subject, "read", resourceOf(row, parts.now())).allowed;
+      };
       const { heartbeatMs, patienceMs } = parts;
       await follow(call, {
         id,
-        // Who has more than there is finds out by what comes: the server was set back.
-        after: Math.min(version, lastEventId(call) ?? query.after ?? version),
+        from,
         lifeMs: FOLLOW_MS,
         hub,
         heartbeatMs,
         patienceMs,
         read: async (after) => {
-          const row = await store.row(id);
-          // Replaced or purged: what the client has is not the beginning of it any more.
-          if (row?.generation !== generation) return undefined;
-          if (!call.authorize(subject, "read", resourceOf(row, parts.now())).allowed) return undefined;
-          return (await store.records(id, after, FOLLOW_PAGE)).records;
+          if (!(await isToRead())) return undefined;
+          const { records } = await store.records(id, after, FOLLOW_PAGE);
+          // Asked again: what was read may have come with a change that was made meanwhile.
+          return records.length === 0 || (await isToRead()) ? records : undefined;
         },
       });
       return undefined;
@@ -330,10 +334,4 @@ async function auditNarrowing({ before, after }: Changed, audit: Recorder): Prom
 
 function placeOf({ visibility, organization, team }: ThreadRow) {
   return { visibility, organization, team };
-}
-
-/** HTML, 9.2.4. */
-function lastEventId({ incoming }: Call): number | undefined {
-  const value = incoming.headers["last-event-id"];
-  return typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
 }

@@ -82,7 +82,9 @@ export function createThreadService({ database, queue, store, hub, now }: Servic
       const records = readRecords(texts);
       const changed = await queue.commitTogether(appendAll, { id, version, records, wish: wishOf(copy) });
       // Whom records like these shut out must not get them: everybody is asked again first.
-      if (!changed.repeated) hub.tell(id, isSeenAsBefore(changed) ? new News(version, texts) : undefined);
+      const { generation } = changed.after;
+      const news = isSeenAsBefore(changed) ? new News({ generation, version }, texts) : undefined;
+      if (!changed.repeated) hub.tell(id, news);
       return changed;
     },
     async create(subject, id, texts) {

@@ -29,7 +29,7 @@ export type ThreadServer = {
   readonly token: string;
   ask(method: string, path: string, asking?: Asking): Promise<ThreadAnswer>;
   /** Makes a thread of these records and gives its id. */
-  make(...records: readonly ThreadRecord[]): Promise<string>;
+  make(...records: readonly ThreadRecord[]): Promise<`T-${string}`>;
   close(): Promise<void>;
 };
 

@@ -1,5 +1,5 @@
 import { stat, writeFile } from "node:fs/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type Engine, engines, sqlite, type TestHome } from "../../../kit/engines.testing.ts";
 import { environment, startServerProcess } from "../../../process.testing.ts";
 import {
@@ -306,7 +306,16 @@ test("a server that is killed while it makes the index goes on, and nothing is m
   timeout: 120_000,
 }, async () => {
   const home = await sqlite.create();
-  const start = () => startServerProcess(home.path, { env: environment(home.path) });
+  onTestFinished(() => home[Symbol.asyncDispose]());
+  const start = async () => {
+    const started = await startServerProcess(home.path, { env: environment(home.path) });
+    // Also where the test fails: a server left behind goes on making its index.
+    onTestFinished(async () => {
+      started.process.kill();
+      await started.process.exited;
+    });
+    return started;
+  };
   let running = await start();
   const ask = async (method: string, path: string, body?: unknown) => {
     const response = await fetch(running.url + path, {
@@ -353,9 +362,6 @@ test("a server that is killed while it makes the index goes on, and nothing is m
   for (const suffix of ["", "-wal", "-shm"]) {
     expect([suffix, (await stat(`${home.path}/thread-search.sqlite${suffix}`)).mode & 0o777]).toEqual([suffix, 0o600]);
   }
-  running.process.kill();
-  await running.process.exited;
-  await home[Symbol.asyncDispose]();
 });
 
 test("an index that is damaged is made anew", async () => {
