@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Clock } from "../../kit/clock.ts";
 import type { Log } from "../../kit/log.ts";
 import type { BudgetEngine } from "./engine.ts";
@@ -5,7 +6,7 @@ import type { MoneyCounter } from "./money-counter.ts";
 import type { Lack } from "./refusal.ts";
 import type { RuleBook } from "./rule-book.ts";
 import type { SliceNeed } from "./slice.ts";
-import type { BudgetStore, CounterAmount, CounterKey, HoldLease } from "./store.ts";
+import type { BudgetStore, CounterAmount, CounterBalance, CounterChange, CounterKey, HoldLease } from "./store.ts";
 
 /** Counters in one exchange with the store: a long one would hold up the other features. */
 const BATCH = 200;
@@ -24,14 +25,19 @@ export type BookkeepingOptions = {
   readonly store: BudgetStore;
   readonly clock: Clock;
   readonly leaseMs: number;
-  /** Tells this server's holds from those of others. */
-  readonly process: string;
   /** Hears, before the store does, that it is about to be told what all requests cost that have ended until then. */
   readonly trace?: SpendingTrace | undefined;
   readonly log: Log;
 };
 
-export type SpendingTrace = { telling(sequence: number): void; told(): void };
+export type SpendingTrace = {
+  /** The name under which this process is found if it dies; it changes where another one has taken it for dead. */
+  readonly process: string;
+  telling(sequence: number): void;
+  told(): void;
+  /** Another server has taken this one for dead: gives the name that it has from now on. */
+  rename(): string;
+};
 
 /**
  * Carries the engine's counters to the store and back, and slices of what is left from the store. Its methods must not
@@ -46,11 +52,14 @@ export class Bookkeeping {
   #revision = 0;
   #failures = 0;
   #sequence = 0;
+  /** Tells this server's holds from those of others. */
+  #process: string;
   /** An exchange that may have been committed although nothing was heard of it: told again under the same number. */
   #unheard: readonly MoneyCounter[] = [];
 
   constructor(options: BookkeepingOptions) {
     this.#options = options;
+    this.#process = options.trace?.process ?? randomUUID();
   }
 
   /** Tells the store what has changed. What cannot be told stays, and is told the next time. */
@@ -82,6 +91,7 @@ export class Bookkeeping {
     needs?: ReadonlyMap<MoneyCounter, SliceNeed>,
   ): Promise<void> {
     const { engine, trace } = this.#options;
+    if (trace !== undefined) this.#process = trace.process;
     const changed = engine.takeDirty().filter((counter) => this.#hasNews(counter) && needs?.has(counter) !== true);
     const counters = [...asked, ...changed];
     trace?.telling(this.#sequence + Math.ceil(counters.length / BATCH));
@@ -111,8 +121,8 @@ export class Bookkeeping {
    * held.
    */
   async refresh(): Promise<void> {
-    const { engine, store, process, clock } = this.#options;
-    const { revision, spent, held, wanted } = await store.news(process, this.#revision, this.#lease());
+    const { engine, store, clock } = this.#options;
+    const { revision, spent, held, wanted } = await store.news(this.#process, this.#revision, this.#lease());
     this.#revision = revision;
     this.#takeSpent(spent);
     for (const counter of this.#heldElsewhere) counter.heldElsewhere = 0;
@@ -163,7 +173,7 @@ export class Bookkeeping {
     options: { readonly waits: boolean },
     needs?: ReadonlyMap<MoneyCounter, SliceNeed>,
   ): Promise<void> {
-    const { store, process, clock, engine } = this.#options;
+    const { clock, engine } = this.#options;
     const isRepeated = this.#unheard === counters;
     if (!isRepeated) this.#sequence += 1;
     const sentAt = clock.monotonic();
@@ -178,8 +188,7 @@ export class Bookkeeping {
       return { kind, id, period, addSpent: counter.saving, inUse: reserved, hold: counter.hold, limit, need };
     });
     try {
-      const exchange = { process, sequence: this.#sequence, changes, lease: this.#lease() };
-      const balances = await store.exchange(exchange, options);
+      const balances = await this.#send(changes, options);
       this.#unheard = [];
       this.#failures = 0;
       counters.forEach((counter, index) => {
@@ -197,6 +206,22 @@ export class Bookkeeping {
       }
       throw error;
     }
+  }
+
+  async #send(
+    changes: readonly CounterChange[],
+    options: { readonly waits: boolean },
+  ): Promise<readonly CounterBalance[]> {
+    const { store, trace, log } = this.#options;
+    const send = () =>
+      store.exchange({ process: this.#process, sequence: this.#sequence, changes, lease: this.#lease() }, options);
+    const balances = await send();
+    if (balances !== undefined) return balances;
+    log.warn("another server has taken this one for dead: what it tells from now on is told under a new name");
+    this.#process = trace?.rename() ?? randomUUID();
+    const again = await send();
+    if (again === undefined) throw new Error("the new name was taken for dead, too");
+    return again;
   }
 
   #take(counter: MoneyCounter, told: Told): void {

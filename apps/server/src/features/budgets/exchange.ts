@@ -5,11 +5,15 @@ import type { BudgetExchange, CounterBalance, CounterKey, HoldLease } from "./st
 
 type Tables = Kysely<BudgetTables>;
 
+/** Exchanges that are told in the name of a process that has died come after all of its own. */
+export const RECOVERED = 2 ** 52;
+
 /**
  * One process tells what it has spent and is lent what it needs, in a transaction that no other exchange overlaps. A few
- * statements, however many counters.
+ * statements, however many counters. Nothing is done and given where the process was taken for dead: what is charged in
+ * its name is closed.
  */
-export async function exchangeIn(db: Tables, exchange: BudgetExchange): Promise<CounterBalance[]> {
+export async function exchangeIn(db: Tables, exchange: BudgetExchange): Promise<CounterBalance[] | undefined> {
   const { process, sequence, changes, lease } = exchange;
   if (changes.length === 0) return [];
   const known = await db
@@ -17,6 +21,7 @@ export async function exchangeIn(db: Tables, exchange: BudgetExchange): Promise<
     .select("sequence")
     .where("process", "=", process)
     .executeTakeFirst();
+  if (known !== undefined && known.sequence >= RECOVERED && sequence < RECOVERED) return undefined;
   if (known === undefined || known.sequence < sequence) await addSpent(db, exchange);
   const totals = await totalsOf(db, process, changes, lease);
   const balances = changes.map((change): CounterBalance => {

@@ -1,11 +1,15 @@
 import type { BudgetEngine } from "./engine.ts";
+import { RECOVERED } from "./exchange.ts";
 import type { LostCharge } from "./service.ts";
 import type { BudgetStore, CounterChange, HoldLease } from "./store.ts";
 
-/** Exchanges that are told in the name of a process that has died come after all of its own. */
-const RECOVERED = 2 ** 52;
-/** More than requests of a fifth of a second ever are charged to. */
-const BATCH = 4_000;
+/** What the store takes at once. */
+const BATCH = 500;
+/**
+ * The number of a part says also which exchange was the process's own last one: whoever has to do it again charges the
+ * same. More than 2 million counters do not come together, nor 2^40 exchanges.
+ */
+const PARTS = 4_096;
 
 export type Recovery = {
   readonly store: BudgetStore;
@@ -17,18 +21,19 @@ export type Recovery = {
 
 /** Tells the store, in the dead process's name, what it did not come to tell. An exchange that is known counts no more. */
 export async function recoverCharges({ store, engine, process, charges, lease }: Recovery): Promise<void> {
-  const sequence = await store.sequenceOf(process);
-  if (sequence < RECOVERED) {
-    const untold = charges.filter(({ toldWith }) => toldWith === undefined || toldWith > sequence);
-    const changes = changesOf(untold, engine);
-    for (let start = 0; start < changes.length; start += BATCH) {
-      const part = { process, sequence: RECOVERED + start, changes: changes.slice(start, start + BATCH), lease };
-      await store.exchange(part, { waits: true });
-    }
+  const last = await store.sequenceOf(process);
+  const own = last < RECOVERED ? last : Math.floor((last - RECOVERED) / PARTS);
+  const untold = charges.filter(({ toldWith }) => toldWith === undefined || toldWith > own);
+  const changes = changesOf(untold, engine);
+  for (let start = 0, sequence = RECOVERED + own * PARTS; start < changes.length; start += BATCH, sequence += 1) {
+    if (sequence <= last) continue;
+    const part = { process, sequence, changes: changes.slice(start, start + BATCH), lease };
+    await store.exchange(part, { waits: true });
   }
   await store.releaseHolds(process);
 }
 
+/** In an order of their own. */
 function changesOf(charges: readonly LostCharge[], engine: BudgetEngine): CounterChange[] {
   const changes = new Map<string, CounterChange>();
   for (const { at, nodes, model, session, costMicroUsd } of charges) {
@@ -41,5 +46,5 @@ function changesOf(charges: readonly LostCharge[], engine: BudgetEngine): Counte
       changes.set(name, { ...key, addSpent: before + costMicroUsd, ...nothingHeld });
     }
   }
-  return [...changes.values()];
+  return [...changes].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, change]) => change);
 }

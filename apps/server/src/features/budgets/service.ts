@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Budget, BudgetLimits, BudgetSpent } from "@loom/api";
 import type { BudgetNode, Budgets } from "../../gateway-types.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../kit/clock.ts";
@@ -53,8 +52,8 @@ export type BudgetServiceOptions = {
   readonly leaseMs?: number;
   /** Milliseconds from a change to its being written down. */
   readonly saveAfterMs?: number;
-  /** What a crash of this process leaves behind for `recover`, under the name `process`. */
-  readonly trace?: (SpendingTrace & { readonly process: string }) | undefined;
+  /** What a crash of this process leaves behind for `recover`. */
+  readonly trace?: SpendingTrace | undefined;
 };
 
 /** A request of a process that died. */
@@ -79,7 +78,7 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
   const { store, log, clock = SYSTEM_CLOCK, leaseMs = LEASE_MS, saveAfterMs = SAVE_AFTER_MS } = options;
   const engine = new BudgetEngine({ clock, leaseMs, allowUnpriced: options.allowUnpriced, onDirty: saveSoon });
   const { trace } = options;
-  const books = new Bookkeeping({ engine, store, clock, leaseMs, process: trace?.process ?? randomUUID(), trace, log });
+  const books = new Bookkeeping({ engine, store, clock, leaseMs, trace, log });
   const inTurn = createTurns();
   const desk = new LeaseDesk({ engine, lease: (lacks) => inTurn(() => books.lease(lacks)) });
   let revision = -1;

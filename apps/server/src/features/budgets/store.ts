@@ -64,9 +64,13 @@ export type BudgetStore = {
   /**
    * All changes or none; the balances are those after all of them, in the same order. At most 500. What is settled and
    * set aside stays within each limit, whoever asks at once. `waits`: for other processes' writes; else it fails where it
-   * would have to wait.
+   * would have to wait. `undefined`: this process was taken for dead, what it had not told is charged, and nothing more
+   * is in its name.
    */
-  exchange(exchange: BudgetExchange, options: { readonly waits: boolean }): Promise<readonly CounterBalance[]>;
+  exchange(
+    exchange: BudgetExchange,
+    options: { readonly waits: boolean },
+  ): Promise<readonly CounterBalance[] | undefined>;
   /** What has changed since the exchange `revision`, and what other processes hold now. */
   news(process: string, revision: number, lease: HoldLease): Promise<BudgetNews>;
   /** Of these periods, the latest `limit`; and the last exchange that they know of. */

@@ -4,9 +4,10 @@ import type { Clock } from "../../kit/clock.ts";
 import type { Database } from "../../kit/database.ts";
 import { type Engine, testDatabase } from "../../kit/engines.testing.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
+import type { SpendingTrace } from "./bookkeeping.ts";
 import { migrations } from "./migrations.ts";
 import { type BudgetService, createBudgetService } from "./service.ts";
-import { createBudgetStore } from "./store.ts";
+import { type BudgetExchange, createBudgetStore } from "./store.ts";
 
 export const OWNER_NODES: readonly BudgetNode[] = [{ kind: "token", id: "owner" }];
 export const NO_TOKENS = {
@@ -50,6 +51,9 @@ type ServerOptions = {
   readonly leaseMs?: number;
   /** Told what of the period `total` this server has written down. */
   readonly onSaved?: (microUsd: number) => void;
+  /** Before it reaches the store; may throw. */
+  readonly onExchange?: (exchange: BudgetExchange) => void;
+  readonly trace?: SpendingTrace;
 };
 
 export type TestBudgets = {
@@ -67,12 +71,13 @@ export async function testBudgets(engine: Engine): Promise<TestBudgets> {
   return {
     clock,
     database,
-    async server({ allowUnpriced = false, leaseMs, onSaved = () => {} } = {}) {
+    async server({ allowUnpriced = false, leaseMs, onSaved = () => {}, onExchange = () => {}, trace } = {}) {
       const store = createBudgetStore(async () => database);
       const service = createBudgetService({
         store: {
           ...store,
           async exchange(exchange, options) {
+            onExchange(exchange);
             const balances = await store.exchange(exchange, options);
             for (const { period, addSpent } of exchange.changes) if (period === "total") onSaved(addSpent);
             return balances;
@@ -82,6 +87,7 @@ export async function testBudgets(engine: Engine): Promise<TestBudgets> {
         allowUnpriced,
         clock: boundClock(clock),
         saveAfterMs: NEVER_MS,
+        trace,
         ...(leaseMs === undefined ? {} : { leaseMs }),
       });
       await service.load();

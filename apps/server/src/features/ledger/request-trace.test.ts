@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { OpenedRequest } from "../../gateway-types.ts";
@@ -66,6 +66,22 @@ describe("the trace of open requests", () => {
     await turn();
     trace.close({ isSettled: true });
     expect(names()).toHaveLength(1);
+  });
+
+  test("goes on in a new file under a new name where another server has taken this one for dead", async () => {
+    const trace = traceOf();
+    trace.open(opened("a"), () => {});
+    await turn();
+    rmSync(join(home.path, "p.000001.requests"));
+    trace.touch();
+    expect(trace.process).not.toBe("p");
+    expect(names()).toEqual([`${trace.process}.000002.requests`]);
+    expect(text(names()[0] ?? "")).toContain('"id":"a"');
+    trace.open(opened("b"), () => {});
+    await turn();
+    trace.touch();
+    expect(names()).toHaveLength(1);
+    expect(text(names()[0] ?? "")).toContain('"id":"b"');
   });
 
   test("does not hold up what it cannot write down", async () => {

@@ -1,4 +1,5 @@
-import { closeSync, futimesSync, mkdirSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { closeSync, fstatSync, futimesSync, mkdirSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { OpenedRequest, OpenRequest, RequestTrace } from "../../gateway-types.ts";
 import { type Listed, LiveList } from "../../kit/live-list.ts";
@@ -11,7 +12,7 @@ export const TRACE_SUFFIX = ".requests";
 
 export type RequestTraceOptions = {
   readonly directory: string;
-  /** The name under which the budgets know this process. */
+  /** The name under which the budgets know this process, as long as nobody takes it for dead. */
   readonly process: string;
   readonly log: Log;
   /** From which size on a new file is begun, with what is open then. Default 4 MiB. */
@@ -41,7 +42,7 @@ type OldFile = { readonly path: string; readonly sinceMs: number; told: boolean 
  * since a power cut is another matter, and nothing of it is read again but by whoever finds the file after a crash.
  */
 export class FileRequestTrace implements RequestTrace {
-  readonly process: string;
+  #process: string;
   readonly #options: RequestTraceOptions;
   readonly #open = new LiveList<Opened>();
   readonly #trouble: Trouble;
@@ -61,8 +62,12 @@ export class FileRequestTrace implements RequestTrace {
 
   constructor(options: RequestTraceOptions) {
     this.#options = options;
-    this.process = options.process;
+    this.#process = options.process;
     this.#trouble = new Trouble(options.log, "open requests cannot be written down: a crash would forget them");
+  }
+
+  get process(): string {
+    return this.#process;
   }
 
   open(request: OpenedRequest, send: () => void, before?: OpenRequest): OpenRequest {
@@ -102,11 +107,26 @@ export class FileRequestTrace implements RequestTrace {
     this.#telling = [];
   }
 
-  /** Tells other processes that these files have an owner. */
+  /**
+   * Tells other processes that these files have an owner. Where one of them thought otherwise and has taken the file
+   * away, what is open and what comes next go to a new one, under a new name: that of before is accounted for.
+   */
   touch(): void {
     this.#letGo();
+    if (this.#file === undefined) return;
     const now = new Date(this.#now());
-    if (this.#file !== undefined) futimesSync(this.#file.fd, now, now);
+    futimesSync(this.#file.fd, now, now);
+    if (fstatSync(this.#file.fd).nlink === 0) this.rename();
+  }
+
+  /** Gives the name that this process has from now on. */
+  rename(): string {
+    this.#process = randomUUID();
+    if (this.#file !== undefined) {
+      this.#isStale = true;
+      this.#write();
+    }
+    return this.#process;
   }
 
   owns(path: string): boolean {
@@ -174,7 +194,7 @@ export class FileRequestTrace implements RequestTrace {
     const { directory, fileBytes = FILE_BYTES } = this.#options;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     this.#files += 1;
-    const path = join(directory, `${this.process}.${String(this.#files).padStart(6, "0")}${TRACE_SUFFIX}`);
+    const path = join(directory, `${this.#process}.${String(this.#files).padStart(6, "0")}${TRACE_SUFFIX}`);
     const open = this.#open.all().map(({ line }) => line);
     const start = Buffer.from(`${JSON.stringify({ owner: markOfThisProcess() })}\n${open.join("")}`);
     const size = start.length;
