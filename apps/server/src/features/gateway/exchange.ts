@@ -38,6 +38,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
   #refusal: Refusal | undefined;
   /** What the refusal was understood as. */
   #refused: LlmFailure | undefined;
+  /** What was seen of an attempt that came to nothing after it had reached the upstream, which may bill it. */
+  #lost: Answered | undefined;
   #over = false;
 
   constructor(parts: GatewayParts, asked: Asked, { subject, nodes }: Asker) {
@@ -170,6 +172,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
 
   failed(failure: LlmFailure, { byClient }: { readonly byClient: boolean } = { byClient: false }): void {
     if (this.#over) return;
+    const reached = this.#attempt?.reached === true;
     this.#attempt?.abort();
     const delivery = this.#delivery;
     if (delivery?.sent === true && delivery.isWhole()) {
@@ -185,8 +188,12 @@ export class Exchange implements AttemptListener, DeliveryHost {
     }
     this.#refusal = undefined;
     this.#delivery = undefined;
-    if (delivery === undefined) this.#tryElsewhere(failure);
-    else delivery.read(() => this.#tryElsewhere(failure));
+    const goOn = (answered: Answered | undefined): void => {
+      if (reached) this.#lost = answered ?? NOTHING_SEEN;
+      this.#tryElsewhere(failure);
+    };
+    if (delivery === undefined) goOn(undefined);
+    else delivery.read(goOn);
   }
 
   refusedInBand(chunk: Buffer): boolean {
@@ -284,18 +291,18 @@ export class Exchange implements AttemptListener, DeliveryHost {
       const { redact } = this.#parts;
       if (sendRefusal(this.outgoing, refusal, { ours: this.headers(), credential: candidate.credential, redact })) {
         this.#over = true;
-        this.#close("failed", refusal.status, undefined, failure.code);
+        this.#close("failed", refusal.status, this.#lost, failure.code);
         return;
       }
     }
     const headers = this.#candidates.step === undefined ? {} : this.headers();
-    this.#refuse(problemFor(this.explained(failure), headers), "failed");
+    this.#refuse(problemFor(this.explained(failure), headers), "failed", this.#lost);
   }
 
-  #refuse(problem: ProblemError, outcome: Outcome): void {
+  #refuse(problem: ProblemError, outcome: Outcome, answered?: Answered): void {
     this.#over = true;
     sendDialectProblem(this.outgoing, this.#asked.target.dialect, problem, this.#call.id);
-    this.#close(outcome, problem.problem.status, undefined, problem.problem.code);
+    this.#close(outcome, problem.problem.status, answered, problem.problem.code);
   }
 
   /** A mistake of ours, or a request that cannot be said. */

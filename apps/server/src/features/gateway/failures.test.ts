@@ -1,5 +1,12 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { Budgets, CredentialLease, CredentialOutcome, Credentials, Routing } from "../../gateway-types.ts";
+import type {
+  Budgets,
+  CredentialLease,
+  CredentialOutcome,
+  Credentials,
+  Reservation,
+  Routing,
+} from "../../gateway-types.ts";
 import { ask, startGateway, type TestGateway, type TestGatewayOptions, UPSTREAM_KEY } from "./gateway.testing.ts";
 import { startUpstream, type TestUpstream } from "./upstream.testing.ts";
 
@@ -191,6 +198,35 @@ describe("before anything was sent", () => {
   });
 });
 
+describe("what a provider may bill although there is no answer", () => {
+  const QUESTION = { model: "gpt-5", messages: [{ role: "user", content: "x".repeat(4_000) }] };
+  const TRANSLATED = { ...QUESTION, model: "anthropic/claude-opus-5", max_tokens: 100 };
+  const CHAT = "/openai/v1/chat/completions";
+  type Case = readonly [string, string, object, Parameters<typeof startUpstream>[0], boolean];
+  const cases: readonly Case[] = [
+    ["no answer", DIALECTS.chat.path, QUESTION, (response) => void response.writeHead(200, JSON_TYPE).end("Hm"), true],
+    ["no answer to translate", CHAT, TRANSLATED, (response) => void response.writeHead(200, JSON_TYPE).end("Hm"), true],
+    ["a connection that breaks", DIALECTS.chat.path, QUESTION, (response) => void response.destroy(), true],
+    ["a refusal", DIALECTS.chat.path, QUESTION, (response) => void response.writeHead(400, JSON_TYPE).end("{}"), false],
+  ];
+  test.each(cases)("is estimated and charged: %s", async (_name, path, question, answer, isBilled) => {
+    const settled: (number | undefined)[] = [];
+    const budgets: Budgets = {
+      reserve: () => {
+        const settle: Reservation["settle"] = (actual) => void settled.push(actual?.costMicroUsd);
+        return { ok: true, reservation: { settle, touch() {} }, headers: {} };
+      },
+    };
+    const gateway = await gatewayFor(await upstreamWith(answer), { budgets });
+    expect((await post(gateway, path, question)).status).toBeGreaterThanOrEqual(400);
+    const [entry] = await gateway.waitForEntries(1);
+    expect(entry).toMatchObject({ outcome: "failed", estimated: isBilled });
+    expect((entry?.usage.inputTokens ?? 0) >= 1_000).toBe(isBilled);
+    expect((entry?.costMicroUsd ?? 0) > 0).toBe(isBilled);
+    expect(settled).toEqual([entry?.costMicroUsd]);
+  });
+});
+
 function stepsRouting(...upstreams: readonly string[]): Routing {
   return {
     plan: ({ model }) => ({
@@ -277,7 +313,7 @@ describe("another upstream", () => {
     const refused = await post(alone, DIALECTS.chat.path, question);
     expect(refused.status).toBe(502);
     expect(refused.text).not.toContain("Service is starting");
-    expect(alone.entries).toMatchObject([{ outcome: "failed", status: 502, usage: { outputTokens: 0 } }]);
+    expect(alone.entries).toMatchObject([{ outcome: "failed", status: 502, estimated: true }]);
   });
 
   test("hears of an answer in pieces that is cut, although its bytes had gone out; the row says so", async () => {
