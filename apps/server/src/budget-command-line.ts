@@ -1,7 +1,6 @@
-import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import type { BudgetLimits } from "@loom/api";
-import { type Environment, loomDirectories } from "@loom/config";
+import type { Environment } from "@loom/config";
+import { dataDirectoryOf, readFlags, refuseFurtherWords } from "./command-flags.ts";
 import { BUDGET_KINDS, MAX_BUDGET_ID } from "./features/budgets/kinds.ts";
 import { readLimits } from "./limit-flags.ts";
 import { UsageError } from "./usage-error.ts";
@@ -19,6 +18,17 @@ export type BudgetCommand =
       readonly node: LimitedNode;
       readonly limits: BudgetLimits;
     };
+
+const COMMAND = "loom-server budget";
+const FLAGS = {
+  budget: { type: "string", multiple: true },
+  rpm: { type: "string" },
+  tpm: { type: "string" },
+  concurrency: { type: "string" },
+  model: { type: "string", multiple: true },
+  data: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
 
 export const BUDGET_HELP = `Usage: loom-server budget set KIND/ID [flags]
        loom-server budget list
@@ -41,11 +51,11 @@ that runs follows within a second.
 
 /** What stands after `loom-server budget`. @throws UsageError */
 export function parseBudgetCommand(args: readonly string[], env: Environment): BudgetCommand {
-  const { values, positionals } = parseFlags(args);
+  const { values, positionals } = readFlags(COMMAND, args, FLAGS);
   const [verb, name, ...rest] = positionals;
   if (values.help === true || verb === undefined) return { type: "help" };
-  const dataDirectory = resolve(values.data ?? (env.LOOM_SERVER_DATA_DIR || join(loomDirectories(env).data, "server")));
-  if (rest.length > 0) throw new UsageError(`${JSON.stringify(rest[0])} is too much: see loom-server budget --help.`);
+  const dataDirectory = dataDirectoryOf(values.data, env);
+  refuseFurtherWords(COMMAND, rest);
   if (verb !== "set") refuseLimits(verb, values);
   switch (verb) {
     case "list":
@@ -64,29 +74,6 @@ export function parseBudgetCommand(args: readonly string[], env: Environment): B
     }
     default:
       throw new UsageError(`There is no loom-server budget ${verb}: use set, list, show or remove.`);
-  }
-}
-
-function parseFlags(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      strict: true,
-      allowPositionals: true,
-      options: {
-        budget: { type: "string", multiple: true },
-        rpm: { type: "string" },
-        tpm: { type: "string" },
-        concurrency: { type: "string" },
-        model: { type: "string", multiple: true },
-        data: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    // Node's sentences go on with advice about "--" that helps nobody here.
-    const [sentence] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/);
-    throw new UsageError(`${sentence?.replace(/\.$/, "")}: see loom-server budget --help.`);
   }
 }
 
