@@ -42,7 +42,11 @@ export function reconcile({ asked, served, rows, restarts, sums }: Evidence): Re
   const excepted = new Map<string, Sum>();
   const ledger = new Map<string, Sum>();
   const compared = { exact: 0, estimated: 0, untouched: 0 };
-  const bySession = Map.groupBy(rows, ({ session }) => session);
+  // What an attempt used that another took the place of is an estimate, and no request's row.
+  const bySession = Map.groupBy(
+    rows.filter(({ outcome }) => outcome !== "replaced"),
+    ({ session }) => session,
+  );
   const known = new Set(asked.map(({ id }) => `soak-${id}`));
   for (const { session, id } of rows) if (!known.has(session)) problems.push(`row ${id}: nobody asked for it`);
   for (const row of rows) {

@@ -136,8 +136,12 @@ export type Routing = {
   aliases(): readonly string[];
 };
 
-/** One row per request, however it ended. Times in Unix milliseconds. */
+/**
+ * One row per request, however it ended, and one for each of its attempts that reached an upstream, came to nothing and
+ * had another in its place. Times in Unix milliseconds.
+ */
 export type LedgerEntry = {
+  /** Of an attempt: that of its request, a dot, and which attempt it was. */
   readonly id: string;
   readonly at: number;
   readonly subject: string;
@@ -160,7 +164,8 @@ export type LedgerEntry = {
   readonly latencyMs: number;
   readonly firstByteMs?: number;
   readonly status: number;
-  readonly outcome: "completed" | "failed" | "cancelled" | "cut_off" | "refused";
+  /** `replaced`: an attempt. It used and cost something, and is no request. */
+  readonly outcome: "completed" | "failed" | "cancelled" | "cut_off" | "refused" | "replaced";
   readonly errorCode?: string;
   readonly details?: JsonObject;
 };
@@ -188,12 +193,18 @@ export type OpenedRequest = Pick<
   | "model"
   | "route"
   | "attempts"
-> & { readonly worst: WorstCase };
+> & {
+  readonly worst: WorstCase;
+  /** An attempt that was replaced. */
+  readonly isReplaced?: true;
+};
 
 /** Where a request is that left for a provider and is not over. */
 export type OpenRequest = {
   /** `costMicroUsd`: what the budgets are charged. */
   close(costMicroUsd: number): void;
+  /** The attempt that it left for came to nothing, and has a row of this id; another attempt may follow. */
+  replaced(attemptId: string, costMicroUsd: number): void;
 };
 
 /** Every request that leaves for a provider, written down before it does: a process that is killed forgets none. */

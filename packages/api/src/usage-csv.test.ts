@@ -11,6 +11,7 @@ const SUMS: UsageSums = {
   costMicroUsd: 11,
   unpriced: 12,
   estimated: 13,
+  replaced: 16,
   latencyMs: { p50: 14, p95: 15 },
   firstByteMs: null,
 };
@@ -32,8 +33,8 @@ describe("usage as CSV", () => {
     expect(csvOf(["claude-opus-5", null])).toEqual([
       "d0,d1,requests,errors,cancelled,refused,input_tokens,output_tokens,cache_read_tokens,cache_write_tokens," +
         "cache_write_long_tokens,reasoning_tokens,cost_micro_usd,unpriced,estimated,latency_p50_ms,latency_p95_ms," +
-        "first_byte_p50_ms,first_byte_p95_ms",
-      "claude-opus-5,,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,,",
+        "first_byte_p50_ms,first_byte_p95_ms,replaced",
+      "claude-opus-5,,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,,,16",
       "",
     ]);
   });

@@ -19,6 +19,7 @@ const COLUMNS: readonly (readonly [name: string, read: (sums: UsageSums) => numb
   ["latency_p95_ms", (sums) => sums.latencyMs?.p95],
   ["first_byte_p50_ms", (sums) => sums.firstByteMs?.p50],
   ["first_byte_p95_ms", (sums) => sums.firstByteMs?.p95],
+  ["replaced", (sums) => sums.replaced],
 ];
 
 /** The groups of a report as CSV (RFC 4180), with a header and without the total. */

@@ -40,6 +40,11 @@ export type UsageSums = {
   readonly unpriced: number;
   /** Requests whose tokens were counted by Loom, because the provider's count never came. */
   readonly estimated: number;
+  /**
+   * Attempts that reached a provider, came to nothing, and had another in their place. What they used and cost is in
+   * the sums; requests they are none.
+   */
+  readonly replaced: number;
   /** Milliseconds, exact to a tenth of the value; `null` where nothing was measured. */
   readonly latencyMs: UsagePercentiles | null;
   readonly firstByteMs: UsagePercentiles | null;

@@ -27,12 +27,15 @@ function sumCells(sums: UsageSums): string[] {
   ];
 }
 
-function notes({ unpriced, estimated }: UsageSums, more: number): string[] {
+function notes({ unpriced, estimated, replaced }: UsageSums, more: number): string[] {
   return [
     ...(unpriced > 0
       ? [`? ${count(unpriced)} requests used models without a known price: their cost is missing.\n`]
       : []),
     ...(estimated > 0 ? [`Of ${count(estimated)} requests the tokens are estimated: they were cut short.\n`] : []),
+    ...(replaced > 0
+      ? [`${count(replaced)} more attempts failed before another answered: what they may have cost is counted.\n`]
+      : []),
     ...(more > 0 ? [`${count(more)} groups more are left out.\n`] : []),
   ];
 }

@@ -64,6 +64,7 @@ const sums = {
   costMicroUsd: count,
   unpriced: count,
   estimated: count,
+  replaced: count,
   latencyMs: percentiles.nullable(),
   firstByteMs: percentiles.nullable(),
 };

@@ -44,6 +44,17 @@ type Books = {
 
 export type Outcome = LedgerEntry["outcome"];
 
+type End = {
+  readonly outcome: Outcome;
+  readonly status: number;
+  readonly errorCode?: string | undefined;
+  readonly step?: RouteStep | undefined;
+  readonly credentialId?: string | undefined;
+  readonly attempts: number;
+  /** Absent: no upstream has done anything. */
+  readonly answered?: Answered | undefined;
+};
+
 /** What is told to the budgets and the ledger about one request; once, however it ends. */
 export class Account {
   readonly #holder: AccountHolder;
@@ -55,6 +66,8 @@ export class Account {
   #reservation: Reservation | undefined;
   #open: OpenRequest | undefined;
   #worstMicroUsd = 0;
+  /** When the last attempt left, in seconds of the process. */
+  #leftAt: number | undefined;
   #closed = false;
 
   constructor(holder: AccountHolder, books: Books) {
@@ -77,6 +90,8 @@ export class Account {
   /** Calls `send` once it is written down that the request leaves, so that no crash forgets it. */
   leave({ step, credentialId, attempts, worst }: Leaving, send: () => void): void {
     const { trace } = this.#books;
+    this.#leftAt = process.uptime();
+    this.#worstMicroUsd = worst.costMicroUsd ?? 0;
     if (trace === undefined) {
       send();
       return;
@@ -86,7 +101,6 @@ export class Account {
     const at = this.#at;
     const asker = { id, at, subject, nodes, client, dialect, requestedModel };
     const request = { ...asker, upstream, model, route, credentialId, attempts, worst };
-    this.#worstMicroUsd = worst.costMicroUsd ?? 0;
     this.#open = trace.open(session === undefined ? request : { ...request, session }, send, this.#open);
   }
 
@@ -95,23 +109,34 @@ export class Account {
   }
 
   firstByte(): void {
-    this.#firstByteMs ??= this.#elapsedMs();
+    this.#firstByteMs ??= this.#elapsedMs(this.#startedAt);
   }
 
-  close(end: {
-    readonly outcome: Outcome;
-    readonly status: number;
-    readonly errorCode?: string | undefined;
-    readonly step?: RouteStep | undefined;
-    readonly credentialId?: string | undefined;
-    readonly attempts: number;
-    /** Absent: no upstream has done anything. */
-    readonly answered?: Answered | undefined;
-  }): void {
+  close(end: End): void {
     if (this.#closed) return;
     this.#closed = true;
+    const { entry, costMicroUsd } = this.#settled(end);
+    this.#open?.close(costMicroUsd);
+    entry.latencyMs = this.#elapsedMs(this.#startedAt);
+    if (this.#firstByteMs !== undefined) entry.firstByteMs = this.#firstByteMs;
+    this.#books.ledger?.record(entry);
+  }
+
+  /** The last attempt reached its upstream and came to nothing, and another may follow: it is charged by itself. */
+  replaced(end: Omit<End, "outcome" | "status">): void {
+    if (this.#closed) return;
+    const { entry, costMicroUsd } = this.#settled({ ...end, outcome: "replaced", status: 0 });
+    this.#reservation = undefined;
+    entry.id = `${entry.id}.${end.attempts}`;
+    this.#open?.replaced(entry.id, costMicroUsd);
+    entry.latencyMs = this.#elapsedMs(this.#leftAt ?? this.#startedAt);
+    this.#books.ledger?.record(entry);
+  }
+
+  /** Charges the budgets. Gives the row, and what they were charged. */
+  #settled(end: End): { readonly entry: Writable<LedgerEntry>; readonly costMicroUsd: number } {
     const { answered, step } = end;
-    const { ledger, prices } = this.#books;
+    const { prices } = this.#books;
     const usage = answered === undefined ? NO_USAGE : this.#usageOf(answered);
     const upstream = step?.upstream ?? "";
     const model = answered?.model ?? step?.model ?? "";
@@ -123,8 +148,7 @@ export class Account {
     this.#reservation?.settle(
       answered === undefined ? undefined : cost === undefined ? { usage } : { usage, costMicroUsd: cost },
     );
-    this.#open?.close(answered === undefined ? 0 : Math.max(0, Math.round(cost ?? this.#worstMicroUsd)));
-    if (ledger === undefined) return;
+    const costMicroUsd = answered === undefined ? 0 : Math.max(0, Math.round(cost ?? this.#worstMicroUsd));
     const { requestId, subject, nodes, session, client, dialect, requestedModel } = this.#holder;
     const entry: Writable<LedgerEntry> = {
       id: requestId,
@@ -140,7 +164,7 @@ export class Account {
       attempts: end.attempts,
       usage,
       estimated: answered !== undefined && !answered.final,
-      latencyMs: this.#elapsedMs(),
+      latencyMs: 0,
       status: end.status,
       outcome: end.outcome,
     };
@@ -149,13 +173,12 @@ export class Account {
     if (end.credentialId !== undefined) entry.credentialId = end.credentialId;
     if (cost !== undefined) entry.costMicroUsd = cost;
     if (price !== undefined) entry.priceVersion = price.version;
-    if (this.#firstByteMs !== undefined) entry.firstByteMs = this.#firstByteMs;
     if (end.errorCode !== undefined) entry.errorCode = end.errorCode;
-    ledger.record(entry);
+    return { entry, costMicroUsd };
   }
 
-  #elapsedMs(): number {
-    return (process.uptime() - this.#startedAt) * 1000;
+  #elapsedMs(since: number): number {
+    return (process.uptime() - since) * 1000;
   }
 
   /** What the provider counted; where it did not come to that, what went in and what was seen of what came out. */

@@ -12,6 +12,7 @@ import { ProblemError } from "../../kit/problem-reply.ts";
 import type { Account } from "./account.ts";
 import { affinityOf } from "./affinity.ts";
 import { Attempts, type FailedAttempt } from "./attempts.ts";
+import type { Answered } from "./delivery.ts";
 import { noDefaultModel, noHeaders, notSetUp } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import type { Asked } from "./passage.ts";
@@ -116,6 +117,13 @@ export class Candidates {
     if (byClient) this.cancelled();
     else this.#report({ type: "failed", failure, quotaExhausted }, { type: "failed", failure, reached });
     return lease !== undefined && this.#attempts?.failed(lease, failure, how) === true;
+  }
+
+  /** The one that was asked had got the request, and may bill it; somebody else is looked for. */
+  replaced(answered: Answered, errorCode: string): void {
+    const { step, lease, count: attempts } = this;
+    this.#account.replaced({ step, credentialId: lease?.credentialId, attempts, answered, errorCode });
+    this.#held = undefined;
   }
 
   /** The first byte of an answer has come. */

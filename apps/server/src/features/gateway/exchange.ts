@@ -38,8 +38,6 @@ export class Exchange implements AttemptListener, DeliveryHost {
   #refusal: Refusal | undefined;
   /** What the refusal was understood as. */
   #refused: LlmFailure | undefined;
-  /** What was seen of an attempt that came to nothing after it had reached the upstream, which may bill it. */
-  #lost: Answered | undefined;
   #over = false;
 
   constructor(parts: GatewayParts, asked: Asked, { subject, nodes }: Asker) {
@@ -188,10 +186,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
     }
     this.#refusal = undefined;
     this.#delivery = undefined;
-    const goOn = (answered: Answered | undefined): void => {
-      if (reached) this.#lost = answered ?? NOTHING_SEEN;
-      this.#tryElsewhere(failure);
-    };
+    const goOn = (answered: Answered | undefined): void =>
+      this.#tryElsewhere(failure, reached ? { lost: answered ?? NOTHING_SEEN } : {});
     if (delivery === undefined) goOn(undefined);
     else delivery.read(goOn);
   }
@@ -275,28 +271,34 @@ export class Exchange implements AttemptListener, DeliveryHost {
     }
   }
 
-  #tryElsewhere(failure: LlmFailure, more: Omit<ReadRefusal, "failure"> = {}): void {
+  /** `lost`: what was seen of an attempt that had reached the upstream, which may bill it. */
+  #tryElsewhere(failure: LlmFailure, how: Omit<ReadRefusal, "failure"> & { readonly lost?: Answered }): void {
     if (this.#over) return;
+    const { lost, ...more } = how;
     const reached = this.#attempt?.reached === true;
     const another = this.#candidates.failed(failure, { reached, ...more });
     // A body that is passed on as it comes cannot be sent twice.
     const body = this.#passage?.request.body ?? null;
-    if (another && (body === null || Buffer.isBuffer(body))) this.#seek();
-    else this.#giveUp(failure);
+    if (!another || !(body === null || Buffer.isBuffer(body))) {
+      this.#giveUp(failure, lost);
+      return;
+    }
+    if (lost !== undefined && this.#isBilled()) this.#candidates.replaced(lost, failure.code);
+    this.#seek();
   }
 
-  #giveUp(failure: LlmFailure): void {
+  #giveUp(failure: LlmFailure, lost?: Answered): void {
     const [refusal, candidate] = [this.#refusal, this.#candidate];
     if (refusal !== undefined && candidate !== undefined) {
       const { redact } = this.#parts;
       if (sendRefusal(this.outgoing, refusal, { ours: this.headers(), credential: candidate.credential, redact })) {
         this.#over = true;
-        this.#close("failed", refusal.status, this.#lost, failure.code);
+        this.#close("failed", refusal.status, lost, failure.code);
         return;
       }
     }
     const headers = this.#candidates.step === undefined ? {} : this.headers();
-    this.#refuse(problemFor(this.explained(failure), headers), "failed", this.#lost);
+    this.#refuse(problemFor(this.explained(failure), headers), "failed", lost);
   }
 
   #refuse(problem: ProblemError, outcome: Outcome, answered?: Answered): void {

@@ -239,6 +239,57 @@ function stepsRouting(...upstreams: readonly string[]): Routing {
   };
 }
 
+describe("an attempt that another one took the place of", () => {
+  const QUESTION = { model: "gpt-5", messages: [{ role: "user", content: "x".repeat(4_000) }] };
+
+  test.each([
+    ["broke off", "network", (response: import("node:http").ServerResponse) => void response.destroy()],
+    [
+      "was no answer",
+      "invalid_response",
+      (response: import("node:http").ServerResponse) => void response.writeHead(200, JSON_TYPE).end("Hm"),
+    ],
+  ])("is charged and has a row of its own where it %s", async (_how, errorCode, lose) => {
+    const upstream = await upstreamWith((response, { path }) => {
+      if (path.startsWith("/other")) response.writeHead(200, JSON_TYPE).end('{"choices":[],"usage":{}}');
+      else lose(response);
+    });
+    const settled: (number | undefined)[] = [];
+    let held = 0;
+    const budgets: Budgets = {
+      reserve: () => {
+        held += 1;
+        const settle: Reservation["settle"] = (actual) => {
+          held -= 1;
+          settled.push(actual?.costMicroUsd);
+        };
+        return { ok: true, reservation: { settle, touch() {} }, headers: {} };
+      },
+    };
+    const gateway = await gatewayFor(upstream, { budgets, routing: stepsRouting("openai", "other") });
+    expect(await post(gateway, "/openai/v1/chat/completions", QUESTION)).toMatchObject({ status: 200 });
+    const [attempt, request] = await gateway.waitForEntries(2);
+    expect(attempt).toMatchObject({ upstream: "openai", model: "gpt-5", route: "first", attempts: 1, estimated: true });
+    expect(attempt).toMatchObject({ id: `${request?.id}.1`, outcome: "replaced", status: 0, errorCode });
+    expect(attempt?.usage.inputTokens).toBeGreaterThanOrEqual(1_000);
+    expect(attempt?.costMicroUsd).toBeGreaterThan(0);
+    expect(request).toMatchObject({ upstream: "other", outcome: "completed", attempts: 2, status: 200 });
+    expect(settled).toEqual([attempt?.costMicroUsd, request?.costMicroUsd]);
+    expect(held).toBe(0);
+  });
+
+  test("is none where the provider refused it or was not there", async () => {
+    const upstream = await upstreamWith((response, { path }) => {
+      if (path.startsWith("/other")) response.writeHead(200, JSON_TYPE).end('{"choices":[]}');
+      else response.writeHead(529, JSON_TYPE).end("{}");
+    });
+    const env = { LOOM_SERVER_COMPATIBLE_NOWHERE_BASE_URL: "http://127.0.0.1:1/v1" };
+    const gateway = await gatewayFor(upstream, { env, routing: stepsRouting("openai", "nowhere", "other") });
+    await post(gateway, "/openai/v1/chat/completions", QUESTION);
+    expect(await gateway.waitForEntries(1)).toMatchObject([{ upstream: "other", attempts: 3, outcome: "completed" }]);
+  });
+});
+
 describe("another upstream", () => {
   test.each([
     ["is overloaded", 529, "{}", "overloaded"],
@@ -308,7 +359,10 @@ describe("another upstream", () => {
     const gateway = await gatewayFor(upstream, { routing: stepsRouting("openai", "other") });
     const answer = await post(gateway, "/openai/v1/chat/completions", question);
     expect(answer).toMatchObject({ status: 200, text: '{"choices":[]}' });
-    expect(gateway.entries).toMatchObject([{ upstream: "other", attempts: 2, outcome: "completed" }]);
+    expect(gateway.entries).toMatchObject([
+      { upstream: "openai", attempts: 1, outcome: "replaced" },
+      { upstream: "other", attempts: 2, outcome: "completed" },
+    ]);
     const alone = await gatewayFor(upstream);
     const refused = await post(alone, DIALECTS.chat.path, question);
     expect(refused.status).toBe(502);

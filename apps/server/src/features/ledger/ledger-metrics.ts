@@ -58,6 +58,11 @@ export function createLedgerMetrics(metrics: Metrics): LedgerMetrics {
     labels: ["upstream"],
     buckets: SECONDS,
   });
+  const replaced = metrics.counter({
+    name: "loom_gateway_replaced_attempts_total",
+    help: "Attempts that reached an upstream, came to nothing, and had another in their place.",
+    labels: ["upstream", "code"],
+  });
   const upstreams = new Set<string>();
   const labelOf = (upstream: string): string => {
     if (upstream === "") return "none";
@@ -73,7 +78,9 @@ export function createLedgerMetrics(metrics: Metrics): LedgerMetrics {
       for (const entry of entries) {
         const upstream = labelOf(entry.upstream);
         const { usage, costMicroUsd, outcome, dialect, errorCode = "" } = entry;
-        sums.add(requests, { upstream, outcome, dialect, code: errorCode }, 1);
+        const isRequest = outcome !== "replaced";
+        if (isRequest) sums.add(requests, { upstream, outcome, dialect, code: errorCode }, 1);
+        else sums.add(replaced, { upstream, code: errorCode }, 1);
         sums.add(tokens, { upstream, kind: "input" }, usage.inputTokens);
         sums.add(tokens, { upstream, kind: "output" }, usage.outputTokens);
         sums.add(tokens, { upstream, kind: "cache_read" }, usage.cacheReadTokens);
@@ -81,6 +88,7 @@ export function createLedgerMetrics(metrics: Metrics): LedgerMetrics {
         sums.add(tokens, { upstream, kind: "reasoning" }, usage.reasoningTokens);
         if (costMicroUsd !== undefined) sums.add(cost, { upstream }, costMicroUsd / 1e6);
         else if (usesTokens(entry)) sums.add(unpriced, { upstream }, 1);
+        if (!isRequest) continue;
         latency({ upstream }, entry.latencyMs / 1000);
         if (entry.firstByteMs !== undefined) firstByte({ upstream }, entry.firstByteMs / 1000);
       }

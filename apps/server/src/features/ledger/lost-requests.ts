@@ -116,7 +116,7 @@ function costOf({ costMicroUsd, opened }: TracedRequest): number {
 
 /** Nobody knows how far it got: it is put down for the most that it can have used. */
 function rowOf(request: TracedRequest, diedMs: number): LedgerEntry {
-  const { worst, ...known } = request.opened;
+  const { worst, isReplaced = false, ...known } = request.opened;
   const isPriced = request.costMicroUsd !== undefined || worst.costMicroUsd !== undefined;
   return boundedEntry({
     ...known,
@@ -125,7 +125,7 @@ function rowOf(request: TracedRequest, diedMs: number): LedgerEntry {
     ...(isPriced ? { costMicroUsd: costOf(request) } : {}),
     latencyMs: Math.max(0, diedMs - known.at),
     status: 0,
-    outcome: "cut_off",
+    outcome: isReplaced ? "replaced" : "cut_off",
     errorCode: "lost",
   });
 }

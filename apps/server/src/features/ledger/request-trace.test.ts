@@ -7,6 +7,7 @@ import { SILENT_LOG } from "../../kit/log.ts";
 import type { LostCharge } from "../budgets/service.ts";
 import { entry, openTestLedger, storedIds, temporaryDirectory } from "./ledger.testing.ts";
 import { recoverLostRequests } from "./lost-requests.ts";
+import type { LedgerTables } from "./migrations.ts";
 import { FileRequestTrace } from "./request-trace.ts";
 
 const WORST = { inputTokens: 10, outputTokens: 50, costMicroUsd: 1_300 };
@@ -131,6 +132,45 @@ describe.each(engines)("what a dead process left, on $name", (engine) => {
     ]);
     expect(await storedIds(await database())).toEqual(["a", "b", "c", "d"]);
     expect(readdirSync(home.path).filter((name) => name.endsWith(".requests"))).toEqual([]);
+    await close();
+  });
+
+  test("names an attempt that was replaced apart from its request, whose next one is not there yet", async () => {
+    await using home = await engine.create();
+    const { ledger, database, close } = openTestLedger(home);
+    const trace = new FileRequestTrace({ directory: home.path, process: "dead", log: SILENT_LOG });
+    const between = trace.open(opened("a"), () => {});
+    const again = trace.open(opened("b"), () => {});
+    await turn();
+    between.replaced("a.1", 11);
+    again.replaced("b.1", 22);
+    trace.open({ ...opened("b"), upstream: "other" }, () => {}, again);
+    await turn();
+    const file = join(home.path, "dead.000001.requests");
+    writeFileSync(file, readFileSync(file, "utf8").replace(/^.*\n/, HEAD("1")));
+    const charged: number[] = [];
+    await recoverLostRequests({
+      directory: home.path,
+      owns: () => false,
+      database,
+      settle: () => ledger.settle(),
+      charge: async (_, charges) => void charged.push(...charges.map(({ costMicroUsd }) => costMicroUsd)),
+      warn: () => {},
+      now: () => Date.now() + 61_000,
+    });
+    expect(charged.sort((a, b) => a - b)).toEqual([0, 11, 22, 1_300]);
+    const rows = await (await database())
+      .tables<LedgerTables>()
+      .selectFrom("usage")
+      .select(["id", "upstream", "outcome", "cost_micro_usd as cost"])
+      .orderBy("id")
+      .execute();
+    expect(rows.map(({ cost, ...row }) => ({ ...row, cost: Number(cost) }))).toEqual([
+      { id: "a", upstream: "anthropic", outcome: "cut_off", cost: 0 },
+      { id: "a.1", upstream: "anthropic", outcome: "replaced", cost: 11 },
+      { id: "b", upstream: "other", outcome: "cut_off", cost: 1_300 },
+      { id: "b.1", upstream: "anthropic", outcome: "replaced", cost: 22 },
+    ]);
     await close();
   });
 

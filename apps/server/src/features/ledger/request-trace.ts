@@ -28,8 +28,11 @@ const MAX_UNWRITTEN = 1024 * 1024;
 const KEEP_MS = 10_000;
 
 /** What a trace file says, beside the opened requests, which are JSON. Ids hold no space; a line that is torn has no end. */
+const lineOfOpened = (request: OpenedRequest): string => `${JSON.stringify(request)}\n`;
 const lineOfClosed = (id: string, costMicroUsd: number): string => `-${id} ${costMicroUsd};\n`;
 const lineOfTold = (sequence: number): string => `=${sequence};\n`;
+
+const NOTHING: OpenedRequest["worst"] = { inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
 
 type TraceFile = { readonly path: string; readonly fd: number; size: number; readonly limit: number };
 
@@ -71,8 +74,8 @@ export class FileRequestTrace implements RequestTrace {
   }
 
   open(request: OpenedRequest, send: () => void, before?: OpenRequest): OpenRequest {
-    const opened = before instanceof Opened ? before : new Opened(this, request.id);
-    opened.line = `${JSON.stringify(request)}\n`;
+    const opened = before instanceof Opened ? before : new Opened(this, request);
+    opened.is(request);
     this.#open.add(opened);
     this.#lines += opened.line;
     this.#sends.push(send);
@@ -87,7 +90,19 @@ export class FileRequestTrace implements RequestTrace {
   closed(opened: Opened, costMicroUsd: number): void {
     if (opened.place === -1) return;
     this.#open.delete(opened);
-    this.#lines += lineOfClosed(opened.id, costMicroUsd);
+    this.#lines += lineOfClosed(opened.request.id, costMicroUsd);
+    this.#untold = true;
+    this.#unsaid = true;
+  }
+
+  /** Charged for and with a row by itself, so that what is still open is the request alone, with nothing used. */
+  replaced(opened: Opened, attemptId: string, costMicroUsd: number): void {
+    if (opened.place === -1) return;
+    const { request } = opened;
+    this.#lines +=
+      lineOfOpened({ ...request, id: attemptId, isReplaced: true }) + lineOfClosed(attemptId, costMicroUsd);
+    opened.is({ ...request, worst: NOTHING });
+    this.#lines += opened.line;
     this.#untold = true;
     this.#unsaid = true;
   }
@@ -210,18 +225,28 @@ export class FileRequestTrace implements RequestTrace {
 }
 
 class Opened implements OpenRequest, Listed {
-  readonly id: string;
   readonly #trace: FileRequestTrace;
+  request: OpenedRequest;
   line = "";
   place = -1;
 
-  constructor(trace: FileRequestTrace, id: string) {
+  constructor(trace: FileRequestTrace, request: OpenedRequest) {
     this.#trace = trace;
-    this.id = id;
+    this.request = request;
+  }
+
+  /** What it leaves as, from now on. */
+  is(request: OpenedRequest): void {
+    this.request = request;
+    this.line = lineOfOpened(request);
   }
 
   close(costMicroUsd: number): void {
     this.#trace.closed(this, costMicroUsd);
+  }
+
+  replaced(attemptId: string, costMicroUsd: number): void {
+    this.#trace.replaced(this, attemptId, costMicroUsd);
   }
 }
 

@@ -47,7 +47,14 @@ describe.each(engines)("on $name", (engine) => {
     subject: few,
     session: fc.option(few, { nil: undefined }),
     credentialId: fc.option(few, { nil: undefined }),
-    outcome: fc.constantFrom<LedgerEntry["outcome"]>("completed", "failed", "cancelled", "cut_off", "refused"),
+    outcome: fc.constantFrom<LedgerEntry["outcome"]>(
+      "completed",
+      "failed",
+      "cancelled",
+      "cut_off",
+      "refused",
+      "replaced",
+    ),
     nodes: fc.uniqueArray(fc.record({ kind: fc.constantFrom("token", "team"), id: few }), { selector: JSON.stringify }),
     usage: fc.record({
       inputTokens: tokens,
@@ -61,12 +68,14 @@ describe.each(engines)("on $name", (engine) => {
     estimated: fc.boolean(),
   });
 
+  const isReplaced = ({ outcome }: LedgerEntry) => outcome === "replaced";
+
   /** The same sums, by hand. */
   function naive(entries: readonly LedgerEntry[]): Partial<UsageSums> {
     const sum = (read: (entry: LedgerEntry) => number) => entries.reduce((total, each) => total + read(each), 0);
     const count = (is: (entry: LedgerEntry) => boolean) => entries.filter(is).length;
     return {
-      requests: entries.length,
+      requests: entries.length - count(isReplaced),
       errors: count(({ outcome }) => outcome === "failed" || outcome === "cut_off"),
       cancelled: count(({ outcome }) => outcome === "cancelled"),
       refused: count(({ outcome }) => outcome === "refused"),
@@ -84,7 +93,8 @@ describe.each(engines)("on $name", (engine) => {
           costMicroUsd === undefined &&
           usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheWriteTokens > 0,
       ),
-      estimated: count(({ estimated }) => estimated),
+      estimated: count((each) => each.estimated && !isReplaced(each)),
+      replaced: count(isReplaced),
     };
   }
 
@@ -181,6 +191,18 @@ describe.each(engines)("on $name", (engine) => {
       within(total.latencyMs?.p50, 1.01 ** 499);
       within(total.latencyMs?.p95, 1.01 ** 949);
       within(total.firstByteMs?.p95, 1.01 ** 949 / 4);
+    });
+
+    it("measures requests, and not the attempts that others took the place of", async () => {
+      const lost = { outcome: "replaced", latencyMs: 60_000, costMicroUsd: 40, estimated: true } as const;
+      await fill([entry("r1", { latencyMs: 100 }), entry("r1.1", { ...lost, upstream: "elsewhere" })]);
+      const { groups, total } = await report({ groupBy: "upstream" });
+      expect(total).toMatchObject({ requests: 1, errors: 0, estimated: 0, replaced: 1, costMicroUsd: 215 });
+      expect(total.latencyMs?.p95).toBeLessThan(110);
+      expect(groups).toMatchObject([
+        { key: ["anthropic"], requests: 1, replaced: 0, costMicroUsd: 175 },
+        { key: ["elsewhere"], requests: 0, replaced: 1, costMicroUsd: 40, latencyMs: null },
+      ]);
     });
 
     it("says that nothing was measured where nothing was", async () => {

@@ -137,6 +137,7 @@ function sumsOf({ sums, latency, firstByte }: Group): UsageSums {
     costMicroUsd: sum("cost"),
     unpriced: sum("unpriced"),
     estimated: sum("estimated"),
+    replaced: sum("replaced"),
     latencyMs: percentilesOf(latency),
     firstByteMs: percentilesOf(firstByte),
   };

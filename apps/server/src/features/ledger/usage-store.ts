@@ -37,7 +37,11 @@ export const SUMS = [
   "cost",
   "unpriced",
   "estimated",
+  "replaced",
+  "rows",
 ] as const;
+
+const ROWS = SUMS.indexOf("rows");
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
@@ -70,14 +74,14 @@ export async function sumSlice(db: Kysely<LedgerTables>, slice: Slice): Promise<
     .execute();
   // Without a dimension there is a row also where there is nothing.
   return rows
-    .filter((row) => Number(row.s0) > 0)
+    .filter((row) => Number(row[`s${ROWS}`]) > 0)
     .map((row) => ({
       key: keyOf(row, slice),
       sums: SUMS.map((_, index) => Number(row[`s${index}`] ?? 0)),
     }));
 }
 
-/** Rows without such a duration are left out. */
+/** Rows without such a duration are left out, and attempts: the requests that they belong to took as long. */
 export async function countClasses(
   db: Kysely<LedgerTables>,
   slice: Slice,
@@ -86,6 +90,7 @@ export async function countClasses(
   const reference = sql.ref<number | null>(`usage.${column}`);
   const rows = await grouped(db, slice)
     .where(reference, "is not", null)
+    .where("usage.outcome", "<>", "replaced")
     .groupBy(reference)
     .select([reference.as("class"), sql<number>`count(*)`.as("count")])
     .execute();
@@ -152,7 +157,7 @@ function expressionOf(dimension: Dimension, index: number): RawBuilder<string | 
 const TOKENS = sql`usage.input_tokens + usage.output_tokens + usage.cache_read_tokens + usage.cache_write_tokens`;
 
 const SUM_EXPRESSIONS: readonly RawBuilder<number>[] = [
-  sql`count(*)`,
+  sql`sum(case when usage.outcome = 'replaced' then 0 else 1 end)`,
   sql`sum(case when usage.outcome in ('failed', 'cut_off') then 1 else 0 end)`,
   sql`sum(case when usage.outcome = 'cancelled' then 1 else 0 end)`,
   sql`sum(case when usage.outcome = 'refused' then 1 else 0 end)`,
@@ -164,5 +169,7 @@ const SUM_EXPRESSIONS: readonly RawBuilder<number>[] = [
   sql`sum(usage.reasoning_tokens)`,
   sql`sum(coalesce(usage.cost_micro_usd, 0))`,
   sql`sum(case when usage.cost_micro_usd is null and ${TOKENS} > 0 then 1 else 0 end)`,
-  sql`sum(usage.estimated)`,
+  sql`sum(case when usage.outcome = 'replaced' then 0 else usage.estimated end)`,
+  sql`sum(case when usage.outcome = 'replaced' then 1 else 0 end)`,
+  sql`count(*)`,
 ];
