@@ -456,6 +456,9 @@ describe.each(engines)("on $name", (engine) => {
       expect(both.map(({ status }) => status).toSorted()).toEqual([200, 412]);
       const after = await node.call<{ version: number; role: string }>(id(ada), "GET", path);
       expect(after.json).toMatchObject({ role: roles[0], version: seen.json.version + 1 });
+      const recorded = node.events.length;
+      expect((await asked("*", roles[0])).json).toMatchObject(after.json);
+      expect(node.events.slice(recorded)).toEqual([]);
       const list = await node.call(id(ada), "GET", path.replace(/\/[^/]+$/, ""));
       expect(list.json).toMatchObject({ members: expect.arrayContaining([expect.objectContaining(after.json)]) });
       expect((await node.call(id(ada), "DELETE", path, { ifMatch: `"${seen.json.version}"` })).status).toBe(412);

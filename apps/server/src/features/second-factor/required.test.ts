@@ -194,6 +194,38 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     expect((await ask(ada, "GET", "/api/orgs/acme")).status).toBe(200);
   });
 
+  test("what is explained is what is decided: a key does not have the factor for its person's having it", async () => {
+    const { id } = (await ask(ada, "GET", "/api/orgs/acme")).json as { readonly id: string };
+    const weak = await keyOf(bob, "/api/keys");
+    await addApp(server.url, ada);
+    expect((await demand(ada)).status).toBe(200);
+    const explained = async (more: string) => {
+      const question = `subject=bob&action=read&resource=membership&organization=${id}${more}`;
+      const { json } = await server.call("GET", `/api/admin/policy/explain?${question}`);
+      return (json as { readonly allowed: boolean; readonly policy: string }).allowed;
+    };
+    const isLetIn = async (as: TestBrowser | string) => (await ask(as, "GET", "/api/orgs/acme/members")).status === 200;
+    expect([await explained(""), await isLetIn(bob)]).toEqual([false, false]);
+    const without = await server.call(
+      "GET",
+      "/api/admin/policy/explain?subject=bob&action=read&resource=thread&secondFactor=true",
+    );
+    expect([without.status, without.json]).toMatchObject([400, { errors: [{ field: "secondFactor" }] }]);
+    const before = await signIn("bob");
+    await addApp(server.url, bob);
+    const strong = await keyOf(bob, "/api/keys");
+    const asKey = "&scopes=org:manage";
+    for (const [question, as, allowed] of [
+      ["", bob, true],
+      ["&secondFactor=false", before, false],
+      [asKey, weak, false],
+      [`${asKey}&secondFactor=true`, strong, true],
+      [`${asKey}&secondFactor=false`, weak, false],
+    ] as const) {
+      expect([question, await explained(question), await isLetIn(as)]).toEqual([question, allowed, allowed]);
+    }
+  });
+
   test("who signs in anew while he acts in another's place leaves no session of his behind", async () => {
     const root = await signIn("root");
     const own = root.jar("127.0.0.1").get("loom_session") ?? "";
