@@ -1,23 +1,12 @@
 // What is left of a person whose account was deleted 90 days ago: looked for in every table.
-import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
-import { buildFeatures } from "./features/index.ts";
-import { MIGRATIONS } from "./features/migrations.ts";
 import type { PeopleTables } from "./features/people/migrations.ts";
-import { purge } from "./features/people/purge.ts";
 import type { ThreadTables } from "./features/threads/migrations.ts";
-import { takeServerConfig } from "./index.ts";
-import { AuditLine } from "./kit/audit.ts";
-import type { Database } from "./kit/database.ts";
-import { engines, testDatabase } from "./kit/engines.testing.ts";
-import { SILENT_LOG } from "./kit/log.ts";
-import { createMetrics } from "./kit/metrics.ts";
-import { createWebAddress } from "./kit/web-address.ts";
-import { temporaryDirectory } from "./testing.ts";
+import { engines } from "./kit/engines.testing.ts";
+import { fillTables, LONG_AGO, placesOf, startPurged } from "./purge.testing.ts";
 
 /** What she was called when she spent something. */
 const FORMER_NAME = "anna_before_that";
-const LONG_AGO = "2025-01-01T00:00:00.000Z";
 
 /** Where his id stays, as an id alone, and why. Everywhere else he is nobody any more. */
 const STAYS: Readonly<Record<string, string>> = {
@@ -34,46 +23,11 @@ const STAYS: Readonly<Record<string, string>> = {
   "organization_policy.updated_by": "who wrote a policy of an organization that is still there",
 };
 
-type Column = { readonly table: string; readonly column: string };
-
-/** Every column that can hold a text, of every table. */
-async function textColumns(database: Database): Promise<Column[]> {
-  const db = database.tables();
-  const { rows } =
-    database.engine === "sqlite"
-      ? await sql<Column>`select m.name as "table", c.name as "column" from sqlite_master m, pragma_table_info(m.name) c
-          where m.type = 'table' and lower(c.type) = 'text' and m.name not like 'sqlite_%'`.execute(db)
-      : await sql<Column>`select table_name as "table", column_name as "column" from information_schema.columns
-          where table_schema = 'public' and data_type = 'text'`.execute(db);
-  return rows;
-}
-
 describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
   test("of somebody who is gone nothing is left but his id, in the places that are known", async () => {
-    await using home = await testDatabase(engine, MIGRATIONS);
-    await using directory = await temporaryDirectory();
-    const database = await home.open();
-    const audit = new AuditLine();
-    const kit = {
-      log: SILENT_LOG,
-      metrics: createMetrics(),
-      audit,
-      redact: (text: string) => text,
-      database: async () => database,
-    };
-    const features = await buildFeatures(kit, {
-      config: takeServerConfig({}),
-      version: "0",
-      hasOwner: true,
-      isStopping: () => false,
-      dataDirectory: directory.path,
-      web: createWebAddress({ publicUrl: undefined, host: "127.0.0.1", tls: false }),
-      conceal: () => {},
-    });
-    const people = features.shared?.all.find(({ name }) => name === "people");
-    const services = people?.services as import("./features/people/index.ts").PeopleServices;
+    await using server = await startPurged(engine);
+    const { database, services } = server;
     const names = { anna: "anna_of_the_test", bert: "bert_of_the_test" };
-    await services.users.create({ email: "root@example.com", username: "root_person" });
     const anna = await services.users.create({ email: "anna@example.org", username: names.anna });
     const bert = await services.users.create({ email: "bert@example.org", username: names.bert });
     const db = database.tables<PeopleTables>();
@@ -82,9 +36,21 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     ).id;
 
     // A row of hers in every table that has a column for it, with her id in each of its texts that could hold one.
-    const columns = await textColumns(database);
-    const filled = await fillAll(database, anna.id, names.anna);
-    expect(filled).toBeGreaterThan(15);
+    const filled = await fillTables(
+      database,
+      (table, columns) =>
+        !["person", "audit"].includes(table) &&
+        columns.some((name) => PERSONAL.test(name) || HANGS_ON.test(`${table}.${name}`)),
+      (table, name) => {
+        if (table === "usage" && name === "subject") return FORMER_NAME;
+        if (name === "path") return "the same path";
+        if (table === "invitation" && name === "invited_by") return names.anna;
+        if (table === "thread" && name === "facts") return "{}";
+        if (name === "owner_type" || name === "kind") return "user";
+        return PERSONAL.test(name) ? anna.id : undefined;
+      },
+    );
+    expect(filled.length).toBeGreaterThan(15);
     // One thread is there for an organization; another one is hers alone.
     const threads = database.tables<ThreadTables>();
     const kept = await threads.selectFrom("thread").selectAll().executeTakeFirstOrThrow();
@@ -100,16 +66,9 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     await threads.updateTable("thread").set({ purged: 0, deleted_at: null }).execute();
     await services.departure.remove(anna.id);
     await db.updateTable("person").set({ deleted_at: LONG_AGO }).where("id", "=", anna.id).execute();
-    await purge(services.departure, audit, services.purgeElsewhere);
+    await server.purge();
 
-    const left: string[] = [];
-    for (const { table, column } of columns) {
-      const where = sql`${sql.ref(column)} in (${anna.id}, ${names.anna}, ${FORMER_NAME}, ${"anna@example.org"}, ${personal})`;
-      const { rows } = await sql<{ n: number }>`select count(*) as n from ${sql.table(table)} where ${where}`.execute(
-        db,
-      );
-      if (Number(rows[0]?.n) > 0) left.push(`${table}.${column}`);
-    }
+    const left = await placesOf(database, [anna.id, names.anna, FORMER_NAME, "anna@example.org", personal]);
     expect(left.filter((each) => STAYS[each] === undefined)).toEqual([]);
     expect(await threads.selectFrom("thread_chunk").select("thread_key").execute()).toEqual([{ thread_key: 1 }]);
     expect(await threads.selectFrom("thread_share").selectAll().execute()).toEqual([]);
@@ -125,10 +84,8 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
       1,
     );
     // It may be done again, and takes nothing back.
-    await purge(services.departure, audit, services.purgeElsewhere);
+    await server.purge();
     await expect(services.departure.bringBack(anna.id)).rejects.toThrow();
-    features.gateway.services.close();
-    await features.shared?.stop();
   });
 });
 
@@ -138,49 +95,3 @@ const PERSONAL =
 
 /** What belongs to something of his. */
 const HANGS_ON = /^(?:usage\.subject|thread_(?:chunk|share)\.thread_key)$/;
-
-/** One row in each table with such columns; gives how many. */
-async function fillAll(database: Database, id: string, username: string): Promise<number> {
-  const db = database.tables();
-  const known = new Set<string>();
-  for (const { table } of await textColumns(database)) known.add(table);
-  let filled = 0;
-  for (const table of known) {
-    if (table.includes("_fts") || table.startsWith("thread_search")) continue;
-    const columns = await columnsOf(database, table);
-    if (
-      !columns.some(({ name }) => PERSONAL.test(name) || HANGS_ON.test(`${table}.${name}`)) ||
-      ["person", "audit"].includes(table)
-    )
-      continue;
-    const values = columns.map(({ name, type }) => {
-      if (table === "usage" && name === "subject") return sql`${FORMER_NAME}`;
-      if (name === "path") return sql`${"the same path"}`;
-      if (table === "invitation" && name === "invited_by") return sql`${username}`;
-      if (table === "thread" && name === "facts") return sql`${"{}"}`;
-      if (name === "owner_type" || (name === "kind" && table !== "usage_node")) return sql`${"user"}`;
-      if (name === "kind") return sql`${"user"}`;
-      if (PERSONAL.test(name)) return sql`${id}`;
-      if (/text|char/.test(type)) return sql`${name.endsWith("_at") ? LONG_AGO : `${table}-${name}`}`;
-      if (/blob|bytea/.test(type)) return sql`${Buffer.from(`${table}-${name}`)}`;
-      return sql`${1}`;
-    });
-    await sql`insert into ${sql.table(table)} (${sql.join(columns.map(({ name }) => sql.ref(name)))})
-      values (${sql.join(values)})`.execute(db);
-    filled += 1;
-  }
-  return filled;
-}
-
-async function columnsOf(database: Database, table: string): Promise<{ name: string; type: string }[]> {
-  const db = database.tables();
-  const { rows } =
-    database.engine === "sqlite"
-      ? await sql<{
-          name: string;
-          type: string;
-        }>`select name, lower(type) as type from pragma_table_info(${table})`.execute(db)
-      : await sql<{ name: string; type: string }>`select column_name as name, data_type as type
-          from information_schema.columns where table_schema = 'public' and table_name = ${table}`.execute(db);
-  return rows;
-}

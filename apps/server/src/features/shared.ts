@@ -115,8 +115,13 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     mail: post.services,
     publicUrl: needs.config.publicUrl,
     filter: rules.services.filter,
-    purgeElsewhere: async (person) => {
-      for (const { onPurge } of needs.features()) await onPurge?.(person);
+    purgeElsewhere: {
+      async person(person) {
+        for (const { onPurge } of needs.features()) await onPurge?.person(person);
+      },
+      async organization(organization) {
+        for (const { onPurge } of needs.features()) await onPurge?.organization(organization);
+      },
     },
     hasSecondFactor: (userId) => ofSecondFactor.services.service.has(userId),
     requireRecent: (person) => requireRecent(person),

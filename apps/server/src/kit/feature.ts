@@ -1,7 +1,7 @@
 import type { Job } from "./jobs.ts";
 import type { Kit } from "./kit.ts";
 import type { Migration } from "./migrations.ts";
-import type { OnPurge, PurgePerson } from "./purge.ts";
+import type { OnPurge, Purge, PurgeParts } from "./purge.ts";
 import type { RawRoute } from "./raw-route.ts";
 import type { Route } from "./route.ts";
 
@@ -25,7 +25,7 @@ export type FeatureDefinition<Needs, Services> = {
   readonly health?: (services: Services) => readonly HealthCheck[];
 } & (
   | { readonly migrations?: undefined; readonly onPurge?: undefined }
-  // Whoever has tables says what becomes of what they hold of a person who is gone.
+  // Whoever has tables says what becomes of what they hold of a person or an organization that is gone.
   | { readonly migrations: readonly Migration[]; readonly onPurge: OnPurge<Services, Kit> }
 );
 
@@ -37,7 +37,7 @@ export type Feature<Services = unknown> = {
   readonly rawRoutes: readonly RawRoute[];
   readonly jobs: readonly Job[];
   readonly health: readonly HealthCheck[];
-  readonly onPurge: PurgePerson | undefined;
+  readonly onPurge: Purge | undefined;
 };
 
 export type FeatureFactory<Needs, Services> = {
@@ -63,8 +63,17 @@ export function defineFeature<Services, Needs = undefined>(
         rawRoutes: rawRoutes?.(services) ?? [],
         jobs: jobs?.(services) ?? [],
         health: health?.(services) ?? [],
-        onPurge: typeof onPurge === "function" ? onPurge(services, kit) : undefined,
+        onPurge: typeof onPurge === "function" ? purgeOf(onPurge(services, kit)) : undefined,
       };
     },
+  };
+}
+
+const NOTHING = async (): Promise<void> => {};
+
+function purgeOf({ person, organization }: PurgeParts): Purge {
+  return {
+    person: person === "nothing" ? NOTHING : person,
+    organization: organization === "nothing" ? NOTHING : organization,
   };
 }

@@ -46,6 +46,14 @@ export async function forgetOnce(transaction: unknown, owner: string): Promise<v
   await (transaction as Kysely<IdempotencyTables>).deleteFrom("idempotency_key").where("owner", "=", owner).execute();
 }
 
+/** Of what is gone; within a `write`. */
+export async function forgetMade(transaction: unknown, ids: readonly string[]): Promise<void> {
+  await (transaction as Kysely<IdempotencyTables>)
+    .deleteFrom("idempotency_key")
+    .where("made", "in", [...ids])
+    .execute();
+}
+
 /**
  * Makes it, or gives the id of what was made with this key before. Within the `write` in which `make` writes, so that
  * there is never one without the other.

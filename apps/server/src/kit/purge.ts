@@ -6,12 +6,30 @@ export type Departed = {
   /** What he is called from now on. */
   readonly tombstone: string;
   readonly email: string;
-  /** It goes with him. */
-  readonly personalOrganization: string | undefined;
+};
+
+/** An organization that was deleted so long ago, or whose only person is gone. No tombstone is left of it. */
+export type DissolvedOrganization = {
+  readonly id: string;
+  readonly slug: string;
+  /** Ids of all its teams. */
+  readonly teams: readonly string[];
 };
 
 /** Removes what a feature keeps of him, but for his id where something has to stay. May be done again. */
 export type PurgePerson = (person: Departed) => Promise<void>;
 
-/** What a feature with tables does then: `nothing` where they hold nothing of persons, `itself` where it makes the purge. */
-export type OnPurge<Services, Kit> = "nothing" | "itself" | ((services: Services, kit: Kit) => PurgePerson);
+/** Removes what a feature keeps of it and of its teams. May be done again. */
+export type PurgeOrganization = (organization: DissolvedOrganization) => Promise<void>;
+
+/** Organizations that end with a person are purged before him. */
+export type Purge = { readonly person: PurgePerson; readonly organization: PurgeOrganization };
+
+/** What one feature does. */
+export type PurgeParts = {
+  readonly person: PurgePerson | "nothing";
+  readonly organization: PurgeOrganization | "nothing";
+};
+
+/** For a feature with tables: `nothing` where they hold nothing of them, `itself` where it makes the purge. */
+export type OnPurge<Services, Kit> = "nothing" | "itself" | ((services: Services, kit: Kit) => PurgeParts);

@@ -5,7 +5,7 @@ import { every } from "../../kit/jobs.ts";
 import type { ListFilter } from "../../kit/list-filter.ts";
 import type { Subject } from "../../kit/subject.ts";
 import { migrations } from "./migrations.ts";
-import { purgeApiKeys } from "./purge-person.ts";
+import { createKeyPurge } from "./purge.ts";
 import { apiKeyRoutes } from "./routes.ts";
 import { type ApiKeyService, createApiKeyService } from "./service.ts";
 import { createKeyStore } from "./store.ts";
@@ -28,7 +28,7 @@ export type ApiKeyFeature = Pick<ApiKeyNeeds, "organizationId" | "requireRecent"
 export const apiKeys = defineFeature<ApiKeyFeature, ApiKeyNeeds>({
   name: "api-keys",
   migrations,
-  onPurge: (_, { database }) => purgeApiKeys(database),
+  onPurge: (_, { database }) => createKeyPurge(database),
   services: ({ database }, { users, maxLifeMs, organizationId, requireRecent, filter }) => ({
     service: createApiKeyService({
       store: createKeyStore(database, filter),

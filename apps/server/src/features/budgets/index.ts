@@ -1,3 +1,4 @@
+import type { BudgetNode } from "../../gateway-types.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import { migrations } from "./migrations.ts";
@@ -16,12 +17,17 @@ export type BudgetNeeds = {
 export const budgets = defineFeature<BudgetService, BudgetNeeds>({
   name: "budgets",
   migrations,
-  onPurge:
-    (_, { database }) =>
-    async (person) => {
-      const { purgeBudgets } = await import("./purge-person.ts");
-      await purgeBudgets(database)(person);
-    },
+  onPurge: (_, { database }) => {
+    const purge = async (nodes: readonly BudgetNode[]) => {
+      const { purgeBudgets } = await import("./purge-nodes.ts");
+      await purgeBudgets(database, nodes);
+    };
+    return {
+      person: ({ id }) => purge([{ kind: "user", id }]),
+      organization: ({ id, teams }) =>
+        purge([{ kind: "organization", id }, ...teams.map((team) => ({ kind: "team", id: team }))]),
+    };
+  },
   services: ({ database, log }, needs) => createBudgetService({ store: createBudgetStore(database), log, ...needs }),
   routes: budgetRoutes,
   jobs: (service) => [

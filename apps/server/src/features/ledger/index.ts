@@ -41,12 +41,14 @@ const JOURNAL_DIRECTORY = "ledger";
 export const ledger = defineFeature<LedgerServices, LedgerNeeds>({
   name: "ledger",
   migrations,
-  onPurge:
-    (_, { database }) =>
-    async (person) => {
+  // What was charged to an organization stays in the books, by its id.
+  onPurge: (_, { database }) => ({
+    async person(person) {
       const { purgeNames } = await import("./purge-person.ts");
       await purgeNames(database)(person);
     },
+    organization: "nothing",
+  }),
   services: ({ database, log, metrics }, { config, dataDirectory, stays, lost }) => {
     const ledger = new DurableLedger({
       ...config.ledger,

@@ -32,7 +32,7 @@ export type MagicLinkFeature = Omit<MagicLinkNeeds, "users" | "signups"> & {
 export const magicLink = defineFeature<MagicLinkFeature, MagicLinkNeeds>({
   name: "magic-link",
   migrations,
-  onPurge: (_, { database }) => purgeLinks(database),
+  onPurge: (_, { database }) => ({ person: purgeLinks(database), organization: "nothing" }),
   services: ({ database }, { users, signups, ...needs }) => ({
     ...needs,
     service: createMagicLinkService({ database }),

@@ -28,7 +28,7 @@ export type OAuthFeature = Omit<OAuthNeeds, "sessions"> & {
 export const oauth = defineFeature<OAuthFeature, OAuthNeeds>({
   name: "oauth",
   migrations,
-  onPurge: (_, { database }) => purgeGrants(database),
+  onPurge: (_, { database }) => ({ person: purgeGrants(database), organization: "nothing" }),
   services: ({ database }, { sessions, ...needs }) => ({
     ...needs,
     service: createOAuthService({ store: createGrantStore(database), sessions }),

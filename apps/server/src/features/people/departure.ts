@@ -1,35 +1,13 @@
 import { hash, randomBytes } from "node:crypto";
-import type { AccountDeletion, OrganizationRole } from "@loom/api";
-import { forgetOnce } from "../../kit/idempotency.ts";
-import type { Departed, PurgePerson } from "../../kit/purge.ts";
+import type { AccountDeletion } from "@loom/api";
 import { checkAdminsLeft } from "./administration.ts";
 import type { PeopleDesk } from "./desk.ts";
-import { dropMember, putMember, thePerson } from "./members.ts";
+import { GRACE_MS, graceEnd } from "./grace.ts";
+import { thePerson } from "./members.ts";
 import { PeopleError } from "./people-error.ts";
 import { type People, type Person, personById, touch } from "./person-store.ts";
 
-/** How long what is deleted can be restored, in milliseconds. */
-export const GRACE_MS = 90 * 24 * 3_600_000;
-/** How long somebody can look at what was done to his account, in milliseconds. */
-const NOTICE_MS = 365 * 24 * 3_600_000;
-/** At once; the rest has its turn at the next. */
-const MAX_PURGED = 100;
-
 const TOKEN_SHAPE = /^lr_[A-Za-z0-9_-]{43}$/;
-
-/** What a purge has done, for the audit log. */
-export type Purged = {
-  readonly people: readonly Person[];
-  readonly organizations: readonly { readonly id: string; readonly slug: string }[];
-  /** Who owns an organization now because its last owner is gone. */
-  /** Why others could not yet remove what they keep of somebody. */
-  readonly failures: readonly unknown[];
-  readonly heirs: readonly {
-    readonly organization: string;
-    readonly person: Person;
-    readonly was: OrganizationRole;
-  }[];
-};
 
 export type Departure = {
   /** Nobody can act as this person from now on. @throws PeopleError for the last who runs something with others */
@@ -39,11 +17,6 @@ export type Departure = {
   /** For administrators. @throws PeopleError */
   remove(idOrUsername: string): Promise<Person>;
   bringBack(idOrUsername: string): Promise<Person>;
-  /**
-   * Makes an end of what has been deleted for 90 days: of a person a tombstone is left, so that ids still mean somebody.
-   * `before` removes what others keep of him; where it fails, he has his turn again at the next.
-   */
-  purge(before?: PurgePerson): Promise<Purged>;
 };
 
 export function createDeparture(desk: PeopleDesk): Departure {
@@ -103,71 +76,7 @@ export function createDeparture(desk: PeopleDesk): Departure {
       }),
     remove: (idOrUsername) => desk.change(async (db, now) => remove(db, await thePerson(db, idOrUsername), now)),
     bringBack: (idOrUsername) => desk.change(async (db) => restore(db, await thePerson(db, idOrUsername))),
-    async purge(before = async () => {}) {
-      const failures: unknown[] = [];
-      const done: string[] = [];
-      for (const person of await departed(await desk.read(), graceEnd(desk.wall()))) {
-        try {
-          await before(person);
-          done.push(person.id);
-        } catch (error) {
-          failures.push(error);
-        }
-      }
-      return { ...(await purgeAll(done)), failures };
-    },
   };
-
-  function purgeAll(ids: readonly string[]): Promise<Omit<Purged, "failures">> {
-    return desk.change(async (db, now) => {
-      const before = graceEnd(Date.parse(now));
-      const late = new Date(Date.parse(now) - NOTICE_MS).toISOString();
-      await db.deleteFrom("notice").where("created_at", "<=", late).execute();
-      const organizations = await db
-        .selectFrom("organization")
-        .select(["id", "slug"])
-        .where("deleted_at", "<=", before)
-        .limit(MAX_PURGED)
-        .execute();
-      for (const { id } of organizations) await purgeOrganization(db, id);
-      const gone = (await departed(db, before)).filter(({ id }) => ids.includes(id));
-      const people: Person[] = [];
-      const heirs: Purged["heirs"][number][] = [];
-      for (const { id } of gone) {
-        const person = await thePerson(db, id);
-        people.push(person);
-        const left = await leaveOrganizations(db, person, now);
-        organizations.push(...left.organizations);
-        heirs.push(...left.heirs);
-        await makeTombstone(db, person, now);
-      }
-      return { people, organizations, heirs };
-    });
-  }
-}
-
-/** What was deleted then or before is gone for good. */
-function graceEnd(nowMs: number): string {
-  return new Date(nowMs - GRACE_MS).toISOString();
-}
-
-async function departed(db: People, before: string): Promise<readonly Departed[]> {
-  const rows = await db
-    .selectFrom("person")
-    .leftJoin("organization", "organization.personal_of", "person.id")
-    .select(["person.id", "person.username", "person.email", "organization.id as personal"])
-    .where("person.deleted_at", "<=", before)
-    .where("person.purged_at", "is", null)
-    .orderBy("person.deleted_at")
-    .limit(MAX_PURGED)
-    .execute();
-  return rows.map(({ id, username, email, personal }) => {
-    return { id, username, email, tombstone: tombstoneOf(id), personalOrganization: personal ?? undefined };
-  });
-}
-
-function tombstoneOf(id: string): string {
-  return `deleted_${id.slice(-12)}`;
 }
 
 function digest(token: string): Buffer {
@@ -200,87 +109,4 @@ async function checkHandedOver(db: People, person: Person): Promise<void> {
       `${person.username} is the only owner of ${slug}: make another member an owner first, or delete the organization.`,
     );
   }
-}
-
-/** What has no other member ends with him; where no owner is left, the member of the highest role and longest standing is. */
-async function leaveOrganizations(db: People, person: Person, now: string) {
-  const left = await db
-    .selectFrom("organization_member")
-    .innerJoin("organization", "organization.id", "organization_member.organization_id")
-    .select(["organization.id as id", "organization.slug as slug"])
-    .where("organization_member.person_id", "=", person.id)
-    .execute();
-  const organizations: { id: string; slug: string }[] = [];
-  const heirs: Purged["heirs"][number][] = [];
-  for (const { id, slug } of left) {
-    await dropMember(db, id, person.id);
-    const members = await db
-      .selectFrom("organization_member")
-      .select(["person_id", "role"])
-      .where("organization_id", "=", id)
-      .orderBy("joined_at")
-      .execute();
-    if (members.some(({ role }) => role === "owner")) continue;
-    const heir = members.find(({ role }) => role === "admin") ?? members[0];
-    if (heir === undefined) {
-      await purgeOrganization(db, id);
-      organizations.push({ id, slug });
-      continue;
-    }
-    const of = await thePerson(db, heir.person_id);
-    await putMember(db, id, of, "owner", now);
-    heirs.push({ organization: id, person: of, was: heir.role as OrganizationRole });
-  }
-  return { organizations, heirs };
-}
-
-async function purgeOrganization(db: People, id: string): Promise<void> {
-  await db
-    .deleteFrom("team_member")
-    .where("team_id", "in", (where) =>
-      where.selectFrom("team").select("team.id").where("team.organization_id", "=", id),
-    )
-    .execute();
-  await db.deleteFrom("team").where("organization_id", "=", id).execute();
-  await db.deleteFrom("organization_member").where("organization_id", "=", id).execute();
-  await db.deleteFrom("invitation").where("organization_id", "=", id).execute();
-  await db.deleteFrom("join_request").where("organization_id", "=", id).execute();
-  await db.deleteFrom("organization").where("id", "=", id).execute();
-}
-
-/** The id stays, and the name stays taken: nobody comes later and is held for him. */
-async function makeTombstone(db: People, { id, version, username }: Person, now: string): Promise<void> {
-  const addresses = db.selectFrom("person_address").select("address_key").where("person_id", "=", id);
-  await db.deleteFrom("invitation").where("email_key", "in", addresses).execute();
-  await db
-    .updateTable("invitation")
-    .set({ invited_by: tombstoneOf(id) })
-    .where("invited_by", "=", username)
-    .execute();
-  await forgetOnce(db, id);
-  // Where an organization was gone before him.
-  for (const table of ["organization_member", "team_member"] as const) {
-    await db.deleteFrom(table).where("person_id", "=", id).execute();
-  }
-  await db.deleteFrom("person_address").where("person_id", "=", id).execute();
-  await db.deleteFrom("person_restore").where("person_id", "=", id).execute();
-  await db.deleteFrom("join_request").where("person_id", "=", id).execute();
-  await db.deleteFrom("notice").where("person_id", "=", id).execute();
-  await db.deleteFrom("seen_device").where("person_id", "=", id).execute();
-  await db
-    .updateTable("person")
-    .set({
-      username: tombstoneOf(id),
-      display_name: "Deleted user",
-      email: "",
-      show_email: 0,
-      locale: null,
-      avatar_url: null,
-      global_roles: "[]",
-      purged_at: now,
-      version: version + 1,
-    })
-    .where("id", "=", id)
-    .execute();
-  await touch(db, [id]);
 }

@@ -3,7 +3,7 @@ import type { Audit } from "../../kit/audit.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import type { ListFilter } from "../../kit/list-filter.ts";
-import type { PurgePerson } from "../../kit/purge.ts";
+import type { Purge } from "../../kit/purge.ts";
 import type { UserSubject } from "../../kit/subject.ts";
 import type { Mail } from "../mail/index.ts";
 import { adminRoutes } from "./admin-routes.ts";
@@ -26,6 +26,7 @@ import { changesSince } from "./person-store.ts";
 import { profileRoutes } from "./profile-routes.ts";
 import { createProfiles, type Profiles } from "./profiles.ts";
 import { purge } from "./purge.ts";
+import { createPurging, type Purging } from "./purging.ts";
 import { createOrganizationStates, createResources, type Resources } from "./resources.ts";
 import { createSecurityWatch, type SecurityWatch } from "./security-watch.ts";
 import { createSeenDevices } from "./seen-devices.ts";
@@ -44,6 +45,7 @@ export type PeopleServices = {
   readonly teams: Teams;
   readonly profiles: Profiles;
   readonly departure: Departure;
+  readonly purging: Purging;
   readonly administration: Administration;
   readonly notices: Notices;
   readonly impersonation: Impersonation;
@@ -52,7 +54,7 @@ export type PeopleServices = {
   readonly audit: Audit;
   readonly resources: Resources;
   readonly organizationStates: ReturnType<typeof createOrganizationStates>;
-  readonly purgeElsewhere: PurgePerson;
+  readonly purgeElsewhere: Purge;
 };
 
 export type PeopleNeeds = {
@@ -67,8 +69,8 @@ export type PeopleNeeds = {
   readonly hasSecondFactor?: (userId: string) => Promise<boolean>;
   /** @throws ProblemError for a person who has not signed in lately, or not with the second factor that he has. */
   readonly requireRecent: (person: UserSubject) => Promise<void>;
-  /** Removes what other features keep of a person. */
-  readonly purgeElsewhere?: PurgePerson;
+  /** Removes what other features keep of a person or an organization. */
+  readonly purgeElsewhere?: Purge;
   /** Milliseconds. */
   readonly wall?: () => number;
 };
@@ -86,7 +88,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
       hasSecondFactor,
       requireRecent,
       publicUrl,
-      purgeElsewhere = async () => {},
+      purgeElsewhere = { person: async () => {}, organization: async () => {} },
       wall = Date.now,
     } = needs;
     const feed = new ChangeFeed(async (revision) => changesSince((await database()).tables<PeopleTables>(), revision));
@@ -110,6 +112,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
       teams: createTeams(desk, filter),
       profiles: createProfiles(desk),
       departure: createDeparture(desk),
+      purging: createPurging(desk),
       administration: createAdministration(desk),
       notices,
       impersonation: createImpersonation({ desk, sessions, telling, requireRecent }),
@@ -130,9 +133,9 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
     ...adminRoutes(services, services.resources),
     ...impersonationRoutes(services.impersonation, services.resources),
   ],
-  jobs: ({ feed, departure, audit, purgeElsewhere }) => [
+  jobs: ({ feed, purging, audit, purgeElsewhere }) => [
     every("1 s", "follow_people", () => feed.follow()),
-    every("1 h", "purge_people", () => purge(departure, audit, purgeElsewhere), { once: true }),
+    every("1 h", "purge_people", () => purge(purging, audit, purgeElsewhere), { once: true }),
   ],
 });
 

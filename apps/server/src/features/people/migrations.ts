@@ -20,6 +20,8 @@ export type PeopleTables = {
     deleted_at: string | null;
     /** When nothing but a tombstone was left. */
     purged_at: string | null;
+    /** When it was tried in vain to leave nothing but that; "": not yet. */
+    purge_failed_at: Generated<string>;
     version: number;
     /** Grows with every change of anybody's roles, memberships or account: what other servers ask for. */
     revision: number;
@@ -39,6 +41,8 @@ export type PeopleTables = {
     personal_of: string | null;
     created_at: string;
     deleted_at: string | null;
+    /** When it was tried in vain to remove it for good; "": not yet. */
+    purge_failed_at: Generated<string>;
     version: number;
   };
   organization_member: {
@@ -265,6 +269,17 @@ export const migrations: readonly Migration[] = [
         .addColumn("seen_at", "text", (column) => column.notNull())
         .addPrimaryKeyConstraint("seen_device_key", ["person_id", "device", "country"])
         .execute();
+    },
+  },
+  {
+    name: "0008_purge_failed",
+    async up(db) {
+      for (const table of ["person", "organization"]) {
+        await db.schema
+          .alterTable(table)
+          .addColumn("purge_failed_at", "text", (column) => column.notNull().defaultTo(""))
+          .execute();
+      }
     },
   },
 ];

@@ -8,6 +8,7 @@ import type { Subject } from "../../kit/subject.ts";
 import type { Expected } from "../../kit/versions.ts";
 import { type Actor, actorIn, roleIn } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
+import { graceEnd } from "./grace.ts";
 import type { PeopleTables } from "./migrations.ts";
 import {
   findOrganization,
@@ -155,6 +156,9 @@ export function createOrganizations(desk: PeopleDesk, filter: ListFilter): Organ
           throw new PeopleError("unknown", `You own no organization ${shown(idOrSlug)} that could be restored.`);
         }
         if (row.deleted_at === null) throw new PeopleError("conflict", "The organization is not deleted.");
+        if (row.deleted_at <= graceEnd(desk.wall())) {
+          throw new PeopleError("gone", "The organization was deleted more than 90 days ago: it is gone for good.");
+        }
         if (row.require_second_factor === 1 && !hasGivenFactor(actor)) {
           throw new PeopleError("refused", ASKS_FOR_FACTOR);
         }

@@ -32,7 +32,7 @@ describe.each(engines)("on $name", (engine) => {
   const last = () => node.events.at(-1);
   const purgeNow = () =>
     purge(
-      node.services.departure,
+      node.services.purging,
       { record: (event) => void (node.events as unknown[]).push(event) },
       node.services.purgeElsewhere,
     );

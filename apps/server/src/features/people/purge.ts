@@ -1,12 +1,15 @@
 import type { Audit, AuditActor, AuditEvent } from "../../kit/audit.ts";
-import type { PurgePerson } from "../../kit/purge.ts";
-import type { Departure } from "./departure.ts";
+import type { Purge } from "../../kit/purge.ts";
+import type { Purging } from "./purging.ts";
+
+/** In the log, at a time. */
+const MAX_SHOWN = 10;
 
 const SYSTEM: AuditActor = { type: "system", id: "system", name: "system" };
 
-/** What has been deleted for long enough goes for good, and the audit log says so. */
-export async function purge(departure: Departure, audit: Audit, before: PurgePerson): Promise<void> {
-  const { people, organizations, heirs, failures } = await departure.purge(before);
+/** What has been deleted for long enough goes for good, and the audit log says so. @throws AggregateError */
+export async function purge(purging: Purging, audit: Audit, elsewhere: Purge): Promise<void> {
+  const { people, organizations, heirs, failures } = await purging.purge(elsewhere);
   const record = (event: Omit<AuditEvent, "actor" | "outcome">) =>
     audit.record({ ...event, actor: SYSTEM, outcome: "success" });
   for (const { id, username } of people) {
@@ -25,6 +28,10 @@ export async function purge(departure: Departure, audit: Audit, before: PurgePer
       details: { reason: "the last owner's account is gone" },
     });
   }
-  if (failures.length > 0)
-    throw new AggregateError(failures, `Not all could be removed: ${failures.map(String).join("; ")}`);
+  if (failures.length === 0) return;
+  const shown = failures.slice(0, MAX_SHOWN).map(({ id, error }) => `${id}: ${String(error)}`);
+  throw new AggregateError(
+    failures.map(({ error }) => error),
+    `${failures.length} could not be removed and will be tried again: ${shown.join("; ")}`,
+  );
 }

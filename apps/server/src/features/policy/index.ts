@@ -27,7 +27,7 @@ export const policy = defineFeature<PolicyServices, PolicyNeeds>({
   name: "policy",
   migrations,
   // Who wrote a policy last is an id.
-  onPurge: "nothing",
+  onPurge: ({ own }) => ({ person: "nothing", organization: ({ id }) => own.removeAllOf(id) }),
   services({ database }, { users, organizationId }) {
     const book = builtInPolicies();
     const own = createFollowedPolicies(database, book);

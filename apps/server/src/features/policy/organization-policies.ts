@@ -107,6 +107,12 @@ export class OrganizationPolicies {
     return this.#done(await this.#store.remove(organization, name, expected), name);
   }
 
+  /** Of one that is gone for good. */
+  async removeAllOf(organization: string): Promise<void> {
+    await this.#store.removeAllOf(organization);
+    await this.follow();
+  }
+
   #check(organization: string, name: string, text: string): void {
     if (text.length > MAX_POLICY_CHARACTERS) {
       throw wrongFields([{ field: "text", message: `has more than ${MAX_POLICY_CHARACTERS} characters` }]);

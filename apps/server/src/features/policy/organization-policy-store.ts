@@ -20,6 +20,7 @@ export type OrganizationPolicyStore = {
   all(): Promise<readonly StoredPolicy[]>;
   put(policy: Omit<StoredPolicy, "version">, expected: Expected): Promise<PutOutcome>;
   remove(organization: string, name: string, expected: Exclude<Expected, undefined>): Promise<PutOutcome>;
+  removeAllOf(organization: string): Promise<void>;
 };
 
 export function createOrganizationPolicyStore(database: () => Promise<Database>): OrganizationPolicyStore {
@@ -71,6 +72,14 @@ export function createOrganizationPolicyStore(database: () => Promise<Database>)
         await ofName(db.deleteFrom("organization_policy"), organization, name).execute();
         await grow(db);
         return { type: "put", before: found, policy: found };
+      }),
+    removeAllOf: (organization) =>
+      write(async (db) => {
+        const { numDeletedRows } = await db
+          .deleteFrom("organization_policy")
+          .where("organization", "=", organization)
+          .executeTakeFirstOrThrow();
+        if (numDeletedRows > 0n) await grow(db);
       }),
   };
 }

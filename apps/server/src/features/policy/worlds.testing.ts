@@ -135,7 +135,13 @@ export const anyOwnPolicies: fc.Arbitrary<readonly StoredPolicy[]> = fc.uniqueAr
 /** The same policies for decisions and for lists. */
 export async function decidedWith(policies: readonly StoredPolicy[]) {
   const refuse = async (): Promise<never> => Promise.reject(new Error("Nothing is changed here."));
-  const store = { revision: async () => 1, all: async () => policies, put: refuse, remove: refuse };
+  const store = {
+    revision: async () => 1,
+    all: async () => policies,
+    put: refuse,
+    remove: refuse,
+    removeAllOf: refuse,
+  };
   const own = new OrganizationPolicies(store, book, () => new Date(0));
   await own.follow();
   return { decide: own.restrict(authorize), filter: createListFilter(book, () => own.forbids()) };

@@ -42,7 +42,7 @@ export type SecondFactorFeature = Pick<
 export const secondFactor = defineFeature<SecondFactorFeature, SecondFactorNeeds>({
   name: "second-factor",
   migrations,
-  onPurge: ({ secrets }, { database }) => purgeFactors(database, secrets),
+  onPurge: ({ secrets }, { database }) => ({ person: purgeFactors(database, secrets), organization: "nothing" }),
   services: ({ database, audit, log }, { users, sessions, secrets, attempts, flow, originOf, requireRecent }) => {
     const store = createPasskeyStore(database);
     const service = createSecondFactorService({

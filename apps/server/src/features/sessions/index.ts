@@ -26,7 +26,7 @@ export type SessionServices = SessionService & {
 export const sessions = defineFeature<SessionServices, SessionNeeds>({
   name: "sessions",
   migrations,
-  onPurge: (_, { database }) => purgeSessions(database),
+  onPurge: (_, { database }) => ({ person: purgeSessions(database), organization: "nothing" }),
   services: ({ database, audit, log }, { users, limits, countries }) => {
     const clock = SYSTEM_CLOCK;
     const store = createSessionStore(database);

@@ -77,14 +77,19 @@ export function createDomains(database: () => Promise<Database>, { stateOf }: Or
         .union(db.selectFrom("domain_claim").select("organization_id as id"))
         .execute();
       for (const { id } of rows) {
-        if ((await stateOf(id)) !== "gone") continue;
-        await (await database()).write<SignInTables, void>(async (write) => {
-          await write.deleteFrom("mail_domain").where("organization_id", "=", id).execute();
-          await write.deleteFrom("domain_claim").where("organization_id", "=", id).execute();
-        }, LOCK);
+        if ((await stateOf(id)) === "gone") await removeDomainsOf(database, id);
       }
     },
   };
+}
+
+/** Removes what an organization has said of its domains. */
+export async function removeDomainsOf(database: () => Promise<Database>, organization: string): Promise<void> {
+  await (await database()).write<SignInTables, void>(async (db) => {
+    for (const table of ["mail_domain", "domain_claim"] as const) {
+      await db.deleteFrom(table).where("organization_id", "=", organization).execute();
+    }
+  }, LOCK);
 }
 
 /** Whoever has seen a claim on the domain before has not seen what holds now. */

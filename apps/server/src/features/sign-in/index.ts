@@ -10,7 +10,7 @@ import { createAttempts } from "./attempts.ts";
 import { type DomainClaimRouteNeeds, domainClaimRoutes } from "./domain-claim-routes.ts";
 import { createDomainClaims } from "./domain-claims.ts";
 import { domainRoutes } from "./domain-routes.ts";
-import { createDomains, type OrganizationStates } from "./domains.ts";
+import { createDomains, type OrganizationStates, removeDomainsOf } from "./domains.ts";
 import { createFlowStore } from "./flow-store.ts";
 import { createFlows } from "./flows.ts";
 import { createGithubProvider } from "./github-provider.ts";
@@ -52,10 +52,10 @@ export type SignInServices = {
 export const signIn = defineFeature<SignInServices, SignInNeeds>({
   name: "sign-in",
   migrations,
-  onPurge:
-    (_, { database }) =>
-    ({ id }) =>
-      createIdentityStore(database).removeAllOf(id),
+  onPurge: (_, { database }) => ({
+    person: ({ id }) => createIdentityStore(database).removeAllOf(id),
+    organization: ({ id }) => removeDomainsOf(database, id),
+  }),
   services: ({ database, audit, log }, needs) => {
     const { config, users, sessions, beginSecondFactor, web, mailLinks, impersonation, userOf } = needs;
     const { organizations, organizationId, requireRecent, readTxt = createTxtReader(config.dnsServers) } = needs;

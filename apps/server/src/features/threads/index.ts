@@ -1,14 +1,14 @@
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import type { ListFilter } from "../../kit/list-filter.ts";
-import type { PurgePerson } from "../../kit/purge.ts";
+import type { PurgeParts } from "../../kit/purge.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { createDocumentService } from "./documents.ts";
 import { LiveHub } from "./live-hub.ts";
 import { migrations } from "./migrations.ts";
 import { NewsPoll } from "./news-poll.ts";
 import { createOutputService } from "./outputs.ts";
-import { purgeThreadsOf } from "./purge-person.ts";
+import { createThreadPurge } from "./purge.ts";
 import { type ThreadParts, threadRoutes } from "./routes.ts";
 import { createSearchService } from "./search/search-service.ts";
 import { createThreadService } from "./service.ts";
@@ -30,12 +30,12 @@ const PATIENCE_MS = 30_000;
 
 /** Conversations that people keep here: their records, who may see them, and who follows them. */
 export const threads = defineFeature<
-  ThreadParts & { readonly poll: NewsPoll; readonly purgeOf: PurgePerson },
+  ThreadParts & { readonly poll: NewsPoll; readonly purge: PurgeParts },
   ThreadNeeds
 >({
   name: "threads",
   migrations,
-  onPurge: ({ purgeOf }) => purgeOf,
+  onPurge: ({ purge }) => purge,
   services: ({ database, log, metrics }, { filter, now = Date.now, heartbeatMs = HEARTBEAT_MS }) => {
     const queue = new CommitQueue(database, now);
     const hub = new LiveHub();
@@ -57,7 +57,7 @@ export const threads = defineFeature<
       sharing: createSharingService(database, queue, now),
       hub,
       poll: new NewsPoll(database, hub),
-      purgeOf: purgeThreadsOf({ database, queue, hub, now }),
+      purge: createThreadPurge({ database, queue, hub, now }),
       now,
       heartbeatMs,
       patienceMs: PATIENCE_MS,
