@@ -11,6 +11,7 @@ import type { LedgerEntry } from "../apps/server/src/gateway-types.ts";
 import { type Database, openDatabase } from "../apps/server/src/kit/database.ts";
 import { parsePostgresUrl } from "../apps/server/src/kit/postgres-address.ts";
 import { findPostgres, startCluster } from "../apps/server/src/kit/postgres-cluster.testing.ts";
+import { type AuditShare, shareOfRequest } from "./audit-share.ts";
 import { machine, table } from "./markdown.ts";
 import { median } from "./statistics.ts";
 import { writeBetweenMarkers } from "./write-docs.ts";
@@ -22,6 +23,8 @@ const LISTS = 40;
 
 /** Prints what an event of a request for a model costs, and a list of 100 of a million rows, on both engines. */
 export async function benchAudit({ writeDocs }: { readonly writeDocs: boolean }): Promise<void> {
+  const share = await shareOfRequest();
+  console.error(shareLine(share));
   const events: string[][] = [];
   const lists: string[][] = [];
   await onEachEngine(async (engine, database, directory) => {
@@ -38,10 +41,17 @@ export async function benchAudit({ writeDocs }: { readonly writeDocs: boolean })
   const text = [
     `${machine()}; medians of ${ROUNDS} rounds of ${EVENTS.toLocaleString("en")} events, and of ${LISTS} lists. \`npm run bench -- --audit\``,
     table([["engine", "CPU for an event, µs", "of these before it is written, µs"], ...events]),
+    shareLine(share),
     table([["engine", `100 of ${ROWS.toLocaleString("en")} rows`, "ms", "slowest, ms"], ...lists]),
   ].join("\n\n");
   console.log(text);
   if (writeDocs) writeBetweenMarkers("docs/benchmarks.md", text, "audit");
+}
+
+function shareLine({ requestOff, requestOn, rounds, requests }: AuditShare): string {
+  const more = requestOn - requestOff;
+  const share = ((more / requestOff) * 100).toFixed(1);
+  return `A gateway request takes a server on SQLite ${requestOff.toFixed(0)} µs of CPU without an event of its own and ${requestOn.toFixed(0)} µs with one (\`LOOM_SERVER_AUDIT_LLM=on\`): ${share} % more. Medians of ${rounds} rounds of ${requests.toLocaleString("en")} requests by 16 clients, by turns.`;
 }
 
 async function onEachEngine(

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } from "kysely";
 import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from "kysely";
+import { isForRows, type QueryForRows } from "./row-insertion.ts";
 import { sqlValue } from "./sql-value.ts";
 import { whileBusy } from "./sqlite-busy.ts";
 
@@ -74,6 +75,7 @@ class NodeSqliteConnection implements DatabaseConnection {
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+    if (isForRows(query)) return this.#runForEach(query);
     const parameters = query.parameters.map(sqlValue);
     return whileBusy(() => {
       const { statement, givesRows } = this.#prepare(query.sql);
@@ -81,6 +83,13 @@ class NodeSqliteConnection implements DatabaseConnection {
       const { changes, lastInsertRowid } = statement.run(...parameters);
       return { rows: [], insertId: BigInt(lastInsertRowid), numAffectedRows: BigInt(changes) };
     }, this.#pace.patienceMs);
+  }
+
+  /** Its transaction has the write lock already: there is nothing to wait for. */
+  #runForEach<Row>({ sql, rows }: QueryForRows): QueryResult<Row> {
+    const { statement } = this.#prepare(sql);
+    for (const values of rows) statement.run(...values);
+    return { rows: [], numAffectedRows: BigInt(rows.length) };
   }
 
   /** For statements that run to their end at once. SQLite prepares them again by itself where a table has changed. */

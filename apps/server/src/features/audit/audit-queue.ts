@@ -16,7 +16,8 @@ export type AuditQueueOptions = {
   readonly sync: () => Promise<void>;
   /** Told of each entry that has got a place, once. */
   readonly onTaken: (entry: AuditEntry) => void;
-  readonly onWritten: () => void;
+  /** `awaited`: whether somebody waits for one of those that were written. */
+  readonly onWritten: (written: { readonly awaited: boolean }) => void;
   readonly trouble: Trouble;
 };
 
@@ -156,6 +157,7 @@ export class AuditQueue {
     const { append, sync, trouble, onWritten } = this.#options;
     this.#timer.stop();
     let isWritten = false;
+    let awaited = false;
     try {
       while (this.size > 0) {
         if (this.#batch.length === 0) this.#batch = this.#waiting.splice(0, BATCH_ROWS);
@@ -163,7 +165,10 @@ export class AuditQueue {
         await append(Buffer.from(entries.map(lineOf).join("")), entries);
         const written = this.#batch;
         this.#batch = [];
-        if (written.some(({ done }) => done !== undefined)) await sync();
+        if (written.some(({ done }) => done !== undefined)) {
+          awaited = true;
+          await sync();
+        }
         for (const item of written) settle(item);
         this.#makeRoom();
       }
@@ -175,7 +180,7 @@ export class AuditQueue {
       for (const item of [...this.#batch, ...this.#waiting]) settle(item);
       if (!this.#stopped) this.#timer.start(RETRY_MS);
     }
-    onWritten();
+    onWritten({ awaited });
     return isWritten;
   }
 

@@ -3,6 +3,14 @@ import { type AuditEntry, familyOf } from "./audit-entry.ts";
 import type { AuditRow } from "./migrations.ts";
 import { hashOfRow } from "./row-hash.ts";
 
+/** All of a row. */
+export const AUDIT_COLUMNS = [
+  ...["seq", "id", "at_ms", "event", "family", "severity", "outcome"],
+  ...["actor_type", "actor_id", "actor_name", "via", "impersonator_id", "impersonator_name"],
+  ...["target_type", "target_id", "target_name", "organization", "address", "place"],
+  ...["request_id", "user_agent", "policy", "facts", "previous_hash", "hash"],
+];
+
 /** The entry as a row behind the row with this number and hash. */
 export function rowBehind(previous: { readonly seq: number; readonly hash: string }, entry: AuditEntry): AuditRow {
   const { actor, target } = entry;

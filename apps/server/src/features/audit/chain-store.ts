@@ -1,9 +1,11 @@
-import type { CompiledQuery, Kysely } from "kysely";
+import type { Kysely } from "kysely";
 import type { Database } from "../../kit/database.ts";
+import { nextTurn } from "../../kit/next-turn.ts";
+import { rowInsertion } from "../../kit/row-insertion.ts";
 import type { AuditEntry } from "./audit-entry.ts";
-import { rowBehind } from "./audit-row.ts";
+import { AUDIT_COLUMNS, rowBehind } from "./audit-row.ts";
 import { type ChainSeal, isSealedBy } from "./chain-seal.ts";
-import type { AuditChainRow, AuditRow, AuditTables } from "./migrations.ts";
+import type { AuditChainRow, AuditTables } from "./migrations.ts";
 import { NO_HASH } from "./row-hash.ts";
 
 export type ChainEnd = { readonly seq: number; readonly hash: string };
@@ -28,8 +30,8 @@ export type Expired = { readonly rows: number; readonly firstSeq: number; readon
 const LOCK = "audit";
 export const CHAIN_ID = 1;
 
-/** Rows of one statement: some hundred values, which every engine takes. */
-const ROWS_PER_STATEMENT = 20;
+/** Rows after which everything else of this process may go on: some milliseconds. */
+const ROWS_PER_TURN = 128;
 
 /** No clock that is right is ahead of ours by more. A row from further on must not hold up the removal of others. */
 const MAX_CLOCK_SKEW_MS = 86_400_000;
@@ -56,7 +58,7 @@ export function createChainStore(
   },
 ): ChainStore {
   const turn = { lock: LOCK, patienceMs };
-  const insertion = createInsertion();
+  const insert = rowInsertion<AuditTables>(database.engine, "audit", AUDIT_COLUMNS);
   return {
     append: (entries, { isFirst = false } = {}) =>
       database.writeBehind<AuditTables, { added: readonly AuditEntry[]; end: ChainEnd }>(async (transaction) => {
@@ -64,13 +66,14 @@ export function createChainStore(
         const chain = await readChain(transaction);
         if (added.length === 0) return { added, end: headOf(chain) };
         let end = { seq: Math.max(chain.head_seq, await lastSeq(transaction)), hash: chain.head_hash };
-        const rows = added.map((entry) => {
-          const row = rowBehind(end, entry);
-          end = row;
-          return row;
-        });
-        for (let start = 0; start < rows.length; start += ROWS_PER_STATEMENT) {
-          await transaction.executeQuery(insertion(transaction, rows.slice(start, start + ROWS_PER_STATEMENT)));
+        for (let start = 0; start < added.length; start += ROWS_PER_TURN) {
+          if (start > 0) await nextTurn();
+          const rows = added.slice(start, start + ROWS_PER_TURN).map((entry) => {
+            const row = rowBehind(end, entry);
+            end = row;
+            return row;
+          });
+          await insert(transaction, rows);
         }
         await writeChain(transaction, chain, { head_seq: end.seq, head_hash: end.hash }, seal);
         return { added, end: { seq: end.seq, hash: end.hash } };
@@ -158,21 +161,4 @@ async function lastSeq(db: Kysely<AuditTables>): Promise<number> {
 
 function headOf({ head_seq, head_hash }: AuditChainRow): ChainEnd {
   return { seq: head_seq, hash: head_hash };
-}
-
-/** Makes the statement for each number of rows once: making it costs more than running it. */
-function createInsertion(): (db: Kysely<AuditTables>, rows: readonly AuditRow[]) => CompiledQuery {
-  const made = new Map<number, { readonly query: CompiledQuery; readonly columns: readonly (keyof AuditRow)[] }>();
-  return (db, rows) => {
-    let statement = made.get(rows.length);
-    if (statement === undefined) {
-      const query = db.insertInto("audit").values(rows).compile();
-      statement = { query, columns: Object.keys(rows[0] ?? {}) as (keyof AuditRow)[] };
-      made.set(rows.length, statement);
-    }
-    const { query, columns } = statement;
-    const parameters: unknown[] = [];
-    for (const row of rows) for (const column of columns) parameters.push(row[column]);
-    return { ...query, parameters };
-  };
 }

@@ -5,6 +5,7 @@ import { Journal } from "../../kit/journal/journal.ts";
 import { recoverLeftovers } from "../../kit/journal/leftover-segments.ts";
 import type { Log } from "../../kit/log.ts";
 import type { Metrics } from "../../kit/metrics.ts";
+import { nextTurn } from "../../kit/next-turn.ts";
 import { Timer } from "../../kit/timer.ts";
 import { Trouble } from "../../kit/trouble.ts";
 import type { AuditConfig } from "./audit-config.ts";
@@ -41,11 +42,13 @@ export type AuditServiceOptions = {
 };
 
 const MOVE_MS = 250;
+/** For what nobody waits for: many rows in one transaction cost a fraction. Whoever asks for a list has all moved first. */
+const IDLE_MOVE_MS = 2_000;
 const SYNC_MS = 100;
 const TOUCH_MS = 20_000;
 const DAY_MS = 86_400_000;
-/** Rows of one transaction: some milliseconds, during which no stream of this process goes on. */
-const TRANSACTION_ROWS = 256;
+/** Rows of one transaction, and how many are waited for at most. In between, everything else of this process goes on. */
+const TRANSACTION_ROWS = 1_024;
 const EXPIRE_ROWS = 500;
 /** Bytes in the journal from which on nothing more is taken: the database has been away for long. */
 const MAX_JOURNAL_BYTES = 256 * 1024 * 1024;
@@ -60,6 +63,7 @@ export class AuditService implements AuditKeeper {
   readonly #gate: FloodGate;
   readonly #journal: Journal<AuditEntry>;
   readonly #moveTimer = new Timer(() => void this.settle().catch(() => undefined));
+  readonly #idleMoveTimer = new Timer(() => void this.settle().catch(() => undefined));
   readonly #syncTimer = new Timer(() => void this.#sync().catch(() => undefined));
   readonly #databaseTrouble: Trouble;
   /** Events whose place is being looked up. */
@@ -74,13 +78,15 @@ export class AuditService implements AuditKeeper {
   /** The last one that was not kept yet. */
   #end: ChainEnd | undefined;
   #touchedAt: number;
+  /** Events that have come to the journal since its rows were moved the last time. */
+  #unmoved = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: AuditServiceOptions) {
     this.#options = options;
     const { config, log, metrics, now } = options;
     this.#touchedAt = now();
-    this.#journal = new Journal(options.directory, entryOfLine);
+    this.#journal = new Journal(options.directory, entryOfLine, { chunkRows: TRANSACTION_ROWS });
     this.#databaseTrouble = new Trouble(log, "audit events cannot be stored: they wait in the journal");
     this.#gate = new FloodGate((event) => this.#take(event), now);
     this.#queue = new AuditQueue({
@@ -91,9 +97,10 @@ export class AuditService implements AuditKeeper {
       onTaken: (entry) => {
         for (const sink of options.sinks) sink.offer(entry);
       },
-      onWritten: () => {
+      onWritten: ({ awaited }) => {
         this.#syncTimer.start(SYNC_MS);
-        this.#moveTimer.start(MOVE_MS);
+        if (awaited || this.#unmoved >= TRANSACTION_ROWS) this.#moveTimer.start(MOVE_MS);
+        else this.#idleMoveTimer.start(IDLE_MOVE_MS);
       },
       trouble: new Trouble(log, "the audit journal cannot be written: events wait in memory"),
     });
@@ -193,6 +200,7 @@ export class AuditService implements AuditKeeper {
     await this.keepEnd().catch((error: unknown) => this.#options.log.warn(String(error)));
     const lost = this.#queue.stop();
     this.#moveTimer.stop();
+    this.#idleMoveTimer.stop();
     this.#syncTimer.stop();
     await this.#journal.close().catch((error: unknown) => this.#options.log.error(String(error)));
     await Promise.all(this.#options.sinks.map((sink) => sink.close()));
@@ -225,6 +233,7 @@ export class AuditService implements AuditKeeper {
     if (this.#journal.waitingBytes >= times * MAX_JOURNAL_BYTES)
       throw new Error("it waits for the database and is full");
     await this.#journal.append(lines, entries);
+    this.#unmoved += entries.length;
   }
 
   /** One after the other: a second one must not resolve while the first is still at the same bytes. */
@@ -237,6 +246,8 @@ export class AuditService implements AuditKeeper {
   async #moveAll(store: ChainStore, database: Database): Promise<void> {
     if (!this.#sawOthers) await this.#recover(store, database, { alsoLive: true });
     this.#sawOthers = true;
+    this.#unmoved = 0;
+    this.#idleMoveTimer.stop();
     for (;;) {
       const chunk = await this.#journal.next();
       if (chunk === undefined) break;
@@ -323,9 +334,4 @@ function observe(metrics: Metrics, service: AuditService): void {
     type: "counter",
     read: () => service.state.dropped,
   });
-}
-
-/** Lets everything else of this process go on. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

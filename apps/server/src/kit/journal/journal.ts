@@ -35,8 +35,7 @@ type Segment<Entry> = {
 /** Rows that stay in memory until they are in the database. */
 const MAX_ROWS = 4_096;
 const READ_BYTES = 128 * 1024;
-/** Rows of one transaction. */
-const READ_ROWS = 256;
+const DEFAULT_CHUNK_ROWS = 256;
 
 const SEGMENT_BYTES = 4 * 1024 * 1024;
 
@@ -47,6 +46,7 @@ const SEGMENT_BYTES = 4 * 1024 * 1024;
 export class Journal<Entry> {
   readonly #directory: string;
   readonly #entryOf: (line: string) => Entry | undefined;
+  readonly #chunkRows: number;
   /** Oldest first; the last one may be the one that is being written. */
   #segments: Segment<Entry>[] = [];
   #current: Segment<Entry> | undefined;
@@ -55,10 +55,18 @@ export class Journal<Entry> {
   #appended = false;
   #directoryUnsynced = false;
 
-  /** `entryOf`: what a line says, without its newline; nothing for what is damaged. */
-  constructor(directory: string, entryOf: (line: string) => Entry | undefined) {
+  /**
+   * `entryOf`: what a line says, without its newline; nothing for what is damaged. `chunkRows`: how many rows `next` gives at
+   * most; default 256.
+   */
+  constructor(
+    directory: string,
+    entryOf: (line: string) => Entry | undefined,
+    { chunkRows = DEFAULT_CHUNK_ROWS }: { readonly chunkRows?: number } = {},
+  ) {
     this.#directory = directory;
     this.#entryOf = entryOf;
+    this.#chunkRows = chunkRows;
   }
 
   /** Bytes that wait for the database. */
@@ -93,12 +101,12 @@ export class Journal<Entry> {
     }
   }
 
-  /** The oldest rows that are not in the database, at most 256 of them. */
+  /** The oldest rows that are not in the database, as many as one transaction should have. */
   async next(): Promise<Chunk<Entry> | undefined> {
     const segment = this.#segments.find(({ written, taken }) => taken < written);
     if (segment === undefined) return undefined;
     const [batch] = segment.batches;
-    if (batch !== undefined && batch.start === segment.taken) return chunkOf(segment);
+    if (batch !== undefined && batch.start === segment.taken) return chunkOf(segment, this.#chunkRows);
     const { lines, bytes } = await this.#read(segment, batch?.start ?? segment.written);
     const take = (): void => {
       segment.taken += bytes;
@@ -109,7 +117,7 @@ export class Journal<Entry> {
   async #read({ handle, taken }: Segment<Entry>, end: number): Promise<Lines> {
     const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - taken));
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, taken);
-    return wholeLines(buffer.subarray(0, bytesRead), READ_ROWS);
+    return wholeLines(buffer.subarray(0, bytesRead), this.#chunkRows);
   }
 
   /**
@@ -200,11 +208,11 @@ export class Journal<Entry> {
 }
 
 /** The first writes together, as many as fit: a transaction for each of them would cost more than its rows. */
-function chunkOf<Entry>(segment: Segment<Entry>): Chunk<Entry> {
+function chunkOf<Entry>(segment: Segment<Entry>, maxRows: number): Chunk<Entry> {
   const taken: Batch<Entry>[] = [];
   const entries: Entry[] = [];
   for (const batch of segment.batches) {
-    if (taken.length > 0 && entries.length + batch.entries.length > READ_ROWS) break;
+    if (taken.length > 0 && entries.length + batch.entries.length > maxRows) break;
     taken.push(batch);
     entries.push(...batch.entries);
   }
