@@ -81,7 +81,13 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
       throw new Error("Nobody signs in here.");
     };
     const mail = { isSetUp: false, send: () => {}, settled: async () => {} };
-    services = people.build(kit, { sessions: nobody, mail, filter, requireRecent: async () => {} }).services;
+    services = people.build(kit, {
+      sessions: nobody,
+      attempts: nobody,
+      mail,
+      filter,
+      requireRecent: async () => {},
+    }).services;
     keys = createKeyStore(kit.database, filter);
     threadStore = createThreadStore(kit.database, { visible: readableThreads(filter), now: () => NOW });
     await settle(database);

@@ -42,6 +42,9 @@ type Books = {
   readonly trace: RequestTrace | undefined;
 };
 
+/** Unix milliseconds, and seconds of the process. */
+export type Beginning = { readonly at: number; readonly uptime: number };
+
 export type Outcome = LedgerEntry["outcome"];
 
 type End = {
@@ -59,9 +62,9 @@ type End = {
 export class Account {
   readonly #holder: AccountHolder;
   readonly #books: Books;
-  readonly #at = Date.now();
+  readonly #at: number;
   /** In seconds of the process; `performance.now()` would load a module for the same. */
-  readonly #startedAt = process.uptime();
+  readonly #startedAt: number;
   #firstByteMs: number | undefined;
   #reservation: Reservation | undefined;
   #open: OpenRequest | undefined;
@@ -70,9 +73,12 @@ export class Account {
   #leftAt: number | undefined;
   #closed = false;
 
-  constructor(holder: AccountHolder, books: Books) {
+  /** `since`: when it began, if not now. */
+  constructor(holder: AccountHolder, books: Books, since?: Beginning) {
     this.#holder = holder;
     this.#books = books;
+    this.#at = since?.at ?? Date.now();
+    this.#startedAt = since?.uptime ?? process.uptime();
   }
 
   hold(reservation: Reservation): void {

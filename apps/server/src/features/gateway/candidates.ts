@@ -55,6 +55,7 @@ export class Candidates {
   readonly #asked: Asked;
   readonly #asker: Asker;
   readonly #account: Account;
+  readonly #onMistake: (error: unknown) => void;
   #attempts: Attempts | undefined;
   /** For whose price something is held. */
   #held: RouteStep | undefined;
@@ -69,11 +70,13 @@ export class Candidates {
   /** What a client is told of its limits. */
   limits: Readonly<Record<string, string>> = {};
 
-  constructor(parts: GatewayParts, asked: Asked, asker: Asker, account: Account) {
+  /** `onMistake`: something that may not happen did, and `next` will not call back. */
+  constructor(parts: GatewayParts, asked: Asked, asker: Asker, account: Account, onMistake: (error: unknown) => void) {
     this.#parts = parts;
     this.#asked = asked;
     this.#asker = asker;
     this.#account = account;
+    this.#onMistake = onMistake;
   }
 
   /** How many were asked. */
@@ -99,7 +102,14 @@ export class Candidates {
     this.lease = lease;
     this.#reported = false;
     if (delayMs === 0) this.#prepare(step, lease, found);
-    else setTimeout(() => this.#prepare(step, lease, found), delayMs);
+    else
+      setTimeout(() => {
+        try {
+          this.#prepare(step, lease, found);
+        } catch (error) {
+          this.#onMistake(error);
+        }
+      }, delayMs);
   }
 
   /** The one that was asked failed. Says whether `next` may find another. */
@@ -182,10 +192,7 @@ export class Candidates {
     }
     const held = this.#hold(step);
     if (!(held instanceof Promise)) this.#go(held, { step, upstream, lease }, found);
-    else
-      held
-        .then((problem) => this.#go(problem, { step, upstream, lease }, found))
-        .catch((error: unknown) => this.#lost(error));
+    else held.then((problem) => this.#go(problem, { step, upstream, lease }, found)).catch(this.#onMistake);
   }
 
   #go(problem: ProblemError | undefined, prepared: Omit<Candidate, "credential">, found: (found: Found) => void): void {
@@ -204,9 +211,13 @@ export class Candidates {
       found({ type: "candidate", candidate: { step, upstream, lease, credential } });
       return;
     }
-    this.#complete({ step, upstream, lease }, credential, found).catch((error: unknown) =>
-      this.#skip(noHeaders(step.upstream, error, this.#parts.redact), found),
-    );
+    this.#complete({ step, upstream, lease }, credential, found).catch((error: unknown) => {
+      try {
+        this.#skip(noHeaders(step.upstream, error, this.#parts.redact), found);
+      } catch (mistake) {
+        this.#onMistake(mistake);
+      }
+    });
   }
 
   async #complete(
@@ -246,11 +257,6 @@ export class Candidates {
     if (isAnother) this.next(found);
     else if (failure !== undefined) found({ type: "nobody", failure });
     else found({ type: "refused", problem, byLimit });
-  }
-
-  #lost(error: unknown): void {
-    const { id, log } = this.#asked.call;
-    log.error("request failed", { requestId: id, error: error instanceof Error ? error.stack : String(error) });
   }
 
   /** Holds the worst case; another model, or the same one elsewhere, may cost more. */

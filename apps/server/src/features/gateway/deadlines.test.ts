@@ -50,6 +50,17 @@ describe("a deadline", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test("passes also where the process stands still all the time", () => {
+    let now = 0;
+    const clock = new Deadlines(() => now);
+    const waiter = waiterFor(clock, 1_000);
+    for (let turn = 0; turn < 4; turn += 1) {
+      now += 600;
+      vi.advanceTimersToNextTimer();
+    }
+    expect(waiter.passed).toBe(1);
+  });
+
   test("waits for what came in while the process itself stood still", () => {
     let now = 0;
     const clock = new Deadlines(() => now);

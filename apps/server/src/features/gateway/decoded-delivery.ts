@@ -58,9 +58,9 @@ export class DecodedDelivery implements Delivery {
     this.#inner.broken(failure);
   }
 
-  read(done: (answered: Answered | undefined) => void): void {
+  read(): Answered | undefined {
     this.#stop();
-    this.#inner.read(done);
+    return this.#inner.read();
   }
 
   #fail(): void {

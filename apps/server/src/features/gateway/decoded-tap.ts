@@ -10,36 +10,44 @@ export class DecodedTap {
   readonly #decoder: Transform;
   #seen = 0;
   #over = false;
+  #stopped = false;
 
   constructor(tap: UsageTap, decoder: Transform) {
     this.#decoder = decoder;
     decoder.on("data", (chunk: Buffer) => {
+      if (this.#over) return;
       this.#seen += chunk.length;
-      if (this.#seen > MAX_DECODED_BYTES) this.#stop();
+      if (this.#seen > MAX_DECODED_BYTES) this.#giveUp();
       else tap.push(chunk);
     });
-    decoder.on("error", () => this.#stop());
+    decoder.on("error", () => this.#giveUp());
   }
 
   push(chunk: Buffer): void {
     if (!this.#over) this.#decoder.write(chunk);
   }
 
-  /** Calls back once the tap has seen everything, or as much as it will. */
+  /** Calls back once the tap has seen everything, or as much as it will; not where it is stopped meanwhile. */
   end(done: () => void): void {
     if (this.#over) {
       done();
       return;
     }
-    const timer = setTimeout(() => this.#stop(), DECODING_MS);
+    const timer = setTimeout(() => this.#decoder.destroy(), DECODING_MS);
     this.#decoder.once("close", () => {
       clearTimeout(timer);
-      done();
+      if (!this.#stopped) done();
     });
     this.#decoder.end();
   }
 
-  #stop(): void {
+  /** The tap sees nothing more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#giveUp();
+  }
+
+  #giveUp(): void {
     this.#over = true;
     this.#decoder.destroy();
   }

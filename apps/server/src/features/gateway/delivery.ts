@@ -23,8 +23,11 @@ export type Delivery = {
   onEnd(trailers: UpstreamHeaders): void;
   /** Ends the client's answer, of which something was sent, so that it is not taken for a whole one. */
   broken(failure: LlmFailure): void;
-  /** What was used, of an answer that was not delivered to its end; `undefined` where there was none. Called once. */
-  read(done: (answered: Answered | undefined) => void): void;
+  /**
+   * What was used, of an answer that is not delivered to its end; `undefined` where there was none. Called once, and at
+   * once: whoever asks may have no time left.
+   */
+  read(): Answered | undefined;
 };
 
 /** What a delivery needs of the exchange that it belongs to. */

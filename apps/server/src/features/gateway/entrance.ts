@@ -8,6 +8,7 @@ import type { Subject } from "../../kit/subject.ts";
 import { BYTES_PER_TOKEN } from "./account.ts";
 import type { Asker } from "./candidates.ts";
 import { type ClientHeaders, readClientHeaders, splitQuery } from "./client-headers.ts";
+import { Door } from "./door.ts";
 import { Exchange } from "./exchange.ts";
 import { listInDialect, modelInDialect } from "./model-list.ts";
 import type { GatewayParts } from "./parts.ts";
@@ -73,6 +74,7 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
     });
   }
   if (target.dialect === "loom") checkMediaType(call);
+  const door = new Door(parts, call, target, headers, asker);
   const refuse = (error: unknown): void => {
     const problem =
       error instanceof ProblemError
@@ -80,11 +82,16 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
         : new ProblemError("internal", `The server made a mistake; its log has more under ${call.id}.`);
     if (problem !== error) call.log.error("request failed", { requestId: call.id, error: String(error) });
     sendDialectProblem(call.outgoing, target.dialect, problem, call.id);
+    door.close("failed", problem.problem.status, problem.problem.code);
   };
   const ask = (body: Buffer): void => {
+    if (door.isClosed) return;
     try {
       const question = readQuestion(target, body);
-      if (operation === "count_tokens" && estimated(entrance, call, target, question, asker)) return;
+      if (operation === "count_tokens" && estimated(entrance, call, target, question, asker)) {
+        door.leave();
+        return;
+      }
       new Exchange(parts, { call, target, headers, question, subject: asker.subject }, asker).start();
     } catch (error) {
       refuse(error);

@@ -53,7 +53,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     const { id: requestId } = call;
     const asker = { requestId, subject, nodes, session, client, dialect, requestedModel, promptBytes, maxOutputTokens };
     this.#account = new Account(asker, parts);
-    this.#candidates = new Candidates(parts, asked, asker, this.#account);
+    this.#candidates = new Candidates(parts, asked, asker, this.#account, (error) => this.#crash(error));
   }
 
   start(): void {
@@ -61,6 +61,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
     metrics.opened();
     open.add(this);
     this.#call.onStop(() => this.#stop());
+    // The client has gone before its turn came.
+    if (this.#over) return;
     if (ledger?.healthy() === false) {
       this.#refuse(new ProblemError("unavailable", UNWRITABLE, { retryable: true }), "refused");
       return;
@@ -181,15 +183,13 @@ export class Exchange implements AttemptListener, DeliveryHost {
       this.#over = true;
       this.#candidates.failed(failure, { reached: true, byClient });
       delivery.broken(this.explained(failure));
-      delivery.read((answered) => this.#close("cut_off", this.outgoing.statusCode, answered, failure.code));
+      this.#close("cut_off", this.outgoing.statusCode, delivery.read(), failure.code);
       return;
     }
     this.#refusal = undefined;
     this.#delivery = undefined;
-    const goOn = (answered: Answered | undefined): void =>
-      this.#tryElsewhere(failure, reached ? { lost: answered ?? NOTHING_SEEN } : {});
-    if (delivery === undefined) goOn(undefined);
-    else delivery.read(goOn);
+    const seen = delivery?.read();
+    this.#tryElsewhere(failure, reached ? { lost: seen ?? NOTHING_SEEN } : {});
   }
 
   refusedInBand(chunk: Buffer): boolean {
@@ -336,8 +336,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
       sendDialectProblem(this.outgoing, this.#asked.target.dialect, problemFor(SHUTTING_DOWN), this.#call.id);
     const [outcome, status] = gone ? (["cancelled", 499] as const) : (["cut_off", this.outgoing.statusCode] as const);
     const code = gone ? undefined : SHUTTING_DOWN.code;
-    if (delivery !== undefined) delivery.read((answered) => this.#close(outcome, status, answered, code));
-    else this.#close(outcome, status, reached ? NOTHING_SEEN : undefined, code);
+    const answered = delivery === undefined && reached ? NOTHING_SEEN : delivery?.read();
+    this.#close(outcome, status, answered, code);
   }
 
   #isBilled(): boolean {

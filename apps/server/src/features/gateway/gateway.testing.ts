@@ -43,6 +43,8 @@ export type TestGatewayOptions = {
   readonly healthy?: () => boolean;
   /** Of the token; absent: it is the owner's. */
   readonly scopes?: readonly TokenScope[];
+  /** The token is known when this has been resolved. */
+  readonly knownAfter?: () => Promise<void>;
   /** Who asks; default: the owner. */
   readonly subject?: () => string;
 };
@@ -89,7 +91,10 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     routes: feature.routes,
     rawRoutes: feature.rawRoutes,
     hosts: { names: [], anyAddress: false, origins: [], ownOrigin: () => "" },
-    authenticate: options.scopes === undefined ? authenticateOne(token) : () => named(options.scopes ?? []),
+    authenticate: (given, call) => {
+      const known = options.scopes === undefined ? authenticateOne(token)(given, call) : named(options.scopes);
+      return options.knownAfter === undefined ? known : options.knownAfter().then(() => known);
+    },
     authorize: authorizeByScope,
     audit: kit.audit,
     isTrustedProxy: networks([]),

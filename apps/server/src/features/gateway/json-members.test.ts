@@ -74,6 +74,25 @@ describe("the top level of a JSON object", () => {
     expect(scan('{"model":"cheap","mod\\u0065l":"dear"}').ok).toBe(false);
   });
 
+  test("are found behind long strings, whatever stands in them", () => {
+    const lines = ["word ", "\n", '"', "\\", '{"model": "x"}', "é", "\t\t"];
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom(...lines), { minLength: 1, maxLength: 12 }),
+        fc.nat(4_000),
+        fc.nat(8),
+        (some, times, more) => {
+          const input = some.join("").repeat(times) + "x".repeat(more);
+          const scanned = scan(JSON.stringify({ input, model: "m", system: input, stream: true }));
+          if (!scanned.ok) throw new Error(scanned.problem);
+          expect(memberValue(scanned.top, "model")).toBe("m");
+          expect(memberValue(scanned.top, "stream")).toBe(true);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
   test("gives values, also behind strings longer than a walk", () => {
     const long = `${"x".repeat(60)}\\\\\\"${"y".repeat(60)}`;
     const scanned = scan(`{"long":"${long}","mod\\u0065l":"m\\u00e4"}`);

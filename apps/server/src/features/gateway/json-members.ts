@@ -1,4 +1,4 @@
-import { endOfLargeValue } from "./json-skip.ts";
+import { endOfLargeString, endOfLargeValue } from "./json-skip.ts";
 
 /** One member of a JSON object, as offsets into the bytes; ends are exclusive. */
 export type JsonMember = {
@@ -140,21 +140,29 @@ function skipBlanks(bytes: Buffer, start: number): number {
 
 /**
  * Behind the closing quote of the string that opens at `start`; -1 where it does not end. Walks, and takes a leap in
- * native code where a stretch held nothing: code is full of quotes and backslashes, and a leap costs as much as many steps.
+ * native code to the next quote where a stretch held none: code is full of them, and a leap costs as much as many steps.
+ * Other escapes, like the ends of lines that every prompt has, are no reason to walk on. What is
+ * still full of quotes after kilobytes is left to the program for large values.
  */
 function endOfString(bytes: Buffer, start: number): number {
   const { length } = bytes;
   let at = start + 1;
+  let walked = 0;
   while (at < length) {
+    if (walked >= LARGE) return endOfLargeString(bytes, at);
+    const from = at;
     let leapAt = Math.min(at + STRETCH, length);
     while (at < leapAt) {
       const byte = bytes[at];
       if (byte === QUOTE) return at + 1;
       at += 1;
       if (byte !== BACKSLASH) continue;
+      if (bytes[at] === QUOTE) leapAt = Math.min(at + 1 + STRETCH, length);
       at += 1;
-      leapAt = Math.min(at + STRETCH, length);
+      if (at - from >= LARGE) break;
     }
+    walked += at - from;
+    if (walked >= LARGE) continue;
     const quote = bytes.indexOf(QUOTE, at);
     if (quote === -1) return -1;
     if (!isEscaped(bytes, quote, at)) return quote + 1;

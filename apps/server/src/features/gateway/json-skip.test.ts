@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { endOfLargeValue } from "./json-skip.ts";
+import { endOfLargeString, endOfLargeValue } from "./json-skip.ts";
 
 /** Byte by byte, as plainly as it can be said. */
 function endOf(text: string): number {
@@ -61,6 +61,21 @@ test("a value may begin anywhere and be larger than what is looked at in one go"
       expect(endOfLargeValue(bytes, before)).toBe(before + text.length);
     }),
     { numRuns: 100 },
+  );
+});
+
+test("a string ends at its first quote that is not escaped, wherever it begins and however large it is", () => {
+  const some = fc.array(pieces, { maxLength: 60 }).map((each) => each.join(""));
+  const seams = fc.constantFrom(0, 4_050, 4_090, 4_096, 69_600, 69_632);
+  fc.assert(
+    fc.property(some, fc.nat(20), seams, fc.nat(20), some, (before, more, seam, extra, after) => {
+      const start = before.length + more;
+      const text = `${before}${" ".repeat(more)}${"x".repeat(seam + extra)}${after}`;
+      const [body = ""] = /^(?:[^"\\]|\\.)*/s.exec(text.slice(start)) ?? [];
+      const end = text[start + body.length] === '"' ? start + body.length + 1 : -1;
+      expect(endOfLargeString(Buffer.from(text, "latin1"), start)).toBe(end);
+    }),
+    { numRuns: 1_000 },
   );
 });
 

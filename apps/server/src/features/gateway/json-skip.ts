@@ -12,6 +12,8 @@ type Machine = {
    * where the value ends, or -1 where it does not end yet. `fresh`: 1 where a value begins, 0 where it goes on.
    */
   skip(length: number, fresh: 0 | 1): number;
+  /** The same for a string, whose opening quote lies before. */
+  skipString(length: number, fresh: 0 | 1): number;
 };
 
 const WINDOW = 64 * 1024;
@@ -27,7 +29,16 @@ let machine: Machine | undefined;
  */
 export function endOfLargeValue(bytes: Buffer, start: number): number {
   machine ??= createMachine();
-  const { window, skip } = machine;
+  return endFound(bytes, start, machine.window, machine.skip);
+}
+
+/** Behind the closing quote of a JSON string of which `start` is within, and not behind a backslash; -1 where there is none. */
+export function endOfLargeString(bytes: Buffer, start: number): number {
+  machine ??= createMachine();
+  return endFound(bytes, start, machine.window, machine.skipString);
+}
+
+function endFound(bytes: Buffer, start: number, window: Buffer, skip: Machine["skip"]): number {
   let size = FIRST_WINDOW;
   for (let at = start; at < bytes.length; at += size, size = WINDOW) {
     const length = bytes.copy(window, 0, at, Math.min(at + size, bytes.length));
@@ -40,8 +51,8 @@ export function endOfLargeValue(bytes: Buffer, start: number): number {
 
 function createMachine(): Machine {
   const instance = new WebAssembly.Instance(new WebAssembly.Module(program()));
-  const { memory, skip } = instance.exports as { memory: { buffer: ArrayBuffer }; skip: Machine["skip"] };
-  return { window: Buffer.from(memory.buffer), skip };
+  const { memory, ...functions } = instance.exports as { memory: { buffer: ArrayBuffer } } & Omit<Machine, "window">;
+  return { window: Buffer.from(memory.buffer), ...functions };
 }
 
 // The program, written down as it runs: operands first. https://webassembly.github.io/spec/core/binary/
@@ -175,18 +186,33 @@ const skipCode: Code = [
   0x00,
 ];
 
+const skipStringCode: Code = [
+  ...when([...get(FRESH), 0x45], set(ESCAPED, load(KEPT_ESCAPED))),
+  ...loop([
+    ...when(atLeast(get(AT), get(LENGTH)), [...store(KEPT_ESCAPED, get(ESCAPED)), ...constant(-1), ...RETURN]),
+    ...set(BLOCK_BYTES, loadBlock(get(AT))),
+    ...set(SLASHES, bitsOf(get(BLOCK_BYTES), 0x5c)),
+    ...set(QUOTES, bitsOf(get(BLOCK_BYTES), 0x22)),
+    ...when(or(get(SLASHES), get(ESCAPED)), escapes),
+    ...when(get(QUOTES), [...plus(plus(get(AT), trailingZeros(get(QUOTES))), constant(1)), ...RETURN]),
+    ...set(AT, plus(get(AT), constant(BLOCK))),
+    ...again(0),
+  ]),
+  0x00,
+];
+
 function program(): Uint8Array {
   const locals = [2, 9, I32, 1, V128];
-  const body = [...locals, ...skipCode, ...END];
+  const bodies = [skipCode, skipStringCode].map((code) => sized([...locals, ...code, ...END]));
   const kept = [I32, 1, ...constant(0), ...END];
   return new Uint8Array([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, [1, 0x60, 2, I32, I32, 1, I32]),
-    ...section(3, [1, 0]),
+    ...section(3, [2, 0, 0]),
     ...section(5, [1, 0, 1]),
     ...section(6, [3, ...kept, ...kept, ...kept]),
-    ...section(7, [2, ...name("memory"), 2, 0, ...name("skip"), 0, 0]),
-    ...section(10, [1, ...sized(body)]),
+    ...section(7, [3, ...name("memory"), 2, 0, ...name("skip"), 0, 0, ...name("skipString"), 0, 1]),
+    ...section(10, [2, ...bodies.flat()]),
   ]);
 }
 

@@ -115,9 +115,10 @@ export class NativeDelivery implements Delivery {
     this.#endBroken(failure);
   }
 
-  read(done: (answered: Answered | undefined) => void): void {
+  read(): Answered | undefined {
     clearTimeout(this.#commit);
-    this.#readAll((reading) => done(this.#tap === undefined && this.#status === 0 ? undefined : answered(reading)));
+    this.#decoded?.stop();
+    return this.#status === 0 ? undefined : answered(this.#tap?.read());
   }
 
   /** In the dialect's own way where there is one; an answer in one piece can only be seen to be cut. */

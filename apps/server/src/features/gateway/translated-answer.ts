@@ -57,8 +57,8 @@ export class TranslatedAnswer implements Delivery {
   /** The answer goes out in one piece or not at all. */
   broken(): void {}
 
-  read(done: (answered: Answered | undefined) => void): void {
-    done({ usage: undefined, final: false, model: undefined, textBytes: this.#length });
+  read(): Answered {
+    return { usage: undefined, final: false, model: undefined, textBytes: this.#length };
   }
 }
 

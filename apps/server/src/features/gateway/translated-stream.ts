@@ -59,10 +59,10 @@ export class TranslatedStream implements Delivery {
     this.#outgoing.end(this.#encoder.push([{ type: "error", error: failure }]));
   }
 
-  read(done: (answered: Answered | undefined) => void): void {
+  read(): Answered {
     clearInterval(this.#keepAlive);
     this.#ended = true;
-    done({ usage: undefined, final: false, model: undefined, textBytes: this.#textBytes });
+    return { usage: undefined, final: false, model: undefined, textBytes: this.#textBytes };
   }
 
   #pass(events: readonly LlmEvent[]): void {
