@@ -167,11 +167,11 @@ test("secrets of sign-in and mail, and a key where it does not belong, are in no
   await using mail = await startMailServer({
     ...certificate,
     secure: true,
-    onAuth({ username = "", password = "" }, _session, done) {
+    onAuth({ username, password }, _session, done) {
       mailed += 1;
       expect(password).toBe(SECRETS.mail);
       const plain = Buffer.from(`\0${username}\0${password}`).toString("base64");
-      done(new Error(`Not ${password}, not ${plain}, not ${Buffer.from(password).toString("base64")}`));
+      done(new Error(`Not ${password}, not ${plain}, not ${Buffer.from(String(password)).toString("base64")}`));
     },
   });
   const env = environment(home.path, {
