@@ -4,6 +4,7 @@ import type { AnswerIdentity, LlmStreamDecoder } from "@loom/llm";
 import { COMMON_HEADERS } from "../../kit/problem-reply.ts";
 import type { ClientVoice } from "./codecs.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
+import { isRefusal } from "./failure-of-refusal.ts";
 import { mergeDeltas } from "./merge-deltas.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 
@@ -72,7 +73,8 @@ export class TranslatedStream implements Delivery {
     if (!this.sent && first.type === "error") {
       clearInterval(this.#keepAlive);
       this.#ended = true;
-      this.#host.failed(first.error);
+      if (isRefusal(first.error)) this.#host.refused({ failure: first.error });
+      else this.#host.failed(first.error);
       return;
     }
     this.#sendHead();
