@@ -19,6 +19,7 @@ const FLAGS = {
   visibility: { type: "string" },
   "shared-with-support": { type: "boolean" },
   scopes: { type: "string" },
+  "second-factor": { type: "string" },
   data: { type: "string" },
   help: { type: "boolean", short: "h" },
 } as const;
@@ -41,6 +42,8 @@ Says who may do what, and why.
   --visibility V        private, team, organization, unlisted or public
   --shared-with-support
   --scopes A,B          as by an API key of the user that has these scopes
+  --second-factor S     given or missing: whether the user signed in, or made the key, with a second factor; without this,
+                        who has one signed in with it, and keys were made without
   --data DIR            where the SQLite file lives (LOOM_SERVER_DATA_DIR)
   --help
 `;
@@ -71,6 +74,10 @@ function wishOf(values: Values): ExplainWish {
   if (values.visibility !== undefined && visibility === undefined) {
     throw new UsageError(`--visibility is one of ${VISIBILITIES.join(", ")}.`);
   }
+  const factor = values["second-factor"];
+  if (factor !== undefined && factor !== "given" && factor !== "missing") {
+    throw new UsageError("--second-factor is given or missing.");
+  }
   const sharedWithSupport = values["shared-with-support"];
   return {
     subject,
@@ -83,5 +90,6 @@ function wishOf(values: Values): ExplainWish {
     visibility,
     sharedWithSupport,
     scopes: scopes?.split(","),
+    secondFactor: factor === undefined ? undefined : factor === "given",
   };
 }

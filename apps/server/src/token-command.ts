@@ -82,8 +82,8 @@ async function run(
       return;
     }
     case "revoke": {
-      const info = await service.revoke(command.token);
-      await record("token.revoked", info);
+      const { info, isNew } = await service.revoke(command.token);
+      if (isNew) await record("token.revoked", info);
       say(`The token ${info.name} is void.`);
     }
   }

@@ -122,6 +122,14 @@ export type InvitationView = {
   readonly state: InvitationState;
 };
 
+export type JoinRequestState = "pending" | "approved" | "rejected" | "withdrawn";
+export const JOIN_REQUEST_STATES = [
+  "pending",
+  "approved",
+  "rejected",
+  "withdrawn",
+] as const satisfies readonly JoinRequestState[];
+
 export type JoinRequest = {
   /** `join-` and a UUIDv7. */
   readonly id: string;
@@ -130,7 +138,7 @@ export type JoinRequest = {
   readonly username: string;
   readonly message: string;
   readonly createdAt: string;
-  readonly state: "pending" | "approved" | "rejected" | "withdrawn";
+  readonly state: JoinRequestState;
 };
 
 export type JoinRequestList = { readonly requests: readonly JoinRequest[]; readonly nextCursor: string | null };

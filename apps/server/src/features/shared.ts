@@ -112,6 +112,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
   const post = mail.build(kit, { config: needs.mail });
   const ofPeople = people.build(kit, {
     sessions: () => ofSessions.services,
+    attempts: () => ofSignIn.services.attempts,
     mail: post.services,
     publicUrl: needs.config.publicUrl,
     filter: rules.services.filter,

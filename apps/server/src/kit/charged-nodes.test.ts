@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { nodesWithPayer, type Payer } from "./charged-nodes.ts";
+import { nodesOfPerson, nodesWithPayer, type Payer } from "./charged-nodes.ts";
 import type { Subject } from "./subject.ts";
 
-const ADA: Subject = {
+const ADA: Extract<Subject, { type: "user" }> = {
   type: "user",
   id: "user-ada",
   name: "ada",
@@ -29,6 +29,16 @@ test.each(STRICT)("a $kind whose organization asks for a second factor pays for 
   expect(() => nodesWithPayer(ADA, [payer])).toThrow(/asks its members for a second factor/);
   expect(() => nodesWithPayer(ADA, [payer])).toThrow(refusal);
   expect(nodesWithPayer({ ...ADA, secondFactor: true }, [payer])).toContainEqual(payer);
+});
+
+test("without a header, what somebody is locked out of pays nothing for him", () => {
+  const of = (more: { readonly secondFactor?: true }) =>
+    nodesOfPerson({ ...ADA, ...more }, "org-ada").map(({ id }) => id);
+  expect(of({})).toEqual(["user-ada", "org-ada", "org-open", "team-open"]);
+  expect(of({ secondFactor: true })).toEqual([
+    ...["user-ada", "org-ada", "org-open", "org-strict"],
+    ...["team-open", "team-strict"],
+  ]);
 });
 
 test("another one pays as ever", () => {

@@ -1,6 +1,6 @@
 import type { BudgetNode } from "../gateway-types.ts";
 import { ProblemError } from "./problem-reply.ts";
-import { lockedOutOf, type Standing, type Subject, type UserSubject } from "./subject.ts";
+import { lockedOutOf, type Subject, type UserSubject } from "./subject.ts";
 
 /** The headers in which a client says on whose account a person's request runs. */
 export const PAYER_HEADERS = { organization: "x-loom-organization", team: "x-loom-team" } as const;
@@ -9,19 +9,21 @@ export type Payer = { readonly kind: keyof typeof PAYER_HEADERS; readonly id: st
 
 /**
  * What the requests of a person count against: himself, and everything that he belongs to. Nobody gets round the limits of
- * a team by leaving a header out. The organization that is his own comes before others: some look only at the first.
+ * a team by leaving a header out. What he is locked out of pays nothing for him. The organization that is his own comes
+ * before others: some look only at the first.
  */
 export function nodesOfPerson(
-  id: string,
-  { organizations, teams }: Pick<Standing, "organizations" | "teams">,
+  person: Pick<UserSubject, "id" | "organizations" | "teams" | "secondFactor">,
   personalOrganization: string | undefined,
 ): BudgetNode[] {
-  const others = organizations.filter((each) => each.id !== personalOrganization);
+  const closed = lockedOutOf(person);
+  const others = person.organizations.filter(({ id }) => id !== personalOrganization && !closed.includes(id));
+  const teams = person.teams.filter(({ organization }) => !closed.includes(organization));
   return [
-    { kind: "user", id },
+    { kind: "user", id: person.id },
     ...(personalOrganization === undefined ? [] : [{ kind: "organization", id: personalOrganization }]),
-    ...others.map((each) => ({ kind: "organization", id: each.id })),
-    ...teams.map((each) => ({ kind: "team", id: each.id })),
+    ...others.map(({ id }) => ({ kind: "organization", id })),
+    ...teams.map(({ id }) => ({ kind: "team", id })),
   ];
 }
 

@@ -41,7 +41,10 @@ export type UserSubject = Standing & {
 };
 
 /** The organizations that a member gets nothing of, because they ask for a second factor that he has not given. */
-export function lockedOutOf({ organizations, secondFactor }: UserSubject): readonly string[] {
+export function lockedOutOf({
+  organizations,
+  secondFactor,
+}: Pick<UserSubject, "organizations" | "secondFactor">): readonly string[] {
   if (secondFactor === true) return [];
   return organizations.filter(({ asksForFactor }) => asksForFactor === true).map(({ id }) => id);
 }

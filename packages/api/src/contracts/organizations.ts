@@ -168,7 +168,7 @@ export const organizations = {
     method: "GET",
     path: "/api/orgs/{org}/join-requests",
     operation: "listJoinRequests",
-    summary: "Who has asked to join, newest first",
+    summary: "Who has asked to join and waits for an answer, newest first",
     reply: "json",
     maxBodyBytes: MAX_BODY_BYTES,
     schemas: () => import("../schemas/organizations.ts").then((schemas) => schemas.listJoinRequests),

@@ -4,6 +4,7 @@ import {
   type InvitationList,
   type InvitationView,
   JOIN_POLICIES,
+  JOIN_REQUEST_STATES,
   type Joined,
   type JoinRequest,
   type JoinRequestList,
@@ -143,7 +144,7 @@ const joinRequest: z.ZodType<JoinRequest> = z
     username: z.string(),
     message: z.string(),
     createdAt: time,
-    state: z.enum(["pending", "approved", "rejected", "withdrawn"]),
+    state: z.enum(JOIN_REQUEST_STATES),
   })
   .openapi("JoinRequest");
 
@@ -190,5 +191,15 @@ export const viewInvitation = {
   response: view,
 };
 export const answerInvitation = { body: z.strictObject({ token }), response: view };
-export const listJoinRequests = { params: ofOrganization, query: page, response: joinRequests };
+export const listJoinRequests = {
+  params: ofOrganization,
+  query: z.strictObject({
+    ...pageQuery,
+    state: z
+      .enum([...JOIN_REQUEST_STATES, "all"])
+      .default("pending")
+      .openapi({ description: "Those in this state" }),
+  }),
+  response: joinRequests,
+};
 export const decideJoinRequest = { params: ofItem, response: joinRequest };

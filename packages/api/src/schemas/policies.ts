@@ -55,6 +55,9 @@ export const explainPolicy = {
     team: word.optional(),
     visibility: z.enum(["private", "team", "organization", "unlisted", "public"]).optional(),
     sharedWithSupport: z.enum(["true", "false"]).optional(),
+    secondFactor: z.enum(["true", "false"]).optional().openapi({
+      description: "Whether the session began, or the key was made, with the user's second factor",
+    }),
     scopes: word.optional().openapi({ description: "As by an API key that has these, separated by commas" }),
   }),
   response: explanation,

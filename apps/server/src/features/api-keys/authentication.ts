@@ -136,17 +136,20 @@ function organizationKey({ id, name, scopes, owner }: StoredKey): KnownKey["subj
 
 function userByKey({ id, scopes, owner, strong }: StoredKey, standing: UserStanding): KnownKey["subject"] {
   const { username, globalRoles, organizations, teams, personalOrganization, hasSecondFactor } = standing;
-  return {
-    type: "user",
+  const person = {
     id: owner.id,
-    name: username,
-    via: { type: "key", id },
-    ...(strong && hasSecondFactor === true ? { secondFactor: true } : {}),
-    scopes,
-    globalRoles,
     organizations,
     teams,
-    nodes: [{ kind: "api_key", id }, ...nodesOfPerson(owner.id, { organizations, teams }, personalOrganization)],
+    ...(strong && hasSecondFactor === true ? ({ secondFactor: true } as const) : {}),
+  };
+  return {
+    ...person,
+    type: "user",
+    name: username,
+    via: { type: "key", id },
+    scopes,
+    globalRoles,
+    nodes: [{ kind: "api_key", id }, ...nodesOfPerson(person, personalOrganization)],
   };
 }
 

@@ -55,7 +55,7 @@ async function startTown(engine: Engine) {
     owner,
     asPerson: <Body>(method: string, path: string, body?: object) => call<Body>({ cookie: jar }, method, path, body),
     asOwner: (method: string, path: string, body?: object) =>
-      call({ authorization: `Bearer ${owner}` }, method, path, body),
+      call({ authorization: `Bearer ${owner}`, "if-match": "*" }, method, path, body),
     ask: (token: string, headers: Record<string, string> = {}, at = url) =>
       send(at, {
         method: "POST",
@@ -124,6 +124,16 @@ describe.each(engines)("limits of people, on $name", (engine) => {
     await until(async () => (await usage()).length > 0);
     expect(JSON.stringify(await usage())).toContain(blue);
     expect(JSON.stringify(await usage())).not.toContain(red);
+
+    // What asks for a second factor pays nothing for her who has none: by no header, it is not asked at all.
+    expect((await town.asOwner("PUT", `/api/budgets/organization/${acme}`, { totalMicroUsd: 0 })).status).toBe(200);
+    expect((await ask(key)).status).toBe(402);
+    expect((await town.asOwner("PATCH", "/api/orgs/acme", { requireSecondFactor: true })).status).toBe(200);
+    expect((await ask(key)).status).toBe(200);
+    expect((await ask(key, { "x-loom-organization": acme })).status).toBe(403);
+    expect((await ask(key, { "x-loom-team": blue })).status).toBe(403);
+    expect((await town.asOwner("PATCH", "/api/orgs/acme", { requireSecondFactor: false })).status).toBe(200);
+    expect((await town.asOwner("DELETE", `/api/budgets/organization/${acme}`)).status).toBe(200);
 
     // The same by the command, and lifted again.
     const place = ["--data", home.postgres === undefined ? home.path : join(home.path, "one")];

@@ -1,4 +1,4 @@
-import type { Sessions, User, Users } from "../../identity-types.ts";
+import type { Attempts, Sessions, User, Users } from "../../identity-types.ts";
 import type { Audit } from "../../kit/audit.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
@@ -60,6 +60,7 @@ export type PeopleServices = {
 export type PeopleNeeds = {
   /** Made after the people that it needs. */
   readonly sessions: () => Sessions;
+  readonly attempts: () => Pick<Attempts, "take">;
   readonly mail: Mail;
   /** At which people reach the server, e.g. `https://loom.example.com`. */
   readonly publicUrl?: string | undefined;
@@ -83,6 +84,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
   services: ({ database, audit, log, metrics }, needs) => {
     const {
       sessions,
+      attempts,
       mail,
       filter,
       hasSecondFactor,
@@ -107,7 +109,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
       }),
       organizations: createOrganizations(desk, filter),
       members: createMembers(desk, filter),
-      joining: createJoining(desk, filter),
+      joining: createJoining(desk, filter, attempts),
       invitations: createInvitations(desk, filter),
       teams: createTeams(desk, filter),
       profiles: createProfiles(desk),

@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { JoinRequest, OrganizationMember } from "@loom/api";
 import type { Selectable } from "kysely";
+import type { AttemptLimit, Attempts } from "../../identity-types.ts";
 import type { ListFilter } from "../../kit/list-filter.ts";
 import { decodeCursor, pageOf } from "../../kit/paging.ts";
 import type { Subject } from "../../kit/subject.ts";
@@ -12,6 +13,7 @@ import { memberRole, theOrganization } from "./organization-store.ts";
 import { checkAdministers } from "./organizations.ts";
 import { PeopleError } from "./people-error.ts";
 
+const DAY_MS = 24 * 3_600_000;
 /** Open ones of one organization. */
 const MAX_PENDING = 1_000;
 
@@ -23,15 +25,15 @@ export type JoinOutcome =
   | { readonly state: "requested"; readonly request: JoinRequest; readonly isNew: boolean };
 
 export type Joining = {
-  /** As the join policy has it. @throws PeopleError where nobody can join without an invitation */
+  /** As the join policy has it. @throws PeopleError where nobody can join without an invitation, ProblemError after too many tries */
   join(userId: string, idOrSlug: string, message: string): Promise<JoinOutcome>;
   /** Of the one who asked, while nobody has decided. @throws PeopleError where he has not asked */
   withdraw(userId: string, idOrSlug: string): Promise<JoinRequest>;
-  /** Newest first. */
+  /** Newest first; without a state, in whatever state. */
   list(
     subject: Subject,
     idOrSlug: string,
-    page: Page,
+    page: Page & { readonly state?: JoinRequest["state"] | undefined },
   ): Promise<{ readonly requests: readonly JoinRequest[]; readonly nextCursor: string | null }>;
   /** @throws PeopleError */
   decide(
@@ -42,10 +44,21 @@ export type Joining = {
   ): Promise<{ readonly request: JoinRequest; readonly member?: OrganizationMember }>;
 };
 
-export function createJoining(desk: PeopleDesk, filter: ListFilter): Joining {
+/** Each leaves rows in the audit log, and may be taken back at once. */
+const TRIES_AT_ONE: AttemptLimit = { name: "join_organization", max: 10, perMs: DAY_MS };
+const TRIES_OF_ONE: AttemptLimit = { name: "join", max: 100, perMs: DAY_MS };
+
+export function createJoining(desk: PeopleDesk, filter: ListFilter, attempts: () => Pick<Attempts, "take">): Joining {
+  const takeTry = async (userId: string, idOrSlug: string): Promise<void> => {
+    const { id } = await theOrganization(await desk.read(), idOrSlug);
+    await attempts().take(TRIES_AT_ONE, `${userId} ${id}`);
+    await attempts().take(TRIES_OF_ONE, userId);
+  };
+
   return {
-    join: (userId, idOrSlug, message) =>
-      desk.change(async (db, now): Promise<JoinOutcome> => {
+    async join(userId, idOrSlug, message) {
+      await takeTry(userId, idOrSlug);
+      return desk.change(async (db, now): Promise<JoinOutcome> => {
         const organization = await theOrganization(db, idOrSlug);
         const person = await thePerson(db, userId);
         const role = await memberRole(db, organization.id, userId);
@@ -91,7 +104,8 @@ export function createJoining(desk: PeopleDesk, filter: ListFilter): Joining {
         };
         await db.insertInto("join_request").values(row).execute();
         return { state: "requested", request: requestOf({ ...row, username: person.username }), isNew: true };
-      }),
+      });
+    },
     withdraw: (userId, idOrSlug) =>
       desk.change(async (db, now) => {
         const organization = await theOrganization(db, idOrSlug);
@@ -108,7 +122,7 @@ export function createJoining(desk: PeopleDesk, filter: ListFilter): Joining {
         await db.updateTable("join_request").set({ state, decided_at: now }).where("id", "=", row.id).execute();
         return requestOf({ ...row, state, username });
       }),
-    async list(subject, idOrSlug, { limit, cursor }) {
+    async list(subject, idOrSlug, { limit, cursor, state }) {
       const db = await desk.read();
       const organization = await theOrganization(db, idOrSlug);
       const before = cursor === undefined ? undefined : String(decodeCursor(cursor, ["string"])[0]);
@@ -118,6 +132,7 @@ export function createJoining(desk: PeopleDesk, filter: ListFilter): Joining {
         .selectAll("join_request")
         .select("person.username as username")
         .where("join_request.organization_id", "=", organization.id)
+        .$if(state !== undefined, (query) => query.where("join_request.state", "=", state ?? ""))
         .where((where) =>
           filter(subject, "read", "invitation", {
             id: where.ref("join_request.id"),

@@ -79,7 +79,8 @@ export function memberRoutes({ members, joining }: MemberServices, resources: Re
     route(
       api.organizations.joinRequests,
       { action: "read", resource: resources.invitations, hidden: true },
-      ({ subject, params, query }) => told(joining.list(subject, params.org, query)),
+      ({ subject, params, query: { state, ...page } }) =>
+        told(joining.list(subject, params.org, { ...page, state: state === "all" ? undefined : state })),
     ),
     ...(["approve", "reject"] as const).map((name) =>
       route(

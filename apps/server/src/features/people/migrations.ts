@@ -1,4 +1,4 @@
-import type { Generated } from "kysely";
+import type { Generated, Kysely } from "kysely";
 import type { Migration } from "../../kit/migrations.ts";
 
 /** Times are RFC 3339; `version` counts what an editor has to know of; lists are JSON. */
@@ -280,6 +280,14 @@ export const migrations: readonly Migration[] = [
           .addColumn("purge_failed_at", "text", (column) => column.notNull().defaultTo(""))
           .execute();
       }
+    },
+  },
+  {
+    // Addresses from before their domains were kept as mail is delivered by them.
+    name: "0009_delivered_addresses",
+    async up(db) {
+      const { deliverAll } = await import("./delivered-addresses.ts");
+      await deliverAll(db as Kysely<PeopleTables>);
     },
   },
 ];

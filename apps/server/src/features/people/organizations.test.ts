@@ -456,6 +456,9 @@ describe.each(engines)("on $name", (engine) => {
       expect(both.map(({ status }) => status).toSorted()).toEqual([200, 412]);
       const after = await node.call<{ version: number; role: string }>(id(ada), "GET", path);
       expect(after.json).toMatchObject({ role: roles[0], version: seen.json.version + 1 });
+      const recorded = node.events.length;
+      expect((await asked("*", roles[0])).json).toMatchObject(after.json);
+      expect(node.events.slice(recorded)).toEqual([]);
       const list = await node.call(id(ada), "GET", path.replace(/\/[^/]+$/, ""));
       expect(list.json).toMatchObject({ members: expect.arrayContaining([expect.objectContaining(after.json)]) });
       expect((await node.call(id(ada), "DELETE", path, { ifMatch: `"${seen.json.version}"` })).status).toBe(412);
@@ -474,7 +477,7 @@ describe.each(engines)("on $name", (engine) => {
     const listed = await node.call<{ requests: { id: string; state: string }[] }>(
       id(ada),
       "GET",
-      "/api/orgs/acme/join-requests",
+      "/api/orgs/acme/join-requests?state=withdrawn",
     );
     const [request] = listed.json.requests;
     expect(request).toMatchObject({ state: "withdrawn" });
@@ -486,5 +489,38 @@ describe.each(engines)("on $name", (engine) => {
     expect((await node.call(id(ada), "GET", "/api/orgs/acme/join-requests")).json).toMatchObject({
       requests: [{ state: "pending" }],
     });
+    await withdraw();
+    expect((await node.call(id(ada), "GET", "/api/orgs/acme/join-requests")).json).toMatchObject({ requests: [] });
+    const all = await node.call<{ requests: unknown[] }>(id(ada), "GET", "/api/orgs/acme/join-requests?state=all");
+    expect(all.json.requests).toHaveLength(1);
+    expect((await node.call(id(ada), "GET", "/api/orgs/acme/join-requests?state=some")).status).toBe(400);
+  });
+
+  test("nobody comes and goes without end: ten times a day at one organization, a hundred times at all", async () => {
+    await acme({ joinPolicy: "open" });
+    const join = async (as: User | undefined, slug = "acme") => {
+      const { status, headers } = await node.call(id(as), "POST", `/api/orgs/${slug}/join`, { body: {} });
+      return [status, headers["retry-after"] !== undefined];
+    };
+    const leave = (as: User | undefined) =>
+      node.call(id(as), "DELETE", `/api/orgs/acme/members/${id(as)}`, { ifMatch: "" });
+    for (let count = 0; count < 10; count += 1) {
+      expect(await join(bob)).toEqual([200, false]);
+      expect((await leave(bob)).status).toBe(200);
+    }
+    const before = node.events.length;
+    expect(await join(bob)).toEqual([429, true]);
+    expect(node.events.slice(before).filter(({ outcome }) => outcome === "success")).toEqual([]);
+    expect(await join(eve)).toEqual([200, false]);
+    place.pass(DAY_MS);
+    expect(await join(bob)).toEqual([200, false]);
+    for (let count = 0; count < 9; count += 1) {
+      await node.call(id(ada), "POST", "/api/orgs", { body: { slug: `acme-${count}` } });
+      for (let tries = 0; tries < 11; tries += 1) await join(bob, `acme-${count}`);
+    }
+    await node.call(id(ada), "POST", "/api/orgs", { body: { slug: "another", joinPolicy: "open" } });
+    await node.call(id(ada), "POST", "/api/orgs", { body: { slug: "last", joinPolicy: "open" } });
+    for (let tries = 0; tries < 9; tries += 1) await join(bob, "another");
+    expect(await join(bob, "last")).toEqual([429, true]);
   });
 });

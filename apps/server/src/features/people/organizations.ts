@@ -74,6 +74,15 @@ export function createOrganizations(desk: PeopleDesk, filter: ListFilter): Organ
         .where("organization.slug", ">", after)
         .where("organization.deleted_at", which === "deleted" ? "is not" : "is", null)
         .$if(which === "deleted" && !actor.runsServer, (query) => query.where("organization_member.role", "=", "owner"))
+        // Nor does he who is locked out of it see it, whatever else he is.
+        .$if(which === "deleted" && subject.type === "user" && subject.secondFactor !== true, (query) =>
+          query.where((where) =>
+            where.or([
+              where("organization.require_second_factor", "=", 0),
+              where("organization_member.role", "is", null),
+            ]),
+          ),
+        )
         .$if(which === "mine", (query) =>
           query.where(
             actor.keyOf === undefined ? "organization_member.person_id" : "organization.id",

@@ -19,6 +19,8 @@ import { migrations as policyMigrations } from "../policy/migrations.ts";
 import { migrations as sessionMigrations } from "../sessions/migrations.ts";
 import { createSessionService, SESSION_LIMITS } from "../sessions/service.ts";
 import { createSessionStore } from "../sessions/store.ts";
+import { createAttempts } from "../sign-in/attempts.ts";
+import { migrations as signInMigrations } from "../sign-in/migrations.ts";
 import { people } from "./index.ts";
 import { migrations } from "./migrations.ts";
 
@@ -63,6 +65,7 @@ export async function town(engine: Engine): Promise<Town> {
     KIT_MIGRATIONS,
     { feature: "people", migrations },
     { feature: "sessions", migrations: sessionMigrations },
+    { feature: "sign-in", migrations: signInMigrations },
     { feature: "policy", migrations: policyMigrations },
   ]);
   const closing: (() => Promise<void>)[] = [];
@@ -81,6 +84,7 @@ export async function town(engine: Engine): Promise<Town> {
       wall: () => now,
       sessions: () => sessions,
       mail,
+      attempts: () => createAttempts(kit.database, () => now),
       requireRecent: async () => {},
       filter: (...asked) => (isPolicied ? rules.services.filter(...asked) : sql<boolean>`1 = 1`),
     });

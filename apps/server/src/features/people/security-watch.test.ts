@@ -78,6 +78,23 @@ describe.each(engines)("on $name", { timeout: 60_000 }, (engine) => {
     });
   });
 
+  test("who has done much takes nothing from others: neither a place nor their turn", async () => {
+    await using world = await start();
+    const by = (sender: string, user: string): AuditEvent => ({
+      ...world.event,
+      actor: { type: "user", id: sender, name: sender },
+      details: { type: "totp", user },
+    });
+    world.watch.hear(by("first", "user-gone"));
+    for (let index = 0; index < 5_000; index += 1) world.watch.hear(by(`many-${index % 9}`, `user-${index % 300}`));
+    for (let index = 0; index < 9; index += 1) world.watch.hear(by("mallory", world.ada.id));
+    world.watch.hear(by("bob", world.ada.id));
+    world.open();
+    await world.watch.close();
+    expect(world.told).toHaveLength(10);
+    expect(await world.metrics.render()).toContain('loom_security_notices_total{outcome="dropped"} 10');
+  });
+
   test("of one event one person hears twenty times an hour, which takes nothing from others and other events", async () => {
     await using world = await start();
     world.open();

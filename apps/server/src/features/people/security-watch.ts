@@ -3,13 +3,14 @@ import type { Log } from "../../kit/log.ts";
 import type { Metrics } from "../../kit/metrics.ts";
 import { deviceName } from "../sessions/device-name.ts";
 import type { PeopleDesk } from "./desk.ts";
+import { FairQueue } from "./fair-queue.ts";
 import { findOrganization } from "./organization-store.ts";
 import { type Person, personById, personOf } from "./person-store.ts";
 import { type Concerned, SECURITY_NEWS } from "./security-news.ts";
 import type { SeenDevices } from "./seen-devices.ts";
 import type { Telling } from "./telling.ts";
 
-/** Events that wait; what comes when it is full is dropped, counted and logged. */
+/** Events that wait; where it is full, who has the most in it loses one, which is counted and logged. */
 const MAX_WAITING = 5_000;
 /**
  * What one person, or the owners of one organization, are told of one event within an hour: so many mails say it. Counted
@@ -44,7 +45,7 @@ export type SecurityWatchOptions = {
 /** Listens to the audit log, and tells people, one after the other and off the way of every request. */
 export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatch {
   const { desk, telling, seen, log } = options;
-  const waiting: AuditEvent[] = [];
+  const waiting = new FairQueue<AuditEvent>(MAX_WAITING);
   const counters = new Map<string, { readonly since: number; events: number }>();
   let work: Promise<void> | undefined;
   const count = options.metrics.counter({
@@ -164,19 +165,20 @@ export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatc
       if (event.outcome !== "success") return;
       const concerned = SECURITY_NEWS[event.event]?.(event, "")?.concerned;
       if (concerned === undefined || isTooOften(event, concerned)) return;
-      if (waiting.length >= MAX_WAITING) {
-        drop(1);
-        return;
-      }
-      waiting.push(event);
+      drop(waiting.push(senderOf(event), event));
       work ??= tellAll();
     },
     async close() {
-      const late = setTimeout(() => drop(waiting.splice(0).length), CLOSE_MS);
+      const late = setTimeout(() => drop(waiting.clear()), CLOSE_MS);
       while (work !== undefined) await work;
       clearTimeout(late);
     },
   };
+}
+
+/** Who fills what others wait in; an organization's keys are one, since it makes them as it likes. */
+function senderOf({ actor: { type, id, impersonator }, organization }: AuditEvent): string {
+  return impersonator?.id ?? (type === "organization_key" ? (organization ?? id) : id);
 }
 
 /** Sign-ins count by where they are from: many from one place do not hide the first one from another. */

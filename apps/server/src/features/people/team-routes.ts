@@ -80,12 +80,14 @@ export function teamRoutes(teams: Teams, resources: Resources): Route[] {
       async ({ subject, params, body, call, audit }) => {
         const wish = { ...body, expected: expectedOf(call.incoming) };
         const change = await told(teams.putMember(actorIn(subject), params, wish));
-        await audit({
-          ...aboutMember(change),
-          event: change.was === undefined ? "team.member_added" : "team.member_role_changed",
-          before: { role: change.was ?? null },
-          after: { role: change.member.role },
-        });
+        if (change.was !== change.member.role) {
+          await audit({
+            ...aboutMember(change),
+            event: change.was === undefined ? "team.member_added" : "team.member_role_changed",
+            before: { role: change.was ?? null },
+            after: { role: change.member.role },
+          });
+        }
         return versioned(change.member);
       },
     ),

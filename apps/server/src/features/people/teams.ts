@@ -184,6 +184,8 @@ export function createTeams(desk: PeopleDesk, filter: ListFilter): Teams {
         }
         const before = await memberOf(db, team, person);
         checkExpected(before, expected);
+        // Nothing to write down or to record.
+        if (before?.role === role) return { team: teamOf(team), member: before, was: role };
         await db
           .insertInto("team_member")
           .values({ team_id: team.id, person_id: person.id, role, joined_at: now })

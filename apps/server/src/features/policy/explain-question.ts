@@ -20,6 +20,8 @@ export type ExplainWish = {
   readonly sharedWithSupport?: boolean | undefined;
   /** As by an API key of the user that has these. */
   readonly scopes?: readonly string[] | undefined;
+  /** Whether the session began, or the key was made, with the user's second factor. Default: the session, where he has one. */
+  readonly secondFactor?: boolean | undefined;
 };
 
 export type Question = { readonly subject: Subject; readonly action: Action; readonly resource: Resource };
@@ -67,7 +69,7 @@ function actionOf(text: string, type: ResourceType, { questions }: PolicyBook): 
   throw new WrongQuestion("action", `Nobody can ${shown(text)} a ${type}: the actions are ${known.join(", ")}.`);
 }
 
-async function subjectOf({ subject, scopes }: ExplainWish, users: People): Promise<Subject> {
+async function subjectOf({ subject, scopes, secondFactor }: ExplainWish, users: People): Promise<Subject> {
   if (subject === "owner") return OWNER;
   if (subject === "anonymous") return ANONYMOUS;
   const user = (await users.byId(subject)) ?? (await users.byUsername(subject));
@@ -88,8 +90,12 @@ async function subjectOf({ subject, scopes }: ExplainWish, users: People): Promi
   const session = { type: "session", id: "", kind: "web" } as const;
   const means =
     scopes === undefined ? { via: session } : { via: { type: "key", id: "" } as const, scopes: scopes.map(scopeOf) };
-  // As one who has signed in the way that he can.
-  const factor = hasSecondFactor === true ? ({ secondFactor: true } as const) : {};
+  // A key does not have it for its person's having it: see `StoredKey.strong`.
+  const given = secondFactor ?? (scopes === undefined && hasSecondFactor === true);
+  if (given && hasSecondFactor !== true) {
+    throw new WrongQuestion("secondFactor", `${username} has no second factor that could have been given.`);
+  }
+  const factor = given ? ({ secondFactor: true } as const) : {};
   return { ...roles, type: "user", id: user.id, name: username, nodes: [], ...means, ...factor };
 }
 

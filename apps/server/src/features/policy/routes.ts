@@ -77,10 +77,11 @@ export function policyRoutes({ book, own, explain, users, organizationId }: Poli
       },
     ),
     route(api.policies.explain, { action: "read", resource: { type: "policy" } }, async ({ query }) => {
-      const { sharedWithSupport, scopes, ...rest } = query;
+      const { sharedWithSupport, secondFactor, scopes, ...rest } = query;
       const wish = {
         ...rest,
         sharedWithSupport: sharedWithSupport === undefined ? undefined : sharedWithSupport === "true",
+        secondFactor: secondFactor === undefined ? undefined : secondFactor === "true",
         scopes: scopes?.split(","),
       };
       const question = await questionOf(wish, book, users()).catch((error: unknown) => {

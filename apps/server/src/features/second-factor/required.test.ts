@@ -5,6 +5,7 @@ import { engines, type TestHome } from "../../kit/engines.testing.ts";
 import type { TestBrowser } from "../sign-in/browser.testing.ts";
 import { directoryInbox, signInByMail } from "../sign-in/by-mail.testing.ts";
 import { type SignInServer, startSignInServer } from "../sign-in/sign-in.testing.ts";
+import { headerOf, newThreadId } from "../threads/threads.testing.ts";
 import { addApp } from "./factor.testing.ts";
 
 type Told = { readonly status: number; readonly json: { readonly [name: string]: unknown } };
@@ -33,13 +34,19 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
   const signIn = (name: string) =>
     signInByMail(server.url, directoryInbox(join(home.path, "mail")), `${name}@example.com`);
 
-  async function ask(as: TestBrowser | string, method: string, path: string, body?: unknown): Promise<Told> {
+  async function ask(
+    as: TestBrowser | string,
+    method: string,
+    path: string,
+    body?: unknown,
+    expected: Readonly<Record<string, string>> = { "if-match": "*" },
+  ): Promise<Told> {
     const cookie = typeof as === "string" ? "" : [...as.jar("127.0.0.1")].map((pair) => pair.join("=")).join("; ");
     const response = await fetch(server.url + path, {
       method,
       headers: {
         ...(typeof as === "string" ? { authorization: `Bearer ${as}` } : { cookie, origin: server.url }),
-        "if-match": "*",
+        ...expected,
         ...(body === undefined ? {} : { "content-type": "application/json" }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -50,8 +57,8 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
   const demand = (as: TestBrowser | string, requireSecondFactor = true) =>
     ask(as, "PATCH", "/api/orgs/acme", { requireSecondFactor });
 
-  async function keyOf(as: TestBrowser, path: string): Promise<string> {
-    const { status, json } = await ask(as, "POST", path, { name: "ci", scopes: ["org:manage", "threads:read"] });
+  async function keyOf(as: TestBrowser, path: string, scopes = ["org:manage", "threads:read"]): Promise<string> {
+    const { status, json } = await ask(as, "POST", path, { name: "ci", scopes });
     expect(status).toBe(201);
     return json.key as string;
   }
@@ -184,6 +191,11 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     await addApp(server.url, ada);
     expect((await demand(ada)).status).toBe(200);
     expect((await ask(ada, "DELETE", "/api/orgs/acme")).status).toBe(200);
+    const listed = async (as: TestBrowser) => JSON.stringify((await ask(as, "GET", "/api/orgs?which=deleted")).json);
+    expect([await listed(before), await listed(ada)]).toEqual([
+      expect.not.stringContaining("acme"),
+      expect.stringContaining("acme"),
+    ]);
     const refused = await ask(before, "POST", "/api/orgs/acme/restore");
     expect([refused.status, refused.json.detail]).toEqual([
       403,
@@ -192,6 +204,77 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     expect((await ask(ada, "GET", "/api/orgs/acme")).status).toBe(404);
     expect((await ask(ada, "POST", "/api/orgs/acme/restore")).status).toBe(200);
     expect((await ask(ada, "GET", "/api/orgs/acme")).status).toBe(200);
+  });
+
+  test("who is locked out of an organization puts no thread into it, nor into its teams, nor does his key", async () => {
+    const { id: acme } = (await ask(ada, "GET", "/api/orgs/acme")).json as { readonly id: string };
+    const { id: team } = (await ask(ada, "POST", "/api/orgs/acme/teams", { slug: "red" })).json as {
+      readonly id: string;
+    };
+    expect((await server.call("PUT", "/api/orgs/acme/teams/red/members/bob", { role: "member" })).status).toBe(200);
+    const key = await keyOf(bob, "/api/keys", ["threads:read", "threads:write"]);
+    const thread = newThreadId();
+    const made = await ask(
+      bob,
+      "PUT",
+      `/api/threads/${thread}`,
+      { records: [headerOf(thread)] },
+      { "if-none-match": "*" },
+    );
+    expect(made.status).toBe(201);
+    await addApp(server.url, ada);
+    expect((await demand(ada)).status).toBe(200);
+    const move = (as: TestBrowser | string, body: object) => ask(as, "POST", `/api/threads/${thread}/visibility`, body);
+    for (const as of [bob, key]) {
+      for (const place of [
+        { visibility: "private", organization: acme },
+        { visibility: "organization", organization: acme },
+        { visibility: "team", organization: acme, team },
+        { visibility: "team", team },
+      ]) {
+        const { status, json } = await move(as, place);
+        expect([place, status, json.code]).toEqual([place, 400, "invalid_input"]);
+      }
+    }
+    expect((await ask(bob, "GET", `/api/threads/${thread}`)).json).toMatchObject({ visibility: "private", team: null });
+    await addApp(server.url, bob);
+    expect((await move(bob, { visibility: "team", team })).json).toMatchObject({ organization: acme, team });
+    // What is in it is out of reach without the factor, also for whom it belongs to.
+    for (const visibility of ["private", "organization"]) {
+      expect([visibility, (await move(key, { visibility })).status]).toEqual([visibility, 403]);
+    }
+  });
+
+  test("what is explained is what is decided: a key does not have the factor for its person's having it", async () => {
+    const { id } = (await ask(ada, "GET", "/api/orgs/acme")).json as { readonly id: string };
+    const weak = await keyOf(bob, "/api/keys");
+    await addApp(server.url, ada);
+    expect((await demand(ada)).status).toBe(200);
+    const explained = async (more: string) => {
+      const question = `subject=bob&action=read&resource=membership&organization=${id}${more}`;
+      const { json } = await server.call("GET", `/api/admin/policy/explain?${question}`);
+      return (json as { readonly allowed: boolean; readonly policy: string }).allowed;
+    };
+    const isLetIn = async (as: TestBrowser | string) => (await ask(as, "GET", "/api/orgs/acme/members")).status === 200;
+    expect([await explained(""), await isLetIn(bob)]).toEqual([false, false]);
+    const without = await server.call(
+      "GET",
+      "/api/admin/policy/explain?subject=bob&action=read&resource=thread&secondFactor=true",
+    );
+    expect([without.status, without.json]).toMatchObject([400, { errors: [{ field: "secondFactor" }] }]);
+    const before = await signIn("bob");
+    await addApp(server.url, bob);
+    const strong = await keyOf(bob, "/api/keys");
+    const asKey = "&scopes=org:manage";
+    for (const [question, as, allowed] of [
+      ["", bob, true],
+      ["&secondFactor=false", before, false],
+      [asKey, weak, false],
+      [`${asKey}&secondFactor=true`, strong, true],
+      [`${asKey}&secondFactor=false`, weak, false],
+    ] as const) {
+      expect([question, await explained(question), await isLetIn(as)]).toEqual([question, allowed, allowed]);
+    }
   });
 
   test("who signs in anew while he acts in another's place leaves no session of his behind", async () => {

@@ -169,17 +169,20 @@ function keyOf(hash: Uint8Array): string {
 
 function subjectOf(stored: StoredSession, standing: UserStanding): KnownSession["subject"] {
   const { username, globalRoles, organizations, teams, personalOrganization, hasSecondFactor } = standing;
-  return {
-    type: "user",
+  const person = {
     id: stored.userId,
-    name: username,
-    via: { type: "session", id: stored.id, kind: stored.kind, ...(stored.strong ? { strong: true } : {}) },
-    ...(stored.strong && hasSecondFactor === true ? { secondFactor: true } : {}),
-    globalRoles,
     organizations,
     teams,
+    ...(stored.strong && hasSecondFactor === true ? ({ secondFactor: true } as const) : {}),
+  };
+  return {
+    ...person,
+    type: "user",
+    name: username,
+    via: { type: "session", id: stored.id, kind: stored.kind, ...(stored.strong ? { strong: true } : {}) },
+    globalRoles,
     ...(stored.impersonator === null ? {} : { impersonator: stored.impersonator }),
-    nodes: nodesOfPerson(stored.userId, { organizations, teams }, personalOrganization),
+    nodes: nodesOfPerson(person, personalOrganization),
   };
 }
 

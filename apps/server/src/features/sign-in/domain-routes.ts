@@ -8,7 +8,11 @@ import { isDomain } from "./sign-in-config.ts";
 const ADMINISTER = { action: "administer", resource: { type: "system", id: "domains" } } as const;
 
 /** Which mail domains belong to whom. Only who runs the server says so: nobody claims a domain that is another's. */
-export function domainRoutes(service: SignInService, wall: () => number): Route[] {
+export function domainRoutes(
+  service: SignInService,
+  organizationId: (idOrSlug: string) => Promise<string | undefined>,
+  wall: () => number,
+): Route[] {
   return [
     route(api.domains.list, ADMINISTER, async ({ query: { limit, cursor } }) => {
       const [after] = cursor === undefined ? [] : decodeCursor(cursor, ["string"]);
@@ -26,8 +30,14 @@ export function domainRoutes(service: SignInService, wall: () => number): Route[
       if (!known.includes(body.provider)) {
         throw wrongFields([{ field: "provider", message: `must be one of: ${known.join(", ") || "none is set up"}` }]);
       }
-      const saved = await service.domains.put({ domain, ...body }, new Date(wall()).toISOString());
-      const { organization, provider, forced } = saved;
+      const organization = await organizationId(body.organization);
+      if (organization === undefined) {
+        throw wrongFields([
+          { field: "organization", message: "is none that is there: give the id or the slug of one" },
+        ]);
+      }
+      const saved = await service.domains.put({ domain, ...body, organization }, new Date(wall()).toISOString());
+      const { provider, forced } = saved;
       const target = { type: "mail_domain", id: domain };
       await audit({ event: "domain.verified", outcome: "success", target, organization, after: { provider, forced } });
       return saved;

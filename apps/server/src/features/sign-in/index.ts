@@ -96,7 +96,7 @@ export const signIn = defineFeature<SignInServices, SignInNeeds>({
         ...signInRoutes({ service, sessions, web, flow, developmentUser, mailLinks }),
         ...accountRoutes({ service, sessions, users, flow, developmentUser }),
         ...impersonationPageRoutes({ sessions, flow, impersonation, userOf }),
-        ...domainRoutes(service, clock.wall),
+        ...domainRoutes(service, organizationId, clock.wall),
         ...domainClaimRoutes({ claims, attempts, organizationId, requireRecent }),
       ],
       async tidy() {

@@ -211,10 +211,19 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("an organization's domain leads to its provider, and can be let in by no other", async () => {
-    const put = (forced: boolean, provider = "okta") =>
-      loom.call("PUT", "/api/admin/domains/Example.COM", { organization: "org-1", provider, forced });
+    const put = (forced: boolean, provider = "okta", organization = "acme") =>
+      loom.call("PUT", "/api/admin/domains/Example.COM", { organization, provider, forced });
+    expect((await signIn(new TestBrowser(), "okta")).status).toBe(200);
+    const { users } = (await loom.call("GET", "/api/admin/users")).json as { users: { id: string }[] };
+    for (const slug of ["acme", "gone"]) await loom.call("POST", "/api/orgs", { slug, owner: users[0]?.id });
+    const { id } = (await loom.call("GET", "/api/orgs/acme")).json as { id: string };
+    await loom.call("DELETE", "/api/orgs/gone", undefined, "*");
     expect((await put(false, "nobody")).status).toBe(400);
-    expect((await put(false)).json).toMatchObject({ domain: "example.com", provider: "okta", forced: false });
+    for (const wrong of ["nobody", "gone", "org-1"]) {
+      const { status, json } = await put(false, "okta", wrong);
+      expect([status, (json as { errors: unknown }).errors]).toMatchObject([400, [{ field: "organization" }]]);
+    }
+    expect((await put(false)).json).toMatchObject({ domain: "example.com", provider: "okta", organization: id });
     const start = (email: string) =>
       new TestBrowser().open(`${loom.url}/auth/start?email=${encodeURIComponent(email)}`);
     expect((await start("ada@example.com")).text).not.toContain("/auth/login/google");

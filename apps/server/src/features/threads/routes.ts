@@ -206,14 +206,16 @@ export function threadRoutes(parts: ThreadParts): Route[] {
     }),
     route(api.threads.visibility, SHARE, async ({ params: { id }, body, subject, audit }) => {
       const { before, after } = await service.setVisibility(subject, id, body);
-      await audit({
-        event: "thread.visibility_changed",
-        outcome: "success",
-        target: { type: "thread", id },
-        ...(after.organization === null ? {} : { organization: after.organization }),
-        before: placeOf(before),
-        after: placeOf(after),
-      });
+      if (after.revision !== before.revision) {
+        await audit({
+          event: "thread.visibility_changed",
+          outcome: "success",
+          target: { type: "thread", id },
+          ...(after.organization === null ? {} : { organization: after.organization }),
+          before: placeOf(before),
+          after: placeOf(after),
+        });
+      }
       return store.infoOf(after);
     }),
     route(api.threads.fork, READ, async ({ params: { id }, body, ...request }) => {

@@ -23,10 +23,10 @@ export function tokenRoutes(service: TokenService): Route[] {
       api.tokens.revoke,
       { action: "administer", resource: ({ id }) => ({ type: "token", id }) },
       async ({ params, audit }) => {
-        const revoked = await told(service.revoke(params.id));
-        const { id, name } = revoked;
-        await audit({ event: "token.revoked", outcome: "success", target: { type: "token", id, name } });
-        return revoked;
+        const { info, isNew } = await told(service.revoke(params.id));
+        const { id, name } = info;
+        if (isNew) await audit({ event: "token.revoked", outcome: "success", target: { type: "token", id, name } });
+        return info;
       },
     ),
   ];

@@ -26,8 +26,8 @@ export type TokenService = {
   show(idOrName: string): Promise<TokenInfo>;
   /** @throws TokenError where the name is taken or the token would have expired already */
   create(wish: NewToken): Promise<MintedToken>;
-  /** Gives the token as it was; one that is revoked already stays so. @throws TokenError */
-  revoke(idOrName: string): Promise<TokenInfo>;
+  /** Gives the token as it was; `isNew`: not where it was revoked before. @throws TokenError */
+  revoke(idOrName: string): Promise<{ readonly info: TokenInfo; readonly isNew: boolean }>;
   /** Forgets the tokens that other processes have revoked. */
   followRevocations(): Promise<void>;
   /** Writes down when tokens were used last. */
@@ -122,12 +122,12 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
       await limits.refreshRules();
       const stored = await find(idOrName);
       const at = stored.revokedAt ?? new Date(wall()).toISOString();
-      await store.revoke(stored.id, at);
+      const isNew = await store.revoke(stored.id, at);
       authentication.forget(stored.hash);
       const info = infoOf({ ...stored, revokedAt: at });
       await limits.remove("token", stored.id);
-      log.info("token revoked", { id: stored.id, name: stored.name });
-      return info;
+      if (isNew) log.info("token revoked", { id: stored.id, name: stored.name });
+      return { info, isNew };
     },
     async followRevocations() {
       const { revision: newest, hashes } = await store.revokedSince(revision);

@@ -22,7 +22,8 @@ export type TokenStore = {
   find(idOrName: string): Promise<StoredToken | undefined>;
   /** False where the name is taken. */
   add(token: StoredToken): Promise<boolean>;
-  revoke(id: string, at: string): Promise<void>;
+  /** False where that was so before. */
+  revoke(id: string, at: string): Promise<boolean>;
   /** Hashes of the tokens that were revoked after `revision`, by whatever process, and the revision now. */
   revokedSince(revision: number): Promise<{ readonly revision: number; readonly hashes: readonly Uint8Array[] }>;
   /** Id and time. */
@@ -72,17 +73,17 @@ export function createTokenStore(database: () => Promise<Database>): TokenStore 
           .execute();
         return true;
       }),
-    async revoke(id, at) {
-      await write(async (transaction) => {
+    revoke: (id, at) =>
+      write(async (transaction) => {
         const newest = await newestRevision(transaction);
-        await transaction
+        const { numUpdatedRows } = await transaction
           .updateTable("access_token")
           .set({ revoked_at: at, revision: newest + 1 })
           .where("id", "=", id)
           .where("revoked_at", "is", null)
-          .execute();
-      });
-    },
+          .executeTakeFirstOrThrow();
+        return numUpdatedRows > 0n;
+      }),
     async revokedSince(revision) {
       const rows = await (await database())
         .tables<TokenTables>()

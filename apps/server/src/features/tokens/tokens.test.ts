@@ -91,6 +91,10 @@ describe.each(engines)("on $name", (engine) => {
     expect((await call("GET", "/api/models", { token })).status).toBe(401);
     expect((await call("DELETE", "/api/tokens/ci")).status).toBe(404);
     expect((await call("DELETE", `/api/tokens/${info.id}`)).status).toBe(200);
+    await tokenCommand("revoke", info.id);
+    // What changes nothing is not recorded.
+    const { json } = await call("GET", "/api/admin/audit?event=token.revoked");
+    expect((json as { events: unknown[] }).events).toMatchObject([{ target: { name: "ci" } }]);
     await create({ name: "ci" });
     const { tokens } = (await call("GET", "/api/tokens")).json as TokenList;
     expect(tokens.map(({ revokedAt }) => revokedAt === null)).toEqual([false, true]);
