@@ -51,7 +51,7 @@ export async function benchAudit({ writeDocs }: { readonly writeDocs: boolean })
 function shareLine({ requestOff, requestOn, rounds, requests }: AuditShare): string {
   const more = requestOn - requestOff;
   const share = ((more / requestOff) * 100).toFixed(1);
-  return `A gateway request takes a server on SQLite ${requestOff.toFixed(0)} µs of CPU without an event of its own and ${requestOn.toFixed(0)} µs with one (\`LOOM_SERVER_AUDIT_LLM=on\`): ${share} % more. Medians of ${rounds} rounds of ${requests.toLocaleString("en")} requests by 16 clients, by turns.`;
+  return `A gateway request takes a server on SQLite ${requestOff.toFixed(0)} µs of CPU without an event of its own and ${requestOn.toFixed(0)} µs with one (\`LOOM_SERVER_AUDIT_LLM=on\`): ${share} % more. The least of ${rounds} rounds of ${requests.toLocaleString("en")} requests by 16 clients, by turns.`;
 }
 
 async function onEachEngine(

@@ -3,6 +3,7 @@ import { createRedactor } from "@loom/config";
 import { takeAuditConfig } from "./features/audit/audit-config.ts";
 import { entryOf } from "./features/audit/audit-entry.ts";
 import { createChainStore } from "./features/audit/chain-store.ts";
+import { recordedOf } from "./features/audit/recorded.ts";
 import { sealFor } from "./features/audit/seal-key.ts";
 import type { AuditEvent } from "./kit/audit.ts";
 import type { Database } from "./kit/database.ts";
@@ -27,7 +28,7 @@ export function commandAudit(
     const seal = sealFor(database, { key, directory: dataDirectory, mayMake: true });
     const actor = { type: "system", id: "command", name: accountName() } as const;
     const entry = entryOf({ ...event, actor }, { redact: createRedactor([]), at: Date.now() });
-    await createChainStore(database, { seal, patienceMs: PATIENCE_MS }).append([entry]);
+    await createChainStore(database, { seal, patienceMs: PATIENCE_MS }).append([recordedOf(entry)]);
     await database.sync();
   };
 }

@@ -1,65 +1,15 @@
 // Every route that gives a list, and why it gives nobody a row that the policies keep from him.
+import { existsSync } from "node:fs";
 import { api, type Contract } from "@loom/api";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { type EveryRoute, everyRoute } from "./every-route.testing.ts";
+import type { PeopleTables } from "./features/people/migrations.ts";
+import { user } from "./features/policy/policy.testing.ts";
 import { anyOwnPolicies, anySubject, decidedWith, USERS } from "./features/policy/worlds.testing.ts";
-import type { Action, Resource, ResourceType } from "./kit/policy.ts";
-
-type Proof =
-  /** Each row is asked about in SQL; the file compares it with the decisions, row by row, on random worlds. */
-  | { readonly type: "filtered"; readonly by: string }
-  /** The route asks about what all rows are, so that one decision is that of each; compared below, on random worlds. */
-  | {
-      readonly type: "one";
-      readonly action: Action;
-      readonly of: ResourceType;
-      readonly owned?: true;
-      readonly inOrganization?: true;
-    }
-  /** Its rows are nobody's, or no rows: why is the text. */
-  | { readonly type: "none"; readonly because: string };
-
-const rows: Proof = { type: "filtered", by: "list-rows.properties.test.ts" };
-const threads: Proof = { type: "filtered", by: "features/policy/list-filter.properties.test.ts" };
-const administered = (of: ResourceType): Proof => ({ type: "one", action: "administer", of });
-const own = (of: ResourceType): Proof => ({ type: "one", action: "read", of, owned: true });
-const none = (because: string): Proof => ({ type: "none", because });
-
-const PROOFS: Readonly<Record<string, Proof>> = {
-  listOrganizations: rows,
-  listOrganizationMembers: rows,
-  listInvitations: rows,
-  listJoinRequests: rows,
-  listTeams: rows,
-  listTeamMembers: rows,
-  listApiKeys: rows,
-  listApiKeysOfOrganization: rows,
-  listAudit: rows,
-  listOrganizationAudit: rows,
-  listThreads: threads,
-  searchThreads: threads,
-  listThreadChanges: none("which of the asker's own threads have changed: ids and versions, nothing of what they hold"),
-  listUsers: administered("user"),
-  listTokens: administered("token"),
-  listCredentials: administered("credential"),
-  listRoutes: administered("system"),
-  explainRoute: administered("system"),
-  listPrices: administered("system"),
-  listMailDomains: administered("system"),
-  listDomainClaims: { type: "one", action: "read", of: "mail_domain", inOrganization: true },
-  listBudgets: { type: "one", action: "read", of: "budget" },
-  listSessions: own("session"),
-  listSessionsOfUser: { type: "one", action: "administer", of: "session", owned: true },
-  listIdentities: own("identity"),
-  listFactors: own("factor"),
-  listNotices: own("user"),
-  listOrganizationPolicies: none("policies are never hidden by policies, so that they can be taken back"),
-  listModels: none("names of models are the same for all who may use one"),
-  listSignInProviders: none("is for everybody, before anybody is signed in"),
-  explainPolicy: none("one decision with its reasons"),
-  getUsage: none("sums over what was used: no row is anybody's"),
-};
+import type { Resource } from "./kit/policy.ts";
+import { COMPARED, PROOFS } from "./list-proofs.testing.ts";
 
 const contracts: readonly Contract[] = Object.values(api).flatMap((group) => Object.values(group));
 
@@ -77,10 +27,70 @@ async function lists(): Promise<Contract[]> {
   return found;
 }
 
+let every: EveryRoute;
+beforeAll(async () => {
+  every = await everyRoute();
+});
+afterAll(() => every.close());
+
 test("every list has a proof, and every proof a list", async () => {
   const names = (await lists()).map(({ operation }) => operation);
   expect(names.toSorted()).toEqual(Object.keys(PROOFS).toSorted());
 });
+
+test("what is said to be compared row by row is", () => {
+  const compared = new Set<string>(Object.values(COMPARED));
+  for (const [name, proof] of Object.entries(PROOFS)) {
+    if (proof.type !== "filtered") continue;
+    const isCompared = proof.by === undefined ? compared.has(name) : existsSync(new URL(proof.by, import.meta.url));
+    expect([name, isCompared]).toEqual([name, true]);
+  }
+  for (const name of compared) expect([name, PROOFS[name]?.type]).toEqual([name, "filtered"]);
+});
+
+/** Something of what paths name. */
+const THERE = { org: "acme", user: "ada" };
+
+test("every list asks what its proof says that it asks", async () => {
+  await furnish();
+  const asked: string[] = [];
+  const said: string[] = [];
+  for (const [name, proof] of Object.entries(PROOFS)) {
+    if (proof.type === "filtered") continue;
+    const route = every.routes.find(({ contract }) => contract.operation === name);
+    const { type, owner, organization } = (await route?.resourceOf(THERE, user("user-1"))) ?? {};
+    const asks = `${name}: ${route?.action} ${type}`;
+    if (proof.type === "one") {
+      const { action, of, owned = false, inOrganization = false } = proof;
+      asked.push(`${asks}, ${owner !== undefined}, ${organization !== undefined}`);
+      said.push(`${name}: ${action} ${of}, ${owned}, ${inOrganization}`);
+    } else {
+      asked.push(asks);
+      said.push(`${name}: ${proof.asks}`);
+    }
+  }
+  expect(asked).toEqual(said);
+});
+
+async function furnish(): Promise<void> {
+  const db = every.database.tables<PeopleTables>();
+  const at = "2026-01-01T00:00:00.000Z";
+  await db
+    .insertInto("person")
+    .values({
+      ...{ id: "user-1", username: THERE.user, username_key: "ada", display_name: "ada", email: "ada@example.com" },
+      ...{ show_email: 0, locale: null, avatar_url: null, global_roles: "[]", created_at: at, disabled_at: null },
+      ...{ deleted_at: null, purged_at: null, version: 1, revision: 1 },
+    })
+    .execute();
+  await db
+    .insertInto("organization")
+    .values({
+      ...{ id: "org-1", slug: THERE.org, name: "acme", description: "", visibility: "private", join_policy: "request" },
+      ...{ require_second_factor: 0, personal_of: null, created_at: at, deleted_at: null, version: 1 },
+    })
+    .execute();
+}
 
 test.each(Object.entries(PROOFS).flatMap(([name, proof]) => (proof.type === "one" ? [[name, proof] as const] : [])))(
   "who may ask for %s may do the same with each of its rows",

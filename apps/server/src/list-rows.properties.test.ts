@@ -17,6 +17,10 @@ import {
   TEAMS,
   USERS,
 } from "./features/policy/worlds.testing.ts";
+import type { ThreadTables } from "./features/threads/migrations.ts";
+import { createThreadStore, type ThreadStore } from "./features/threads/store.ts";
+import { resourceOf, type ThreadAccess } from "./features/threads/thread-row.ts";
+import { readableThreads } from "./features/threads/visible-threads.ts";
 import { AuditLine } from "./kit/audit.ts";
 import type { Database } from "./kit/database.ts";
 import { engines, type TestDatabase, testDatabase } from "./kit/engines.testing.ts";
@@ -24,10 +28,28 @@ import { SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
 import type { Action, Authorize, Resource } from "./kit/policy.ts";
 import type { Subject } from "./kit/subject.ts";
+import type { COMPARED } from "./list-proofs.testing.ts";
 
 const AT = "2026-01-01T00:00:00.000Z";
 const LATER = "2126-01-01T00:00:00.000Z";
+const NOW = Date.parse("2026-06-01T00:00:00.000Z");
 const PAGE = { limit: 100 };
+
+/** Of everybody one in each visibility, one that the support may read, and one for which that is over. */
+const THREADS: readonly ThreadAccess[] = USERS.flatMap((owner) =>
+  [
+    { visibility: "private" },
+    { visibility: "team", team: "team-1" },
+    { visibility: "organization" },
+    { visibility: "public" },
+    { visibility: "private", support_until: LATER },
+    { visibility: "private", support_until: AT },
+  ].map((each, index) => ({
+    ...{ id: `T-${owner}-${index}`, owner, organization: "org-1", team: null, support_until: null },
+    ...{ deleted_at: null, purged: 0 },
+    ...each,
+  })),
+);
 
 type Visibility = "private" | "unlisted" | "public";
 const anyVisibilities = fc.tuple(
@@ -41,6 +63,7 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
   let rules: Awaited<ReturnType<typeof decidedWith>>;
   let services: ReturnType<typeof people.build>["services"];
   let keys: KeyStore;
+  let threadStore: ThreadStore;
 
   beforeAll(async () => {
     home = await testDatabase(engine, MIGRATIONS);
@@ -66,12 +89,15 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
       requireRecent: async () => {},
     }).services;
     keys = createKeyStore(kit.database, filter);
+    threadStore = createThreadStore(kit.database, { visible: readableThreads(filter), now: () => NOW });
     await settle(database);
   });
   afterAll(() => home[Symbol.asyncDispose]());
 
   /** What each list gives to somebody, as ids, and what it is to give. */
-  const lists: Readonly<Record<string, (subject: Subject, visibilities: readonly Visibility[]) => Promise<Pair>>> = {
+  const lists: Readonly<
+    Record<keyof typeof COMPARED, (subject: Subject, visibilities: readonly Visibility[]) => Promise<Pair>>
+  > = {
     async organizations(subject, visibilities) {
       const { organizations } = await services.organizations.list(subject, { ...PAGE, which: "all" });
       const rows = ORGANIZATIONS.map((id, index) => {
@@ -140,6 +166,11 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
       ];
       return { listed: records.map(({ id }) => id), allowed: allowed(subject, rows) };
     },
+    async threads(subject) {
+      const { threads } = await threadStore.list(subject, PAGE);
+      const rows = THREADS.map((row) => resourceOf(row, NOW));
+      return { listed: threads.map(({ id }) => id), allowed: allowed(subject, rows) };
+    },
   };
 
   function allowed(subject: Subject, rows: readonly Resource[], ...actions: Action[]): string[] {
@@ -149,8 +180,7 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
       .map(({ id = "" }) => id);
   }
 
-  test.each(Object.keys(lists))("%s: exactly the rows that one may read", async (name) => {
-    const list = lists[name];
+  test.each(Object.entries(lists))("%s: exactly the rows that one may read", async (name, list) => {
     let rowsSeen = 0;
     let rowsHidden = 0;
     await fc.assert(
@@ -162,9 +192,9 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
           rules = await decidedWith(own);
           if (name.includes("organizations")) await show(database, visibilities);
           for (const subject of subjects) {
-            const pair = await list?.(subject, visibilities);
-            expect(pair?.listed.toSorted()).toEqual(pair?.allowed.toSorted());
-            if (pair?.listed.length === 0) rowsHidden += 1;
+            const pair = await list(subject, visibilities);
+            expect(pair.listed.toSorted()).toEqual(pair.allowed.toSorted());
+            if (pair.listed.length === 0) rowsHidden += 1;
             else rowsSeen += 1;
           }
         },
@@ -197,7 +227,7 @@ async function show(database: Database, visibilities: readonly Visibility[]): Pr
 
 /** A little of everything. */
 async function settle(database: Database): Promise<void> {
-  const db = database.tables<PeopleTables & AuditTables & ApiKeyTables>();
+  const db = database.tables<PeopleTables & AuditTables & ApiKeyTables & ThreadTables>();
   for (const id of USERS) {
     const name = id.replace("-", "");
     await db
@@ -267,6 +297,16 @@ async function settle(database: Database): Promise<void> {
         ...{ seq: index + 1, id: `audit-${index}`, at_ms: index, event: "session.created", family: "session" },
         ...{ severity: "info", outcome: "success", actor_type: "system", actor_id: "system", actor_name: "system" },
         ...{ organization, previous_hash: "", hash: "" },
+      })
+      .execute();
+  }
+  for (const [key, thread] of THREADS.entries()) {
+    await db
+      .insertInto("thread")
+      .values({
+        ...{ key, version: 1, digest: "", bytes: 1, messages: 0, generation: 0, revision: 0, change: key },
+        ...{ facts: "{}", updated_at: AT, workspace: "/work", remote: null, tags: "[]", models: "[]", pinned: 0 },
+        ...thread,
       })
       .execute();
   }

@@ -1,56 +1,20 @@
 // Every route of a server that stays, and what the policies say about it.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildFeatures } from "./features/index.ts";
-import { MIGRATIONS } from "./features/migrations.ts";
+import { type EveryRoute, everyRoute } from "./every-route.testing.ts";
 import { book, user } from "./features/policy/policy.testing.ts";
-import { takeServerConfig } from "./index.ts";
-import { AuditLine } from "./kit/audit.ts";
-import { sqlite, testDatabase } from "./kit/engines.testing.ts";
-import { SILENT_LOG } from "./kit/log.ts";
-import { createMetrics } from "./kit/metrics.ts";
 import type { Authorize, Resource } from "./kit/policy.ts";
 import type { Route } from "./kit/route.ts";
 import { ANONYMOUS, OWNER, type Subject } from "./kit/subject.ts";
-import { createWebAddress } from "./kit/web-address.ts";
-import { temporaryDirectory } from "./testing.ts";
 
+let every: EveryRoute;
 let routes: readonly Route[] = [];
 let authorize: Authorize;
-const closing: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
-  const home = await testDatabase(sqlite, MIGRATIONS);
-  const directory = await temporaryDirectory();
-  closing.push(
-    () => home[Symbol.asyncDispose](),
-    () => directory[Symbol.asyncDispose](),
-  );
-  const database = await home.open();
-  const kit = {
-    log: SILENT_LOG,
-    metrics: createMetrics(),
-    audit: new AuditLine(),
-    redact: (text: string) => text,
-    database: async () => database,
-  };
-  const features = await buildFeatures(kit, {
-    config: takeServerConfig({}),
-    version: "0",
-    hasOwner: true,
-    isStopping: () => false,
-    dataDirectory: directory.path,
-    web: createWebAddress({ publicUrl: undefined, host: "127.0.0.1", tls: false }),
-    conceal: () => {},
-  });
-  closing.push(async () => features.gateway.services.close());
-  routes = features.all.flatMap((each) => each.routes);
-  if (features.shared === undefined) throw new Error("This server has no policies.");
-  authorize = features.shared.authorize;
+  every = await everyRoute();
+  ({ routes, authorize } = every);
 });
-
-afterAll(async () => {
-  for (const close of closing.reverse()) await close();
-});
+afterAll(() => every.close());
 
 /** What a route is about for somebody who fills in names that are plausible and of nothing that there is. */
 async function resourceOf(route: Route, subject: Subject): Promise<Resource | undefined> {

@@ -6,15 +6,20 @@ import { TestBrowser } from "./features/sign-in/browser.testing.ts";
 import { type SignInServer, startSignInServer } from "./features/sign-in/sign-in.testing.ts";
 import { headerOf, newThreadId } from "./features/threads/threads.testing.ts";
 import { engines, type TestHome } from "./kit/engines.testing.ts";
-import { type Asked, type Break, type Json, MAX_SEGMENT, OpenApi, type Operation } from "./schema-fuzz.testing.ts";
+import {
+  type Asked,
+  type Break,
+  encoded,
+  FAREWELLS,
+  type Json,
+  MAX_SEGMENT,
+  OpenApi,
+  type Operation,
+} from "./schema-fuzz.testing.ts";
 import type { Answer } from "./testing.ts";
 
 /** Who asks, and by which headers he is known. */
 type Asker = { readonly name: string; readonly headers: Readonly<Record<string, string>> };
-
-/** By these, somebody signs himself out, or in as somebody else, or makes an end of his account: asked by nobody who is needed afterwards. */
-const FAREWELLS =
-  /^(?:GET \/auth\/development|POST \/auth\/(?:sign-out|account\/end-.*)|DELETE \/api\/sessions(?:\/\{id\})?|POST \/api\/users\/me\/delete|PATCH .*\/roles)$/;
 
 /** What is wrong is said in the words of another standard (RFC 6749, 5.2), or in no words, by the end of a redirect. */
 const OTHER_WORDS = /^\/(?:oauth|\.well-known|device)/;
@@ -234,14 +239,6 @@ function names({ status, text }: Answer, field: string): boolean {
 
 function json({ text }: Answer): Json {
   return JSON.parse(text) as Json;
-}
-
-function encoded(type: string, body: unknown): string {
-  if (type !== "application/x-www-form-urlencoded") {
-    return type === "application/json" ? JSON.stringify(body) : String(body);
-  }
-  const fields = typeof body === "object" && body !== null ? Object.entries(body) : [];
-  return new URLSearchParams(fields.map(([name, value]): [string, string] => [name, String(value)])).toString();
 }
 
 /** Short enough for a request line. */

@@ -31,6 +31,10 @@ export type Break = {
   readonly what: string;
 };
 
+/** By these, somebody signs himself out, or in as somebody else, or makes an end of his account: asked by nobody who is needed afterwards. */
+export const FAREWELLS =
+  /^(?:GET \/auth\/development|POST \/auth\/(?:sign-out|account\/end-.*)|DELETE \/api\/sessions(?:\/\{id\})?|POST \/api\/users\/me\/delete|PATCH .*\/roles)$/;
+
 type Components = Json;
 
 export class OpenApi {
@@ -45,13 +49,20 @@ export class OpenApi {
     );
   }
 
+  /** What an operation takes at the least. */
+  exampleOf({ query, body }: Operation): Pick<Asked, "query" | "body"> {
+    return {
+      query: Object.fromEntries(
+        query.filter(({ required }) => required).map(({ name, schema }) => [name, this.#example(schema, name)]),
+      ),
+      body: body === undefined ? undefined : this.#example(body.schema, ""),
+    };
+  }
+
   /** Every way to break what an operation takes, one at a time. */
   breaksOf(operation: Operation): readonly Break[] {
     const { query, body } = operation;
-    const wholeQuery = Object.fromEntries(
-      query.filter(({ required }) => required).map(({ name, schema }) => [name, this.#example(schema, name)]),
-    );
-    const wholeBody = body === undefined ? undefined : this.#example(body.schema, "");
+    const { query: wholeQuery, body: wholeBody } = this.exampleOf(operation);
     const ofQuery = query.flatMap(({ name, required, schema }) => [
       ...(required ? [{ query: without(wholeQuery, name), field: name, what: "missing" }] : []),
       ...this.#textBreaks(schema, name).map(({ value, what }) => {
@@ -278,6 +289,15 @@ const MAX_DEPTH = 3;
 export const MAX_SEGMENT = 2_500;
 /** What is only many. */
 const MANY = 2_000;
+
+/** A body as that type of content. */
+export function encoded(type: string, body: unknown): string {
+  if (type !== "application/x-www-form-urlencoded") {
+    return type === "application/json" ? JSON.stringify(body) : String(body);
+  }
+  const fields = typeof body === "object" && body !== null ? Object.entries(body) : [];
+  return new URLSearchParams(fields.map(([name, value]): [string, string] => [name, String(value)])).toString();
+}
 
 function operationOf(method: string, path: string, operation: Json): Operation {
   const parameters = (operation.parameters ?? []) as readonly Json[];

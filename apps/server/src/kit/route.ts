@@ -27,6 +27,11 @@ export type Access<Path extends string> = {
   readonly resource: Resource | ((params: PathParams<Path>, subject: Subject) => Awaitable<Resource | undefined>);
   /** Who may not do it is told that there is nothing, as for what does not exist. */
   readonly hidden?: true;
+  /**
+   * Its handler asks whether the person has signed in lately, and refuses where he has not. Said here, so that
+   * `recent-walk.test.ts` can hold all routes to it, those that say so and those that do not.
+   */
+  readonly recent?: true;
 };
 
 /** A `json` route gives its document, a `text` or `html` route its text, in pieces where it may be long; an `event-stream` route writes on `call.outgoing`. */
@@ -57,6 +62,7 @@ export type Route = {
   readonly contract: Contract;
   readonly action: Action;
   readonly hidden: boolean;
+  readonly recent: boolean;
   resourceOf(params: PathParameters, subject: Subject): Awaitable<Resource | undefined>;
   /** Reads the input, runs the handler and writes the response. @throws ProblemError */
   answer(call: Call, params: PathParameters, query: URLSearchParams, subject: Subject): Promise<void>;
@@ -69,13 +75,14 @@ export function route<Path extends string, Schemas extends RouteSchemas, Kind ex
   access: Access<Path>,
   handler: (request: RouteRequest<Path, Schemas>) => Promise<Handled<Schemas, Kind>> | Handled<Schemas, Kind>,
 ): Route {
-  const { action, resource, hidden = false } = access;
+  const { action, resource, hidden = false, recent = false } = access;
   // The router fills in exactly the parameters that stand in the path.
   const typed = (params: PathParameters) => params as unknown as PathParams<Path>;
   return {
     contract: contract as unknown as Contract,
     action,
     hidden,
+    recent,
     resourceOf: (params, subject) => (typeof resource === "function" ? resource(typed(params), subject) : resource),
     async answer(call, params, query, subject) {
       const input = await readInput(contract, call.incoming, query);

@@ -30,14 +30,18 @@ export function apiKeyRoutes({ service, organizationId, requireRecent }: ApiKeyF
     route(api.apiKeys.list, { action: "read", resource: own }, ({ subject, query }) =>
       service.list(subject, personOf(subject), query),
     ),
-    route(api.apiKeys.create, { action: "create", resource: own }, async ({ subject, body, call, audit }) => {
-      const owner = personOf(subject);
-      await requireRecent(subject);
-      const once = onceOf(call, subject, body);
-      const minted = await service.create(owner, body, { by: by(subject), strong: isStrong(subject, owner), once });
-      if (minted.key !== null) await audit(created(minted.info));
-      return withKey(minted);
-    }),
+    route(
+      api.apiKeys.create,
+      { action: "create", resource: own, recent: true },
+      async ({ subject, body, call, audit }) => {
+        const owner = personOf(subject);
+        await requireRecent(subject);
+        const once = onceOf(call, subject, body);
+        const minted = await service.create(owner, body, { by: by(subject), strong: isStrong(subject, owner), once });
+        if (minted.key !== null) await audit(created(minted.info));
+        return withKey(minted);
+      },
+    ),
     route(
       api.apiKeys.listOfOrganization,
       { action: "read", resource: ofOrganization, hidden: true },
@@ -45,7 +49,7 @@ export function apiKeyRoutes({ service, organizationId, requireRecent }: ApiKeyF
     ),
     route(
       api.apiKeys.createOfOrganization,
-      { action: "create", resource: ofOrganization, hidden: true },
+      { action: "create", resource: ofOrganization, hidden: true, recent: true },
       async ({ params, subject, body, call, audit }) => {
         await requireRecent(subject);
         const once = onceOf(call, subject, body);
@@ -56,7 +60,7 @@ export function apiKeyRoutes({ service, organizationId, requireRecent }: ApiKeyF
     ),
     route(
       api.apiKeys.rotate,
-      { action: "write", resource: one, hidden: true },
+      { action: "write", resource: one, hidden: true, recent: true },
       async ({ params, subject, body, audit }) => {
         await requireRecent(subject);
         const strong = isStrong(subject, await service.ownerOf(params.id));

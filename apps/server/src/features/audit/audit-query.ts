@@ -7,7 +7,7 @@ import {
   type SqlBool,
   sql,
 } from "kysely";
-import { readFacts } from "./audit-row.ts";
+import { readFacts } from "./facts.ts";
 import type { AuditRow, AuditTables } from "./migrations.ts";
 
 /** Where a list goes on: behind this row. */

@@ -1,7 +1,7 @@
 import { Timer } from "../../kit/timer.ts";
 import type { Trouble } from "../../kit/trouble.ts";
 import type { AuditEntry } from "./audit-entry.ts";
-import { lineOf } from "./entry-line.ts";
+import { type Recorded, recordedOf } from "./recorded.ts";
 
 /** What happens to events while the queue is full: whoever records waits, or one of them is given up. */
 export type OverflowPolicy = "block" | "drop_newest" | "drop_oldest";
@@ -11,7 +11,7 @@ export type AuditQueueOptions = {
   readonly capacity: number;
   readonly overflow: OverflowPolicy;
   /** Hands lines to the kernel, all or none. */
-  readonly append: (lines: Buffer, entries: readonly AuditEntry[]) => Promise<void>;
+  readonly append: (lines: Buffer, events: readonly Recorded[]) => Promise<void>;
   /** When it resolves, what was appended before survives a power cut. */
   readonly sync: () => Promise<void>;
   /** Told of each entry that has got a place, once. */
@@ -63,13 +63,14 @@ export class AuditQueue {
 
   /** Resolves when the entry is on the disk, or has its place in memory and the disk does not take it now. */
   put(entry: AuditEntry): Promise<void> {
-    return this.#admitted(() => this.#insert(entry, { waits: true }));
+    return this.#admitted(() => new Promise((done) => this.#insert({ entry, done })));
   }
 
   /** For what is recorded elsewhere too: nobody waits for it, and where there is no room it is given up. */
   pass(entry: AuditEntry): void {
-    if (this.isFull && this.#options.overflow !== "drop_oldest") this.#dropped += 1;
-    else void this.#admitted(() => this.#insert(entry, { waits: false }));
+    if (!this.isFull) this.#insert({ entry, done: undefined });
+    else if (this.#options.overflow !== "drop_oldest") this.#dropped += 1;
+    else void this.#admitted(async () => this.#insert({ entry, done: undefined }));
   }
 
   /** Writes all that waits; `false` where the disk did not take it, and it is tried again later. Never rejects. */
@@ -130,17 +131,13 @@ export class AuditQueue {
     }
   }
 
-  #insert(entry: AuditEntry, { waits }: { readonly waits: boolean }): Promise<void> {
-    const item: Item = { entry, done: undefined };
-    const settled = waits ? new Promise<void>((resolve) => (item.done = resolve)) : Promise.resolve();
+  #insert(item: Item): void {
     this.#waiting.push(item);
-    this.#options.onTaken(entry);
+    this.#options.onTaken(item.entry);
     // While a write runs, it takes this one along.
-    if (this.#writing === undefined) {
-      if (waits || this.#waiting.length >= BATCH_ROWS) this.#soon();
-      else this.#timer.start(COALESCE_MS);
-    }
-    return settled;
+    if (this.#writing !== undefined) return;
+    if (item.done !== undefined || this.#waiting.length >= BATCH_ROWS) this.#soon();
+    else this.#timer.start(COALESCE_MS);
   }
 
   /** With what else is recorded in this turn. Unlike a timer of ours, it keeps the process alive for those who wait. */
@@ -161,8 +158,8 @@ export class AuditQueue {
     try {
       while (this.size > 0) {
         if (this.#batch.length === 0) this.#batch = this.#waiting.splice(0, BATCH_ROWS);
-        const entries = this.#batch.map(({ entry }) => entry);
-        await append(Buffer.from(entries.map(lineOf).join("")), entries);
+        const events = this.#batch.map(({ entry }) => recordedOf(entry));
+        await append(Buffer.from(events.map(({ json }) => `${json}\n`).join("")), events);
         const written = this.#batch;
         this.#batch = [];
         if (written.some(({ done }) => done !== undefined)) {

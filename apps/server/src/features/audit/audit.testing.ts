@@ -7,6 +7,7 @@ import { createMetrics } from "../../kit/metrics.ts";
 import { takeAuditConfig } from "./audit-config.ts";
 import { type AuditEntry, entryOf } from "./audit-entry.ts";
 import { createChainSeal } from "./chain-seal.ts";
+import { type Recorded, recordedOf } from "./recorded.ts";
 import { AuditService, type AuditServiceOptions } from "./service.ts";
 
 export const SEAL = createChainSeal(Buffer.alloc(32, 1));
@@ -23,6 +24,10 @@ export function event(id: string, more: Partial<AuditEvent> = {}): AuditEvent {
 
 export function entry(id: string, at: number, more: Partial<AuditEvent> = {}): AuditEntry {
   return entryOf(event(id, more), { redact: String, at });
+}
+
+export function recorded(id: string, at: number, more: Partial<AuditEvent> = {}): Recorded {
+  return recordedOf(entry(id, at, more));
 }
 
 export function openTestAudit(

@@ -2,11 +2,10 @@ import type { Kysely } from "kysely";
 import type { Database } from "../../kit/database.ts";
 import { nextTurn } from "../../kit/next-turn.ts";
 import { rowInsertion } from "../../kit/row-insertion.ts";
-import type { AuditEntry } from "./audit-entry.ts";
-import { AUDIT_COLUMNS, rowBehind } from "./audit-row.ts";
 import { type ChainSeal, isSealedBy } from "./chain-seal.ts";
 import type { AuditChainRow, AuditTables } from "./migrations.ts";
-import { NO_HASH } from "./row-hash.ts";
+import { RECORDED_COLUMNS, type Recorded } from "./recorded.ts";
+import { hashAt, NO_HASH } from "./row-hash.ts";
 
 export type ChainEnd = { readonly seq: number; readonly hash: string };
 
@@ -18,9 +17,9 @@ export type ChainStore = {
    * saves looking; where one is all the same, all fails.
    */
   append(
-    entries: readonly AuditEntry[],
+    events: readonly Recorded[],
     options?: { readonly isFirst?: boolean },
-  ): Promise<{ readonly added: readonly AuditEntry[]; readonly end: ChainEnd }>;
+  ): Promise<{ readonly added: readonly Recorded[]; readonly end: ChainEnd }>;
   /** Removes up to `max` rows from the front that are older than a time, and gives which. */
   expire(beforeMs: number, options: { readonly max: number; readonly nowMs: number }): Promise<Expired>;
 };
@@ -29,6 +28,12 @@ export type Expired = { readonly rows: number; readonly firstSeq: number; readon
 
 const LOCK = "audit";
 export const CHAIN_ID = 1;
+
+const COLUMNS = Object.fromEntries(
+  ["seq", ...RECORDED_COLUMNS, "previous_hash", "hash"].map(
+    (column) => [column, column === "seq" || column === "at_ms" ? "bigint" : "text"] as const,
+  ),
+);
 
 /** Rows after which everything else of this process may go on: some milliseconds. */
 const ROWS_PER_TURN = 128;
@@ -58,20 +63,20 @@ export function createChainStore(
   },
 ): ChainStore {
   const turn = { lock: LOCK, patienceMs };
-  const insert = rowInsertion<AuditTables>(database.engine, "audit", AUDIT_COLUMNS);
+  const insert = rowInsertion<AuditTables>(database.engine, "audit", COLUMNS);
   return {
-    append: (entries, { isFirst = false } = {}) =>
-      database.writeBehind<AuditTables, { added: readonly AuditEntry[]; end: ChainEnd }>(async (transaction) => {
-        const added = isFirst ? entries : await unknownOf(transaction, entries);
+    append: (events, { isFirst = false } = {}) =>
+      database.writeBehind<AuditTables, { added: readonly Recorded[]; end: ChainEnd }>(async (transaction) => {
+        const added = isFirst ? events : await unknownOf(transaction, events);
         const chain = await readChain(transaction);
         if (added.length === 0) return { added, end: headOf(chain) };
         let end = { seq: Math.max(chain.head_seq, await lastSeq(transaction)), hash: chain.head_hash };
         for (let start = 0; start < added.length; start += ROWS_PER_TURN) {
           if (start > 0) await nextTurn();
-          const rows = added.slice(start, start + ROWS_PER_TURN).map((entry) => {
-            const row = rowBehind(end, entry);
-            end = row;
-            return row;
+          const rows = added.slice(start, start + ROWS_PER_TURN).map(({ values, json }) => {
+            const [seq, previousHash] = [end.seq + 1, end.hash];
+            end = { seq, hash: hashAt({ seq, previousHash }, json) };
+            return [seq, ...values, previousHash, end.hash];
           });
           await insert(transaction, rows);
         }
@@ -146,11 +151,11 @@ async function writeChain(
     .execute();
 }
 
-async function unknownOf(db: Kysely<AuditTables>, entries: readonly AuditEntry[]): Promise<readonly AuditEntry[]> {
-  const ids = entries.map(({ id }) => id);
+async function unknownOf(db: Kysely<AuditTables>, events: readonly Recorded[]): Promise<readonly Recorded[]> {
+  const ids = events.map(({ entry }) => entry.id);
   const rows = await db.selectFrom("audit").select("id").where("id", "in", ids).execute();
   const known = new Set(rows.map(({ id }) => id));
-  return entries.filter(({ id }) => !known.has(id));
+  return events.filter(({ entry }) => !known.has(entry.id));
 }
 
 /** More than the chain's end says where somebody has put rows there. */

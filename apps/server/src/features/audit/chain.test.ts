@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { Database } from "../../kit/database.ts";
 import { engines, type TestDatabase, testDatabase } from "../../kit/engines.testing.ts";
-import { entry, SEAL } from "./audit.testing.ts";
+import { recorded, SEAL } from "./audit.testing.ts";
 import { createChainSeal } from "./chain-seal.ts";
 import { createChainStore, sealChain } from "./chain-store.ts";
 import { type AuditTables, migrations } from "./migrations.ts";
@@ -22,7 +22,7 @@ describe.each(engines)("the chain on $name", (engine) => {
   });
 
   const grown = async (rows: number) => {
-    const entries = Array.from({ length: rows }, (_, index) => entry(`t${index}`, NOW + index));
+    const entries = Array.from({ length: rows }, (_, index) => recorded(`t${index}`, NOW + index));
     return (await createChainStore(database, { seal: SEAL }).append(entries)).end;
   };
   const db = () => database.tables<AuditTables>();
@@ -30,17 +30,17 @@ describe.each(engines)("the chain on $name", (engine) => {
     (await verifyChain(database, { seal: SEAL, remembered })).problems;
 
   it("is whole, also with texts that databases like to change", async () => {
-    const strange = entry("\u0000a\ud800", NOW, {
+    const strange = recorded("\u0000a\ud800", NOW, {
       organization: "ä\u2028'\"\\",
       details: { text: "\ud800\u0000", number: 1.5, list: [null, true, { deep: "x".repeat(9_000) }] },
     });
-    await createChainStore(database, { seal: SEAL }).append([strange, entry("plain", NOW)]);
+    await createChainStore(database, { seal: SEAL }).append([strange, recorded("plain", NOW)]);
     expect(await verifyChain(database, { seal: SEAL })).toMatchObject({ rows: 2, sealed: true, problems: [] });
   });
 
   it("takes an event once, however often it comes", async () => {
     const store = createChainStore(database, { seal: SEAL });
-    const [one, two] = [entry("one", NOW), entry("two", NOW)];
+    const [one, two] = [recorded("one", NOW), recorded("two", NOW)];
     await store.append([one]);
     expect((await store.append([one, two])).added).toEqual([two]);
     expect(await verifyChain(database, { seal: SEAL })).toMatchObject({ rows: 2, problems: [] });
@@ -102,7 +102,7 @@ describe.each(engines)("the chain on $name", (engine) => {
     await db().deleteFrom("audit").where("seq", ">", 3).execute();
     const last = await db().selectFrom("audit").select("hash").where("seq", "=", 3).executeTakeFirstOrThrow();
     await db().updateTable("audit_chain").set({ head_seq: 3, head_hash: last.hash }).execute();
-    await createChainStore(database, { seal: SEAL }).append([entry("later", NOW + 9)]);
+    await createChainStore(database, { seal: SEAL }).append([recorded("later", NOW + 9)]);
     expect(await problems()).toEqual([expect.stringContaining("do not fit their signature")]);
     await sealChain(database, SEAL);
     expect(await problems()).toEqual([]);
@@ -113,8 +113,8 @@ describe.each(engines)("the chain on $name", (engine) => {
     await db().deleteFrom("audit").execute();
     await db().deleteFrom("audit_chain").execute();
     await createChainStore(database, { seal: createChainSeal(Buffer.alloc(32, 2)) }).append([
-      entry("forged", NOW),
-      entry("forged too", NOW),
+      recorded("forged", NOW),
+      recorded("forged too", NOW),
     ]);
     expect((await problems()).join(" ")).toContain("signed with another key");
     expect((await problems([{ ...end, by: "--end" }])).join(" ")).toContain("the chain was written anew");
@@ -122,19 +122,23 @@ describe.each(engines)("the chain on $name", (engine) => {
 
   it("loses what is past its time from its front, and holds", async () => {
     const store = createChainStore(database, { seal: SEAL });
-    await store.append([entry("old", NOW - 100 * DAY), entry("old too", NOW - 91 * DAY), entry("new", NOW - DAY)]);
+    await store.append([
+      recorded("old", NOW - 100 * DAY),
+      recorded("old too", NOW - 91 * DAY),
+      recorded("new", NOW - DAY),
+    ]);
     // Late: it stays, because what is before it does.
-    await store.append([entry("late", NOW - 95 * DAY)]);
+    await store.append([recorded("late", NOW - 95 * DAY)]);
     const gone = await store.expire(NOW - 90 * DAY, { max: 500, nowMs: NOW });
     expect(gone).toEqual({ rows: 2, firstSeq: 1, lastSeq: 2 });
     expect(await verifyChain(database, { seal: SEAL })).toMatchObject({ rows: 2, firstSeq: 3, problems: [] });
-    await store.append([entry("more", NOW)]);
+    await store.append([recorded("more", NOW)]);
     expect(await problems()).toEqual([]);
   });
 
   it("is not held up for ever by a row from a clock that was ahead", async () => {
     const store = createChainStore(database, { seal: SEAL });
-    await store.append([entry("ahead", NOW + 3_650 * DAY), entry("old", NOW - 100 * DAY), entry("new", NOW)]);
+    await store.append([recorded("ahead", NOW + 3_650 * DAY), recorded("old", NOW - 100 * DAY), recorded("new", NOW)]);
     expect(await store.expire(NOW - 90 * DAY, { max: 500, nowMs: NOW })).toMatchObject({ rows: 2 });
   });
 
@@ -156,7 +160,7 @@ describe.each(engines)("the chain on $name", (engine) => {
           steps.map(async ({ kind, second, rows, days }, index) => {
             const store = stores[second ? 1 : 0];
             if (kind === "append") {
-              const made = Array.from({ length: rows }, (_, n) => entry(`${index}-${n}`, NOW - days * DAY));
+              const made = Array.from({ length: rows }, (_, n) => recorded(`${index}-${n}`, NOW - days * DAY));
               const added = (await store?.append(made))?.added.length ?? 0;
               appended += added;
             } else await store?.expire(NOW - 60 * DAY, { max: 20, nowMs: NOW });

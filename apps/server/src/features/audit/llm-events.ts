@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from "node:crypto";
+import type { JsonObject } from "@loom/core";
 import type { Ledger, LedgerEntry } from "../../gateway-types.ts";
 import type { AuditEntry } from "./audit-entry.ts";
 
@@ -33,28 +34,33 @@ export function withLlmEvents(
   };
 }
 
+/** Members are set one by one: this is done for each request, and spreading costs several times as much. */
 function eventOf(entry: LedgerEntry, clean: (name: string) => string): AuditEntry {
   const isAnswered = entry.outcome === "completed";
-  const organization = entry.nodes.find(({ kind }) => kind === "organization")?.id;
-  return {
+  const details: Writable<JsonObject> = {
+    upstream: clean(entry.upstream),
+    model: clean(entry.model),
+    requestedModel: clean(entry.requestedModel),
+    status: entry.status,
+    outcome: entry.outcome,
+  };
+  if (entry.errorCode !== undefined) details.errorCode = entry.errorCode;
+  const event: Writable<AuditEntry> = {
     id: `audit-${randomUUIDv7()}`,
     at: entry.at,
     event: isAnswered ? "llm.completed" : "llm.failed",
     severity: isAnswered ? "debug" : "info",
     outcome: isAnswered ? "success" : entry.outcome === "refused" ? "denied" : "failure",
     actor: actorOf(entry),
-    ...(organization === undefined ? {} : { organization }),
     requestId: entry.id,
-    details: {
-      upstream: clean(entry.upstream),
-      model: clean(entry.model),
-      requestedModel: clean(entry.requestedModel),
-      status: entry.status,
-      outcome: entry.outcome,
-      ...(entry.errorCode === undefined ? {} : { errorCode: entry.errorCode }),
-    },
+    details,
   };
+  const organization = entry.nodes.find(({ kind }) => kind === "organization")?.id;
+  if (organization !== undefined) event.organization = organization;
+  return event;
 }
+
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
 
 /** The ledger knows names, and the nodes that are charged: the first of them is the one who asked, or his key. */
 function actorOf({ subject, nodes }: LedgerEntry): AuditEntry["actor"] {

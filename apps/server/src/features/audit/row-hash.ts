@@ -8,6 +8,15 @@ export const NO_HASH = "0".repeat(64);
 const FORM = "loom-audit-1";
 
 /**
+ * The hash of a row at this place of the chain. `json`: all its other columns as a JSON array, as in `Recorded`; no second
+ * one is made of them.
+ */
+export function hashAt({ seq, previousHash }: { readonly seq: number; readonly previousHash: string }, json: string) {
+  const place = JSON.stringify([FORM, seq, previousHash]);
+  return hash("sha256", `${place.slice(0, -1)},${json.slice(1)}`, "hex");
+}
+
+/**
  * SHA-256, hexadecimal, over the canonical form of a row: a JSON array (RFC 8259, no spaces, UTF-8) of the form's name
  * and all columns but `hash`, in the order below, null where there is nothing.
  */

@@ -57,9 +57,9 @@ describe("a full queue", () => {
     const queue = new AuditQueue({
       capacity: 3,
       overflow,
-      append: async (_lines, entries) => {
+      append: async (_lines, events) => {
         if (isBroken) throw new Error("no room");
-        kept.push(...entries.map(({ target }) => target?.id ?? ""));
+        kept.push(...events.map(({ entry: { target } }) => target?.id ?? ""));
       },
       sync: async () => undefined,
       onTaken: () => undefined,

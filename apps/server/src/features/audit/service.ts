@@ -14,8 +14,8 @@ import { AuditQueue } from "./audit-queue.ts";
 import { keepChainEnd } from "./chain-end-file.ts";
 import type { ChainSeal } from "./chain-seal.ts";
 import { type ChainEnd, type ChainStore, createChainStore } from "./chain-store.ts";
-import { entryOfLine } from "./entry-line.ts";
 import { FloodGate } from "./flood-gate.ts";
+import { type Recorded, recordedOfLine } from "./recorded.ts";
 
 /** Somewhere else that events go to. Never waits, never throws; what it cannot take it counts. */
 export type AuditSink = {
@@ -61,13 +61,14 @@ export class AuditService implements AuditKeeper {
   readonly #options: AuditServiceOptions;
   readonly #queue: AuditQueue;
   readonly #gate: FloodGate;
-  readonly #journal: Journal<AuditEntry>;
+  readonly #journal: Journal<Recorded>;
   readonly #moveTimer = new Timer(() => void this.settle().catch(() => undefined));
   readonly #idleMoveTimer = new Timer(() => void this.settle().catch(() => undefined));
   readonly #syncTimer = new Timer(() => void this.#sync().catch(() => undefined));
   readonly #databaseTrouble: Trouble;
   /** Events whose place is being looked up. */
   readonly #looking = new Set<Promise<string | undefined>>();
+  readonly #grave: ReadonlySet<AuditEntry["severity"]>;
   #store: ChainStore | undefined;
   #database: Database | undefined;
   #moving: Promise<void> = Promise.resolve();
@@ -86,13 +87,14 @@ export class AuditService implements AuditKeeper {
     this.#options = options;
     const { config, log, metrics, now } = options;
     this.#touchedAt = now();
-    this.#journal = new Journal(options.directory, entryOfLine, { chunkRows: TRANSACTION_ROWS });
+    this.#grave = new Set(AUDIT_SEVERITIES.slice(AUDIT_SEVERITIES.indexOf(config.minSeverity)));
+    this.#journal = new Journal(options.directory, recordedOfLine, { chunkRows: TRANSACTION_ROWS });
     this.#databaseTrouble = new Trouble(log, "audit events cannot be stored: they wait in the journal");
     this.#gate = new FloodGate((event) => this.#take(event), now);
     this.#queue = new AuditQueue({
       capacity: config.queueCapacity,
       overflow: config.overflow,
-      append: (lines, entries) => this.#append(lines, entries),
+      append: (lines, events) => this.#append(lines, events),
       sync: () => this.#sync(),
       onTaken: (entry) => {
         for (const sink of options.sinks) sink.offer(entry);
@@ -220,7 +222,7 @@ export class AuditService implements AuditKeeper {
   }
 
   #isGraveEnough(severity: AuditEntry["severity"]): boolean {
-    return AUDIT_SEVERITIES.indexOf(severity) >= AUDIT_SEVERITIES.indexOf(this.#options.config.minSeverity);
+    return this.#grave.has(severity);
   }
 
   #isFull(): boolean {
@@ -228,12 +230,12 @@ export class AuditService implements AuditKeeper {
   }
 
   /** Where no request is let in any more, those that were let in before may still take up as much again. */
-  async #append(lines: Buffer, entries: readonly AuditEntry[]): Promise<void> {
+  async #append(lines: Buffer, events: readonly Recorded[]): Promise<void> {
     const times = this.#options.config.overflow === "block" ? 2 : 1;
     if (this.#journal.waitingBytes >= times * MAX_JOURNAL_BYTES)
       throw new Error("it waits for the database and is full");
-    await this.#journal.append(lines, entries);
-    this.#unmoved += entries.length;
+    await this.#journal.append(lines, events);
+    this.#unmoved += events.length;
   }
 
   /** One after the other: a second one must not resolve while the first is still at the same bytes. */
@@ -266,15 +268,15 @@ export class AuditService implements AuditKeeper {
 
   #recover(store: ChainStore, database: Database, { alsoLive }: { readonly alsoLive: boolean }): Promise<void> {
     const { directory, log, now, sinks } = this.#options;
-    return recoverLeftovers<AuditEntry>({
+    return recoverLeftovers<Recorded>({
       directory,
       owns: (path) => this.#journal.owns(path),
-      entryOf: entryOfLine,
-      insert: async (entries) => {
-        if (entries.length === 0) return;
-        const { added } = await store.append(entries);
+      entryOf: recordedOfLine,
+      insert: async (events) => {
+        if (events.length === 0) return;
+        const { added } = await store.append(events);
         // Whether the process that died had sent them on, nobody knows: better twice, by the same id, than never.
-        for (const entry of added) for (const sink of sinks) sink.offer(entry);
+        for (const { entry } of added) for (const sink of sinks) sink.offer(entry);
         await nextTurn();
       },
       committed: () => database.sync(),

@@ -13,7 +13,7 @@ export function impersonationRoutes(impersonation: Impersonation, resources: Res
   return [
     route(
       api.users.impersonate,
-      { action: "impersonate", resource: resources.user },
+      { action: "impersonate", resource: resources.user, recent: true },
       async ({ subject, params, body, call, audit }) => {
         const admin = personIn(subject);
         const { reason, minutes } = body;

@@ -32,24 +32,28 @@ export function passkeyRoutes(feature: SecondFactorFeature): Route[] {
     route(api.passkeys.script, VISIT, () => {
       return new Reply(PASSKEY_SCRIPT, { headers: { "content-type": "text/javascript; charset=utf-8" } });
     }),
-    route(api.passkeys.addOptions, { action: "create", resource: own }, async ({ subject, call }) => {
+    route(api.passkeys.addOptions, { action: "create", resource: own, recent: true }, async ({ subject, call }) => {
       const user = personAt(subject);
       await requireRecent(subject);
       await told(service.requireRoom(user.id));
       const of = { userId: user.id, boundTo: user.via.id, purpose: "add" } as const;
       return passkeys.creationOptions(of, user.name, siteOf(call));
     }),
-    route(api.passkeys.add, { action: "create", resource: own }, async ({ subject, body, call, audit }) => {
-      const user = personAt(subject);
-      await requireRecent(subject);
-      const of = { userId: user.id, boundTo: user.via.id, purpose: "add" } as const;
-      const added = await passkeys.add(of, body.name, body.response, siteOf(call));
-      if (added === undefined) throw new ProblemError("forbidden", WRONG);
-      await sessions.prove(user.via.id);
-      await users.standingChanged(user.id);
-      await audit({ ...about(added), event: "factor.added" });
-      return { location: "/auth/factors" };
-    }),
+    route(
+      api.passkeys.add,
+      { action: "create", resource: own, recent: true },
+      async ({ subject, body, call, audit }) => {
+        const user = personAt(subject);
+        await requireRecent(subject);
+        const of = { userId: user.id, boundTo: user.via.id, purpose: "add" } as const;
+        const added = await passkeys.add(of, body.name, body.response, siteOf(call));
+        if (added === undefined) throw new ProblemError("forbidden", WRONG);
+        await sessions.prove(user.via.id);
+        await users.standingChanged(user.id);
+        await audit({ ...about(added), event: "factor.added" });
+        return { location: "/auth/factors" };
+      },
+    ),
     route(api.passkeys.againOptions, { action: "write", resource: own }, async ({ subject, call }) => {
       const user = personAt(subject);
       const of = { userId: user.id, boundTo: user.via.id, purpose: "again" } as const;

@@ -70,25 +70,31 @@ export function secondFactorRoutes(feature: SecondFactorFeature): Route[] {
       ]);
       return withScript(factorsPage({ factors, recoveryCodesLeft }));
     }),
-    route(api.secondFactor.beginTotp, { action: "create", resource: own }, ({ body: { name }, subject }) =>
-      recently(subject, async (user) => {
-        const { id, secret } = await service.beginTotp(user.id, name);
-        return totpPage({ id, secret, address: totpAddress(secret, user.name) });
-      }),
+    route(
+      api.secondFactor.beginTotp,
+      { action: "create", resource: own, recent: true },
+      ({ body: { name }, subject }) =>
+        recently(subject, async (user) => {
+          const { id, secret } = await service.beginTotp(user.id, name);
+          return totpPage({ id, secret, address: totpAddress(secret, user.name) });
+        }),
     ),
-    route(api.secondFactor.confirmTotp, { action: "create", resource: own }, ({ body: { id, code }, subject, audit }) =>
-      recently(subject, async (user) => {
-        const confirmed = await service.confirmTotp(user.id, id, code);
-        if (confirmed === undefined) {
-          const problem = "This code is wrong or too old: give the one that the app shows now, or begin anew.";
-          return new Reply(totpPage({ id, problem }), { status: 400 });
-        }
-        await sessions.prove(user.via.id);
-        await audit({ ...about(confirmed.factor), event: "factor.added" });
-        return confirmed.recoveryCodes.length === 0 ? go(FACTORS) : recoveryCodesPage(confirmed.recoveryCodes);
-      }),
+    route(
+      api.secondFactor.confirmTotp,
+      { action: "create", resource: own, recent: true },
+      ({ body: { id, code }, subject, audit }) =>
+        recently(subject, async (user) => {
+          const confirmed = await service.confirmTotp(user.id, id, code);
+          if (confirmed === undefined) {
+            const problem = "This code is wrong or too old: give the one that the app shows now, or begin anew.";
+            return new Reply(totpPage({ id, problem }), { status: 400 });
+          }
+          await sessions.prove(user.via.id);
+          await audit({ ...about(confirmed.factor), event: "factor.added" });
+          return confirmed.recoveryCodes.length === 0 ? go(FACTORS) : recoveryCodesPage(confirmed.recoveryCodes);
+        }),
     ),
-    route(api.secondFactor.recoveryCodes, { action: "create", resource: own }, ({ subject, audit }) =>
+    route(api.secondFactor.recoveryCodes, { action: "create", resource: own, recent: true }, ({ subject, audit }) =>
       recently(subject, async (user) => {
         const codes = await service.newRecoveryCodes(user.id);
         if (codes === undefined) return go(FACTORS);
@@ -97,12 +103,15 @@ export function secondFactorRoutes(feature: SecondFactorFeature): Route[] {
         return recoveryCodesPage(codes);
       }),
     ),
-    route(api.secondFactor.removeByForm, { action: "delete", resource: own }, ({ body: { id }, subject, audit }) =>
-      recently(subject, async (user) => {
-        const removed = await service.remove(user.id, id);
-        if (removed !== undefined) await audit({ ...about(removed), event: "factor.removed" });
-        return go(FACTORS);
-      }),
+    route(
+      api.secondFactor.removeByForm,
+      { action: "delete", resource: own, recent: true },
+      ({ body: { id }, subject, audit }) =>
+        recently(subject, async (user) => {
+          const removed = await service.remove(user.id, id);
+          if (removed !== undefined) await audit({ ...about(removed), event: "factor.removed" });
+          return go(FACTORS);
+        }),
     ),
     route(api.secondFactor.againPage, VISIT, async ({ subject }) => {
       if (subject.type === "anonymous") return go(`/auth/sign-in?redirect_to=${encodeURIComponent(FACTORS)}`);
@@ -128,7 +137,7 @@ export function secondFactorRoutes(feature: SecondFactorFeature): Route[] {
     }),
     route(
       api.secondFactor.removeOfUser,
-      { action: "administer", resource: ofUser },
+      { action: "administer", resource: ofUser, recent: true },
       async ({ params, subject, audit }) => {
         await requireRecent(subject);
         const factors = await service.factors(params.user);

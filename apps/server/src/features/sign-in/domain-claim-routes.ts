@@ -58,20 +58,28 @@ export function domainClaimRoutes({ claims, attempts, organizationId, requireRec
       await audit({ ...about(claim), event: "domain.verified", details: { record: claim.record.name } });
       return versioned(claim);
     }),
-    route(api.organizationDomains.change, access("write"), async ({ params, subject, body, call, audit }) => {
-      await requireRecent(subject);
-      const domain = params.domain.toLowerCase();
-      const { before, after } = await claims.rule(await idOf(params.org), domain, body, ifMatch(call.incoming));
-      await audit({ ...about(after), event: "domain.changed", before: ruleOf(before), after: ruleOf(after) });
-      return versioned(after);
-    }),
-    route(api.organizationDomains.remove, access("delete"), async ({ params, subject, call, audit }) => {
-      await requireRecent(subject);
-      const domain = params.domain.toLowerCase();
-      const removed = await claims.remove(await idOf(params.org), domain, ifMatch(call.incoming));
-      await audit({ ...about(removed), event: "domain.removed", before: ruleOf(removed) });
-      return versioned(removed);
-    }),
+    route(
+      api.organizationDomains.change,
+      { ...access("write"), recent: true },
+      async ({ params, subject, body, call, audit }) => {
+        await requireRecent(subject);
+        const domain = params.domain.toLowerCase();
+        const { before, after } = await claims.rule(await idOf(params.org), domain, body, ifMatch(call.incoming));
+        await audit({ ...about(after), event: "domain.changed", before: ruleOf(before), after: ruleOf(after) });
+        return versioned(after);
+      },
+    ),
+    route(
+      api.organizationDomains.remove,
+      { ...access("delete"), recent: true },
+      async ({ params, subject, call, audit }) => {
+        await requireRecent(subject);
+        const domain = params.domain.toLowerCase();
+        const removed = await claims.remove(await idOf(params.org), domain, ifMatch(call.incoming));
+        await audit({ ...about(removed), event: "domain.removed", before: ruleOf(removed) });
+        return versioned(removed);
+      },
+    ),
   ];
 }
 

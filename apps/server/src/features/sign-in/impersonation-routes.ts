@@ -40,7 +40,7 @@ export function impersonationPageRoutes(needs: ImpersonationRouteNeeds): Route[]
       return new Reply(whomPage(`There is nobody ${JSON.stringify(user)}: give a username.`), { status: 404 });
     }),
     route(api.impersonation.why, access, ({ params: { user } }) => reasonPage({ username: user, path: pathOf(user) })),
-    route(api.impersonation.begin, access, async ({ subject, params, body, call, audit }) => {
+    route(api.impersonation.begin, { ...access, recent: true }, async ({ subject, params, body, call, audit }) => {
       const own = flow.sessionOf(call.incoming);
       const admin = inBrowser(subject);
       if (own === undefined || admin === undefined) {
