@@ -100,7 +100,7 @@ function readCredential(fields: Fields): Exclude<GoogleCredential, { type: "meta
         type,
         file,
         email: fields.text("client_email"),
-        privateKey: new Secret(fields.text("private_key")),
+        privateKey: fields.privateKey("private_key"),
         tokenUrl: fields.url("token_uri", TOKEN_URL),
         ...fields.optional("keyId", "private_key_id"),
         ...fields.optional("project", "project_id"),
@@ -195,6 +195,18 @@ class Fields {
   text(name: string): string {
     const value = this.#members.get(name);
     return typeof value === "string" && value !== "" ? value : this.refuse(name, "is missing or no text");
+  }
+
+  /** In PEM, of RSA: what Google gives to service accounts. */
+  privateKey(name: string): Secret {
+    const pem = this.text(name);
+    try {
+      const { asymmetricKeyType } = process.getBuiltinModule("node:crypto").createPrivateKey(pem);
+      if (asymmetricKeyType === "rsa") return new Secret(pem);
+    } catch {
+      // The library's own message may quote the key.
+    }
+    return this.refuse(name, "is no RSA key in PEM");
   }
 
   texts(): Readonly<Record<string, string>> {

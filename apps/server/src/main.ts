@@ -7,6 +7,7 @@ import { takeAuditConfig } from "./features/audit/audit-config.ts";
 import { takeMailConfig } from "./features/mail/mail-config.ts";
 import { takeSignInConfig } from "./features/sign-in/sign-in-config.ts";
 import { describeStartError } from "./start-error.ts";
+import { type WatchedEnvironment, watched } from "./unused-variables.ts";
 import { UsageError } from "./usage-error.ts";
 import { VERSION } from "./version.ts";
 
@@ -28,12 +29,13 @@ function rarelyCollect(): void {
   process.getBuiltinModule("node:v8").setFlagsFromString("--external-memory-accounted-in-global-limit");
 }
 
-async function run(command: RunCommand): Promise<void> {
-  const config = takeServerConfig(process.env, { warn: say });
-  const postgres = takeDatabaseAddress(process.env, { warn: say });
-  const mail = takeMailConfig(process.env, { warn: say });
-  const audit = takeAuditConfig(process.env, { warn: say });
-  const signIn = takeSignInConfig(process.env, { warn: say });
+async function run(command: RunCommand, { env, unused }: WatchedEnvironment): Promise<void> {
+  const config = takeServerConfig(env, { warn: say });
+  const postgres = takeDatabaseAddress(env, { warn: say });
+  const mail = takeMailConfig(env, { warn: say });
+  const audit = takeAuditConfig(env, { warn: say });
+  const signIn = takeSignInConfig(env, { warn: say });
+  for (const sentence of unused()) say(sentence);
   rarelyCollect();
   const { startServer } = await import("./server.ts");
   const server = await startServer({
@@ -159,10 +161,11 @@ async function main(): Promise<void> {
       process.exitCode = await runMailCommand(rest, process.env, output);
       return;
     }
-    const command = parseCommandLine(process.argv.slice(2), process.env);
+    const variables = watched(process.env);
+    const command = parseCommandLine(process.argv.slice(2), variables.env);
     if (command.type === "help") process.stdout.write(HELP);
     else if (command.type === "version") process.stdout.write(`loom-server ${VERSION}\n`);
-    else await run(command);
+    else await run(command, variables);
   } catch (error) {
     fail(error);
   }

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "@loom/config";
@@ -6,10 +7,13 @@ import { takeServerConfig } from "./config.ts";
 import { secretsOfProviders } from "./provider-config.ts";
 import { temporaryDirectory } from "./testing.ts";
 
+const PEM = { type: "pkcs8", format: "pem" } as const;
+const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+
 const ACCOUNT = {
   type: "service_account",
   project_id: "of-the-file",
-  private_key: "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+  private_key: privateKey.export(PEM).toString(),
   client_email: "loom@example.iam.gserviceaccount.com",
 };
 const USER = { type: "authorized_user", client_id: "c", client_secret: "s", refresh_token: "r" };
@@ -33,6 +37,20 @@ describe("Vertex AI", () => {
   test("is set up by its own variables only, whatever other Google tools use", async () => {
     await using directory = await files({ "a.json": ACCOUNT });
     expect(vertexOf({ GOOGLE_APPLICATION_CREDENTIALS: join(directory.path, "a.json") })).toBeUndefined();
+  });
+
+  test.each([
+    ["is cut", ACCOUNT.private_key.slice(0, 200)],
+    ["is none", "secret-words"],
+    ["is of another kind", generateKeyPairSync("ed25519").privateKey.export(PEM).toString()],
+  ])("is refused at the start where the account's key %s, and the key is not repeated", async (_how, private_key) => {
+    await using directory = await files({ "a.json": { ...ACCOUNT, private_key } });
+    const LOOM_SERVER_VERTEX_CREDENTIALS_FILE = join(directory.path, "a.json");
+    expect(() => vertexOf({ LOOM_SERVER_VERTEX_CREDENTIALS_FILE })).toThrow(
+      new ConfigError(
+        `${LOOM_SERVER_VERTEX_CREDENTIALS_FILE} cannot be used to sign in to Google: its field private_key is no RSA key in PEM.`,
+      ),
+    );
   });
 
   test("takes project, account and address from a file and a location", async () => {

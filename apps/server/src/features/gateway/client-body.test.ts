@@ -41,6 +41,8 @@ const pieces = [1, 9, 15, 16, 255, 256, 4_095, 16_384, 16_385, 70_000].map((size
   Buffer.alloc(size, `${size}é\r\n`),
 );
 
+const TEXTS = ["", "é", "word\r\n", "😀".repeat(5_000)];
+
 test("whatever the sizes of its pieces, a body arrives as it is, and the connection serves the next request", async () => {
   const ports = new Set<number | undefined>();
   const port = await serve((outgoing) => {
@@ -48,13 +50,14 @@ test("whatever the sizes of its pieces, a body arrives as it is, and the connect
     const body = new ClientBody(outgoing, 200, ["x-one", "1"]);
     for (const piece of pieces) body.write(piece);
     body.write(Buffer.alloc(0));
+    for (const text of TEXTS) body.writeText(text);
     body.end(Buffer.from("end"), { "x-sum": "7", "x-bad": "1\r\n2", "x\r\n": "3" });
   });
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   cleanUp.push(() => agent.destroy());
   for (let round = 0; round < 3; round += 1) {
     const { response, body } = await ask(port, { agent });
-    expect(body.equals(Buffer.concat([...pieces, Buffer.from("end")]))).toBe(true);
+    expect(body.equals(Buffer.concat([...pieces, Buffer.from(`${TEXTS.join("")}end`)]))).toBe(true);
     expect(response.headers).toMatchObject({ "x-one": "1", "transfer-encoding": "chunked" });
     expect(response.trailers).toEqual({ "x-sum": "7" });
   }

@@ -26,6 +26,16 @@ export class ClientBody {
     if (this.#framed) outgoing.chunkedEncoding = false;
   }
 
+  /** The same for text, which becomes bytes where it is framed. */
+  writeText(text: string): boolean {
+    const outgoing = this.#outgoing;
+    if (text === "") return true;
+    outgoing.cork();
+    const isTaken = outgoing.write(this.#framed ? framedText(text) : text);
+    outgoing.uncork();
+    return isTaken;
+  }
+
   /** `false`: the client takes no more for now, and the response will say `drain`. */
   write(chunk: Buffer): boolean {
     const outgoing = this.#outgoing;
@@ -75,6 +85,17 @@ function framed(chunk: Buffer): Buffer {
   bytes[start - 2] = CR;
   bytes[start - 1] = LF;
   chunk.copy(bytes, start);
+  bytes[bytes.length - 2] = CR;
+  bytes[bytes.length - 1] = LF;
+  return bytes;
+}
+
+function framedText(text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const size = `${length.toString(16)}\r\n`;
+  const bytes = Buffer.allocUnsafe(size.length + length + 2);
+  bytes.write(size, 0, "latin1");
+  bytes.write(text, size.length, "utf8");
   bytes[bytes.length - 2] = CR;
   bytes[bytes.length - 1] = LF;
   return bytes;

@@ -45,8 +45,7 @@ export class DecodedDelivery implements Delivery {
 
   onChunk(chunk: Buffer): void {
     if (this.#over || this.#decoder.write(chunk)) return;
-    this.#host.pause();
-    this.#decoder.once("drain", () => this.#host.resume());
+    this.#host.pause(this.#decoder);
   }
 
   onEnd(): void {

@@ -1,5 +1,7 @@
 import type { ServerResponse } from "node:http";
+import type { Writable } from "node:stream";
 import type { LlmFailure, Usage } from "@loom/core";
+import type { ReadRefusal } from "./failure-of-refusal.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 
 /** What an answer used, as far as it is known. */
@@ -36,11 +38,16 @@ export type DeliveryHost = {
   readonly keepAliveMs: number;
   /** Headers of ours. */
   headers(): { readonly [name: string]: string };
-  pause(): void;
+  /** Until the client takes more, or `until` does, which says so by `drain`. */
+  pause(until?: Writable): void;
   resume(): void;
   firstByte(): void;
   /** This attempt is over; what was sent of it, if anything, ends as broken. */
   failed(failure: LlmFailure): void;
+  /** What an answer that looks like an error means; `undefined` where it is an answer after all. */
+  refusalIn(text: string): ReadRefusal | undefined;
+  /** The upstream refused by its answer, of which nothing was sent. `answered`: what it says that it counts for it. */
+  refused(refusal: ReadRefusal, answered?: Answered): void;
   /** As it may be said to a client. */
   explained(failure: LlmFailure): LlmFailure;
   /** Whether somebody else is asked instead; otherwise the client gets what came. */

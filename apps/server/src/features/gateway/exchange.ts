@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import type { Writable } from "node:stream";
 import type { LlmFailure } from "@loom/core";
 import type { Call } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
@@ -9,7 +10,7 @@ import { codecFor } from "./codecs.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { DecodedDelivery } from "./decoded-delivery.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
-import { type ReadRefusal, readRefusal } from "./failure-of-refusal.ts";
+import { type ReadRefusal, readErrorAnswer, readRefusal } from "./failure-of-refusal.ts";
 import { CUT_OFF, SHUTTING_DOWN, UNREADABLE, UNWRITABLE, WEB_PAGE } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import { type Asked, openPassage, type Passage } from "./passage.ts";
@@ -148,9 +149,9 @@ export class Exchange implements AttemptListener, DeliveryHost {
     return leftOut === undefined || leftOut.length === 0 ? headers : { ...headers, ...leftOutHeader(leftOut) };
   }
 
-  pause(): void {
+  pause(until: Writable = this.outgoing): void {
     this.#attempt?.pause();
-    this.outgoing.once("drain", () => this.resume());
+    until.once("drain", () => this.resume());
   }
 
   resume(): void {
@@ -192,12 +193,28 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.#tryElsewhere(failure, reached ? { lost: seen ?? NOTHING_SEEN } : {});
   }
 
+  refusalIn(text: string): ReadRefusal | undefined {
+    const [passage, candidate] = [this.#passage, this.#candidate];
+    if (passage === undefined || candidate === undefined) return undefined;
+    return readErrorAnswer(text, codecFor(candidate.upstream, passage.dialect), this.#parts.redact);
+  }
+
+  refused({ failure, ...more }: ReadRefusal, answered?: Answered): void {
+    if (this.#over) return;
+    this.#attempt?.abort();
+    this.#refusal = undefined;
+    this.#delivery?.read();
+    this.#delivery = undefined;
+    this.#tryElsewhere(failure, answered === undefined ? more : { ...more, lost: answered });
+  }
+
   refusedInBand(chunk: Buffer): boolean {
     const [passage, candidate] = [this.#passage, this.#candidate];
     if (passage === undefined || candidate === undefined || this.#over) return false;
     const [event] = codecFor(candidate.upstream, passage.dialect).streamDecoder().push(chunk);
     if (event?.type !== "error" || !this.#candidates.failed(event.error, { reached: true })) return false;
     this.#attempt?.abort();
+    this.#delivery?.read();
     this.#delivery = undefined;
     this.#seek();
     return true;

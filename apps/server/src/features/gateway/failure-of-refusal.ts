@@ -19,6 +19,29 @@ const QUOTA = /quota|credit|billing|balance/i;
 const TOO_LONG =
   /prompt is too long|context[ _](?:length|window)|exceeds the maximum number of tokens|prompt exceeds max length|"1261"/i;
 
+/** Found by Loom in what came: nobody has refused anything. */
+const NO_REFUSALS: ReadonlySet<string> = new Set(["network", "invalid_response"]);
+
+/** Whether a failure that a codec found in the bytes of an answer is the provider's own word, and not that they are none. */
+export function isRefusal({ code }: LlmFailure): boolean {
+  return !NO_REFUSALS.has(code);
+}
+
+/** What an error means that a provider gives with a status of success; `undefined` where it is none. */
+export function readErrorAnswer(
+  text: string,
+  codec: LlmCodec,
+  redact: (text: string) => string,
+): ReadRefusal | undefined {
+  const decoded = codec.decodeResponse(text);
+  if (decoded.ok) return undefined;
+  const { failure } = decoded;
+  const { code } = failure;
+  const quotaExhausted = code === "budget_exceeded" || (code === "rate_limited" && QUOTA.test(text));
+  const contextTooLong = code === "invalid_request" && TOO_LONG.test(text);
+  return { failure: { ...failure, message: redact(failure.message) }, quotaExhausted, contextTooLong };
+}
+
 /** What a provider's HTTP error means. `redact` takes what this process keeps secret out of its words. */
 export function readRefusal(
   { status, headers, body }: Refusal,

@@ -35,6 +35,8 @@ export const JSON_KEYS = [
   "anthropic_version",
   "usage",
   "usageMetadata",
+  "error",
+  "object",
 ] as const;
 export type JsonKey = (typeof JSON_KEYS)[number];
 

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import type { Transform } from "node:stream";
 import type { LlmFailure } from "@loom/core";
 import { ClientBody } from "./client-body.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
@@ -35,6 +36,9 @@ export class NativeDelivery implements Delivery {
   #body: ClientBody | undefined;
   /** The whole body of an answer, which goes out with the head. */
   #whole: Buffer | undefined;
+  /** What has come and may not go out yet. */
+  #held: Buffer[] | undefined;
+  #heldBytes = 0;
   sent = false;
 
   constructor(host: DeliveryHost, options: NativeOptions) {
@@ -53,56 +57,107 @@ export class NativeDelivery implements Delivery {
     if (encoding !== undefined) {
       const decoder = createContentDecoder(encoding);
       if (decoder === undefined) this.#tap = undefined;
-      else this.#decoded = new DecodedTap(this.#tap, decoder);
+      else this.#decode(this.#tap, decoder);
     } else if (this.#options.hideUsage && this.#eventStream) this.#filter = new UsageChunkFilter();
     // A client that waits for a slow beginning should at least know that there is one.
     if (this.#eventStream) this.#commit = setTimeout(() => this.#sendHead({ alone: true }), this.#host.keepAliveMs);
   }
 
   onChunk(chunk: Buffer): void {
-    if (!this.sent) {
-      if (this.#eventStream && this.#options.isAnswer && this.#isRefusedInBand(chunk)) return;
-      if (this.#isDocument && !beginsLikeJson(chunk)) {
-        this.#host.failed(NO_ANSWER);
-        return;
-      }
-      // Its end comes with it.
-      if (!this.#eventStream && this.#headers["content-length"] === String(chunk.length)) this.#whole = chunk;
-      else this.#sendHead({ alone: false });
+    const decoded = this.#decoded;
+    if (decoded !== undefined) {
+      if (!decoded.push(chunk)) this.#host.pause(decoded.decoder);
+    } else {
+      if (!this.sent && this.#held === undefined && !this.#mayBegin(chunk)) return;
+      this.#tap?.push(chunk);
     }
-    if (this.#decoded !== undefined) this.#decoded.push(chunk);
-    else this.#tap?.push(chunk);
-    if (this.#whole !== undefined) return;
-    const out = this.#filter === undefined ? chunk : this.#filter.push(chunk);
-    if (this.#body?.write(out) === false) this.#host.pause();
+    if (this.#held === undefined) this.#send(chunk);
+    else this.#hold(chunk, this.#held);
   }
 
   onEnd(trailers: UpstreamHeaders): void {
     this.#readAll((reading) => {
       if (this.#outgoing.destroyed) return;
+      const { isAnswer } = this.#options;
+      const refusal = isAnswer && reading?.error !== undefined ? this.#host.refusalIn(reading.error) : undefined;
+      if (refusal !== undefined && !this.sent) {
+        this.#host.refused(refusal, reading?.counted === true ? answered(reading) : undefined);
+        return;
+      }
       const cutOff =
         (this.#eventStream || this.#isDocument) &&
-        this.#options.isAnswer &&
+        isAnswer &&
         reading !== undefined &&
         !reading.complete &&
-        this.#decoded === undefined;
+        this.#decoded?.isCurtailed !== true;
       if (cutOff && !this.sent && !reading.failed) {
         this.#host.failed(CUT_OFF);
         return;
       }
+      if (this.#held !== undefined) this.#release(this.#held);
       if (!this.sent) this.#sendHead({ alone: false });
       if (cutOff && !reading.failed) this.#endBroken(CUT_OFF);
       else this.#body?.end(this.#whole ?? this.#filter?.end(), trailers);
-      this.#host.finished(cutOff ? "cut_off" : "completed", answered(reading));
+      if (refusal === undefined) this.#host.finished(cutOff ? "cut_off" : "completed", answered(reading));
+      else this.#host.finished("failed", answered(reading), refusal.failure);
     });
   }
 
   /** An answer in one piece, which has to be JSON in every dialect. */
   get #isDocument(): boolean {
-    const { isAnswer } = this.#options;
-    return (
-      isAnswer && !this.#eventStream && this.#tap !== undefined && this.#decoded === undefined && this.#status < 300
-    );
+    return this.#options.isAnswer && !this.#eventStream && this.#tap !== undefined && this.#status < 300;
+  }
+
+  /** A stream waits until it is known what it begins with, a document for its end, if that is not far. */
+  #decode(tap: UsageTap, decoder: Transform): void {
+    if (this.#options.isAnswer) this.#held = [];
+    this.#decoded = new DecodedTap(tap, decoder, {
+      onBeginning: (chunk) => {
+        const held = this.#held;
+        if (held === undefined) return;
+        this.#held = undefined;
+        if (!this.sent && !this.#mayBegin(chunk)) return;
+        if (this.#isDocument) this.#held = held;
+        else this.#release(held);
+      },
+      onGivenUp: () => this.#host.resume(),
+    });
+  }
+
+  /** Whether this is the beginning of something that is for the client. What may be an error is held until its end. */
+  #mayBegin(chunk: Buffer): boolean {
+    if (!this.#options.isAnswer || this.#tap === undefined || this.#status >= 300) return true;
+    if (!(this.#eventStream ? beginsLikeEvents(chunk) : beginsLikeJson(chunk))) {
+      this.#host.failed(NO_ANSWER);
+      return false;
+    }
+    if (this.#eventStream) return !this.#isRefusedInBand(chunk);
+    if (ERROR_DOCUMENT.test(chunk.toString("latin1", 0, 128))) this.#held = [];
+    return true;
+  }
+
+  #hold(chunk: Buffer, held: Buffer[]): void {
+    held.push(chunk);
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes > MAX_HELD) this.#release(held);
+  }
+
+  #release(held: readonly Buffer[]): void {
+    this.#held = undefined;
+    for (const chunk of held) this.#send(chunk);
+  }
+
+  #send(chunk: Buffer): void {
+    if (!this.sent) {
+      // Its end comes with it.
+      if (!this.#eventStream && this.#headers["content-length"] === String(chunk.length)) {
+        this.#whole = chunk;
+        return;
+      }
+      this.#sendHead({ alone: false });
+    }
+    const out = this.#filter === undefined ? chunk : this.#filter.push(chunk);
+    if (this.#body?.write(out) === false) this.#host.pause();
   }
 
   isWhole(): boolean {
@@ -162,6 +217,14 @@ export class NativeDelivery implements Delivery {
 const EMPTY = Buffer.alloc(0);
 const NO_TRAILERS: UpstreamHeaders = {};
 
+/** Whether a comment or one of the fields of server-sent events begins here, as far as something does. */
+function beginsLikeEvents(chunk: Buffer): boolean {
+  const [line = ""] = /[^\s\xef\xbb\xbf].{0,5}/.exec(chunk.toString("latin1", 0, 64)) ?? [];
+  return line === "" || EVENT_FIELDS.some((field) => line.startsWith(field) || field.startsWith(line));
+}
+
+const EVENT_FIELDS = ["data", "event", "id", "retry", ":"];
+
 /** Whether an object or an array begins here, as far as something does. */
 function beginsLikeJson(chunk: Buffer): boolean {
   for (const byte of chunk) {
@@ -173,6 +236,12 @@ function beginsLikeJson(chunk: Buffer): boolean {
 
 /** And the bytes of a byte order mark. */
 const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
+
+/** Beyond this the client gets what came, whatever it is. */
+const MAX_HELD = 256 * 1024;
+
+/** As the dialects begin one; Gemini's may be the only item of a list. */
+const ERROR_DOCUMENT = /^[\s\xef\xbb\xbf]*\[?\s*\{\s*"(?:error"|(?:type|object)"\s*:\s*"error")/;
 
 const ERROR_FIRST = /^\s*(?:event: ?error\r?\n|data: ?\{"(?:error"|type": ?"error"))/;
 

@@ -2,6 +2,7 @@ import type { LlmFailure, LlmResponse } from "@loom/core";
 import type { AnswerIdentity, LlmCodec } from "@loom/llm";
 import type { ClientVoice } from "./codecs.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
+import { isRefusal } from "./failure-of-refusal.ts";
 import { sendJson } from "./reply.ts";
 
 export type TranslatedAnswerOptions = {
@@ -37,9 +38,12 @@ export class TranslatedAnswer implements Delivery {
 
   onEnd(): void {
     const { codec, voice, identity, noted } = this.#options;
-    const decoded = codec.decodeResponse(Buffer.concat(this.#parts).toString("utf8"));
+    const text = Buffer.concat(this.#parts).toString("utf8");
+    const decoded = codec.decodeResponse(text);
     if (!decoded.ok) {
-      this.#host.failed(decoded.failure);
+      const refusal = isRefusal(decoded.failure) ? this.#host.refusalIn(text) : undefined;
+      if (refusal === undefined) this.#host.failed(decoded.failure);
+      else this.#host.refused(refusal);
       return;
     }
     const response = noted(decoded.response);

@@ -2,8 +2,10 @@ import type { ServerResponse } from "node:http";
 import type { LlmEvent, LlmFailure, LlmResponse } from "@loom/core";
 import type { AnswerIdentity, LlmStreamDecoder } from "@loom/llm";
 import { COMMON_HEADERS } from "../../kit/problem-reply.ts";
+import { ClientBody } from "./client-body.ts";
 import type { ClientVoice } from "./codecs.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
+import { isRefusal } from "./failure-of-refusal.ts";
 import { mergeDeltas } from "./merge-deltas.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 
@@ -24,6 +26,7 @@ export class TranslatedStream implements Delivery {
   readonly #outgoing: ServerResponse;
   readonly #options: TranslatedOptions;
   readonly #encoder: { push(events: readonly LlmEvent[]): string };
+  #body: ClientBody | undefined;
   #keepAlive: NodeJS.Timeout | undefined;
   #textBytes = 0;
   #ended = false;
@@ -56,7 +59,7 @@ export class TranslatedStream implements Delivery {
   broken(failure: LlmFailure): void {
     clearInterval(this.#keepAlive);
     this.#ended = true;
-    this.#outgoing.end(this.#encoder.push([{ type: "error", error: failure }]));
+    this.#end(this.#encoder.push([{ type: "error", error: failure }]));
   }
 
   read(): Answered {
@@ -72,7 +75,8 @@ export class TranslatedStream implements Delivery {
     if (!this.sent && first.type === "error") {
       clearInterval(this.#keepAlive);
       this.#ended = true;
-      this.#host.failed(first.error);
+      if (isRefusal(first.error)) this.#host.refused({ failure: first.error });
+      else this.#host.failed(first.error);
       return;
     }
     this.#sendHead();
@@ -102,30 +106,36 @@ export class TranslatedStream implements Delivery {
   #finish(events: readonly LlmEvent[]): void {
     clearInterval(this.#keepAlive);
     this.#ended = true;
-    this.#outgoing.end(this.#encoder.push(mergeDeltas(events)));
+    this.#end(this.#encoder.push(mergeDeltas(events)));
     this.#host.leave();
   }
 
   #write(text: string): void {
-    if (text !== "" && !this.#outgoing.write(text)) this.#host.pause();
+    if (this.#body?.writeText(text) === false) this.#host.pause();
+  }
+
+  #end(text: string): void {
+    this.#body?.writeText(text);
+    this.#body?.end(undefined, {});
   }
 
   #ping(): void {
     this.#sendHead();
-    if (!this.#outgoing.writableNeedDrain) this.#outgoing.write(this.#options.voice.keepAlive);
+    if (!this.#outgoing.writableNeedDrain) this.#body?.writeText(this.#options.voice.keepAlive);
   }
 
   #sendHead(): void {
     if (this.sent) return;
     this.sent = true;
-    this.#outgoing.writeHead(200, {
+    const headers = {
       ...COMMON_HEADERS,
       "content-type": this.#options.voice.streamType,
       // Proxies in between neither store nor compress it, and nginx does not hold it back.
       "cache-control": "no-store, no-transform",
       "x-accel-buffering": "no",
       ...this.#host.headers(),
-    });
+    };
+    this.#body = new ClientBody(this.#outgoing, 200, Object.entries(headers).flat());
     this.#host.firstByte();
   }
 }

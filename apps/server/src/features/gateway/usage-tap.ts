@@ -1,6 +1,7 @@
 import type { JsonObject, Usage } from "@loom/core";
 import { type UsageReader, usageReader } from "@loom/llm";
 import { memberValue, scanJsonObject } from "./json-members.ts";
+import { endOfLargeValue } from "./json-skip.ts";
 import type { WireDialect } from "./target.ts";
 
 /** What was seen of an answer while its bytes went by. */
@@ -16,6 +17,8 @@ export type TapReading = {
   readonly sealed: boolean;
   /** Whether the last that the provider said is that it failed. */
   readonly failed: boolean;
+  /** A document that is an error and may be nothing else, as text. */
+  readonly error?: string;
   /** About how much text was in it, in bytes; for an estimate where nothing was counted. */
   readonly textBytes: number;
 };
@@ -68,8 +71,11 @@ const ONE_COUNTED_OF = 16;
 
 /** A line that is longer is not looked at. */
 const MAX_LINE = 8 * 1024 * 1024;
-/** A document that is longer is not looked at. */
+/** Of a document that is longer only the end is looked at. */
 const MAX_DOCUMENT = 8 * 1024 * 1024;
+const MAX_TAIL = 64 * 1024;
+/** A longer one is no error. */
+const MAX_ERROR = 256 * 1024;
 
 export function createUsageTap(dialect: WireDialect, { eventStream }: { readonly eventStream: boolean }): UsageTap {
   return eventStream ? new StreamTap(dialect) : new DocumentTap(dialect);
@@ -177,12 +183,16 @@ function endOfString(lines: Buffer, from: number): number {
   return lines.length;
 }
 
-/** Keeps the whole document, because it has to be read from both ends, and reads it once. */
+/**
+ * Keeps the whole document, because it has to be read from both ends, and reads it once. Of one that is too large, as those
+ * with pictures are, the end says whether it was cut and, mostly, what it used.
+ */
 class DocumentTap implements UsageTap {
   readonly #marks: Marks;
   readonly #counts: Counts;
-  #parts: Buffer[] | undefined = [];
+  #parts: Buffer[] = [];
   #length = 0;
+  #kept = 0;
 
   constructor(dialect: WireDialect) {
     this.#marks = MARKS[dialect];
@@ -191,20 +201,31 @@ class DocumentTap implements UsageTap {
 
   push(chunk: Buffer): void {
     this.#length += chunk.length;
-    if (this.#length > MAX_DOCUMENT) this.#parts = undefined;
-    else this.#parts?.push(chunk);
+    this.#kept += chunk.length;
+    this.#parts.push(chunk);
+    if (this.#length <= MAX_DOCUMENT) return;
+    for (
+      let [first] = this.#parts;
+      first !== undefined && this.#kept - first.length >= MAX_TAIL;
+      [first] = this.#parts
+    ) {
+      this.#parts.shift();
+      this.#kept -= first.length;
+    }
   }
 
   read(): TapReading {
-    const parts = this.#parts ?? [];
+    const parts = this.#parts;
     const [first] = parts;
     const bytes = first !== undefined && parts.length === 1 ? first : Buffer.concat(parts);
-    // What was not looked at is not said to be cut.
-    const complete = this.#parts === undefined || this.#counts.readDocument(bytes);
-    const { envelope } = this.#marks;
+    const { usage, envelope } = this.#marks;
+    const isAll = this.#length <= MAX_DOCUMENT;
+    const complete = isAll ? this.#counts.readDocument(bytes) : this.#counts.readTail(bytes, usage);
+    const isError = this.#counts.isError && bytes.length <= MAX_ERROR;
     // A list of answers that was cut holds more of other things than of text.
-    const textBytes = envelope === undefined && this.#parts !== undefined ? textIn(bytes, this.#marks) : this.#length;
-    return { ...this.#counts.reading(), complete, sealed: complete, failed: false, textBytes };
+    const textBytes = envelope === undefined && isAll ? textIn(bytes, this.#marks) : this.#length;
+    const reading = { ...this.#counts.reading(), complete, sealed: complete, failed: false, textBytes };
+    return isError ? { ...reading, error: bytes.toString("utf8") } : reading;
   }
 }
 
@@ -215,6 +236,8 @@ class Counts {
   #model: string | undefined;
   /** An event that ends the answer held the counts. */
   ended = false;
+  /** What was read says that it is an error. */
+  isError = false;
 
   constructor(dialect: WireDialect) {
     this.#reader = usageReader(dialect);
@@ -239,13 +262,26 @@ class Counts {
       this.#noteModel(memberValue(top, "modelVersion"));
       this.#noteUsage(asObject(memberValue(top, "usage")));
       this.#noteUsage(asObject(memberValue(top, "usageMetadata")));
+      this.isError = saysError(memberValue(top, "error")) || (!this.#counted && memberValue(top, "object") === "error");
       return true;
     }
     // Gemini streams an array of answers to those who do not ask for events.
     const value = parsed(bytes.toString("utf8").replace(/^\uFEFF/, ""));
     if (typeof value !== "object" || value === null) return false;
-    for (const event of Array.isArray(value) ? value : [value]) this.#readEvent(event);
+    const events: readonly unknown[] = Array.isArray(value) ? value : [value];
+    for (const event of events) this.#readEvent(event);
+    const [first] = events;
+    this.isError = events.length === 1 && saysError(asObject(first)?.error);
     return true;
+  }
+
+  /** Whether a document may end like this. Its counts stand at its end, if anywhere here. */
+  readTail(bytes: Buffer, usage: Buffer): boolean {
+    const mark = bytes.lastIndexOf(usage);
+    const open = mark === -1 ? -1 : bytes.indexOf(OPEN_BRACE, mark);
+    const end = open === -1 ? -1 : endOfLargeValue(bytes, open);
+    if (end !== -1) this.#noteUsage(asObject(parsed(bytes.toString("utf8", open, end))));
+    return endsLikeData(Buffer.from(bytes.toString("latin1").trimEnd(), "latin1"));
   }
 
   #readEvent(value: unknown): void {
@@ -268,6 +304,11 @@ class Counts {
     this.#counted = true;
     this.#reader.read(usage as JsonObject);
   }
+}
+
+/** Some servers say `"error":null`, or `{}`, when all is well. */
+function saysError(error: unknown): boolean {
+  return (typeof error === "string" && error !== "") || Object.keys(asObject(error) ?? {}).length > 0;
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -110,12 +110,8 @@ test("what Google refuses is said in its words, with the file and without a secr
   });
 });
 
-test("a key that is none, and an address where nobody listens, are sentences too", async () => {
+test("an address where nobody listens is a sentence, too", async () => {
   const { serviceAccount, url, close } = await startGoogle();
-  const broken = credentialOf({ ...serviceAccount, private_key: "-----BEGIN PRIVATE KEY-----\nAAAA\n" });
-  await expect(tokenWith(broken)).rejects.toThrow(
-    "/etc/loom/google.json cannot be used to sign in to Google: its field private_key is no RSA key.",
-  );
   await close();
   await expect(tokenWith(credentialOf(serviceAccount))).rejects.toMatchObject({
     message: `/etc/loom/google.json cannot be used now: ${new URL(url).host} refused the connection.`,
