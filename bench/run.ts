@@ -16,7 +16,7 @@ async function main(): Promise<number> {
     }
     if (options.threads) {
       const { benchThreads } = await import("./threads.ts");
-      await benchThreads(options.bundle);
+      await benchThreads(options);
       return 0;
     }
     if (options.policy) {

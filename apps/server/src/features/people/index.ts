@@ -114,7 +114,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
       teams: createTeams(desk, filter),
       profiles: createProfiles(desk),
       departure: createDeparture(desk),
-      purging: createPurging(desk),
+      purging: createPurging(desk, metrics),
       administration: createAdministration(desk),
       notices,
       impersonation: createImpersonation({ desk, sessions, telling, requireRecent }),

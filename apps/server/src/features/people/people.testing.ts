@@ -9,7 +9,7 @@ import { type Engine, type TestDatabase, testDatabase } from "../../kit/engines.
 import { KIT_MIGRATIONS } from "../../kit/job-claims.ts";
 import { listen } from "../../kit/listener.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
-import { createMetrics } from "../../kit/metrics.ts";
+import { createMetrics, type Metrics } from "../../kit/metrics.ts";
 import type { Action, Resource } from "../../kit/policy.ts";
 import { OWNER, type Subject } from "../../kit/subject.ts";
 import { type Answer, type PlainRequest, send } from "../../testing.ts";
@@ -42,6 +42,7 @@ export type Node = {
   /** What the policy was asked, oldest first. */
   readonly asked: readonly { readonly action: Action; readonly resource: Resource }[];
   readonly mails: readonly MailContent[];
+  readonly metrics: Metrics;
   person(username: string): Promise<User>;
   /** A request as it is; `as` as in `call`. */
   send(as: string, request: PlainRequest): Promise<Answer>;
@@ -129,6 +130,7 @@ export async function town(engine: Engine): Promise<Town> {
       events,
       asked,
       mails,
+      metrics,
       send: (as, request) =>
         send(listener.url, { ...request, headers: { ...request.headers, authorization: `Bearer ${as}` } }),
       person: (username) => users.create({ email: `${username}@example.com`, username }),

@@ -60,6 +60,7 @@ describe.each(engines)("on $name", (engine) => {
     await node.call(ada.id, "POST", "/api/users/me/delete");
     place.pass(90 * DAY_MS);
     expect(await purgeBut(/stuck/)).toEqual([expect.stringMatching(FAILED)]);
+    expect(await node.metrics.render()).toContain(`loom_purged_total{outcome="failed"} ${MANY}`);
     expect(await purgeBut(/stuck/)).toEqual([
       "user.deleted ada",
       expect.stringMatching(/^organization.purged ada/),

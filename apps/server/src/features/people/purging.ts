@@ -1,5 +1,6 @@
 import type { OrganizationRole } from "@loom/api";
 import { forgetMade, forgetOnce } from "../../kit/idempotency.ts";
+import type { Metrics } from "../../kit/metrics.ts";
 import type { Departed, DissolvedOrganization, Purge } from "../../kit/purge.ts";
 import type { PeopleDesk } from "./desk.ts";
 import { graceEnd } from "./grace.ts";
@@ -31,7 +32,12 @@ export type Purging = {
   purge(elsewhere: Purge): Promise<Purged>;
 };
 
-export function createPurging(desk: PeopleDesk): Purging {
+export function createPurging(desk: PeopleDesk, metrics: Metrics): Purging {
+  const count = metrics.counter({
+    name: "loom_purged_total",
+    help: "People and organizations that were due to be removed for good, by what became of it: purged, failed",
+    labels: ["outcome"],
+  });
   async function purgeOrganization(elsewhere: Purge, organization: DissolvedOrganization): Promise<void> {
     await elsewhere.organization(organization);
     await desk.change((db) => removeOrganization(db, organization));
@@ -49,10 +55,10 @@ export function createPurging(desk: PeopleDesk): Purging {
         } catch (error) {
           failures.push({ id, error });
           const failed = { purge_failed_at: new Date(desk.wall()).toISOString() };
-          // Where not even that can be written down, he is simply the first again.
+          // Where not even that can be written down, it is simply among the first again.
           await desk
             .change((db) => db.updateTable(table).set(failed).where("id", "=", id).execute())
-            .catch((another: unknown) => failures.push({ id, error: another }));
+            .catch(() => undefined);
         }
       };
       await desk.change((db) =>
@@ -77,14 +83,18 @@ export function createPurging(desk: PeopleDesk): Purging {
             organizations.push(organization);
           }
           await elsewhere.person(departed);
-          await desk.change(async (transaction, now) => {
+          const left = await desk.change(async (transaction, now) => {
             const person = await thePerson(transaction, departed.id);
-            heirs.push(...(await leaveOrganizations(transaction, person, { now, before })));
+            const inherited = await leaveOrganizations(transaction, person, { now, before });
             await makeTombstone(transaction, departed, person.version, now);
-            people.push(person);
+            return { person, inherited };
           });
+          people.push(left.person);
+          heirs.push(...left.inherited);
         });
       }
+      count({ outcome: "purged" }, people.length + organizations.length);
+      count({ outcome: "failed" }, failures.length);
       return { people, organizations, heirs, failures };
     },
   };

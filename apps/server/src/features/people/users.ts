@@ -172,7 +172,7 @@ function displayNameOf({ displayName }: NewUser): string | undefined {
   return text === undefined || text === "" ? undefined : [...text].slice(0, MAX_DISPLAY_NAME).join("");
 }
 
-/** Also where it was written down before addresses were kept as they are delivered. */
+/** Also the one of two who was written down by it before addresses were kept as they are delivered. */
 async function byAddress(db: People, address: string): Promise<Person | undefined> {
   const delivered = deliveredAddress(address) ?? address;
   return (await personByAddress(db, addressKey(address))) ?? personByAddress(db, addressKey(delivered));

@@ -1,11 +1,15 @@
 import type { Kysely } from "kysely";
 import type { Database } from "../../kit/database.ts";
+import { nextTurn } from "../../kit/next-turn.ts";
 import type { PurgeParts } from "../../kit/purge.ts";
 import { purgeThread, threadById, update } from "./changes.ts";
 import type { ChangeContext, CommitQueue } from "./commit-queue.ts";
 import type { LiveHub } from "./live-hub.ts";
 import type { ThreadTables } from "./migrations.ts";
 import type { ThreadRow } from "./thread-row.ts";
+
+/** Rows that are looked at by one question. */
+const SLICE = 2_000;
 
 type Options = {
   readonly database: () => Promise<Database>;
@@ -56,12 +60,7 @@ export function createThreadPurge({ database, queue, hub, now }: Options): Purge
       );
     },
     async organization({ id, teams }) {
-      const threads = (await tables()).selectFrom("thread").select("id");
-      const ids = await threads
-        .where((where) =>
-          where.or([where("organization", "=", id), ...(teams.length === 0 ? [] : [where("team", "in", [...teams])])]),
-        )
-        .execute();
+      const ids = await threadsIn(await tables(), id, teams);
       const isIn = ({ organization, team }: ThreadRow) =>
         organization === id || (team !== null && teams.includes(team));
       await each(ids, isIn, async (context, row) => {
@@ -75,6 +74,36 @@ export function createThreadPurge({ database, queue, hub, now }: Options): Purge
       });
     },
   };
+}
+
+/** Looked for in many short questions: no index leads there, and others want to be answered meanwhile. */
+async function threadsIn(
+  db: Kysely<ThreadTables>,
+  organization: string,
+  teams: readonly string[],
+): Promise<readonly { readonly id: string }[]> {
+  const { newest } = await db
+    .selectFrom("thread")
+    .select(({ fn }) => fn.max("key").as("newest"))
+    .executeTakeFirstOrThrow();
+  const found: { readonly id: string }[] = [];
+  for (let from = 0; from < (newest ?? 0); from += SLICE) {
+    const rows = await db
+      .selectFrom("thread")
+      .select("id")
+      .where("key", ">", from)
+      .where("key", "<=", from + SLICE)
+      .where((where) =>
+        where.or([
+          where("organization", "=", organization),
+          ...(teams.length === 0 ? [] : [where("team", "in", [...teams])]),
+        ]),
+      )
+      .execute();
+    found.push(...rows);
+    await nextTurn();
+  }
+  return found;
 }
 
 /** Left by a person who is gone, or kept by an organization's key. */
