@@ -16,12 +16,17 @@ async function main(): Promise<number> {
     }
     if (options.threads) {
       const { benchThreads } = await import("./threads.ts");
-      await benchThreads(options.bundle);
+      await benchThreads(options);
       return 0;
     }
     if (options.policy) {
       const { benchPolicy } = await import("./policy.ts");
       await benchPolicy(options);
+      return 0;
+    }
+    if (options.sessions) {
+      const { benchSessions } = await import("./sessions.ts");
+      await benchSessions(options);
       return 0;
     }
     if (options.audit) {

@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,7 @@ import { median } from "./statistics.ts";
 import { writeBetweenMarkers } from "./write-docs.ts";
 
 const DEVICE = fileURLToPath(new URL("sync-device.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../dist/loom-server.mjs", import.meta.url));
 const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
 const MEGABYTE = 1_000_000;
 const THREADS = 1_000;
@@ -31,6 +32,7 @@ type Run = {
 
 /** Measures how fast 1,000 threads go to a server and come down from it, on loopback, and with how much memory. */
 export async function benchSync({ writeDocs, quick }: { readonly writeDocs: boolean; readonly quick: boolean }) {
+  if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is missing: npm run build.`);
   const up: number[] = [];
   const down: number[] = [];
   const again: number[] = [];
@@ -41,7 +43,7 @@ export async function benchSync({ writeDocs, quick }: { readonly writeDocs: bool
   for (let round = 0; round < (quick ? 1 : ROUNDS + 1); round++) {
     const root = mkdtempSync(join(tmpdir(), "loom-bench-"));
     const data = join(root, "server");
-    const server = await startServerProcess(data, { env: environment(root), timeoutMs: LIFETIME_MS });
+    const server = await startServerProcess(data, { env: environment(root), timeoutMs: LIFETIME_MS, program: PROGRAM });
     try {
       const [a, b] = ["a", "b"].map((name) => new Device(join(root, name), server.url, join(data, "owner-token")));
       if (a === undefined || b === undefined) throw new Error("there are no devices");
@@ -77,7 +79,7 @@ export async function benchSync({ writeDocs, quick }: { readonly writeDocs: bool
   ];
   const text = [
     `On ${machine()}; ${THREADS} threads of ${TURNS} turns (${(bytes / MEGABYTE).toFixed(1)} MB in all), loom-server with SQLite and the`,
-    "sync as processes of their own, HTTP over loopback. `npm run bench -- --sync`.",
+    "sync as processes of their own, HTTP over loopback. `npm run build && npm run bench -- --sync`.",
     "",
     table(rows),
   ].join("\n");

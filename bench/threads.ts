@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { say, startScriptedModel } from "@loom/testkit";
 import { createThreadStore, type ThreadStore } from "@loom/threads";
 import { openThreadIndex } from "@loom/threads/thread-index";
@@ -11,8 +12,12 @@ import type { Command } from "./command.ts";
 import { loomRun } from "./loom.ts";
 import { machine, table } from "./markdown.ts";
 import { memoryRun } from "./memory-run.ts";
+import type { Options } from "./options.ts";
 import { interleave, median } from "./statistics.ts";
 import { createPlace, type Place } from "./subject.ts";
+import { writeBetweenMarkers } from "./write-docs.ts";
+
+const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
 
 const MEGABYTE = 1_000_000;
 const ROUNDS = 7;
@@ -22,22 +27,27 @@ const SEARCHES = 50;
 const BLOCKS = 6;
 
 /** Prints what threads cost: to go on with a long one, to save one event, to index and to search. */
-export async function benchThreads(bundle: string | undefined): Promise<void> {
+export async function benchThreads({ bundle, writeDocs }: Pick<Options, "bundle" | "writeDocs">): Promise<void> {
   const root = mkdtempSync(join(tmpdir(), "loom-bench-"));
   try {
     await using model = await startScriptedModel({ script: () => say("Going on.") });
     const place = createPlace(root, model.url);
     const store = createThreadStore({ directory: join(place.home, ".local", "share", "loom", "threads") });
-    console.log(`Threads on ${machine()}; medians of ${ROUNDS}.\n`);
-    await benchResume(store, place, bundle);
-    await benchEvents(store, place.workspace);
-    await benchIndex(store);
+    const text = [
+      `On ${machine()}; medians of ${ROUNDS}. \`npm run build && npm run bench -- --threads\``,
+      await benchResume(store, place, bundle),
+      await benchEvents(store, place.workspace),
+      await benchIndex(store),
+    ].join("\n\n");
+    console.log(text);
+    if (writeDocs) writeBetweenMarkers(DOCUMENT, text, "local-threads");
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
 }
 
-async function benchResume(store: ThreadStore, place: Place, bundle: string | undefined): Promise<void> {
+/** Bars: 500 ms and 150 MB for 50 MB. */
+async function benchResume(store: ThreadStore, place: Place, bundle: string | undefined): Promise<string> {
   const sizes = [0, 5 * MEGABYTE, 50 * MEGABYTE];
   const threads: { readonly id: string; readonly bytes: number; readonly command: Command }[] = [];
   for (const size of sizes) {
@@ -62,7 +72,10 @@ async function benchResume(store: ThreadStore, place: Place, bundle: string | un
       `${(rss / MEGABYTE).toFixed(0)} MB`,
     ]);
   }
-  console.log(`${table([["loom resume -p, thread of", "first output", "whole turn", "peak memory"], ...rows])}\n`);
+  return table([
+    ["`loom resume -p`, thread of", "first output (bar 500 ms)", "whole turn", "peak memory (bar 150 MB)"],
+    ...rows,
+  ]);
 }
 
 /** Milliseconds from the start to the first byte on standard output, and to the end. */
@@ -78,7 +91,8 @@ async function firstOutput({ file, args, cwd, env }: Command): Promise<{ first: 
   return { first, whole: performance.now() - start };
 }
 
-async function benchEvents(store: ThreadStore, workspace: string): Promise<void> {
+/** Bar: 2 ms, and no more bytes for a long thread than for a short one. */
+async function benchEvents(store: ThreadStore, workspace: string): Promise<string> {
   const rows: string[][] = [];
   for (const size of [0, 5 * MEGABYTE]) {
     const { id, file } = await generate(store, workspace, size);
@@ -99,10 +113,13 @@ async function benchEvents(store: ThreadStore, workspace: string): Promise<void>
     const cells = [median(appended).toFixed(3), median(synced).toFixed(3)].map((ms) => `${ms} ms`);
     rows.push([`${(before / MEGABYTE).toFixed(1)} MB`, ...cells, bytes.toFixed(0)]);
   }
-  console.log(`${table([["one event, into a thread of", "kept from a crash", "on the disk", "bytes"], ...rows])}\n`);
+  return table([
+    ["one event, into a thread of", "kept from a crash (bar 2 ms)", "on the disk", "bytes written"],
+    ...rows,
+  ]);
 }
 
-async function benchIndex(store: ThreadStore): Promise<void> {
+async function benchIndex(store: ThreadStore): Promise<string> {
   const start = performance.now();
   const index = await openThreadIndex({ directory: store.directory });
   const built = performance.now() - start;
@@ -125,7 +142,7 @@ async function benchIndex(store: ThreadStore): Promise<void> {
     rows.push([`search for ${name}`, `${median(times).toFixed(1)} ms, p95 ${p95.toFixed(1)} ms`]);
   }
   index.close();
-  console.log(table([["index", "time"], ...rows]));
+  return table([["the index on this machine", "time"], ...rows]);
 }
 
 async function generate(store: ThreadStore, workspace: string, bytes: number) {

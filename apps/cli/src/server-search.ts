@@ -1,6 +1,7 @@
 import type { ThreadHit, ThreadInfo } from "@loom/api";
 import type { ThreadQuery, ThreadsClient } from "@loom/api/threads-client";
 import type { ListedThread, SearchHit, SearchOptions, ThreadFilters, ThreadIndex } from "@loom/threads/thread-index";
+import type { ServerThreads } from "./server-threads.ts";
 import type { Settings } from "./settings.ts";
 
 /** Where it was found. */
@@ -84,22 +85,25 @@ async function onServer<Found>(
   if (settings.config.get("server.url") === "") return {};
   if (pinned !== undefined) return { notice: "Pinned threads are searched on this machine only." };
   const { openServerThreads } = await import("./server-threads.ts");
-  const { client, close, server } = openServerThreads(settings);
   const deadline = AbortSignal.timeout(SERVER_MS);
+  let opened: ServerThreads | undefined;
   try {
+    opened = openServerThreads(settings);
     return {
-      found: await ask(client, { signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]) }),
+      found: await ask(opened.client, {
+        signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
+      }),
     };
   } catch (error) {
     if (signal?.aborted === true) throw error;
     const why = deadline.aborted
-      ? `The Loom server at ${server} did not answer within ${SERVER_MS / 1_000} s.`
+      ? `The Loom server at ${opened?.server} did not answer within ${SERVER_MS / 1_000} s.`
       : error instanceof Error
         ? error.message
         : String(error);
     return { notice: `${why} Shown is what is on this machine.` };
   } finally {
-    close();
+    opened?.close();
   }
 }
 

@@ -24,9 +24,22 @@ export function runServer(args: readonly string[], env: Record<string, string>):
 /** Resolves when the server listens. It is killed after a minute, or `timeoutMs`. */
 export async function startServerProcess(
   dataDirectory: string,
-  options: { readonly args?: readonly string[]; readonly env: Record<string, string>; readonly timeoutMs?: number },
+  options: {
+    readonly args?: readonly string[];
+    readonly env: Record<string, string>;
+    readonly timeoutMs?: number;
+    /** Another build of it. */
+    readonly program?: string;
+  },
 ): Promise<ServerProcess> {
-  const args = [PROGRAM, "--listen", "127.0.0.1:0", "--data", dataDirectory, ...(options.args ?? [])];
+  const args = [
+    options.program ?? PROGRAM,
+    "--listen",
+    "127.0.0.1:0",
+    "--data",
+    dataDirectory,
+    ...(options.args ?? []),
+  ];
   const running = await startProcess(process.execPath, args, options);
   const match = await running.waitForOutput(/Listening on (\S+)\.\n/);
   const token = (await readFile(`${dataDirectory}/owner-token`, "utf8")).trim();

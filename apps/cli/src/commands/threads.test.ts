@@ -41,6 +41,20 @@ describe("loom threads", PATIENT, () => {
     expect(await loom("search", '"unclosed (AND', "--here")).toMatchObject({ code: 0, stderr: "Nothing was found.\n" });
   });
 
+  it("lists and finds what is here also for somebody who has not signed in to the server", async () => {
+    const env = { LOOM_SERVER_URL: "http://127.0.0.1:9" };
+    for (const args of [
+      ["list", "--all"],
+      ["search", "foobar"],
+    ]) {
+      const { code, stdout, stderr } = await runLoom(home, args, { env });
+      expect([code, stdout]).toEqual([0, expect.stringContaining(id)]);
+      expect(stderr).toMatch(
+        /^There is no token for http:\/\/127\.0\.0\.1:9: run "loom login".* Shown is what is on this machine\.\n$/,
+      );
+    }
+  });
+
   it("keeps title, tags, pin, visibility and privacy in the thread's own file", async () => {
     for (const args of [
       ["title", id, "Parser bug"],

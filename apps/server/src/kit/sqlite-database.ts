@@ -7,16 +7,17 @@ import { Kysely, sql } from "kysely";
 import type { Database } from "./database.ts";
 import { DatabaseError, databaseError } from "./database-error.ts";
 import { whileBusy } from "./sqlite-busy.ts";
+import { type CheckpointPace, LONGEST_LOG_PAGES, SqliteCheckpointer } from "./sqlite-checkpointer.ts";
 import { type Pace, sqliteDialect } from "./sqlite-dialect.ts";
 
 /** Opens, or makes, the file. @throws DatabaseError with a whole sentence that names it. */
-export async function connectSqlite(file: string): Promise<Database> {
+export async function connectSqlite(file: string, pace?: CheckpointPace): Promise<Database> {
   try {
     makePrivateFile(file);
     const connection = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: true });
     try {
       await configure(connection);
-      return sqliteDatabase(file, connection);
+      return sqliteDatabase(file, connection, new SqliteCheckpointer(file, pace));
     } catch (error) {
       connection.close();
       throw error;
@@ -26,8 +27,8 @@ export async function connectSqlite(file: string): Promise<Database> {
   }
 }
 
-/** `place` is for sentences. */
-export function sqliteDatabase(place: string, connection: DatabaseSync): Database {
+/** `place` is for sentences. Without `checkpointer`, SQLite looks after its log by itself. */
+export function sqliteDatabase(place: string, connection: DatabaseSync, checkpointer?: SqliteCheckpointer): Database {
   const pace: Pace = {};
   const db = new Kysely<unknown>({ dialect: sqliteDialect(connection, pace) });
   const log = new WriteAheadLog(place);
@@ -62,7 +63,10 @@ export function sqliteDatabase(place: string, connection: DatabaseSync): Databas
           await sql`rollback`.execute(held);
         }
       }),
-    sync: () => log.sync(),
+    async sync() {
+      await log.sync();
+      checkpointer?.synced();
+    },
     async check() {
       try {
         connection.prepare("SELECT count(*) FROM loom_migration").get();
@@ -71,6 +75,7 @@ export function sqliteDatabase(place: string, connection: DatabaseSync): Databas
       }
     },
     async close() {
+      await checkpointer?.close();
       await db.destroy();
       await log.close();
     },
@@ -88,6 +93,7 @@ async function configure(connection: DatabaseSync): Promise<void> {
   // What has been answered with "done" survives a power cut.
   connection.exec("PRAGMA synchronous = FULL");
   connection.exec("PRAGMA trusted_schema = OFF");
+  connection.exec(`PRAGMA wal_autocheckpoint = ${LONGEST_LOG_PAGES}`);
 }
 
 /**

@@ -12,19 +12,26 @@ export type OutputEnds = {
   readonly outputs: OutputStore;
   /** How many may be in memory at once. */
   readonly places: Budget;
+  /** Told of an output that the server does not take because of its size, in bytes. */
+  readonly onTooLong: (id: ThreadId, sha256: string, bytes: number) => void;
 };
 
 /** Sends those of the outputs that the server lacks. One that is lost here, or too long, is passed over: whoever reads says so. */
 export async function sendOutputs(
-  { remote, outputs, places }: OutputEnds,
+  { remote, outputs, places, onTooLong }: OutputEnds,
   id: ThreadId,
   named: ReadonlySet<string>,
   call: RemoteCall,
 ): Promise<void> {
   if (named.size === 0) return;
   for (const sha256 of await remote.missingOutputs(id, [...named], call)) {
+    const bytes = statSync(outputs.fileOf(sha256), { throwIfNoEntry: false })?.size ?? 0;
+    if (bytes > remote.maxOutputBytes) {
+      onTooLong(id, sha256, bytes);
+      continue;
+    }
     await places.use(1, async () => {
-      const content = contentOf(outputs, sha256, remote.maxOutputBytes);
+      const content = contentOf(outputs, sha256);
       if (content !== undefined) await remote.putOutput(id, sha256, content, call);
     });
   }
@@ -32,7 +39,7 @@ export async function sendOutputs(
 
 /** Gets those of the outputs that this machine lacks; what is not what its name says counts as lost. */
 export async function fetchOutputs(
-  { remote, outputs, places }: OutputEnds,
+  { remote, outputs, places }: Omit<OutputEnds, "onTooLong">,
   id: ThreadId,
   named: ReadonlySet<string>,
   call: RemoteCall,
@@ -47,11 +54,9 @@ export async function fetchOutputs(
   }
 }
 
-function contentOf(outputs: OutputStore, sha256: string, maxBytes: number): Buffer | undefined {
-  const file = outputs.fileOf(sha256);
+function contentOf(outputs: OutputStore, sha256: string): Buffer | undefined {
   try {
-    if (statSync(file).size > maxBytes) return undefined;
-    const content = readFileSync(file);
+    const content = readFileSync(outputs.fileOf(sha256));
     return digestOf(content) === sha256 ? content : undefined;
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;

@@ -61,11 +61,18 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    const { remote, directory } = options;
+    const { remote, directory, notify } = options;
     this.#ends = {
       remote,
       outputs: new OutputStore(join(directory, "outputs")),
       places: new Budget(MAX_OUTPUTS_UNDERWAY),
+      onTooLong(id, sha256, bytes) {
+        const [size, most] = [bytes, remote.maxOutputBytes].map((each) => (each / 1024 / 1024).toFixed(1));
+        notify(
+          `${sha256}-too-long`,
+          `An output of thread ${id} is ${size} MB long, and ${remote.name} takes ${most} MB: it stays on this machine alone.`,
+        );
+      },
     };
   }
 

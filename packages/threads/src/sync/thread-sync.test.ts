@@ -486,6 +486,20 @@ describe("a server that", () => {
     expect(a.syncWith(remote).status()).toMatchObject({ pending: 0, tooLong: [] });
   });
 
+  test("takes no output that long gets the rest, and the person is told once", async () => {
+    const [a, b] = [machine(), machine()];
+    const short: ThreadRemote = { ...remote, maxOutputBytes: 100_000 };
+    const id = await a.begin("alpha", { output: "a long line of output\n".repeat(20_000) });
+    expect(await a.sync(short)).toMatchObject({ type: "done", settled: 1, failed: 0 });
+    const notices = a.syncWith(short).takeNotices();
+    expect(notices).toEqual([expect.stringMatching(/^An output of thread T-.* MB long, .* takes 0\.1 MB: it stays/)]);
+    await a.say(id, "beta");
+    await a.sync(short);
+    expect(a.syncWith(short).takeNotices()).toEqual([]);
+    await b.sync(short);
+    expect(b.textOf(id)).toContain("done with beta");
+  });
+
   test("will not take one thread takes the others, and is asked again when the thread is another, or after a day", async () => {
     let clock = Date.parse("2026-11-20T10:00:00Z");
     const a = machine(() => clock);

@@ -21,7 +21,7 @@ import { chunksOf } from "./chunks.ts";
 import type { ChangeContext, Together } from "./commit-queue.ts";
 import { foldRecords, type IncomingRecord } from "./incoming-records.ts";
 import type { ThreadTables } from "./migrations.ts";
-import { columnsOf, factsIn, type ThreadRow } from "./thread-row.ts";
+import { columnsOf, factsIn, THREAD_COLUMNS, type ThreadRow } from "./thread-row.ts";
 
 /** Records to go behind `version` of a thread. */
 export type Append = {
@@ -119,34 +119,8 @@ class AppendUnit {
   }
 }
 
-const COLUMNS = [
-  "id",
-  "key",
-  "owner",
-  "organization",
-  "team",
-  "visibility",
-  "support_until",
-  "version",
-  "digest",
-  "bytes",
-  "messages",
-  "generation",
-  "revision",
-  "facts",
-  "updated_at",
-  "deleted_at",
-  "purged",
-  "workspace",
-  "remote",
-  "tags",
-  "models",
-  "pinned",
-  "change",
-] as const satisfies readonly (keyof ThreadRow)[];
-
 /** Of rows, the columns that an append may change. All of these threads are there: the insertion always becomes an update. */
-const updateRows = preparedRows<ThreadTables, ThreadRow>(COLUMNS, (db, rows) =>
+const updateRows = preparedRows<ThreadTables, ThreadRow>(THREAD_COLUMNS, (db, rows) =>
   db
     .insertInto("thread")
     .values(rows)

@@ -10,7 +10,7 @@ import { digestOver, NO_DIGEST } from "./digest.ts";
 import { foldRecords, type IncomingRecord } from "./incoming-records.ts";
 import type { ThreadTables } from "./migrations.ts";
 import { digestAt, recordsAfter } from "./stored-records.ts";
-import { columnsOf, infoOf, isNarrower, type ThreadRow } from "./thread-row.ts";
+import { columnsOf, infoOf, isNarrower, THREAD_COLUMNS, type ThreadRow } from "./thread-row.ts";
 
 /** What has come of a change. */
 export type Changed = {
@@ -35,6 +35,14 @@ export async function threadById(db: Kysely<ThreadTables>, id: string): Promise<
 
 const rowWithId = preparedQuery((db: Kysely<ThreadTables>, { id }: { id: string }) =>
   db.selectFrom("thread").selectAll().where("id", "=", id),
+);
+
+const newestKey = preparedQuery((db: Kysely<ThreadTables>) =>
+  db.selectFrom("thread").select(({ fn }) => fn.max("key").as("key")),
+);
+
+const insertThread = preparedRows<ThreadTables, ThreadRow>(THREAD_COLUMNS, (db, rows) =>
+  db.insertInto("thread").values(rows),
 );
 
 /** The thread, which somebody has found to be there. @throws ProblemError `gone`, `not_found` */
@@ -69,10 +77,7 @@ export async function createThread(
   }
   const facts = foldRecords(undefined, records);
   refusePrivate(facts);
-  const newest = await db
-    .selectFrom("thread")
-    .select(({ fn }) => fn.max("key").as("key"))
-    .executeTakeFirst();
+  const [newest] = await newestKey(db, {});
   const key = (newest?.key ?? 0) + 1;
   const { chunks, end } = chunksOf(records, NOTHING);
   const row: ThreadRow = {
@@ -92,7 +97,7 @@ export async function createThread(
     purged: 0,
     change: await context.nextChange(),
   };
-  await db.insertInto("thread").values(row).execute();
+  await insertThread(db, [row]);
   await insertChunks(db, rowsOf(key, chunks));
   await insertCommits(db, commitsOf(key, facts));
   return { before: undefined, after: row, repeated: false };

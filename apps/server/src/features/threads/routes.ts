@@ -69,15 +69,21 @@ export function threadRoutes(parts: ThreadParts): Route[] {
   const OWN = { action: "read", resource: (_: unknown, subject: Subject) => own(subject) } as const;
 
   return [
-    route(api.threads.list, OWN, ({ query, subject }) => {
+    route(api.threads.list, OWN, async ({ query, ...request }) => {
+      const { subject } = request;
       const { author, tag, pinned, deleted, ...rest } = query;
-      return store.list(subject, {
+      const found = await store.list(subject, {
         ...rest,
         author: author === "me" ? principalOf(subject) : author,
         tags: tag?.split(","),
         pinned: pinned === undefined ? undefined : pinned === "true",
         deleted: deleted === "true",
       });
+      await noted(
+        found.threads.map(({ id }) => id),
+        request,
+      );
+      return found;
     }),
     route(api.threads.search, OWN, async ({ query, ...request }) => {
       const { subject } = request;

@@ -7,6 +7,33 @@ import type { ThreadTables } from "./migrations.ts";
 
 export type ThreadRow = Selectable<ThreadTables["thread"]>;
 
+/** All of them. */
+export const THREAD_COLUMNS = [
+  "id",
+  "key",
+  "owner",
+  "organization",
+  "team",
+  "visibility",
+  "support_until",
+  "version",
+  "digest",
+  "bytes",
+  "messages",
+  "generation",
+  "revision",
+  "facts",
+  "updated_at",
+  "deleted_at",
+  "purged",
+  "workspace",
+  "remote",
+  "tags",
+  "models",
+  "pinned",
+  "change",
+] as const satisfies readonly (keyof ThreadRow)[];
+
 /** The columns that follow from the facts. */
 export function columnsOf(facts: ThreadFacts) {
   return {

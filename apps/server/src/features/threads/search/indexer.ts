@@ -18,7 +18,7 @@ import type { IndexBatch, IndexedPassage, IndexedThread, IndexState, SearchEngin
 import { countsOf, passagesOf, repeatsOf } from "./passages.ts";
 
 /** Written at once. Between two batches everybody else has a turn. */
-const MAX_BATCH_UNITS = 4 * 1024 * 1024;
+const MAX_BATCH_UNITS = 8 * 1024 * 1024;
 const MAX_BATCH_THREADS = 100;
 /** Looked through without a pause. */
 const MAX_TURN_UNITS = 32 * 1024;

@@ -26,7 +26,7 @@ export function runIndexWorker(): void {
   // and a query looks into some more segments. There is no index of beginnings: it costs as much as the words themselves,
   // and is used for beginnings of just its length alone.
   const OPTIONS = `
-    INSERT INTO search_text (search_text, rank) VALUES ('hashsize', ${16 * 1024 * 1024});
+    INSERT INTO search_text (search_text, rank) VALUES ('hashsize', ${32 * 1024 * 1024});
     INSERT INTO search_text (search_text, rank) VALUES ('automerge', 16);`;
   const TABLES = `
     CREATE TABLE IF NOT EXISTS search_state (
