@@ -15,6 +15,8 @@ export type Options = {
   readonly threads: boolean;
   /** Decisions of the policy alone. */
   readonly policy: boolean;
+  /** Who asks alone: sessions and keys. */
+  readonly sessions: boolean;
   /** The audit log alone. */
   readonly audit: boolean;
   /** The sync of threads alone. */
@@ -30,7 +32,8 @@ export const HELP = `npm run bench -- [options]
   --codecs       the stream codecs alone
   --threads      threads alone: to go on with long ones, to save, to search
   --policy       the server's decisions alone: who may do what
-  --audit        the audit log alone: an event, and a list of a million rows
+  --sessions     the check of a session or a key alone
+  --audit        the audit log alone: an event, its share of a gateway request, lists and verify of a million rows
   --sync         the sync of threads alone: 1,000 of them to a server and down again
   --write-docs   put the tables into docs/benchmarks.md`;
 
@@ -45,6 +48,7 @@ export function readOptions(args: readonly string[]): Options | "help" {
       codecs: { type: "boolean", default: false },
       threads: { type: "boolean", default: false },
       policy: { type: "boolean", default: false },
+      sessions: { type: "boolean", default: false },
       audit: { type: "boolean", default: false },
       sync: { type: "boolean", default: false },
       "write-docs": { type: "boolean", default: false },
@@ -64,6 +68,7 @@ export function readOptions(args: readonly string[]): Options | "help" {
     codecs: values.codecs,
     threads: values.threads,
     policy: values.policy,
+    sessions: values.sessions,
     audit: values.audit,
     sync: values.sync,
   };

@@ -24,6 +24,11 @@ async function main(): Promise<number> {
       await benchPolicy(options);
       return 0;
     }
+    if (options.sessions) {
+      const { benchSessions } = await import("./sessions.ts");
+      await benchSessions(options);
+      return 0;
+    }
     if (options.audit) {
       const { benchAudit } = await import("./audit.ts");
       await benchAudit(options);

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 export function writeBetweenMarkers(
   file: string,
   text: string,
-  name: "audit" | "bench" | "gateway" | "local-threads" | "policy" | "sync" | "threads",
+  name: "audit" | "bench" | "gateway" | "local-threads" | "policy" | "sessions" | "sync" | "threads",
 ): void {
   const [beginMark, endMark] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`];
   const page = existsSync(file) ? readFileSync(file, "utf8") : `# Benchmarks\n\n${beginMark}\n${endMark}\n`;

@@ -1,8 +1,14 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type Fault, fail, fault, say, startScriptedModel } from "@loom/testkit";
 import { describe, expect, test } from "vitest";
-import { environment, type ServerProcess, startServerProcess } from "./process.testing.ts";
+import { selfSignedCertificate } from "./certificate.testing.ts";
+import { startMailServer } from "./features/mail/mail-server.testing.ts";
+import { TestBrowser } from "./features/sign-in/browser.testing.ts";
+import { headerOf, newThreadId, said, text } from "./features/threads/threads.testing.ts";
+import { environment, runServer, type ServerProcess, startServerProcess } from "./process.testing.ts";
 import { REQUEST, send, temporaryDirectory } from "./testing.ts";
 
 /** In the shape of no known provider, so that only knowing the key itself finds it. */
@@ -90,6 +96,185 @@ describe.each(["anthropic", "openai"])("the key of %s", (provider) => {
     }
   });
 });
+
+/** Each is a secret of its own, so that one that gets out says which. */
+const SECRETS = {
+  client: "client7d31a9f05c8e42b6wren",
+  mail: "mailbox58c0e7d2194fa36blark",
+  key: "keyring61f8b02d7ae39c45crow",
+};
+
+const QUESTION = { model: "claude-opus-5", max_tokens: 9, messages: [{ role: "user", content: SECRETS.key }] };
+
+/** A provider to sign in with that repeats whatever it is told. */
+async function startTelltaleIssuer(): Promise<{
+  url: string;
+  asked(): number;
+  [Symbol.asyncDispose](): Promise<void>;
+}> {
+  let asked = 0;
+  let url = "";
+  const server = createServer(async (incoming, outgoing) => {
+    const { pathname, searchParams } = new URL(incoming.url ?? "/", url);
+    const json = (status: number, value: object): void =>
+      void outgoing.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
+    if (pathname === "/.well-known/openid-configuration") {
+      const endpoints = {
+        authorization_endpoint: `${url}/authorize`,
+        token_endpoint: `${url}/token`,
+        jwks_uri: `${url}/jwks`,
+      };
+      json(200, { issuer: url, ...endpoints, response_types_supported: ["code"], subject_types_supported: ["public"] });
+    } else if (pathname === "/authorize") {
+      const back = new URL(searchParams.get("redirect_uri") ?? "");
+      for (const [name, value] of [
+        ["code", "c"],
+        ["state", searchParams.get("state") ?? ""],
+      ] as const)
+        back.searchParams.set(name, value);
+      outgoing.writeHead(302, { location: back.href }).end();
+    } else {
+      asked += 1;
+      let body = "";
+      for await (const chunk of incoming) body += String(chunk);
+      const basic = (incoming.headers.authorization ?? "").replace("Basic ", "");
+      const told = `${body} ${basic} ${Buffer.from(basic, "base64").toString()}`;
+      expect(told).toContain(SECRETS.client);
+      json(401, { error: "invalid_client", error_description: told, error_uri: `https://example.com/?${told}` });
+    }
+  });
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url,
+    asked: () => asked,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => void server.close(resolve));
+    },
+  };
+}
+
+test("secrets of sign-in and mail, and a key where it does not belong, are in no answer, audit event, log, metric or file", {
+  timeout: 120_000,
+}, async () => {
+  await using home = await temporaryDirectory();
+  await using issuer = await startTelltaleIssuer();
+  await using model = await startScriptedModel({ script: [say("Fine.")] });
+  const certificate = selfSignedCertificate();
+  await writeFile(join(home.path, "ca.pem"), certificate.cert);
+  let mailed = 0;
+  await using mail = await startMailServer({
+    ...certificate,
+    secure: true,
+    onAuth({ username, password }, _session, done) {
+      mailed += 1;
+      expect(password).toBe(SECRETS.mail);
+      const plain = Buffer.from(`\0${username}\0${password}`).toString("base64");
+      done(new Error(`Not ${password}, not ${plain}, not ${Buffer.from(String(password)).toString("base64")}`));
+    },
+  });
+  const env = environment(home.path, {
+    NODE_EXTRA_CA_CERTS: join(home.path, "ca.pem"),
+    LOOM_SERVER_ANTHROPIC_API_KEY: SECRETS.key,
+    LOOM_SERVER_ANTHROPIC_BASE_URL: model.url,
+    LOOM_SERVER_OIDC_TELLTALE_ISSUER: issuer.url,
+    LOOM_SERVER_OIDC_TELLTALE_CLIENT_ID: "loom",
+    LOOM_SERVER_OIDC_TELLTALE_CLIENT_SECRET: SECRETS.client,
+    LOOM_SERVER_SMTP_HOST: "127.0.0.1",
+    LOOM_SERVER_SMTP_PORT: String(mail.port),
+    LOOM_SERVER_SMTP_TLS: "tls",
+    LOOM_SERVER_SMTP_USERNAME: "loom",
+    LOOM_SERVER_SMTP_PASSWORD: SECRETS.mail,
+    LOOM_SERVER_MAIL_FROM: "loom@example.com",
+    LOOM_SERVER_AUDIT_LOG_DIR: join(home.path, "audit-log"),
+    LOOM_SERVER_AUDIT_LLM: "on",
+  });
+  const args = ["--log-level", "debug", "--log-file", `${home.path}/server.log`];
+  const server = await startServerProcess(`${home.path}/data`, { env, args });
+  const answers: string[] = [];
+  const ask = async (method: string, path: string, body?: unknown, more: Record<string, string> = {}) => {
+    const headers = { authorization: `Bearer ${server.token}`, "content-type": "application/json", ...more };
+    const answer = await send(server.url, {
+      method,
+      path,
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    answers.push(JSON.stringify(answer));
+    return answer;
+  };
+
+  const browser = new TestBrowser();
+  for (const path of ["/auth/providers", "/auth/sign-in", "/auth/login/telltale"]) {
+    answers.push(JSON.stringify(await browser.open(`${server.url}${path}`)));
+  }
+  answers.push(JSON.stringify(await browser.submit(`${server.url}/auth/magic-link`, { email: "ada@example.com" })));
+  const dialogue = await runServer(["mail", "test", "ada@example.com"], env);
+
+  // Somebody has the key in a conversation: that is his, and what is said of it elsewhere does not have it.
+  const thread = newThreadId();
+  const made = await send(server.url, {
+    ...{ method: "PUT", path: `/api/threads/${thread}` },
+    headers: { authorization: `Bearer ${server.token}`, "content-type": "application/json", "if-none-match": "*" },
+    body: JSON.stringify({ records: [headerOf(thread), text(said(`my key is ${SECRETS.key}`))] }),
+  });
+  expect(made.status).toBe(201);
+  const isBad = await ask(
+    "POST",
+    `/api/threads/${thread}/records`,
+    { records: [`{"${SECRETS.key}"`] },
+    { "if-match": '"2"' },
+  );
+  const isNone = await ask(
+    "PUT",
+    `/api/threads/${newThreadId()}`,
+    { records: [`{"type":"${SECRETS.key}"}`] },
+    { "if-none-match": "*" },
+  );
+  expect([isBad.status, isNone.status]).toEqual([400, 400]);
+  await ask("DELETE", `/api/threads/${thread}`, undefined, { "if-match": "*" });
+  // Where an event of the audit log takes something over from who asks.
+  const agent = { "user-agent": `curl ${SECRETS.key}` };
+  await ask("POST", "/api/tokens", { name: "ci" }, agent);
+  await ask("GET", `/api/admin/audit/export?actor=${SECRETS.key}`, undefined, agent);
+  await ask("GET", "/api/tokens", undefined, { ...agent, authorization: `Bearer ${SECRETS.key}` });
+  await ask("POST", "/anthropic/v1/messages", QUESTION, agent);
+  for (const path of [
+    "/api/admin/audit?limit=100",
+    "/api/admin/audit/export",
+    "/api/admin/audit/export?format=csv",
+    "/metrics",
+    "/readyz",
+    "/api/models",
+  ]) {
+    await ask("GET", path);
+  }
+  server.process.signal("SIGTERM");
+  const { code, stdout, stderr } = await server.process.exited;
+  expect(code).toBe(0);
+  expect([issuer.asked(), mailed > 1]).toEqual([1, true]);
+
+  const files = await filesBelow(home.path);
+  const told = [...answers, stdout, stderr, dialogue.stdout, dialogue.stderr, ...files];
+  expect(told.join("\n")).toContain("audit.exported");
+  expect(told.join("\n")).toContain("[redacted]");
+  for (const each of told) {
+    for (const secret of [SECRETS.client, SECRETS.mail]) expectWithout(each, secret);
+  }
+  // The database has the conversation.
+  const outsideOfIt = files.filter((each) => !each.startsWith("SQLite") && !each.includes("my key is"));
+  for (const each of [...answers, stdout, stderr, ...outsideOfIt]) expectWithout(each, SECRETS.key);
+});
+
+/** As it is, and as part of something in Base64, wherever in it. */
+function expectWithout(told: string, secret: string): void {
+  expect(told).not.toContain(secret);
+  for (const shift of [0, 1, 2]) {
+    const encoded = Buffer.from("x".repeat(shift) + secret).toString("base64");
+    expect(told).not.toContain(encoded.slice(4, 20));
+  }
+}
 
 test.runIf(process.platform === "linux")("a key is in no argument of the process", async () => {
   await using home = await temporaryDirectory();

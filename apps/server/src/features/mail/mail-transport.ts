@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createRedactor, type Secret } from "@loom/config";
 import type { MailConfig } from "./mail-config.ts";
 
 /** A mail to one address, the same said as text and as HTML. */
@@ -59,6 +60,7 @@ function smtpTransport(
   onLine?: (line: DialogueLine) => void,
 ): MailTransport {
   const { host, port, security, login, from } = config;
+  const hide = hiding(login?.password);
   return async (mail) => {
     const { createTransport } = await import("nodemailer");
     const transport = createTransport({
@@ -75,14 +77,12 @@ function smtpTransport(
       socketTimeout: TIMEOUT_MS,
       disableFileAccess: true,
       disableUrlAccess: true,
-      ...(onLine === undefined
-        ? {}
-        : { logger: dialogueLogger(onLine, login?.password.expose()), transactionLog: true }),
+      ...(onLine === undefined ? {} : { logger: dialogueLogger(onLine, hide), transactionLog: true }),
     });
     try {
       await transport.sendMail({ ...mail, from });
     } catch (cause) {
-      throw asMailError(cause, config);
+      throw asMailError(cause, config, hide);
     } finally {
       transport.close();
     }
@@ -91,21 +91,34 @@ function smtpTransport(
 
 type Entry = { readonly tnx?: string | undefined };
 
-function dialogueLogger(onLine: (line: DialogueLine) => void, password: string | undefined) {
-  const hidden = password === undefined ? [] : [password, Buffer.from(password).toString("base64")];
+type Hide = (text: string) => string;
+
+/** Mail servers quote what they were told. Also a password that is too short to be looked for elsewhere is no word here. */
+function hiding(password: Secret | undefined): Hide {
+  if (password === undefined) return String;
+  const redact = createRedactor([password]);
+  const plain = [password.expose(), Buffer.from(password.expose()).toString("base64")];
+  return (text) => redact(plain.reduce((line, secret) => line.replaceAll(secret, "[secret]"), text));
+}
+
+function dialogueLogger(onLine: (line: DialogueLine) => void, hide: Hide) {
   const debug = (entry: Entry, text: string, ...values: readonly unknown[]): void => {
     if (entry.tnx !== "client" && entry.tnx !== "server") return;
     const filled = values.reduce<string>((line, value) => line.replace("%s", () => String(value)), text);
-    const shown = hidden.reduce((line, secret) => line.replaceAll(secret, "[secret]"), filled);
+    const shown = hide(filled);
     onLine({ from: entry.tnx === "client" ? "us" : "server", text: shown.replace(/^(AUTH \S+) .*$/i, "$1 [secret]") });
   };
   const nothing = (): void => {};
   return { trace: nothing, debug, info: nothing, warn: nothing, error: nothing, fatal: nothing };
 }
 
-function asMailError(cause: unknown, { host, port, security }: Extract<MailConfig, { transport: "smtp" }>): MailError {
+function asMailError(
+  cause: unknown,
+  { host, port, security }: Extract<MailConfig, { transport: "smtp" }>,
+  hide: Hide,
+): MailError {
   const place = `${host}:${port}`;
-  const reply = responseOf(cause);
+  const reply = responseOf(cause, hide);
   if (reply !== undefined) {
     return new MailError(`The mail server ${place} answered: ${reply.text}`, { retryable: reply.code < 500, cause });
   }
@@ -114,11 +127,11 @@ function asMailError(cause: unknown, { host, port, security }: Extract<MailConfi
   return new MailError(`The mail server ${place} could not be used (${code}).${why}`, { retryable: true, cause });
 }
 
-function responseOf(error: unknown): { readonly code: number; readonly text: string } | undefined {
+function responseOf(error: unknown, hide: Hide): { readonly code: number; readonly text: string } | undefined {
   if (!(error instanceof Error) || !("responseCode" in error) || typeof error.responseCode !== "number")
     return undefined;
   const text = "response" in error ? String(error.response) : error.message;
-  return { code: error.responseCode, text: text.replaceAll(/\s+/g, " ").slice(0, 300) };
+  return { code: error.responseCode, text: hide(text).replaceAll(/\s+/g, " ").slice(0, 300) };
 }
 
 /** Node's or nodemailer's own code; of a socket or TLS also its sentence, which quotes nothing that was sent. */
