@@ -72,7 +72,14 @@ async function checksOf(database: OpenDatabase): Promise<ReadonlyMap<string, rea
   const countries = createCountries({ file: undefined, warn: () => {} });
   const limits = takeSignInConfig({}).sessions;
   const ofSessions = sessions.build(kit, { users, limits, countries }).services;
-  const needs = { users, requireRecent: recent, filter, maxLifeMs: undefined, organizationId: async () => undefined };
+  const needs = {
+    users,
+    requireRecent: recent,
+    filter,
+    maxLifeMs: undefined,
+    limits: { refreshRules: async () => {}, remove: async () => undefined },
+    organizationId: async () => undefined,
+  };
   const keys = apiKeys.build(kit, needs).services.service;
 
   const persons: string[] = [];

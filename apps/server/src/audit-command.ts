@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { AuditRecord } from "@loom/api";
 import { AUDIT_HELP, type AuditCommand, parseAuditCommand } from "./audit-command-line.ts";
 import { commandAudit } from "./command-audit.ts";
-import { commandDatabase } from "./command-database.ts";
+import { commandDatabase, onCommandDatabase } from "./command-database.ts";
 import { takeAuditConfig } from "./features/audit/audit-config.ts";
 import { type AuditPlace, auditBatch } from "./features/audit/audit-query.ts";
 import { readChainEnd } from "./features/audit/chain-end-file.ts";
@@ -10,8 +10,7 @@ import { sealChain } from "./features/audit/chain-store.ts";
 import { CHAIN_END_FILE } from "./features/audit/index.ts";
 import { sealFor } from "./features/audit/seal-key.ts";
 import { type ChainReport, verifyChain } from "./features/audit/verify.ts";
-import { MIGRATIONS } from "./features/migrations.ts";
-import { type Database, openDatabase } from "./kit/database.ts";
+import type { Database } from "./kit/database.ts";
 import { UsageError } from "./usage-error.ts";
 
 export type AuditCommandOutput = {
@@ -37,8 +36,7 @@ export async function runAuditCommand(
   const { dataDirectory } = command;
   const place = commandDatabase(dataDirectory, env, { mayMake: false, warn: output.say });
   const { key } = takeAuditConfig({ ...env }, { warn: output.say });
-  const database = await openDatabase({ ...place, migrations: MIGRATIONS });
-  try {
+  return onCommandDatabase(place, async (database) => {
     switch (command.type) {
       case "list":
         await list(database, command, output);
@@ -63,9 +61,7 @@ export async function runAuditCommand(
         return 0;
       }
     }
-  } finally {
-    await database.close();
-  }
+  });
 }
 
 function report(chain: ChainReport, { print, say }: AuditCommandOutput): number {

@@ -1,15 +1,11 @@
 import type { Budget } from "@loom/api";
 import { BUDGET_HELP, type BudgetCommand, type LimitedNode, parseBudgetCommand } from "./budget-command-line.ts";
 import { type CommandAudit, commandAudit } from "./command-audit.ts";
-import { commandDatabase } from "./command-database.ts";
+import { commandDatabase, commandKit, onCommandDatabase } from "./command-database.ts";
 import { budgets } from "./features/budgets/index.ts";
 import type { BudgetService } from "./features/budgets/service.ts";
-import { MIGRATIONS } from "./features/migrations.ts";
 import { tokens } from "./features/tokens/index.ts";
-import { AuditLine } from "./kit/audit.ts";
-import { type Database, openDatabase } from "./kit/database.ts";
-import { SILENT_LOG } from "./kit/log.ts";
-import { createMetrics } from "./kit/metrics.ts";
+import type { Database } from "./kit/database.ts";
 import { isPattern } from "./kit/name-pattern.ts";
 import { describeLimits, usd } from "./limit-words.ts";
 import { UsageError } from "./usage-error.ts";
@@ -36,24 +32,15 @@ export async function runBudgetCommand(
     return;
   }
   const place = commandDatabase(command.dataDirectory, env, { mayMake: command.type === "set", warn: output.say });
-  const database = await openDatabase({ ...place, migrations: MIGRATIONS });
-  try {
-    const kit = {
-      log: SILENT_LOG,
-      metrics: createMetrics(),
-      audit: new AuditLine(),
-      redact: (text: string) => text,
-      database: async () => database,
-    };
+  await onCommandDatabase(place, async (database) => {
+    const kit = commandKit(database);
     const service = budgets.build(kit, { allowUnpriced: false }).services;
     await service.load();
     const { idOf } = tokens.build(kit, { limits: service }).services;
     const tokenIdOf = async (name: string) => (name === "owner" ? name : await idOf(name));
     const audit = commandAudit(command.dataDirectory, env, { warn: output.say });
     await run(command, { service, database, audit, tokenIdOf }, output);
-  } finally {
-    await database.close();
-  }
+  });
 }
 
 type Means = {

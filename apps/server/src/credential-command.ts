@@ -1,14 +1,12 @@
 import type { CredentialInfo, CredentialSecret } from "@loom/api";
 import { readSecret, readSecretFile } from "@loom/config";
 import { commandAudit } from "./command-audit.ts";
-import { commandDatabase } from "./command-database.ts";
+import { commandDatabase, onCommandDatabase } from "./command-database.ts";
 import { CREDENTIAL_HELP, type CredentialCommand, parseCredentialCommand } from "./credential-command-line.ts";
 import { type CredentialAdministration, createAdministration } from "./features/credentials/administration.ts";
 import { CredentialError } from "./features/credentials/credential-error.ts";
 import { readKeyBytes } from "./features/credentials/master-keys.ts";
-import { MIGRATIONS } from "./features/migrations.ts";
 import type { AuditEventName } from "./kit/audit-events.ts";
-import { openDatabase } from "./kit/database.ts";
 import { isBuiltIn } from "./provider-config.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -42,8 +40,7 @@ export async function runCredentialCommand(
   const masterKey = readSecret(env, "LOOM_SERVER_MASTER_KEY", { warn: streams.say });
   // Before the database: whoever is asked for a key may take a while.
   const secret = command.type === "add" ? await readCredential(command, streams) : undefined;
-  const database = await openDatabase({ ...place, migrations: MIGRATIONS });
-  try {
+  await onCommandDatabase(place, async (database) => {
     const administration = createAdministration({
       database: async () => database,
       masterKey,
@@ -60,11 +57,9 @@ export async function runCredentialCommand(
         details: { provider },
       });
     });
-  } catch (error) {
+  }).catch((error: unknown) => {
     throw error instanceof CredentialError ? new UsageError(error.message) : error;
-  } finally {
-    await database.close();
-  }
+  });
 }
 
 async function run(

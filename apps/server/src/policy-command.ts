@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { PolicyExplanation } from "@loom/api";
-import { commandDatabase } from "./command-database.ts";
-import { MIGRATIONS } from "./features/migrations.ts";
+import { commandDatabase, onCommandDatabase } from "./command-database.ts";
 import { ChangeFeed } from "./features/people/change-feed.ts";
 import { createUsers } from "./features/people/users.ts";
 import { checkedPolicies } from "./features/policy/built-in-policies.ts";
@@ -14,7 +13,7 @@ import type { PolicyBook } from "./features/policy/policy-book.ts";
 import { PolicyError } from "./features/policy/policy-error.ts";
 import { policyFiles } from "./features/policy/policy-files.ts";
 import { createSecondFactorStore } from "./features/second-factor/store.ts";
-import { type Database, openDatabase } from "./kit/database.ts";
+import type { Database } from "./kit/database.ts";
 import { POLICY_HELP, parsePolicyCommand } from "./policy-command-line.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -48,12 +47,9 @@ export async function runPolicyCommand(
     return;
   }
   const place = commandDatabase(command.dataDirectory, env, { mayMake: false, warn: say });
-  const database = await openDatabase({ ...place, migrations: MIGRATIONS });
-  try {
+  await onCommandDatabase(place, async (database) => {
     print(described(command.wish, await explained(command.wish, book, database)));
-  } finally {
-    await database.close();
-  }
+  });
 }
 
 async function checkFile(file: string, book: PolicyBook): Promise<void> {

@@ -1,5 +1,6 @@
 // What is left of an organization that was deleted 90 days ago: looked for in every table.
 import { describe, expect, test } from "vitest";
+import type { BudgetTables } from "./features/budgets/migrations.ts";
 import { actorIn } from "./features/people/actor.ts";
 import type { PeopleTables } from "./features/people/migrations.ts";
 import type { ThreadTables } from "./features/threads/migrations.ts";
@@ -53,6 +54,11 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     expect((await fill("organization")).length).toBeGreaterThan(10);
     expect((await fill("team")).length).toBeGreaterThan(4);
 
+    // What its key may use.
+    const rule = { kind: "api_key", id: "api_key-id", label: null, limits: `{"concurrency":1}`, revision: 100 };
+    const budgets = database.tables<BudgetTables>();
+    await budgets.insertInto("budget_rule").values(rule).execute();
+
     const threads = database.tables<ThreadTables>();
     const keep = async (id: string, row: Partial<ThreadTables["thread"]>) => {
       const key = (await threads.selectFrom("thread").select("key").execute()).length + 1;
@@ -100,6 +106,8 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
 
     const left = await placesOf(database, [acme.id, acme.team, "acme"]);
     expect(left.toSorted()).toEqual(Object.keys(STAYS).toSorted());
+    const live = budgets.selectFrom("budget_rule").select("kind").where("limits", "is not", null);
+    expect(await live.where("kind", "in", ["organization", "team", "api_key"]).execute()).toEqual([]);
     const row = (id: string, rest: object) => ({
       id,
       owner: anna.id,

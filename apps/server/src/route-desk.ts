@@ -1,17 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { api, type RouteDefinition, type RouteExplanation, type RouteInfo, type RouteList } from "@loom/api";
 import { commandAudit } from "./command-audit.ts";
-import { commandDatabase } from "./command-database.ts";
+import { commandDatabase, commandKit } from "./command-database.ts";
 import { takeServerConfig } from "./config.ts";
 import { straightRouting } from "./features/gateway/straight-routing.ts";
 import { MIGRATIONS } from "./features/migrations.ts";
 import { routing } from "./features/routing/index.ts";
 import { type RouteQuestion, requestOf } from "./features/routing/question.ts";
 import { RouteError } from "./features/routing/service.ts";
-import { AuditLine } from "./kit/audit.ts";
 import { openDatabase } from "./kit/database.ts";
-import { SILENT_LOG } from "./kit/log.ts";
-import { createMetrics } from "./kit/metrics.ts";
 import type { RoutePlace } from "./route-command-line.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -47,14 +44,7 @@ async function openDatabaseDesk(
   const config = takeServerConfig({ ...env });
   const database = await openDatabase({ ...place, migrations: MIGRATIONS });
   const record = commandAudit(dataDirectory, env);
-  const kit = {
-    log: SILENT_LOG,
-    metrics: createMetrics(),
-    audit: new AuditLine(),
-    redact: String,
-    database: async () => database,
-  };
-  const service = routing.build(kit, { config, straight: straightRouting(config) }).services;
+  const service = routing.build(commandKit(database), { config, straight: straightRouting(config) }).services;
   try {
     await service.load();
   } catch (error) {

@@ -1,14 +1,9 @@
 import type { TokenInfo } from "@loom/api";
 import { commandAudit } from "./command-audit.ts";
-import { commandDatabase } from "./command-database.ts";
+import { commandDatabase, commandKit, onCommandDatabase } from "./command-database.ts";
 import { budgets } from "./features/budgets/index.ts";
-import { MIGRATIONS } from "./features/migrations.ts";
 import { tokens } from "./features/tokens/index.ts";
 import { TokenError, type TokenService } from "./features/tokens/service.ts";
-import { AuditLine } from "./kit/audit.ts";
-import { openDatabase } from "./kit/database.ts";
-import { SILENT_LOG } from "./kit/log.ts";
-import { createMetrics } from "./kit/metrics.ts";
 import { describeLimits, usd } from "./limit-words.ts";
 import { parseTokenCommand, TOKEN_HELP, type TokenCommand } from "./token-command-line.ts";
 import { UsageError } from "./usage-error.ts";
@@ -35,15 +30,8 @@ export async function runTokenCommand(
     return;
   }
   const place = commandDatabase(command.dataDirectory, env, { mayMake: command.type === "create", warn: output.say });
-  const database = await openDatabase({ ...place, migrations: MIGRATIONS });
-  try {
-    const kit = {
-      log: SILENT_LOG,
-      metrics: createMetrics(),
-      audit: new AuditLine(),
-      redact: (text: string) => text,
-      database: async () => database,
-    };
+  await onCommandDatabase(place, async (database) => {
+    const kit = commandKit(database);
     const limits = budgets.build(kit, { allowUnpriced: false }).services;
     await limits.load();
     const spent = (id: string): number => limits.get("token", id)?.spent?.totalMicroUsd ?? 0;
@@ -51,11 +39,9 @@ export async function runTokenCommand(
     await run(command, tokens.build(kit, { limits }).services, spent, output, (event, { id, name }) =>
       record(database, { event, outcome: "success", target: { type: "token", id, name } }),
     );
-  } catch (error) {
+  }).catch((error: unknown) => {
     throw error instanceof TokenError ? new UsageError(error.message) : error;
-  } finally {
-    await database.close();
-  }
+  });
 }
 
 async function run(

@@ -22,6 +22,9 @@ export function watched(variables: NodeJS.ProcessEnv): WatchedEnvironment {
     unused: () =>
       given
         .filter((name) => !seen.has(name))
-        .map((name) => `${name} is set and not used: look for a mistake in its name, or for what it needs beside it.`),
+        .map(
+          (name) =>
+            `${name} is set and not used: its name has a mistake, it needs another variable beside it, or something else comes before it.`,
+        ),
   };
 }

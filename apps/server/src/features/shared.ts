@@ -182,6 +182,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     requireRecent,
     filter: rules.services.filter,
     maxLifeMs: signInConfig.apiKeyMaxMs,
+    limits: limits.services,
   });
   const ofThreads = threads.build(kit, { filter: rules.services.filter });
   const routes = routing.build(kit, { config, straight: straightRouting(config) });

@@ -18,11 +18,14 @@ describe.each(engines)("on $name", (engine) => {
   let house: SessionHouse;
   let organizations: Set<string>;
   const events: AuditEvent[] = [];
+  /** Whose limits were removed. */
+  const unlimited: string[] = [];
 
   beforeEach(async () => {
     house = await sessionHouse(engine, [KIT_MIGRATIONS, { feature: "api-keys", migrations }]);
     organizations = new Set(["org-acme"]);
     events.length = 0;
+    unlimited.length = 0;
   });
   afterEach(async () => {
     await house[Symbol.asyncDispose]();
@@ -39,6 +42,10 @@ describe.each(engines)("on $name", (engine) => {
       users: node.users,
       isOrganization: async (id) => organizations.has(id),
       maxLifeMs,
+      limits: {
+        refreshRules: async () => {},
+        remove: async (kind, id) => void unlimited.push(`${kind}/${id}`),
+      },
       clock: { wall: house.now, monotonic: house.now },
     });
     return { ...node, keys };
@@ -248,12 +255,14 @@ describe.each(engines)("on $name", (engine) => {
     const { key, info: next } = await here.keys.create(owner, { name: "next" }, { by: ADA });
     await there.keys.followEnds();
     expect(await there.keys.authenticate(key ?? "", FROM)).toBeDefined();
+    expect(unlimited).toEqual([]);
     await here.keys.purge();
     await here.keys.revoke(next.id);
     await here.keys.purge();
     await there.keys.followEnds();
     expect(await there.keys.authenticate(key ?? "", FROM)).toBeUndefined();
     expect((await here.keys.list(OWNER, owner, { limit: 10 })).keys.map(({ name }) => name)).toEqual(["next"]);
+    expect(unlimited).toEqual([`api_key/${info.id}`]);
   });
 });
 

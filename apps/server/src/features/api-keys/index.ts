@@ -4,6 +4,7 @@ import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import type { ListFilter } from "../../kit/list-filter.ts";
 import type { Subject } from "../../kit/subject.ts";
+import type { KeyLimits } from "./key-limits.ts";
 import { migrations } from "./migrations.ts";
 import { createKeyPurge } from "./purge.ts";
 import { apiKeyRoutes } from "./routes.ts";
@@ -20,25 +21,30 @@ export type ApiKeyNeeds = {
   readonly filter: ListFilter;
   /** How long a key may live at most, in milliseconds; absent: for ever. */
   readonly maxLifeMs: number | undefined;
+  readonly limits: KeyLimits;
 };
 
-export type ApiKeyFeature = Pick<ApiKeyNeeds, "organizationId" | "requireRecent"> & { readonly service: ApiKeyService };
+export type ApiKeyFeature = Pick<ApiKeyNeeds, "organizationId" | "requireRecent" | "limits"> & {
+  readonly service: ApiKeyService;
+};
 
 /** Keys of people and of organizations, for programs. */
 export const apiKeys = defineFeature<ApiKeyFeature, ApiKeyNeeds>({
   name: "api-keys",
   migrations,
-  onPurge: (_, { database }) => createKeyPurge(database),
-  services: ({ database }, { users, maxLifeMs, organizationId, requireRecent, filter }) => ({
+  onPurge: ({ limits }, { database }) => createKeyPurge(database, limits),
+  services: ({ database }, { users, maxLifeMs, organizationId, requireRecent, filter, limits }) => ({
     service: createApiKeyService({
       store: createKeyStore(database, filter),
       users,
       isOrganization: async (id) => (await organizationId(id)) === id,
       maxLifeMs,
+      limits,
       clock: SYSTEM_CLOCK,
     }),
     organizationId,
     requireRecent,
+    limits,
   }),
   routes: apiKeyRoutes,
   jobs: ({ service }) => [

@@ -14,6 +14,7 @@ import { decodeCursor, pageOf } from "../../kit/paging.ts";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
 import type { Subject } from "../../kit/subject.ts";
 import { createAuthentication } from "./authentication.ts";
+import { forgetLimits, type KeyLimits } from "./key-limits.ts";
 import { mintKey } from "./key-text.ts";
 import type { KeyStore, KeyUse, StoredKey } from "./store.ts";
 
@@ -54,6 +55,7 @@ export type ApiKeyService = {
   followEnds(): Promise<void>;
   /** Writes down when keys were used last. */
   saveUses(): Promise<void>;
+  /** Removes keys that are not shown any more, with their limits. */
   purge(): Promise<void>;
 };
 
@@ -63,11 +65,12 @@ export type ApiKeyOptions = {
   readonly isOrganization: (id: string) => Promise<boolean>;
   /** How long a key may live at most, in milliseconds; absent: for ever. */
   readonly maxLifeMs: number | undefined;
+  readonly limits: KeyLimits;
   readonly clock: Clock;
 };
 
 export function createApiKeyService(options: ApiKeyOptions): ApiKeyService {
-  const { store, users, maxLifeMs, clock } = options;
+  const { store, users, maxLifeMs, limits, clock } = options;
   /** Not written down yet. */
   const uses = new Map<string, KeyUse>();
   let revision = 0;
@@ -191,6 +194,8 @@ export function createApiKeyService(options: ApiKeyOptions): ApiKeyService {
       await store.used(saved);
       for (const [id, use] of saved) if (uses.get(id) === use) uses.delete(id);
     },
-    purge: () => store.purge(iso(clock.wall() - SHOWN_DAYS * DAY_MS)),
+    async purge() {
+      await forgetLimits(limits, await store.purge(iso(clock.wall() - SHOWN_DAYS * DAY_MS)));
+    },
   };
 }

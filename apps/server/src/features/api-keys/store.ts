@@ -37,8 +37,8 @@ export type KeyStore = {
   /** Hashes of the keys that ended after `revision`, on whatever server, and the revision now. */
   endedSince(revision: number): Promise<{ readonly revision: number; readonly hashes: readonly Uint8Array[] }>;
   used(uses: ReadonlyMap<string, KeyUse>): Promise<void>;
-  /** Removes what ended before `before`. */
-  purge(before: string): Promise<void>;
+  /** Removes what ended before `before`, and gives it. */
+  purge(before: string): Promise<readonly { readonly id: string }[]>;
 };
 
 export function createKeyStore(database: () => Promise<Database>, filter: ListFilter): KeyStore {
@@ -134,10 +134,11 @@ export function createKeyStore(database: () => Promise<Database>, filter: ListFi
       write(async (db) => {
         // The row with the newest revision stays: revisions go on from it.
         const newest = await newestRevision(db);
-        await db
+        return db
           .deleteFrom("api_key")
           .where((where) => where.or([where("revoked_at", "<", before), where("expires_at", "<", before)]))
           .where((where) => where.or([where("revision", "=", 0), where("revision", "!=", newest)]))
+          .returning("id")
           .execute();
       }),
   };

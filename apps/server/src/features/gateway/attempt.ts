@@ -96,6 +96,11 @@ export class Attempt implements UpstreamHandler, Waiter {
     this.#control?.abort(ABORTED);
   }
 
+  /** All has come that was to come: the end of the body is waited for, and not longer than this for anything else. */
+  expectEnd(ms: number): void {
+    if (this.#phase === "body" && !this.#paused) this.#wait(Math.min(ms, this.#deadlines.gapMs), "gap");
+  }
+
   /** Nothing more is wanted, but the connection may end well and be used again. */
   leave(ms: number): void {
     if (this.#phase === "over") return;

@@ -74,8 +74,22 @@ describe("a deadline", () => {
     expect(waiter.passed).toBe(0);
     for (now = 5_500; now < 6_000; now += 400) vi.advanceTimersToNextTimer();
     expect(waiter.passed).toBe(0);
-    now = 6_200;
+    for (now = 6_400; now < 6_800; now += 100) vi.advanceTimersToNextTimer();
+    expect(waiter.passed).toBe(1);
+  });
+
+  test("is not noticed early where it was set late in a long turn", () => {
+    let now = 0;
+    const clock = new Deadlines(() => now);
+    waiterFor(clock, 60_000);
+    now = 900;
+    const waiter = waiterFor(clock, 1_000);
+    now = 1_000;
     vi.advanceTimersToNextTimer();
+    now = 1_850;
+    vi.advanceTimersToNextTimer();
+    expect(waiter.passed).toBe(0);
+    for (; now <= 3_000; now += 100) vi.advanceTimersToNextTimer();
     expect(waiter.passed).toBe(1);
   });
 });

@@ -7,14 +7,16 @@ const TICK_MS = 100;
 
 /**
  * One timer for all that waits: a timer for each request, set back by each chunk, would cost as much as some of the
- * work on it. Deadlines are never noticed early, and up to two ticks late.
+ * work on it. Deadlines are never noticed early, and up to two ticks late; or two turns of the event loop, where those
+ * take longer.
  */
 export class Deadlines {
   readonly #waiting = new LiveList<Waiter>();
   readonly #monotonic: () => number;
   #now: number;
   #timer: NodeJS.Timeout | undefined;
-  #stoodStill = false;
+  /** From one look to the next, the last time. */
+  #turnMs = TICK_MS;
 
   /** `monotonic`: milliseconds since whenever. */
   constructor(monotonic: () => number = processMs) {
@@ -31,6 +33,7 @@ export class Deadlines {
     this.#waiting.add(waiter);
     if (this.#timer !== undefined) return;
     this.#now = this.#monotonic();
+    this.#turnMs = TICK_MS;
     this.#timer = setInterval(() => this.#look(), TICK_MS);
   }
 
@@ -42,12 +45,13 @@ export class Deadlines {
     const before = this.#now;
     const now = this.#monotonic();
     this.#now = now;
-    // This process itself stood still: what came in meanwhile has not been read yet. Where it does so all the time,
-    // because the machine is overloaded, deadlines hold nevertheless: what came in before the last turn has been read.
-    this.#stoodStill = !this.#stoodStill && now - before > 5 * TICK_MS;
-    if (this.#stoodStill) return;
+    // Where this process itself stood still, what came in meanwhile has not been read yet, and what was set meanwhile was
+    // set by a clock that stood still, too. It may do so all the time, on a machine that is overloaded.
+    const turnMs = now - before;
+    const stoodStillMs = Math.max(0, turnMs - TICK_MS, this.#turnMs - TICK_MS);
+    this.#turnMs = turnMs;
     for (const waiter of this.#waiting.all()) {
-      if (waiter.deadline > now) continue;
+      if (waiter.deadline + stoodStillMs > now) continue;
       this.#waiting.delete(waiter);
       waiter.onDeadline();
     }

@@ -54,6 +54,8 @@ export type DeliveryHost = {
   refusedInBand(chunk: Buffer): boolean;
   /** The client's answer has been ended. */
   finished(outcome: "completed" | "cut_off" | "failed", answered: Answered, failure?: LlmFailure): void;
+  /** What came last is the end of an answer, though not yet of its body. */
+  expectEnd(): void;
   /** The upstream may say what it likes, nobody listens. */
   leave(): void;
 };

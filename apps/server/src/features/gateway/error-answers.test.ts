@@ -140,6 +140,15 @@ describe("an answer", () => {
   });
 });
 
+test("an error of Gemini in a list, for who asks for a stream that is none of events, is an error", async () => {
+  const text = '[{\n  "error": {"code":503,"message":"Later.","status":"UNAVAILABLE"}}\n]';
+  const gateway = await twoUpstreams((response) => void response.writeHead(200, JSON_TYPE).end(text), ["gemini"]);
+  const question = { contents: [{ role: "user", parts: [{ text: "Hi" }] }] };
+  const answer = await post(gateway, "/gemini/v1beta/models/gemini-x:streamGenerateContent", question);
+  expect(answer).toMatchObject({ status: 503, text: expect.stringContaining("Later.") });
+  expect(gateway.entries).toMatchObject([{ outcome: "failed", errorCode: "overloaded", estimated: false }]);
+});
+
 test("an answer in an encoding that nobody here knows passes as it came", async () => {
   const headers = { ...SSE, "content-encoding": "x-own" };
   const gateway = await twoUpstreams(

@@ -167,6 +167,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
     return { ...failure, message: this.#parts.redact(failure.message) };
   }
 
+  expectEnd(): void {
+    this.#attempt?.expectEnd(LINGER_MS);
+  }
+
   leave(): void {
     this.#attempt?.leave(LINGER_MS);
   }

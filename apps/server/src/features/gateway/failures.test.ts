@@ -125,6 +125,20 @@ describe.each(Object.entries(DIALECTS))("a stream of %s that breaks", (_name, { 
   });
 });
 
+test.each(["anthropic", "chat", "responses"] as const)(
+  "a stream of %s is over soon after its end, although its connection stays open",
+  async (dialect) => {
+    const { path, body, first, last } = DIALECTS[dialect];
+    const upstream = await upstreamWith((response) => {
+      response.writeHead(200, SSE);
+      response.write(first, () => setImmediate(() => response.write(last)));
+    });
+    const gateway = await gatewayFor(upstream);
+    expect(await post(gateway, path, body)).toMatchObject({ text: first + last, complete: true });
+    expect((await gateway.waitForEntries(1))[0]).toMatchObject({ outcome: "completed" });
+  },
+);
+
 describe("before anything was sent", () => {
   test("a provider that is silent is a time-out in the client's words", async () => {
     const upstream = await upstreamWith(() => {});

@@ -158,6 +158,8 @@ export class NativeDelivery implements Delivery {
     }
     const out = this.#filter === undefined ? chunk : this.#filter.push(chunk);
     if (this.#body?.write(out) === false) this.#host.pause();
+    else if (this.#eventStream && this.#options.isAnswer && isLast(chunk, this.#options.dialect))
+      this.#host.expectEnd();
   }
 
   isWhole(): boolean {
@@ -213,6 +215,22 @@ export class NativeDelivery implements Delivery {
     else this.#decoded.end(read);
   }
 }
+
+/** Whether nothing can come behind this. No text can look like it, since a line cannot end within one, nor a quote. */
+function isLast(chunk: Buffer, dialect: WireDialect): boolean {
+  switch (dialect) {
+    case "anthropic":
+      return /"message_stop"\s*\}\s*$/.test(chunk.toString("latin1", Math.max(0, chunk.length - 32)));
+    case "chat":
+      return /(?:^|\n)data: ?\[DONE\]\s*$/.test(chunk.toString("latin1", Math.max(0, chunk.length - 32)));
+    case "responses":
+      return chunk.includes(RESPONSE_COMPLETED);
+    case "gemini":
+      return false;
+  }
+}
+
+const RESPONSE_COMPLETED = Buffer.from("event: response.completed\n", "latin1");
 
 const EMPTY = Buffer.alloc(0);
 const NO_TRAILERS: UpstreamHeaders = {};

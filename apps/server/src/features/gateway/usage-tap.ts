@@ -204,14 +204,13 @@ class DocumentTap implements UsageTap {
     this.#kept += chunk.length;
     this.#parts.push(chunk);
     if (this.#length <= MAX_DOCUMENT) return;
-    for (
-      let [first] = this.#parts;
-      first !== undefined && this.#kept - first.length >= MAX_TAIL;
-      [first] = this.#parts
-    ) {
-      this.#parts.shift();
-      this.#kept -= first.length;
+    let dropped = 0;
+    for (const part of this.#parts) {
+      if (this.#kept - part.length < MAX_TAIL) break;
+      this.#kept -= part.length;
+      dropped += 1;
     }
+    this.#parts.splice(0, dropped);
   }
 
   read(): TapReading {

@@ -112,4 +112,22 @@ describe.each(engines)("on $name", (engine) => {
     expect(purged).toContain("user.deleted ada");
     expect(purged).toContain("organization.purged alone");
   });
+
+  test("an organization falls to a member who can act", async () => {
+    await node.call(ada.id, "POST", "/api/orgs", { body: { slug: "acme" } });
+    for (const [name, role] of [
+      ["bob", "admin"],
+      ["eve", "member"],
+    ] as const) {
+      await node.person(name);
+      await node.call("owner", "PUT", `/api/orgs/acme/members/${name}`, { body: { role } });
+    }
+    await node.call("owner", "POST", "/api/admin/users/bob/disable");
+    // She can go only while it is deleted; who runs the server brings it back.
+    await node.call(ada.id, "DELETE", "/api/orgs/acme");
+    await node.call(ada.id, "POST", "/api/users/me/delete");
+    await node.call("owner", "POST", "/api/orgs/acme/restore");
+    place.pass(90 * DAY_MS);
+    expect(await purgeBut(/never/)).toContain("member.role_changed eve");
+  });
 });

@@ -165,7 +165,7 @@ async function endOrganization(db: People, id: string, before: string): Promise<
   await db.updateTable("organization").set({ deleted_at: before }).where("id", "=", id).execute();
 }
 
-/** Where no owner is left, the member of the highest role and longest standing is one. */
+/** Where no owner who can act is left, of those who can the member of the highest role and longest standing is one. */
 async function leaveOrganizations(
   db: People,
   person: Person,
@@ -181,12 +181,15 @@ async function leaveOrganizations(
     await dropMember(db, id, person.id);
     const members = await db
       .selectFrom("organization_member")
-      .select(["person_id", "role"])
+      .innerJoin("person", "person.id", "organization_member.person_id")
+      .select(["person_id", "role", "disabled_at", "deleted_at"])
       .where("organization_id", "=", id)
       .orderBy("joined_at")
       .execute();
-    if (members.some(({ role }) => role === "owner")) continue;
-    const heir = members.find(({ role }) => role === "admin") ?? members[0];
+    const able = members.filter((member) => (member.disabled_at ?? member.deleted_at) === null);
+    const candidates = able.length === 0 ? members : able;
+    if (candidates.some(({ role }) => role === "owner")) continue;
+    const heir = candidates.find(({ role }) => role === "admin") ?? candidates[0];
     if (heir === undefined) {
       // The others have left since: it has its turn at the next purge.
       await endOrganization(db, id, before);

@@ -1,0 +1,62 @@
+import { readdirSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import type { UsageReport } from "@loom/api";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { engines } from "../../kit/engines.testing.ts";
+import { environment, type ServerProcess, startServerProcess } from "../../process.testing.ts";
+
+/** Small on the way and long to unpack: its row waits for its token counts. */
+const PACKED = gzipSync(
+  JSON.stringify({ model: "claude-opus-5", padding: "x".repeat(60 * 1024 * 1024), usage: { input_tokens: 1 } }),
+  { level: 1 },
+);
+
+describe.each(engines)("on $name, a server that has to end before its answers have", (engine) => {
+  test("leaves a row for each, and nothing for the next one to find", { timeout: 120_000 }, async () => {
+    await using home = await engine.create();
+    const passed = Promise.withResolvers<void>();
+    const provider = createServer((incoming, outgoing) => {
+      incoming.resume().once("end", () => {
+        const headers = { "content-type": "application/json", "content-encoding": "gzip" };
+        outgoing.writeHead(200, { ...headers, "content-length": PACKED.length });
+        outgoing.end(PACKED, () => passed.resolve());
+      });
+    });
+    await new Promise<void>((resolve) => provider.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => {
+      provider.closeAllConnections();
+      provider.close();
+    });
+    const start = () =>
+      startServerProcess(home.path, {
+        args: ["--drain-timeout", "0"],
+        env: environment(home.path, {
+          ...home.env,
+          LOOM_SERVER_ANTHROPIC_API_KEY: "sk-ant-key-of-the-tests",
+          LOOM_SERVER_ANTHROPIC_BASE_URL: `http://127.0.0.1:${(provider.address() as AddressInfo).port}`,
+        }),
+        timeoutMs: 110_000,
+      });
+    const call = ({ url, token }: ServerProcess, path: string, body?: object) => {
+      const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+      return fetch(url + path, { headers, ...(body && { method: "POST", body: JSON.stringify(body) }) });
+    };
+    const first = await start();
+    const question = { model: "claude-opus-5", max_tokens: 9, messages: [{ role: "user", content: "Hi" }] };
+    const asked = call(first, "/anthropic/v1/messages", question).then((answer) => answer.text());
+    await passed.promise;
+    first.process.signal("SIGTERM");
+    expect((await first.process.exited).code).toBe(0);
+    await asked.catch(() => undefined);
+    // Nothing is left open there that the next one would have to take for lost.
+    expect(readdirSync(join(home.path, "open-requests"))).toEqual([]);
+    const second = await start();
+    const report = (await (await call(second, "/api/usage?groupBy=outcome")).json()) as UsageReport;
+    expect(report.total).toMatchObject({ requests: 1, estimated: 1 });
+    second.process.signal("SIGTERM");
+    expect((await second.process.exited).code).toBe(0);
+  });
+});
