@@ -5,16 +5,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { environment, type ServerProcess, startServerProcess } from "../apps/server/src/process.testing.ts";
+import { median } from "./statistics.ts";
 
+/** CPU of a server, in microseconds. */
 export type AuditShare = {
-  /** CPU of a server for a request, in microseconds: the least of the rounds, as the rest of the machine can only add to it. */
-  readonly requestOff: number;
-  readonly requestOn: number;
+  /** For a request that is no event of its own: the median of the rounds. */
+  readonly request: number;
+  /** By how much a request that is one takes more: the median of the differences, each of one round. */
+  readonly more: number;
   readonly rounds: number;
   readonly requests: number;
 };
 
-const ROUNDS = 12;
+const ROUNDS = 16;
 const REQUESTS = 1_500;
 const WARM_UP = 3_000;
 const CLIENTS = 16;
@@ -43,19 +46,16 @@ export async function shareOfRequest(): Promise<AuditShare> {
       return server;
     };
     const [off, on] = [await start("off"), await start("on")];
-    const costs = new Map<ServerProcess, number[]>([
-      [off, []],
-      [on, []],
-    ]);
+    const costs: number[] = [];
+    const differences: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
-      for (const server of round % 2 === 0 ? [off, on] : [on, off]) costs.get(server)?.push(await costOf(server));
+      const isOffFirst = round % 2 === 0;
+      const first = await costOf(isOffFirst ? off : on);
+      const second = await costOf(isOffFirst ? on : off);
+      costs.push(isOffFirst ? first : second);
+      differences.push(isOffFirst ? second - first : first - second);
     }
-    return {
-      requestOff: Math.min(...(costs.get(off) ?? [])),
-      requestOn: Math.min(...(costs.get(on) ?? [])),
-      rounds: ROUNDS,
-      requests: REQUESTS,
-    };
+    return { request: median(costs), more: median(differences), rounds: ROUNDS, requests: REQUESTS };
   } finally {
     for (const server of servers) server.process.kill();
     await Promise.all(servers.map(({ process }) => process.exited));
