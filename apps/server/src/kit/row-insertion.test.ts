@@ -46,6 +46,25 @@ describe.each(engines)("rows put in together on $name", (engine) => {
     expect(await all()).toEqual(rows);
   });
 
+  it("are left out where they are known already, if that is asked for, and half a character is no reason to fail", async () => {
+    const { database, all } = await opened();
+    const columns = { id: "integer", name: "text", at: "double precision" } as const;
+    const insert = rowInsertion<Tables>(database.engine, "thing", columns, { ifNew: "id" });
+    for (const name of ["first \ud83d", "second"]) {
+      await database.write<Tables, void>((transaction) =>
+        insert(transaction, [
+          [1, name, 2],
+          [name.length, name, 3],
+        ]),
+      );
+    }
+    expect(await all()).toEqual([
+      { id: 1, name: "first \ufffd", at: 2 },
+      { id: 6, name: "second", at: 3 },
+      { id: 7, name: "first \ufffd", at: 3 },
+    ]);
+  });
+
   it("are all there or none", async () => {
     const { database, insert, all } = await opened();
     const twice = database.write<Tables, void>((transaction) =>

@@ -127,7 +127,8 @@ describe.each(engines)("on $name, a server that is killed under load", (engine) 
     expect(new Set(sessions).size).toBe(sessions.length);
     expect(provider.seen.filter((mark) => !sessions.includes(mark))).toEqual([]);
     expect(lost.length).toBeGreaterThan(SERVED.length);
-    expect(lost.length).toBeLessThanOrEqual(SERVED.length * WORKERS);
+    // Those that were open, and those that ended in the moment before, whose line was not in the journal yet.
+    expect(lost.length).toBeLessThanOrEqual(2 * SERVED.length * WORKERS);
     const budget = await call<Budget>(server, "/api/budgets/token/owner");
     expect(budget.spent?.totalMicroUsd).toBe(report.total.costMicroUsd);
     // Once accounted for, nothing is left; and nothing is accounted for twice.

@@ -37,6 +37,40 @@ export type UsageRow = {
   readonly details: string | null;
 };
 
+/** As the tables have them by now. */
+export const USAGE_COLUMNS = {
+  id: "text",
+  at_ms: "bigint",
+  subject: "text",
+  path: "text",
+  session: "text",
+  client: "text",
+  dialect: "text",
+  upstream: "text",
+  credential: "text",
+  requested_model: "text",
+  model: "text",
+  route: "text",
+  attempts: "integer",
+  input_tokens: "bigint",
+  output_tokens: "bigint",
+  cache_read_tokens: "bigint",
+  cache_write_tokens: "bigint",
+  cache_write_long_tokens: "bigint",
+  reasoning_tokens: "bigint",
+  estimated: "integer",
+  cost_micro_usd: "bigint",
+  price_version: "text",
+  latency_ms: "double precision",
+  first_byte_ms: "double precision",
+  latency_class: "integer",
+  first_byte_class: "integer",
+  status: "integer",
+  outcome: "text",
+  error_code: "text",
+  details: "text",
+} as const satisfies { readonly [name in keyof UsageRow]: string };
+
 /** Rows outnumber the sets of nodes they are charged to by far: the sets are kept once. */
 export type UsageNodeRow = {
   readonly path: string;

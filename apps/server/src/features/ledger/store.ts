@@ -1,7 +1,8 @@
-import type { CompiledQuery, Kysely } from "kysely";
+import type { Kysely } from "kysely";
 import type { LedgerEntry } from "../../gateway-types.ts";
 import type { Database } from "../../kit/database.ts";
-import type { LedgerTables, UsageNodeRow, UsageRow } from "./migrations.ts";
+import { rowInsertion } from "../../kit/row-insertion.ts";
+import { type LedgerTables, USAGE_COLUMNS, type UsageNodeRow, type UsageRow } from "./migrations.ts";
 import { nodeRowsOf, rowOf } from "./usage-row.ts";
 
 /** What is written to the tables of the ledger. */
@@ -12,8 +13,7 @@ export type LedgerStore = {
   purge(beforeMs: number, max: number): Promise<number>;
 };
 
-/** Rows of one statement: a few hundred values, which every engine takes. */
-const ROWS_PER_STATEMENT = 25;
+const COLUMN_NAMES = Object.keys(USAGE_COLUMNS) as (keyof UsageRow)[];
 
 /** So much older than the newest row of its path `last_at_ms` may be: it is not written for every row. */
 const PATH_KNOWN_MS = 3_600_000;
@@ -23,24 +23,22 @@ const MAX_KNOWN_PATHS = 10_000;
 const FREE = { lock: null } as const;
 
 export function createLedgerStore(database: Database): LedgerStore {
-  const insertion = createInsertion();
+  const insert = rowInsertion<LedgerTables>(database.engine, "usage", USAGE_COLUMNS, { ifNew: "id" });
   /** Paths that are in the database, with the time of a row that is. */
   const known = new Map<string, number>();
   return {
     async insert(entries) {
-      const rows: UsageRow[] = [];
+      const rows: (string | number | null)[][] = [];
       const paths = new Map<string, LedgerEntry>();
       for (const entry of entries) {
         const row = rowOf(entry);
-        rows.push(row);
+        rows.push(COLUMN_NAMES.map((name) => row[name]));
         const knownUntil = (known.get(row.path) ?? Number.NEGATIVE_INFINITY) + PATH_KNOWN_MS;
         if (row.path !== "" && row.at_ms > knownUntil) paths.set(row.path, entry);
       }
       await database.writeBehind<LedgerTables, void>(async (transaction) => {
         for (const entry of inOrder(paths)) await insertNodes(transaction, nodeRowsOf(entry));
-        for (let start = 0; start < rows.length; start += ROWS_PER_STATEMENT) {
-          await transaction.executeQuery(insertion(transaction, rows.slice(start, start + ROWS_PER_STATEMENT)));
-        }
+        await insert(transaction, rows);
       }, FREE);
       if (known.size > MAX_KNOWN_PATHS) known.clear();
       for (const [path, entry] of paths) known.set(path, entry.at);
@@ -84,25 +82,4 @@ function byNode(a: UsageNodeRow, b: UsageNodeRow): number {
 /** PostgreSQL refuses a statement that would change a row twice. */
 function distinct(nodes: readonly UsageNodeRow[]): UsageNodeRow[] {
   return [...new Map(nodes.map((node) => [JSON.stringify([node.kind, node.node]), node])).values()].sort(byNode);
-}
-
-/** Makes the statement for each number of rows once: making it costs more than running it. */
-function createInsertion(): (db: Kysely<LedgerTables>, rows: readonly UsageRow[]) => CompiledQuery {
-  const made = new Map<number, { readonly query: CompiledQuery; readonly columns: readonly (keyof UsageRow)[] }>();
-  return (db, rows) => {
-    let statement = made.get(rows.length);
-    if (statement === undefined) {
-      const query = db
-        .insertInto("usage")
-        .values(rows)
-        .onConflict((conflict) => conflict.column("id").doNothing())
-        .compile();
-      statement = { query, columns: Object.keys(rows[0] ?? {}) as (keyof UsageRow)[] };
-      made.set(rows.length, statement);
-    }
-    const { query, columns } = statement;
-    const parameters: unknown[] = [];
-    for (const row of rows) for (const column of columns) parameters.push(row[column]);
-    return { ...query, parameters };
-  };
 }
