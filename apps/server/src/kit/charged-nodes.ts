@@ -5,12 +5,16 @@ import { lockedOutOf, type Subject, type UserSubject } from "./subject.ts";
 /** The headers in which a client says on whose account a person's request runs. */
 export const PAYER_HEADERS = { organization: "x-loom-organization", team: "x-loom-team" } as const;
 
+/** As people read it. */
+const ORGANIZATION_HEADER = "X-Loom-Organization";
+
 export type Payer = { readonly kind: keyof typeof PAYER_HEADERS; readonly id: string };
 
 /**
  * What the requests of a person count against: himself, and everything that he belongs to. Nobody gets round the limits of
- * a team by leaving a header out. What he is locked out of pays nothing for him. The organization that is his own comes
- * before others: some look only at the first.
+ * a team by leaving a header out. What he is locked out of is not among it: it pays nothing for him, and `chargedNodes`
+ * sees to it that nothing is asked in its stead. The organization that is his own comes before others: some look only at
+ * the first.
  */
 export function nodesOfPerson(
   person: Pick<UserSubject, "id" | "organizations" | "teams" | "secondFactor">,
@@ -28,13 +32,18 @@ export function nodesOfPerson(
 }
 
 /**
- * What a request counts against for which a client has named the payer: of organizations and teams only that one, with
- * the organization that a team is in, or the subject's teams of an organization.
- * @throws ProblemError where the subject does not belong to it, or is locked out for want of a second factor.
+ * What a request counts against. Where the client has named the payer: of organizations and teams only that one, with
+ * the organization that a team is in, or the subject's teams of an organization. Where it has named none: everything that
+ * the subject belongs to.
+ * @throws ProblemError where the subject does not belong to what is to pay, or is locked out of it for want of a second
+ *   factor: who has none would else be without the limits of whoever asks for one.
  */
-export function nodesWithPayer(subject: Subject, payers: readonly Payer[]): readonly BudgetNode[] {
+export function chargedNodes(subject: Subject, payers: readonly Payer[] = []): readonly BudgetNode[] {
   const [payer, ...more] = payers;
-  if (payer === undefined) return subject.nodes;
+  if (payer === undefined) {
+    if (subject.type === "user") checkNotLockedOutOfAny(subject);
+    return subject.nodes;
+  }
   const { kind, id } = payer;
   const header = PAYER_HEADERS[kind];
   if (more.length > 0) {
@@ -59,6 +68,17 @@ export function nodesWithPayer(subject: Subject, payers: readonly Payer[]): read
   if (team === undefined) throw noMember(payer);
   checkNotLockedOut(subject, team.organization);
   return [...own, { kind: "organization", id: team.organization }, { kind, id }];
+}
+
+function checkNotLockedOutOfAny(subject: UserSubject): void {
+  const [organization] = lockedOutOf(subject);
+  if (organization === undefined) return;
+  const way =
+    subject.via.type === "key"
+      ? "sign in with the second factor (/auth/factors) and rotate this API key"
+      : "sign in with the second factor (/auth/factors)";
+  const detail = `Without a named payer, this is charged to all that you belong to, and the organization ${organization} asks its members for a second factor: ${way}, or name another payer in the header ${ORGANIZATION_HEADER}.`;
+  throw new ProblemError("forbidden", detail);
 }
 
 function checkNotLockedOut(subject: UserSubject, organization: string): void {

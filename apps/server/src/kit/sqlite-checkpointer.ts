@@ -1,72 +1,93 @@
+import { statSync } from "node:fs";
 import type { Worker } from "node:worker_threads";
 
 export type CheckpointPace = {
   /** Milliseconds between two checkpoints. */
   readonly everyMs: number;
-  /** Syncs between two: a database that is seldom written needs none of this. */
-  readonly everySyncs: number;
+  /** Commits between two: a database that is seldom written needs none of this. */
+  readonly everyCommits: number;
 };
 
-const PACE: CheckpointPace = { everyMs: 1_000, everySyncs: 64 };
+const PACE: CheckpointPace = { everyMs: 250, everyCommits: 16 };
 
-/** Pages of the write-ahead log from which on SQLite brings it in by itself, in the middle of somebody's commit: 64 MB. */
-export const LONGEST_LOG_PAGES = 16_384;
+/**
+ * Pages of the write-ahead log from which on SQLite brings in the rest within a commit, and begins the log anew: 64 MB.
+ * Next to nothing is left by then, unless somebody wrote all that in less than a second.
+ */
+const LONGEST_LOG_PAGES = 16_384;
+/** As SQLite has it by itself. */
+const USUAL_LOG_PAGES = 1_000;
+
+/** Tells a file from another one that was put in its place. */
+type FileIdentity = { readonly dev: number; readonly ino: number };
 
 /**
  * Brings what is in the write-ahead log into the database's file, in a thread beside: that is most of what a database
  * writes, with two waits for the disk, and SQLite would do it within a commit, where this whole process stands still.
- * Made when it is needed first. Where it fails, SQLite does it after all.
+ * Made when it is needed first. It never takes the lock of those who write. Where it ends, SQLite does it all after all.
  */
 export class SqliteCheckpointer {
   readonly #file: string;
+  readonly #identity: FileIdentity;
   readonly #pace: CheckpointPace;
-  #syncs = 0;
-  #lastAt = 0;
+  readonly #setLongestLog: (pages: number) => void;
+  #commits = 0;
+  #lastAt = Number.NEGATIVE_INFINITY;
   #working = false;
   #worker: Promise<Worker | undefined> | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
 
-  constructor(file: string, pace: CheckpointPace = PACE) {
+  /** `setLongestLog`: says to the connection that writes, when SQLite brings in its log by itself. */
+  constructor(file: string, setLongestLog: (pages: number) => void, pace: CheckpointPace = PACE) {
     this.#file = file;
+    const { dev, ino } = statSync(file);
+    this.#identity = { dev, ino };
+    this.#setLongestLog = setLongestLog;
     this.#pace = pace;
   }
 
   /** Something was written. Waits for nothing. */
-  synced(): void {
-    this.#syncs += 1;
-    if (this.#working || this.#syncs < this.#pace.everySyncs) return;
+  committed(): void {
+    this.#commits += 1;
+    if (this.#working || this.#closing !== undefined || this.#commits < this.#pace.everyCommits) return;
     const now = performance.now();
     if (now - this.#lastAt < this.#pace.everyMs) return;
     this.#lastAt = now;
-    this.#syncs = 0;
+    this.#commits = 0;
     this.#working = true;
-    this.#worker ??= this.#start();
+    // Where there can be no thread: `#working` stays, and nobody is asked any more.
+    this.#worker ??= this.#start().catch(() => undefined);
     void this.#worker.then((worker) => worker?.postMessage("checkpoint"));
   }
 
   /** Before the database is closed. */
-  async close(): Promise<void> {
-    this.#working = true;
-    const worker = await this.#worker;
-    if (worker === undefined) return;
-    const ended = new Promise((resolve) => worker.once("exit", resolve));
-    worker.ref();
-    worker.postMessage("close");
-    await ended;
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      const worker = await this.#worker;
+      worker?.ref();
+      worker?.postMessage("close");
+      await this.#ended;
+    })();
+    return this.#closing;
   }
 
-  async #start(): Promise<Worker | undefined> {
+  async #start(): Promise<Worker> {
     const { Worker } = await import("node:worker_threads");
     const worker = new Worker(`(${runCheckpoints.toString()})()`, {
       eval: true,
-      workerData: { file: this.#file, longest: LONGEST_LOG_PAGES },
+      workerData: { file: this.#file, ...this.#identity },
       name: "sqlite-checkpoint",
     });
-    worker.on("message", () => {
+    this.#ended = new Promise((resolve) => worker.once("exit", () => resolve()));
+    worker.on("message", (done: boolean) => {
+      this.#setLongestLog(done ? LONGEST_LOG_PAGES : USUAL_LOG_PAGES);
       this.#working = false;
     });
-    // Nobody is asked any more, and SQLite's own bound holds.
-    worker.on("error", () => {
-      this.#worker = Promise.resolve(undefined);
+    // It could not open the file, or that is another one by now: `#working` stays, and it is asked no more.
+    worker.on("error", () => {});
+    worker.once("exit", () => {
+      if (this.#closing === undefined) this.#setLongestLog(USUAL_LOG_PAGES);
     });
     worker.unref();
     return worker;
@@ -76,23 +97,20 @@ export class SqliteCheckpointer {
 /** What runs in the thread beside: it is handed over as text, so it may use nothing from outside of itself. */
 function runCheckpoints(): void {
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  const { statSync } = process.getBuiltinModule("node:fs");
   const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
-  const { file, longest } = workerData as { readonly file: string; readonly longest: number };
-  /** While somebody writes all the time, the log is never brought in whole; each round leaves less than the one before. */
-  const ROUNDS = 4;
-  const database = new DatabaseSync(file, { timeout: 100 });
-  const passive = database.prepare("PRAGMA wal_checkpoint(PASSIVE)");
-  const restart = database.prepare("PRAGMA wal_checkpoint(RESTART)");
+  const { file, dev, ino } = workerData as { readonly file: string } & FileIdentity;
 
-  function checkpoint(): void {
-    for (let round = 0; round < ROUNDS; round++) {
-      const { log, checkpointed } = passive.get() as { readonly log: number; readonly checkpointed: number };
-      // The next one who writes begins the log anew.
-      if (log === checkpointed) return;
-      // There is next to nothing left to be done: those who write hardly wait for it.
-      if (round === ROUNDS - 1 && log > longest / 2) restart.get();
-    }
+  /** @throws where another file was put in its place, or none: what is in the log is not meant for that one. */
+  function mustBeTheSame(): void {
+    const now = statSync(file);
+    if (now.dev !== dev || now.ino !== ino) throw new Error("another file");
   }
+
+  mustBeTheSame();
+  const database = new DatabaseSync(file, { timeout: 0 });
+  mustBeTheSame();
+  const passive = database.prepare("PRAGMA wal_checkpoint(PASSIVE)");
 
   parentPort?.on("message", (question: "checkpoint" | "close") => {
     if (question === "close") {
@@ -100,11 +118,14 @@ function runCheckpoints(): void {
       parentPort.close();
       return;
     }
+    mustBeTheSame();
+    let isDone = true;
     try {
-      checkpoint();
+      passive.get();
     } catch {
-      // The disk is full, or somebody copies the database: it is tried again next time.
+      // The disk is full, or does not work: it is tried again with what is written next.
+      isDone = false;
     }
-    parentPort.postMessage("done");
+    parentPort.postMessage(isDone);
   });
 }

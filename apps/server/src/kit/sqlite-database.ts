@@ -7,7 +7,7 @@ import { Kysely, sql } from "kysely";
 import type { Database } from "./database.ts";
 import { DatabaseError, databaseError } from "./database-error.ts";
 import { whileBusy } from "./sqlite-busy.ts";
-import { type CheckpointPace, LONGEST_LOG_PAGES, SqliteCheckpointer } from "./sqlite-checkpointer.ts";
+import { type CheckpointPace, SqliteCheckpointer } from "./sqlite-checkpointer.ts";
 import { type Pace, sqliteDialect } from "./sqlite-dialect.ts";
 
 /** Opens, or makes, the file. @throws DatabaseError with a whole sentence that names it. */
@@ -17,7 +17,8 @@ export async function connectSqlite(file: string, pace?: CheckpointPace): Promis
     const connection = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: true });
     try {
       await configure(connection);
-      return sqliteDatabase(file, connection, new SqliteCheckpointer(file, pace));
+      const setLongestLog = (pages: number) => connection.exec(`PRAGMA wal_autocheckpoint = ${pages}`);
+      return sqliteDatabase(file, connection, new SqliteCheckpointer(file, setLongestLog, pace));
     } catch (error) {
       connection.close();
       throw error;
@@ -41,7 +42,9 @@ export function sqliteDatabase(place: string, connection: DatabaseSync, checkpoi
       pace.patienceMs = 0;
       if (synchronous !== undefined) connection.exec("PRAGMA synchronous = NORMAL");
       try {
-        return await held.transaction().execute((transaction) => work(typed(transaction)));
+        const result = await held.transaction().execute((transaction) => work(typed<Tables>(transaction)));
+        checkpointer?.committed();
+        return result;
       } finally {
         pace.patienceMs = undefined;
         if (synchronous !== undefined) connection.exec("PRAGMA synchronous = FULL");
@@ -63,10 +66,7 @@ export function sqliteDatabase(place: string, connection: DatabaseSync, checkpoi
           await sql`rollback`.execute(held);
         }
       }),
-    async sync() {
-      await log.sync();
-      checkpointer?.synced();
-    },
+    sync: () => log.sync(),
     async check() {
       try {
         connection.prepare("SELECT count(*) FROM loom_migration").get();
@@ -93,7 +93,6 @@ async function configure(connection: DatabaseSync): Promise<void> {
   // What has been answered with "done" survives a power cut.
   connection.exec("PRAGMA synchronous = FULL");
   connection.exec("PRAGMA trusted_schema = OFF");
-  connection.exec(`PRAGMA wal_autocheckpoint = ${LONGEST_LOG_PAGES}`);
 }
 
 /**

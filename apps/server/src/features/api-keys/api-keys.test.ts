@@ -20,12 +20,15 @@ describe.each(engines)("on $name", (engine) => {
   const events: AuditEvent[] = [];
   /** Whose limits were removed. */
   const unlimited: string[] = [];
+  /** Whose limits cannot be removed now. */
+  const stuck = new Set<string>();
 
   beforeEach(async () => {
     house = await sessionHouse(engine, [KIT_MIGRATIONS, { feature: "api-keys", migrations }]);
     organizations = new Set(["org-acme"]);
     events.length = 0;
     unlimited.length = 0;
+    stuck.clear();
   });
   afterEach(async () => {
     await house[Symbol.asyncDispose]();
@@ -44,7 +47,10 @@ describe.each(engines)("on $name", (engine) => {
       maxLifeMs,
       limits: {
         refreshRules: async () => {},
-        remove: async (kind, id) => void unlimited.push(`${kind}/${id}`),
+        async remove(kind, id) {
+          if (stuck.has(id)) throw new Error("The database is locked.");
+          unlimited.push(`${kind}/${id}`);
+        },
       },
       clock: { wall: house.now, monotonic: house.now },
     });
@@ -263,6 +269,26 @@ describe.each(engines)("on $name", (engine) => {
     expect(await there.keys.authenticate(key ?? "", FROM)).toBeUndefined();
     expect((await here.keys.list(OWNER, owner, { limit: 10 })).keys.map(({ name }) => name)).toEqual(["next"]);
     expect(unlimited).toEqual([`api_key/${info.id}`]);
+  });
+
+  test("a key that has ended stays known until its limits are gone, whatever fails meanwhile", async () => {
+    const node = await server();
+    const user = await node.users.create({ email: "ada@example.com", username: "ada" });
+    const owner = { type: "user", id: user.id } as const;
+    const expiresAt = new Date(house.now() + DAY_MS).toISOString();
+    const ids: string[] = [];
+    for (const name of ["one", "two", "three"]) {
+      ids.push((await node.keys.create(owner, { name, expiresAt }, { by: ADA })).info.id);
+    }
+    const left = async () => (await node.keys.list(OWNER, owner, { limit: 10 })).keys.map(({ id }) => id).sort();
+    house.pass(92 * DAY_MS);
+    stuck.add(ids[1] ?? "");
+    await expect(node.keys.purge()).rejects.toThrow("The database is locked.");
+    expect(await left()).toEqual([...ids].sort());
+    stuck.clear();
+    await node.keys.purge();
+    expect(await left()).toEqual([]);
+    expect(new Set(unlimited)).toEqual(new Set(ids.map((id) => `api_key/${id}`)));
   });
 });
 

@@ -23,6 +23,8 @@ const DAY_MS = 86_400_000;
 export const MAX_LIVE_KEYS = 100;
 /** Keys that have ended are shown so long, in days. */
 const SHOWN_DAYS = 90;
+/** So many that have ended are removed at a time. */
+const PURGED_AT_ONCE = 500;
 /** Uses of one key are looked at so often. */
 const USE_MS = 1_000;
 
@@ -195,7 +197,14 @@ export function createApiKeyService(options: ApiKeyOptions): ApiKeyService {
       for (const [id, use] of saved) if (uses.get(id) === use) uses.delete(id);
     },
     async purge() {
-      await forgetLimits(limits, await store.purge(iso(clock.wall() - SHOWN_DAYS * DAY_MS)));
+      const before = iso(clock.wall() - SHOWN_DAYS * DAY_MS);
+      for (;;) {
+        const keys = await store.ended(before, PURGED_AT_ONCE);
+        if (keys.length === 0) return;
+        // First: without the keys nobody would know whose they were.
+        await forgetLimits(limits, keys);
+        await store.remove(keys);
+      }
     },
   };
 }

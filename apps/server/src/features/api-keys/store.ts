@@ -37,8 +37,10 @@ export type KeyStore = {
   /** Hashes of the keys that ended after `revision`, on whatever server, and the revision now. */
   endedSince(revision: number): Promise<{ readonly revision: number; readonly hashes: readonly Uint8Array[] }>;
   used(uses: ReadonlyMap<string, KeyUse>): Promise<void>;
-  /** Removes what ended before `before`, and gives it. */
-  purge(before: string): Promise<readonly { readonly id: string }[]>;
+  /** The oldest `limit` of those that ended before `before` and may be removed. */
+  ended(before: string, limit: number): Promise<readonly { readonly id: string }[]>;
+  /** Removes what `ended` has given. */
+  remove(keys: readonly { readonly id: string }[]): Promise<void>;
 };
 
 export function createKeyStore(database: () => Promise<Database>, filter: ListFilter): KeyStore {
@@ -130,17 +132,23 @@ export function createKeyStore(database: () => Promise<Database>, filter: ListFi
             .execute();
         }
       }),
-    purge: (before) =>
-      write(async (db) => {
-        // The row with the newest revision stays: revisions go on from it.
-        const newest = await newestRevision(db);
-        return db
-          .deleteFrom("api_key")
-          .where((where) => where.or([where("revoked_at", "<", before), where("expires_at", "<", before)]))
-          .where((where) => where.or([where("revision", "=", 0), where("revision", "!=", newest)]))
-          .returning("id")
-          .execute();
-      }),
+    async ended(before, limit) {
+      const db = (await database()).tables<ApiKeyTables>();
+      // The row with the newest revision stays: revisions go on from it. Those that are older never become the newest.
+      const newest = await newestRevision(db);
+      return db
+        .selectFrom("api_key")
+        .select("id")
+        .where((where) => where.or([where("revoked_at", "<", before), where("expires_at", "<", before)]))
+        .where((where) => where.or([where("revision", "=", 0), where("revision", "!=", newest)]))
+        .orderBy("id")
+        .limit(limit)
+        .execute();
+    },
+    async remove(keys) {
+      const ids = keys.map(({ id }) => id);
+      await write((db) => db.deleteFrom("api_key").where("id", "in", ids).execute());
+    },
   };
 }
 

@@ -56,6 +56,23 @@ async function startTown(engine: Engine) {
     asPerson: <Body>(method: string, path: string, body?: object) => call<Body>({ cookie: jar }, method, path, body),
     asOwner: (method: string, path: string, body?: object) =>
       call({ authorization: `Bearer ${owner}`, "if-match": "*" }, method, path, body),
+    /** Lets a program in that she has: gives the token of its session. */
+    async signInProgram(): Promise<string> {
+      const post = async <Body>(path: string, form: Readonly<Record<string, string>>) => {
+        const answer = await fetch(url + path, { method: "POST", body: new URLSearchParams(form) });
+        return (await answer.json()) as Body;
+      };
+      const client = { client_id: "a-program" };
+      const device = await post<{ readonly device_code: string; readonly user_code: string }>(
+        "/oauth/device_authorization",
+        client,
+      );
+      await browser.submit(`${url}/device`, { user_code: device.user_code, decision: "allow" });
+      const grant = { grant_type: "urn:ietf:params:oauth:grant-type:device_code", device_code: device.device_code };
+      return (await post<{ readonly access_token: string }>("/oauth/token", { ...client, ...grant })).access_token;
+    },
+    models: (token: string) =>
+      send(url, { method: "GET", path: "/openai/v1/models", headers: { authorization: `Bearer ${token}` } }),
     ask: (token: string, headers: Record<string, string> = {}, at = url) =>
       send(at, {
         method: "POST",
@@ -125,13 +142,36 @@ describe.each(engines)("limits of people, on $name", (engine) => {
     expect(JSON.stringify(await usage())).toContain(blue);
     expect(JSON.stringify(await usage())).not.toContain(red);
 
-    // What asks for a second factor pays nothing for her who has none: by no header, it is not asked at all.
+    /** What stands in the books against an organization. */
+    const chargedTo = async (id: string) => {
+      const { json } = await town.asOwner("GET", "/api/usage?groupBy=node:organization");
+      const { groups } = json as { readonly groups: readonly { readonly key: readonly string[] }[] };
+      return groups.find(({ key }) => key.includes(id));
+    };
+
+    // What asks for a second factor pays nothing for her who has none, and she does not get round it by naming nobody.
     expect((await town.asOwner("PUT", `/api/budgets/organization/${acme}`, { totalMicroUsd: 0 })).status).toBe(200);
     expect((await ask(key)).status).toBe(402);
+    const before = await chargedTo(acme);
+    expect(before).toBeDefined();
     expect((await town.asOwner("PATCH", "/api/orgs/acme", { requireSecondFactor: true })).status).toBe(200);
-    expect((await ask(key)).status).toBe(200);
-    expect((await ask(key, { "x-loom-organization": acme })).status).toBe(403);
-    expect((await ask(key, { "x-loom-team": blue })).status).toBe(403);
+    for (const token of [key, await town.signInProgram()]) {
+      const { status, text } = await ask(token);
+      expect([status, JSON.parse(text)]).toMatchObject([403, { type: "error", error: { type: "permission_error" } }]);
+      expect(text).toContain(acme);
+      expect(text).toMatch(
+        /sign in with the second factor .*, or name another payer in the header X-Loom-Organization\./,
+      );
+      expect((await ask(token, { "x-loom-organization": acme })).status).toBe(403);
+      expect((await ask(token, { "x-loom-team": blue })).status).toBe(403);
+      // The other one's money is its own, and the list of models costs nobody anything.
+      expect((await ask(token, { "x-loom-organization": globex })).status).toBe(200);
+      expect((await town.models(token)).status).toBe(200);
+    }
+    expect((await town.asOwner("PUT", `/api/budgets/organization/${globex}`, { totalMicroUsd: 0 })).status).toBe(200);
+    expect((await ask(key, { "x-loom-organization": globex })).status).toBe(402);
+    expect((await town.asOwner("DELETE", `/api/budgets/organization/${globex}`)).status).toBe(200);
+    expect(await chargedTo(acme)).toEqual(before);
     expect((await town.asOwner("PATCH", "/api/orgs/acme", { requireSecondFactor: false })).status).toBe(200);
     expect((await town.asOwner("DELETE", `/api/budgets/organization/${acme}`)).status).toBe(200);
 

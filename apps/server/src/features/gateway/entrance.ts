@@ -1,7 +1,7 @@
 import { geminiTokenCount, responsesTokenCount } from "@loom/llm";
 import type { Dialect } from "../../gateway-types.ts";
 import type { Call } from "../../kit/call.ts";
-import { nodesWithPayer } from "../../kit/charged-nodes.ts";
+import { chargedNodes } from "../../kit/charged-nodes.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { RawRequest } from "../../kit/raw-route.ts";
 import type { Subject } from "../../kit/subject.ts";
@@ -45,15 +45,18 @@ export function openRequest(
     answer(subject) {
       checkFraming(call);
       if (target === undefined) throw nothingHere();
-      answer(entrance, call, target, headers, askerFor(entrance, subject, headers));
+      answer(entrance, call, target, headers, askerFor(entrance, subject, target, headers));
     },
   };
 }
 
-/** @throws ProblemError where the client names a payer that the subject has nothing to do with. */
-function askerFor({ askerOf }: Entrance, subject: Subject, { payers }: ClientHeaders): Asker {
+/** @throws ProblemError where nobody pays for it: see `chargedNodes`. */
+function askerFor({ askerOf }: Entrance, subject: Subject, target: Target, { payers }: ClientHeaders): Asker {
   const asker = askerOf(subject);
-  return payers === undefined ? asker : { ...asker, nodes: nodesWithPayer(subject, payers) };
+  // The list of models is the server's own: it is charged to nobody.
+  if (payers === undefined && target.operation === "models" && target.upstream === undefined) return asker;
+  const nodes = chargedNodes(subject, payers);
+  return nodes === asker.nodes ? asker : { ...asker, nodes };
 }
 
 function answer(entrance: Entrance, call: Call, target: Target, headers: ClientHeaders, asker: Asker): void {
