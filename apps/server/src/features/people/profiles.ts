@@ -10,7 +10,10 @@ import { skeletonOf, usernameFault } from "./usernames.ts";
 export type Profiles = {
   /** By id or username, tombstones by id too. `viewer`: the id of who asks. */
   get(idOrUsername: string, viewer: string | undefined): Promise<UserProfile | undefined>;
-  /** What is so already is no change, and has the version that it had. @throws PeopleError where the username is taken, looks like one that is, or is reserved */
+  /**
+   * What is so already is no change, and has the version that it had.
+   * @throws PeopleError where the username is taken, looks like one that is, or is reserved
+   */
   change(userId: string, change: ProfileChange, version: number | undefined): Promise<Change<UserProfile>>;
 };
 
