@@ -221,7 +221,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.#attempt?.abort();
     this.#delivery?.read();
     this.#delivery = undefined;
-    this.#seek();
+    this.#seekAnother();
     return true;
   }
 
@@ -241,6 +241,13 @@ export class Exchange implements AttemptListener, DeliveryHost {
     } catch (error) {
       this.#crash(error);
     }
+  }
+
+  /** What the last attempt reached says nothing of the next one, which has not been sent yet. */
+  #seekAnother(): void {
+    this.#attempt = undefined;
+    this.#passage = undefined;
+    this.#seek();
   }
 
   #go(found: Found): void {
@@ -306,7 +313,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
       return;
     }
     if (lost !== undefined && this.#isBilled()) this.#candidates.replaced(lost, failure.code);
-    this.#seek();
+    this.#seekAnother();
   }
 
   #giveUp(failure: LlmFailure, lost?: Answered): void {

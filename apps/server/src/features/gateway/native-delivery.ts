@@ -158,14 +158,31 @@ export class NativeDelivery implements Delivery {
     }
     const out = this.#filter === undefined ? chunk : this.#filter.push(chunk);
     if (this.#body?.write(out) === false) this.#host.pause();
-    else if (this.#eventStream && this.#options.isAnswer && isLast(chunk, this.#options.dialect))
-      this.#host.expectEnd();
+    else if (this.#isReadable && this.#isLast(chunk)) this.#host.expectEnd();
   }
 
   isWhole(): boolean {
-    return (
-      this.#eventStream && this.#options.isAnswer && this.#decoded === undefined && this.#tap?.read().sealed === true
-    );
+    return this.#isReadable && this.#tap?.isSealed() === true;
+  }
+
+  /** An answer in events that the client gets as they are looked at. */
+  get #isReadable(): boolean {
+    return this.#eventStream && this.#options.isAnswer && this.#decoded === undefined;
+  }
+
+  /** Whether nothing can come behind this. No text can look like it, since a line cannot end within one, nor a quote. */
+  #isLast(chunk: Buffer): boolean {
+    switch (this.#options.dialect) {
+      case "anthropic":
+        return /"message_stop"\s*\}\s*$/.test(chunk.toString("latin1", Math.max(0, chunk.length - 32)));
+      case "chat":
+        return /(?:^|\n)data: ?\[DONE\]\s*$/.test(chunk.toString("latin1", Math.max(0, chunk.length - 32)));
+      case "responses":
+        // The last event has the whole answer in it, and may come in many pieces.
+        return chunk.at(-1) === LF && this.#tap?.isSealed() === true;
+      case "gemini":
+        return false;
+    }
   }
 
   broken(failure: LlmFailure): void {
@@ -216,22 +233,7 @@ export class NativeDelivery implements Delivery {
   }
 }
 
-/** Whether nothing can come behind this. No text can look like it, since a line cannot end within one, nor a quote. */
-function isLast(chunk: Buffer, dialect: WireDialect): boolean {
-  switch (dialect) {
-    case "anthropic":
-      return /"message_stop"\s*\}\s*$/.test(chunk.toString("latin1", Math.max(0, chunk.length - 32)));
-    case "chat":
-      return /(?:^|\n)data: ?\[DONE\]\s*$/.test(chunk.toString("latin1", Math.max(0, chunk.length - 32)));
-    case "responses":
-      return chunk.includes(RESPONSE_COMPLETED);
-    case "gemini":
-      return false;
-  }
-}
-
-const RESPONSE_COMPLETED = Buffer.from("event: response.completed\n", "latin1");
-
+const LF = 0x0a;
 const EMPTY = Buffer.alloc(0);
 const NO_TRAILERS: UpstreamHeaders = {};
 

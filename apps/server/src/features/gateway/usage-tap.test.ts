@@ -121,6 +121,48 @@ describe.each(Object.entries(STREAMS) as [WireDialect, (typeof STREAMS)["chat"]]
   },
 );
 
+describe("the tap on the last event of Responses", () => {
+  const created = {
+    type: "response.in_progress",
+    response: { tools: [{ parameters: { properties: { usage: { type: "object" } } } }], usage: null },
+  };
+  const response = {
+    model: "gpt-y",
+    output: [{ text: "y".repeat(500) }],
+    usage: { input_tokens: 9, output_tokens: 5 },
+  };
+  const last = `event: response.completed\n${sse({ type: "response.completed", response })}`;
+  const bytes = Buffer.from(`event: response.in_progress\n${sse(created)}${last}`);
+  const lineEnd = bytes.length - 1;
+
+  function cutAt(end: number, cuts: readonly number[] = []) {
+    const watching = createUsageTap("responses", { eventStream: true });
+    const at = [0, ...cuts.filter((cut) => cut < end).sort((a, b) => a - b), end];
+    for (let index = 1; index < at.length; index += 1) watching.push(bytes.subarray(at[index - 1], at[index]));
+    return { sealed: watching.isSealed(), ...watching.read() };
+  }
+
+  test("takes it for the end once its line of data has its own, wherever the bytes are cut", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: bytes.length }),
+        fc.array(fc.nat(bytes.length), { maxLength: 8 }),
+        (end, cuts) => {
+          const { sealed, complete, counted } = cutAt(end, cuts);
+          expect(sealed).toBe(end >= lineEnd);
+          // Without its line feed it is whole, too, though something may come after it.
+          expect([complete, counted]).toEqual(end >= lineEnd - 1 ? [true, true] : [false, false]);
+        },
+      ),
+    );
+  });
+
+  test("does not take a part of it for the whole because it ends with a brace", () => {
+    const brace = bytes.indexOf("}", bytes.indexOf("yyy")) + 1;
+    expect(cutAt(brace)).toMatchObject({ sealed: false, complete: false, counted: false });
+  });
+});
+
 describe("the tap on an answer in one piece", () => {
   test.each([
     ["anthropic", { model: "m", usage: { input_tokens: 3, output_tokens: 4 } }],

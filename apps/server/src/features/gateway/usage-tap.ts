@@ -13,8 +13,6 @@ export type TapReading = {
   readonly model: string | undefined;
   /** Whether the answer came to its own end. */
   readonly complete: boolean;
-  /** Whether the very last of it was there, and not only what ends the text. */
-  readonly sealed: boolean;
   /** Whether the last that the provider said is that it failed. */
   readonly failed: boolean;
   /** A document that is an error and may be nothing else, as text. */
@@ -24,7 +22,12 @@ export type TapReading = {
 };
 
 /** Watches the bytes of an answer on their way; changes nothing and never throws. */
-export type UsageTap = { push(chunk: Buffer): void; read(): TapReading };
+export type UsageTap = {
+  push(chunk: Buffer): void;
+  /** Whether the very last of it is there, and not only what ends the text. */
+  isSealed(): boolean;
+  read(): TapReading;
+};
 
 type Marks = {
   /** Stands in every line with token counts. */
@@ -33,8 +36,10 @@ type Marks = {
   readonly text: Buffer;
   /** Absent: much else stands in the line, so the string behind the mark is measured. */
   readonly envelope?: number;
-  /** One of them stands in the last lines of a whole answer; the first where nothing at all comes after. */
-  readonly ends: readonly string[];
+  /** One of them stands in the last lines with data of a whole answer; the first where nothing at all comes after. */
+  readonly ends: readonly [string, ...string[]];
+  /** What stands in the line with it is needed, too: nothing is the last before that line has its end. */
+  readonly byLine?: boolean;
 };
 
 /** As bytes: a text would be turned into them for each search. */
@@ -52,7 +57,9 @@ const MARKS: Readonly<Record<WireDialect, Marks>> = {
     usage: mark('"usage"'),
     text: mark('.delta"'),
     envelope: 140,
-    ends: ["response.completed", "response.incomplete", "response.failed"],
+    // With its quotes, it stands in no line that only names the event.
+    ends: ['"response.completed"', '"response.incomplete"', '"response.failed"'],
+    byLine: true,
   },
   gemini: {
     usage: mark('"usageMetadata"'),
@@ -84,6 +91,7 @@ export function createUsageTap(dialect: WireDialect, { eventStream }: { readonly
 /** Looks only at the lines that hold token counts; the others are searched and not read. */
 class StreamTap implements UsageTap {
   readonly #marks: Marks;
+  readonly #seal: Buffer;
   readonly #counts: Counts;
   /** The line whose end has not come yet. */
   #line: Buffer[] | undefined;
@@ -97,6 +105,7 @@ class StreamTap implements UsageTap {
 
   constructor(dialect: WireDialect) {
     this.#marks = MARKS[dialect];
+    this.#seal = mark(this.#marks.ends[0]);
     this.#counts = new Counts(dialect);
   }
 
@@ -116,16 +125,27 @@ class StreamTap implements UsageTap {
     if (end < chunk.length) this.#keep(chunk.subarray(end));
   }
 
+  isSealed(): boolean {
+    if (this.#marks.byLine !== true) this.#takeRest();
+    const seal = this.#seal;
+    return this.#last?.includes(seal) === true || this.#beforeLast?.includes(seal) === true;
+  }
+
   read(): TapReading {
-    const rest = this.#line === undefined ? EMPTY : Buffer.concat(this.#line);
-    // A last line without its end counts if it could be whole.
-    if (endsLikeData(rest)) this.#scan(rest);
+    this.#takeRest();
     const tail = Buffer.concat([this.#beforeLast ?? EMPTY, this.#last ?? EMPTY]);
     const complete = this.#counts.ended || this.#marks.ends.some((mark) => tail.includes(mark));
-    const [seal = ""] = this.#marks.ends;
-    const sealed = tail.includes(seal);
     const failed = tail.includes('"error"') && !tail.includes('"error":null');
-    return { ...this.#counts.reading(), complete, sealed, failed, textBytes: this.#textBytes };
+    return { ...this.#counts.reading(), complete, failed, textBytes: this.#textBytes };
+  }
+
+  /** A last line without its end counts if it is whole. */
+  #takeRest(): void {
+    const rest = this.#line === undefined ? EMPTY : Buffer.concat(this.#line);
+    if (!isWholeLine(rest)) return;
+    this.#line = undefined;
+    this.#lineLength = 0;
+    this.#scan(rest);
   }
 
   #keep(part: Buffer): void {
@@ -213,6 +233,10 @@ class DocumentTap implements UsageTap {
     this.#parts.splice(0, dropped);
   }
 
+  isSealed(): boolean {
+    return false;
+  }
+
   read(): TapReading {
     const parts = this.#parts;
     const [first] = parts;
@@ -223,7 +247,7 @@ class DocumentTap implements UsageTap {
     const isError = this.#counts.isError && bytes.length <= MAX_ERROR;
     // A list of answers that was cut holds more of other things than of text.
     const textBytes = envelope === undefined && isAll ? textIn(bytes, this.#marks) : this.#length;
-    const reading = { ...this.#counts.reading(), complete, sealed: complete, failed: false, textBytes };
+    const reading = { ...this.#counts.reading(), complete, failed: false, textBytes };
     return isError ? { ...reading, error: bytes.toString("utf8") } : reading;
   }
 }
@@ -289,8 +313,7 @@ class Counts {
     const inner = asObject(event.message) ?? asObject(event.response) ?? event;
     const usage = asObject(event.usage) ?? asObject(inner.usage) ?? asObject(event.usageMetadata);
     this.#noteModel(inner.model ?? event.modelVersion);
-    if (typeof event.type === "string" && event.type.startsWith("response."))
-      this.ended = event.type !== "response.created";
+    if (typeof event.type === "string" && RESPONSE_ENDS.has(event.type)) this.ended = true;
     this.#noteUsage(usage);
   }
 
@@ -312,6 +335,15 @@ function saysError(error: unknown): boolean {
 
 const EMPTY = Buffer.alloc(0);
 const MAX_MODEL = 200;
+
+const RESPONSE_ENDS: ReadonlySet<string> = new Set(["response.completed", "response.incomplete", "response.failed"]);
+
+/** Whether a line of data is all there, though not its end: one that was cut may end like a whole one. */
+function isWholeLine(line: Buffer): boolean {
+  if (!endsLikeData(line)) return false;
+  const text = line.toString("utf8");
+  return text.endsWith("[DONE]") || parsed(text.slice(Math.max(0, text.indexOf("{")))) !== undefined;
+}
 
 /** `…}` or `[DONE]` */
 function endsLikeData(line: Buffer): boolean {
