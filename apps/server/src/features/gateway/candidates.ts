@@ -13,7 +13,7 @@ import type { Account } from "./account.ts";
 import { affinityOf } from "./affinity.ts";
 import { Attempts, type FailedAttempt } from "./attempts.ts";
 import type { Answered } from "./delivery.ts";
-import { noDefaultModel, noHeaders, notSetUp } from "./failures.ts";
+import { filesOf, noDefaultModel, noHeaders, notSetUp } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import type { Asked } from "./passage.ts";
 import { isAlias } from "./straight-routing.ts";
@@ -44,6 +44,8 @@ export type Found =
 export type FailedCandidate = FailedAttempt & {
   /** It was the client's doing, and says nothing of the upstream. */
   readonly byClient?: boolean;
+  /** Of this machine: for the log, and no client. */
+  readonly files?: readonly string[];
 };
 
 /**
@@ -114,7 +116,7 @@ export class Candidates {
 
   /** The one that was asked failed. Says whether `next` may find another. */
   failed(failure: LlmFailure, how: FailedCandidate): boolean {
-    const { reached, quotaExhausted = false, byClient = false } = how;
+    const { reached, quotaExhausted = false, byClient = false, files = [] } = how;
     const { lease, step } = this;
     const { call } = this.#asked;
     call.log.warn("model failed", {
@@ -123,6 +125,7 @@ export class Candidates {
       model: step?.model,
       code: failure.code,
       message: this.#parts.redact(failure.message),
+      ...(files.length === 0 ? {} : { files: files.join(", ") }),
     });
     if (byClient) this.cancelled();
     else this.#report({ type: "failed", failure, quotaExhausted }, { type: "failed", failure, reached });
@@ -213,7 +216,7 @@ export class Candidates {
     }
     this.#complete({ step, upstream, lease }, credential, found).catch((error: unknown) => {
       try {
-        this.#skip(noHeaders(step.upstream, error, this.#parts.redact), found);
+        this.#skip(noHeaders(step.upstream, error, this.#parts.redact), found, filesOf(error));
       } catch (mistake) {
         this.#onMistake(mistake);
       }
@@ -236,8 +239,8 @@ export class Candidates {
   }
 
   /** This one cannot even be asked. */
-  #skip(failure: LlmFailure, found: (found: Found) => void): void {
-    if (this.failed(failure, { reached: false })) this.next(found);
+  #skip(failure: LlmFailure, found: (found: Found) => void, files: readonly string[] = []): void {
+    if (this.failed(failure, { reached: false, files })) this.next(found);
     else found({ type: "nobody", failure });
   }
 

@@ -140,7 +140,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
   headers(): { readonly [name: string]: string } {
     const { limits, step, count } = this.#candidates;
     const { upstream = "", model = "", reason = "" } = step ?? {};
-    const route = `${upstream}/${model}${reason === "" ? "" : `; ${reason}`}`;
+    // The client chooses the name of the model, which may be anything, and the reason may repeat it.
+    const route = this.#parts.redact(`${upstream}/${model}${reason === "" ? "" : `; ${reason}`}`);
     const headers = {
       ...limits,
       "x-request-id": this.#call.id,

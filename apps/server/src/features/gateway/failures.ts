@@ -48,6 +48,12 @@ export function noHeaders(name: string, error: unknown, redact: (text: string) =
   return { code: retryable ? "network" : "unauthorized", message: `No access to ${name}: ${reason}`, retryable };
 }
 
+/** Which of this machine's files such an error is about: clients are not told. */
+export function filesOf(error: unknown): readonly string[] {
+  const files = error instanceof Error && "files" in error ? error.files : undefined;
+  return Array.isArray(files) ? files.filter((file) => typeof file === "string") : [];
+}
+
 export function noDefaultModel({ name, config, origin }: Upstream): LlmFailure {
   const infix =
     config.kind === "compatible" ? `COMPATIBLE_${name.toUpperCase().replaceAll("-", "_")}` : name.toUpperCase();

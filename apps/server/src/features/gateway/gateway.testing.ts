@@ -9,7 +9,7 @@ import { authenticateOne, mintToken } from "../../kit/auth.ts";
 import { networks } from "../../kit/client-address.ts";
 import { createDispatcher } from "../../kit/dispatcher.ts";
 import { type Listener, listen } from "../../kit/listener.ts";
-import { SILENT_LOG } from "../../kit/log.ts";
+import { type Log, SILENT_LOG } from "../../kit/log.ts";
 import { createMetrics } from "../../kit/metrics.ts";
 import { authorizeByScope } from "../../kit/policy.ts";
 import type { Subject } from "../../kit/subject.ts";
@@ -47,17 +47,19 @@ export type TestGatewayOptions = {
   readonly knownAfter?: () => Promise<void>;
   /** Who asks; default: the owner. */
   readonly subject?: () => string;
+  /** Default: nobody listens. */
+  readonly log?: Log;
 };
 
 /** A gateway on a real port, with a ledger that can be looked into. */
 export async function startGateway(options: TestGatewayOptions): Promise<TestGateway> {
-  const { routing, credentials, budgets, keepAliveMs, pooled = true, healthy = () => true } = options;
+  const { routing, credentials, budgets, keepAliveMs, pooled = true, healthy = () => true, log = SILENT_LOG } = options;
   const config = takeServerConfig({ ...options.env });
   const token = mintToken();
   const keys = secretsOfProviders(config.providers);
   const metrics = createMetrics();
   const kit = {
-    log: SILENT_LOG,
+    log,
     metrics,
     audit: new AuditLine(),
     redact: createRedactor([...keys, token]),
@@ -99,7 +101,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     audit: kit.audit,
     isTrustedProxy: networks([]),
     isStopping: () => stopping,
-    log: SILENT_LOG,
+    log,
     metrics,
   });
   const listener: Listener = await listen({ host: "127.0.0.1", port: 0, handle: dispatcher.handle });

@@ -28,12 +28,36 @@ beforeEach(() => {
 
 const MESSAGES = "/proxy/anthropic/v1/messages";
 const BODY = '{"model":"claude-x","messages":[]}';
+/** Nothing in its shape says that it is a key. */
+const ODD_KEY = "correct.horse.battery.staple";
 
 function head(lines: readonly string[], path = MESSAGES): string {
   return [`POST ${path} HTTP/1.1`, "Host: 127.0.0.1", `Authorization: Bearer ${gateway.token}`, ...lines, "", ""].join(
     "\r\n",
   );
 }
+
+test("what the server keeps secret is in no header, whatever the model is called", async () => {
+  const other = await startGateway({
+    env: {
+      LOOM_SERVER_ANTHROPIC_API_KEY: UPSTREAM_KEY,
+      LOOM_SERVER_ANTHROPIC_BASE_URL: upstream.url,
+      LOOM_SERVER_OPENAI_API_KEY: ODD_KEY,
+    },
+  });
+  try {
+    for (const secret of [UPSTREAM_KEY, ODD_KEY]) {
+      const { headers } = await ask(`${other.url}${MESSAGES}`, {
+        body: { model: `claude-${secret}`, messages: [] },
+        headers: { authorization: `Bearer ${other.token}` },
+      });
+      expect(headers["x-loom-route"]).toBe("anthropic/claude-[redacted]; model");
+      expect(JSON.stringify(headers)).not.toContain(secret);
+    }
+  } finally {
+    await other.close();
+  }
+});
 
 describe("a request that two servers could read differently", () => {
   test.each([

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { type Log, type LogFields, SILENT_LOG } from "../../kit/log.ts";
 import { temporaryDirectory } from "../../testing.ts";
 import { type Answer, ask, startGateway, type TestGateway } from "./gateway.testing.ts";
 import { GOOGLE_TOKEN, startGoogle, type TestGoogle } from "./google/google.testing.ts";
@@ -50,8 +51,8 @@ function answerOf(path: string): { readonly type: string; readonly body: string 
 }
 
 async function start(
-  options: { readonly refuses?: (request: SeenRequest) => boolean; readonly account?: object } = {},
-): Promise<{ google: TestGoogle; gateway: TestGateway }> {
+  options: { readonly refuses?: (request: SeenRequest) => boolean; readonly account?: object; readonly log?: Log } = {},
+): Promise<{ google: TestGoogle; gateway: TestGateway; file: string }> {
   const google = await startGoogle((response, request) => {
     if (options.refuses?.(request) === true) {
       response.writeHead(401).end('{"error":{"code":401,"message":"Request had invalid authentication credentials."}}');
@@ -67,9 +68,10 @@ async function start(
   await writeFile(file, JSON.stringify({ ...google.serviceAccount, ...options.account }), { mode: 0o600 });
   const gateway = await startGateway({
     env: { LOOM_SERVER_VERTEX_CREDENTIALS_FILE: file, LOOM_SERVER_VERTEX_BASE_URL: google.url },
+    ...(options.log && { log: options.log }),
   });
   onTestFinished(() => gateway.close());
-  return { google, gateway };
+  return { google, gateway, file };
 }
 
 function post(gateway: TestGateway, path: string, body: object): Promise<Answer> {
@@ -200,13 +202,17 @@ describe("a request for Vertex AI", () => {
     expect(google.seen.filter(({ path }) => path === "/token")).toHaveLength(2);
   });
 
-  test("that gets no token says why, in the client's words, and asks no model", async () => {
-    const { google, gateway } = await start({ account: { client_email: "somebody@else.example" } });
+  test("that gets no token says why, in the client's words, and asks no model; the log alone says which file it is", async () => {
+    const lines: (LogFields | undefined)[] = [];
+    const log: Log = { ...SILENT_LOG, warn: (_, fields) => void lines.push(fields) };
+    const { google, gateway, file } = await start({ account: { client_email: "somebody@else.example" }, log });
     const answer = await post(gateway, "/openai/v1/chat/completions", chat("fast", false));
     expect(answer.status).toBe(502);
     expect(JSON.parse(answer.text).error.message).toMatch(
-      /^No access to vertex: .*account\.json was refused by 127\.0\.0\.1:\d+ \(400\): invalid_grant, Invalid issuer\.$/,
+      /^No access to vertex: The Google account of this server was refused by 127\.0\.0\.1:\d+ \(400\): invalid_grant, Invalid issuer\.$/,
     );
+    expect(answer.text + JSON.stringify(answer.headers)).not.toContain("account.json");
+    expect(lines).toContainEqual(expect.objectContaining({ provider: "vertex", files: file }));
     expect(modelRequests(google)).toEqual([]);
   });
 });

@@ -62,9 +62,13 @@ export function createAdministration(desk: PeopleDesk): Administration {
           throw new PeopleError("conflict", "Nobody takes the role system_admin from himself: another admin has to.");
         }
         if (isDemoted) await checkAdminsLeft(db, person);
+        const wanted = new Set(roles);
+        const hasThem =
+          person.globalRoles.length === wanted.size && person.globalRoles.every((role) => wanted.has(role));
+        if (hasThem) return { before: infoOf(person), after: infoOf(person) };
         await db
           .updateTable("person")
-          .set({ global_roles: JSON.stringify([...new Set(roles)]), version: person.version + 1 })
+          .set({ global_roles: JSON.stringify([...wanted]), version: person.version + 1 })
           .where("id", "=", person.id)
           .execute();
         await touch(db, [person.id]);

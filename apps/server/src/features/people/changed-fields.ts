@@ -1,5 +1,16 @@
 import type { JsonObject, JsonValue } from "@loom/core";
 
+/** Whether there was anything to change: each change has a version of its own. */
+export function isChanged({
+  before,
+  after,
+}: {
+  readonly before: { readonly version: number };
+  readonly after: { readonly version: number };
+}): boolean {
+  return before.version !== after.version;
+}
+
 /** What differs between how something was and how it is, for the audit log. */
 export function changedFields<Thing extends object>({
   before,

@@ -3,7 +3,7 @@ import { onceOf } from "../../kit/idempotency.ts";
 import { type Route, route } from "../../kit/route.ts";
 import { ifMatch, versioned } from "../../kit/versions.ts";
 import { actorIn } from "./actor.ts";
-import { changedFields } from "./changed-fields.ts";
+import { changedFields, isChanged } from "./changed-fields.ts";
 import type { Organizations } from "./organizations.ts";
 import type { Resources } from "./resources.ts";
 import { told } from "./told.ts";
@@ -46,13 +46,15 @@ export function organizationRoutes(organizations: Organizations, resources: Reso
       async ({ subject, params, body, call, audit }) => {
         const change = await told(organizations.change(actorIn(subject), params.org, body, ifMatch(call.incoming)));
         const { id, slug } = change.after;
-        await audit({
-          event: "organization.updated",
-          outcome: "success",
-          target: { type: "organization", id, name: slug },
-          organization: id,
-          ...changedFields(change),
-        });
+        if (isChanged(change)) {
+          await audit({
+            event: "organization.updated",
+            outcome: "success",
+            target: { type: "organization", id, name: slug },
+            organization: id,
+            ...changedFields(change),
+          });
+        }
         return versioned(change.after);
       },
     ),

@@ -120,6 +120,18 @@ describe.each(engines)("on $name", (engine) => {
       after: { visibility: "private" },
     });
     expect(node.asked.at(-1)?.resource).toMatchObject({ type: "organization", id: made.id, visibility: "private" });
+    // What is so already is no change.
+    const events = node.events.length;
+    const { slug, name, description, joinPolicy, requireSecondFactor } = changed.json;
+    for (const body of [
+      { slug, name: ` ${name} `, description, visibility: "private", joinPolicy, requireSecondFactor },
+      {},
+    ]) {
+      const same = await node.call<Organization>(id(ada), "PATCH", "/api/orgs/acme", { body, ifMatch: '"2"' });
+      expect([same.status, same.headers.etag, same.json]).toEqual([200, '"2"', changed.json]);
+    }
+    expect((await change('"1"')).status).toBe(412);
+    expect(node.events.length).toBe(events);
   });
 
   test("what is deleted is nobody's role any more, keeps its slug, and comes back whole within 90 days", async () => {
@@ -421,6 +433,17 @@ describe.each(engines)("on $name", (engine) => {
       ifMatch: '"1"',
     });
     expect(change.json).toMatchObject({ slug: "quality", version: 2 });
+    // What is so already is no change, and still not for everybody to say.
+    const events = node.events.length;
+    const same = (as: User | undefined, ifMatch: string) =>
+      node.call<Team>(id(as), "PATCH", "/api/orgs/acme/teams/quality", {
+        body: { slug: "quality", name: " Quality ", description: "" },
+        ifMatch,
+      });
+    const kept = await same(bob, '"2"');
+    expect([kept.status, kept.headers.etag, kept.json]).toEqual([200, '"2"', change.json]);
+    expect([(await same(bob, '"1"')).status, (await same(eve, '"2"')).status]).toEqual([412, 403]);
+    expect(node.events.length).toBe(events);
     expect((await node.call(id(bob), "DELETE", "/api/orgs/acme/teams/quality")).status).toBe(403);
     expect((await node.call(id(eve), "DELETE", "/api/orgs/acme/teams/quality/members/eve")).status).toBe(200);
     expect((await node.call(id(ada), "DELETE", "/api/orgs/acme/teams/quality", { ifMatch: '"1"' })).status).toBe(412);

@@ -9,6 +9,7 @@ import type { Expected } from "../../kit/versions.ts";
 import { type Actor, actorIn, roleIn } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
 import { graceEnd } from "./grace.ts";
+import { hasAll } from "./has-all.ts";
 import type { PeopleTables } from "./migrations.ts";
 import {
   findOrganization,
@@ -44,6 +45,7 @@ export type Organizations = {
     wish: NewOrganization,
     once?: Once,
   ): Promise<{ readonly organization: Organization; readonly repeated: boolean }>;
+  /** What is so already is no change, and has the version that it had. */
   change(
     actor: Actor,
     idOrSlug: string,
@@ -128,19 +130,21 @@ export function createOrganizations(desk: PeopleDesk, filter: ListFilter): Organ
           await touchMembers(db, row.id);
         }
         if (change.slug !== undefined && change.slug !== row.slug) await checkSlug(db, change.slug);
-        await db
-          .updateTable("organization")
-          .set({
-            version: row.version + 1,
-            ...(change.slug !== undefined && { slug: change.slug }),
-            ...(change.name !== undefined && { name: change.name.trim() }),
-            ...(change.description !== undefined && { description: change.description }),
-            ...(visibility !== undefined && { visibility }),
-            ...(joinPolicy !== undefined && { join_policy: joinPolicy }),
-            ...(requireSecondFactor !== undefined && { require_second_factor: requireSecondFactor ? 1 : 0 }),
-          })
-          .where("id", "=", row.id)
-          .execute();
+        const columns = {
+          ...(change.slug !== undefined && { slug: change.slug }),
+          ...(change.name !== undefined && { name: change.name.trim() }),
+          ...(change.description !== undefined && { description: change.description }),
+          ...(visibility !== undefined && { visibility }),
+          ...(joinPolicy !== undefined && { join_policy: joinPolicy }),
+          ...(requireSecondFactor !== undefined && { require_second_factor: requireSecondFactor ? 1 : 0 }),
+        };
+        if (!hasAll(row, columns)) {
+          await db
+            .updateTable("organization")
+            .set({ version: row.version + 1, ...columns })
+            .where("id", "=", row.id)
+            .execute();
+        }
         const after = await theOrganization(db, row.id);
         return { before: await withRole(db, actor, row), after: await withRole(db, actor, after) };
       }),

@@ -71,6 +71,14 @@ describe.each(engines)("on $name", (engine) => {
     ]);
     expect(last()).toMatchObject({ event: "user.updated", before: { locale: null }, after: { locale: "pt-BR" } });
     expect((await change({ displayName: "Ada" }, '"1"')).status).toBe(412);
+    // What is so already, also once it is written as it is kept, is no change.
+    const events = node.events.length;
+    for (const body of [{ displayName: " Ada Lovelace ", locale: "PT-br", showEmail: false, username: "ada" }, {}]) {
+      const { status, headers, json } = await change(body, '"2"');
+      expect([status, headers.etag, json.version]).toEqual([200, '"2"', 2]);
+    }
+    expect((await change({ displayName: "Ada Lovelace" }, '"1"')).status).toBe(412);
+    expect(node.events.length).toBe(events);
     for (const [field, value] of [
       ["displayName", "n".repeat(900_000)],
       ["displayName", "ada\u202Egnp"],
@@ -168,6 +176,9 @@ describe.each(engines)("on $name", (engine) => {
     expect((await roles(root, ada, ["system_admin"], "")).status).toBe(428);
     expect((await roles(root, ada, ["system_admin", "auditor"], '"1"')).json).toMatchObject({ version: 2 });
     expect(last()).toMatchObject({ event: "global_role.granted", before: { roles: [] }, target: { name: "ada" } });
+    const granted = node.events.length;
+    expect((await roles(root, ada, ["auditor", "system_admin"], '"2"')).json).toMatchObject({ version: 2 });
+    expect(node.events.length).toBe(granted);
     const other = await place.node({ isPolicied: true });
     const [one, two] = await Promise.all([
       roles(root, ada, []),

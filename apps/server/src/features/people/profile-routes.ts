@@ -4,7 +4,7 @@ import { type Route, route } from "../../kit/route.ts";
 import type { Subject } from "../../kit/subject.ts";
 import { ifMatch, versioned } from "../../kit/versions.ts";
 import { userIdOf } from "./actor.ts";
-import { changedFields } from "./changed-fields.ts";
+import { changedFields, isChanged } from "./changed-fields.ts";
 import type { Departure } from "./departure.ts";
 import type { Notices } from "./notices.ts";
 import { type Profiles, profileOf } from "./profiles.ts";
@@ -28,8 +28,10 @@ export function profileRoutes({ profiles, departure, notices }: ProfileServices,
     route(api.users.change, { action: "write", resource: me }, async ({ subject, body, call, audit }) => {
       const userId = personOf(userIdOf(subject));
       const change = await told(profiles.change(userId, body, ifMatch(call.incoming)));
-      const target = { type: "user", id: userId, name: change.after.username };
-      await audit({ event: "user.updated", outcome: "success", target, ...changedFields(change) });
+      if (isChanged(change)) {
+        const target = { type: "user", id: userId, name: change.after.username };
+        await audit({ event: "user.updated", outcome: "success", target, ...changedFields(change) });
+      }
       return versioned(change.after);
     }),
     route(api.users.delete, { action: "delete", resource: me }, async ({ subject, audit }) => {

@@ -1,5 +1,6 @@
 import type { ProfileChange, UserProfile } from "@loom/api";
 import type { PeopleDesk } from "./desk.ts";
+import { hasAll } from "./has-all.ts";
 import { thePerson } from "./members.ts";
 import { type Change, checkVersion } from "./organizations.ts";
 import { PeopleError } from "./people-error.ts";
@@ -9,7 +10,10 @@ import { skeletonOf, usernameFault } from "./usernames.ts";
 export type Profiles = {
   /** By id or username, tombstones by id too. `viewer`: the id of who asks. */
   get(idOrUsername: string, viewer: string | undefined): Promise<UserProfile | undefined>;
-  /** @throws PeopleError where the username is taken, looks like one that is, or is reserved */
+  /**
+   * What is so already is no change, and has the version that it had.
+   * @throws PeopleError where the username is taken, looks like one that is, or is reserved
+   */
   change(userId: string, change: ProfileChange, version: number | undefined): Promise<Change<UserProfile>>;
 };
 
@@ -25,17 +29,25 @@ export function createProfiles(desk: PeopleDesk): Profiles {
         const before = await thePerson(db, userId);
         checkVersion(before, version);
         const { username, displayName, showEmail, locale, avatarUrl } = change;
+        const wish = {
+          ...(username !== undefined && { username }),
+          ...(displayName !== undefined && { displayName: displayName.trim() }),
+          ...(showEmail !== undefined && { showEmail }),
+          ...(locale !== undefined && {
+            locale: locale === null ? null : (Intl.getCanonicalLocales(locale)[0] ?? null),
+          }),
+          ...(avatarUrl !== undefined && { avatarUrl }),
+        };
+        if (hasAll(before, wish)) return { before: profileOf(before, userId), after: profileOf(before, userId) };
         if (username !== undefined && username !== before.username) await checkUsername(db, before, username);
         await db
           .updateTable("person")
           .set({
             version: before.version + 1,
             ...(username !== undefined && { username, username_key: skeletonOf(username) }),
-            ...(displayName !== undefined && { display_name: displayName.trim() }),
+            ...(wish.displayName !== undefined && { display_name: wish.displayName }),
             ...(showEmail !== undefined && { show_email: showEmail ? 1 : 0 }),
-            ...(locale !== undefined && {
-              locale: locale === null ? null : (Intl.getCanonicalLocales(locale)[0] ?? null),
-            }),
+            ...(wish.locale !== undefined && { locale: wish.locale }),
             ...(avatarUrl !== undefined && { avatar_url: avatarUrl }),
           })
           .where("id", "=", userId)

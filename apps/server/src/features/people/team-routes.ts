@@ -4,7 +4,7 @@ import { onceOf } from "../../kit/idempotency.ts";
 import { type Route, route } from "../../kit/route.ts";
 import { expectedOf, ifMatch, versioned } from "../../kit/versions.ts";
 import { actorIn } from "./actor.ts";
-import { changedFields } from "./changed-fields.ts";
+import { changedFields, isChanged } from "./changed-fields.ts";
 import type { Resources } from "./resources.ts";
 import type { TeamMemberChange, Teams } from "./teams.ts";
 import { told } from "./told.ts";
@@ -43,13 +43,15 @@ export function teamRoutes(teams: Teams, resources: Resources): Route[] {
         const version = ifMatch(call.incoming);
         const change = await told(teams.change(actorIn(subject), params.org, params.team, body, version));
         const { id, slug, organization } = change.after;
-        await audit({
-          event: "team.updated",
-          outcome: "success",
-          target: { type: "team", id, name: slug },
-          organization,
-          ...changedFields(change),
-        });
+        if (isChanged(change)) {
+          await audit({
+            event: "team.updated",
+            outcome: "success",
+            target: { type: "team", id, name: slug },
+            organization,
+            ...changedFields(change),
+          });
+        }
         return versioned(change.after);
       },
     ),

@@ -8,6 +8,7 @@ import type { Subject, TeamRole } from "../../kit/subject.ts";
 import type { Expected } from "../../kit/versions.ts";
 import { type Actor, roleIn } from "./actor.ts";
 import type { PeopleDesk } from "./desk.ts";
+import { hasAll } from "./has-all.ts";
 import { type Page, thePerson } from "./members.ts";
 import type { PeopleTables } from "./migrations.ts";
 import { memberRole, type OrganizationRow, shown, theOrganization } from "./organization-store.ts";
@@ -45,6 +46,7 @@ export type Teams = {
     wish: NewTeam,
     once?: Once,
   ): Promise<{ readonly team: Team; readonly repeated: boolean }>;
+  /** What is so already is no change, and has the version that it had. */
   change(
     actor: Actor,
     organization: string,
@@ -106,14 +108,15 @@ export function createTeams(desk: PeopleDesk, filter: ListFilter): Teams {
         checkVersion(team, version);
         await checkMaintains(db, actor, row, team);
         if (change.slug !== undefined && change.slug !== team.slug) await checkSlug(db, row, change.slug);
+        const columns = {
+          ...(change.slug !== undefined && { slug: change.slug }),
+          ...(change.name !== undefined && { name: change.name.trim() }),
+          ...(change.description !== undefined && { description: change.description }),
+        };
+        if (hasAll(team, columns)) return { before: teamOf(team), after: teamOf(team) };
         await db
           .updateTable("team")
-          .set({
-            version: team.version + 1,
-            ...(change.slug !== undefined && { slug: change.slug }),
-            ...(change.name !== undefined && { name: change.name.trim() }),
-            ...(change.description !== undefined && { description: change.description }),
-          })
+          .set({ version: team.version + 1, ...columns })
           .where("id", "=", team.id)
           .execute();
         const after = await theTeam(db, row.id, team.id);

@@ -194,8 +194,8 @@ export function threadRoutes(parts: ThreadParts): Route[] {
       return end;
     }),
     route(api.threads.restore, DELETE, async ({ params: { id }, audit }) => {
-      const end = await service.restore(id);
-      await done(audit, "thread.restored", id);
+      const { end, changed } = await service.restore(id);
+      if (changed) await done(audit, "thread.restored", id);
       return end;
     }),
     route(api.threads.missingOutputs, WRITE, async ({ params: { id }, body }) => ({

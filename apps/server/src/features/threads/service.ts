@@ -31,8 +31,8 @@ export type ThreadService = {
   /** A new thread of the subject's, of records that some session file was turned into. */
   create(subject: Subject, id: string, records: readonly string[]): Promise<ThreadInfo>;
   /** `version`: only if it is that one. */
-  remove(id: string, options: { readonly purge: boolean; readonly version?: number | undefined }): Promise<Removed>;
-  restore(id: string): Promise<ThreadEnd>;
+  remove(id: string, options: { readonly purge: boolean; readonly version?: number | undefined }): Promise<TrashChange>;
+  restore(id: string): Promise<TrashChange>;
   setVisibility(subject: Subject, id: string, wish: ThreadVisibilityChange): Promise<VisibilityChanged>;
   /** A new thread of the subject's with the first records of another one, in the same organization. */
   fork(subject: Subject, id: string, version?: number): Promise<ThreadInfo>;
@@ -40,7 +40,8 @@ export type ThreadService = {
 
 type PutWish = { readonly precondition: Precondition | undefined; readonly copy: boolean };
 
-export type Removed = { readonly end: ThreadEnd; readonly changed: boolean };
+/** `changed`: not where it was so before. */
+export type TrashChange = { readonly end: ThreadEnd; readonly changed: boolean };
 
 export type VisibilityChanged = { readonly before: ThreadRow; readonly after: ThreadRow };
 
@@ -92,7 +93,7 @@ export function createThreadService({ database, queue, store, hub, now }: Servic
       return store.infoOf(after);
     },
     async remove(id, { purge, version }) {
-      const removed = await queue.commit(async (context): Promise<Removed> => {
+      const removed = await queue.commit(async (context): Promise<TrashChange> => {
         const row = await threadById(context.db, id);
         // Asked twice, it is gone all the same.
         if (purge && row?.purged === 1) return { end: endOf(row), changed: false };
@@ -109,8 +110,9 @@ export function createThreadService({ database, queue, store, hub, now }: Servic
     },
     restore: (id) =>
       changeRow(id, async (context, row) => {
-        if (row.deleted_at === null) return endOf(row);
-        return endOf(await update(context, row, { deleted_at: null, revision: row.revision + 1 }));
+        if (row.deleted_at === null) return { end: endOf(row), changed: false };
+        const restored = await update(context, row, { deleted_at: null, revision: row.revision + 1 });
+        return { end: endOf(restored), changed: true };
       }),
     async setVisibility(subject, id, wish) {
       const changed = await changeRow(id, async (context, before) => {

@@ -193,7 +193,12 @@ describe.each(engines)("on $name", (engine) => {
     expect((await ask("DELETE", `/api/threads/${id}`)).status).toBe(200);
     expect((await ask("GET", "/api/threads")).json.threads).toEqual([]);
     expect((await ask("GET", "/api/threads?deleted=true")).json.threads).toMatchObject([{ id }]);
-    await ask("POST", `/api/threads/${id}/restore`);
+    // Asked twice, it is deleted and restored once.
+    for (const _ of [1, 2])
+      expect((await ask("POST", `/api/threads/${id}/restore`)).json).toMatchObject({ version: 2 });
+    const { events } = (await ask("GET", "/api/admin/audit")).json as { events: { event: string }[] };
+    const trash = events.map(({ event }) => event).filter((event) => /^thread\.(?:deleted|restored)$/.test(event));
+    expect(trash.sort()).toEqual(["thread.deleted", "thread.restored"]);
     expect((await ask("GET", "/api/threads")).json.threads).toMatchObject([{ id, deletedAt: null }]);
     for (const _ of [1, 2]) expect((await ask("DELETE", `/api/threads/${id}?purge=true`)).status).toBe(200);
     const again = await put(id, [headerOf(id as `T-${string}`)], { "if-none-match": "*" });

@@ -1,10 +1,12 @@
 import { readFile } from "node:fs/promises";
 import type { ExternalAccount, SubjectTokenSource } from "../../../google-credential.ts";
 import type { AccessToken } from "../../credentials/token-source.ts";
-import { askForToken, isToken, parseObject, readAccessToken, SignInError } from "./token-endpoint.ts";
+import { ACCOUNT, askForToken, isToken, parseObject, readAccessToken, SignInError } from "./token-endpoint.ts";
 
 const EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
+
+const TOKEN_FILE = "the file with the other provider's token";
 
 /**
  * The token of another identity provider, exchanged for one of Google's (RFC 8693). It is read anew each time: whoever
@@ -12,7 +14,7 @@ const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
  * @throws SignInError
  */
 export async function federatedToken(
-  { file, audience, subjectTokenType, tokenUrl, source }: ExternalAccount,
+  { audience, subjectTokenType, tokenUrl, source }: ExternalAccount,
   { scope, now }: { readonly scope: string; readonly now: () => number },
 ): Promise<AccessToken> {
   const form = {
@@ -21,27 +23,28 @@ export async function federatedToken(
     scope,
     requested_token_type: ACCESS_TOKEN,
     subject_token_type: subjectTokenType,
-    subject_token: await subjectToken(source, file),
+    subject_token: await subjectToken(source),
   };
-  return readAccessToken(await askForToken({ url: tokenUrl, form }, file), file, now());
+  return readAccessToken(await askForToken({ url: tokenUrl, form }), now());
 }
 
-async function subjectToken(source: SubjectTokenSource, file: string): Promise<string> {
-  const text = source.type === "file" ? await readToken(source.path, file) : await askForToken(source, file);
+async function subjectToken(source: SubjectTokenSource): Promise<string> {
+  const text = source.type === "file" ? await readToken(source.path) : await askForToken(source);
   const { field } = source;
   const token = field === undefined ? text.trim() : parseObject(text)[field];
   if (typeof token === "string" && isToken(token)) return token;
-  const where = source.type === "file" ? source.path : new URL(source.url).host;
-  throw new SignInError(`${file} cannot be used now: ${where} holds no token for it.`, { retryable: true });
+  const [where, files] = source.type === "file" ? [TOKEN_FILE, [source.path]] : [new URL(source.url).host, []];
+  throw new SignInError(`${ACCOUNT} cannot be used now: ${where} holds no token.`, { retryable: true, files });
 }
 
-async function readToken(path: string, file: string): Promise<string> {
+async function readToken(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
     const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
-    throw new SignInError(`${file} cannot be used now: ${path}, which should hold a token, cannot be read${code}.`, {
+    throw new SignInError(`${ACCOUNT} cannot be used now: ${TOKEN_FILE} cannot be read${code}.`, {
       retryable: true,
+      files: [path],
     });
   }
 }

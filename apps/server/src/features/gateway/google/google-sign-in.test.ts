@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { temporaryDirectory } from "../../../testing.ts";
 import { credentialOf, GOOGLE_TOKEN, startGoogle, type TestGoogle } from "./google.testing.ts";
 import { googleSignIn } from "./google-sign-in.ts";
+import { ACCOUNT } from "./token-endpoint.ts";
 
 async function google(): Promise<TestGoogle> {
   const started = await startGoogle();
@@ -72,10 +73,10 @@ test("another provider's token in a file is exchanged, read anew each time, for 
     lifetime: "900s",
   });
   await writeFile(path, "another");
-  await expect(tokenWith(credential)).rejects.toThrow(
-    "/etc/loom/google.json was refused by 127.0.0.1:" +
-      `${new URL(url).port} (400): invalid_request, The token is not the one of the test.`,
-  );
+  await expect(tokenWith(credential)).rejects.toMatchObject({
+    message: `${ACCOUNT} was refused by ${new URL(url).host} (400): invalid_request, The token is not the one of the test.`,
+    files: ["/etc/loom/google.json"],
+  });
 });
 
 test("so is one in the JSON of an address, which is asked with headers of its own", async () => {
@@ -95,7 +96,31 @@ test("whoever may act as a service account gets that one's token", async () => {
   expect(await tokenWith(credential)).toBe("impersonated-token");
 });
 
-test("what Google refuses is said in its words, with the file and without a secret", async () => {
+test.each([
+  ["holds no token", "", /^The Google account of this server cannot be used now: the file .* holds no token\.$/],
+  [
+    "cannot be read",
+    undefined,
+    /^The Google account of this server cannot be used now: the file .* cannot be read \(ENOENT\)\.$/,
+  ],
+])(
+  "where the file of another provider's token %s, the message names no path, and the error has both",
+  async (_, text, message) => {
+    const { url } = await google();
+    await using directory = await temporaryDirectory();
+    const path = join(directory.path, "token");
+    if (text !== undefined) await writeFile(path, text);
+    const failed = tokenWith(credentialOf(external(url, { credential_source: { file: path } })));
+    await expect(failed).rejects.toMatchObject({
+      message: expect.stringMatching(message),
+      files: ["/etc/loom/google.json", path],
+      retryable: true,
+    });
+    await expect(failed).rejects.not.toMatchObject({ message: expect.stringContaining(directory.path) });
+  },
+);
+
+test("what Google refuses is said in its words, without a secret, and the file beside it", async () => {
   const { url } = await google();
   const user = {
     type: "authorized_user",
@@ -105,7 +130,8 @@ test("what Google refuses is said in its words, with the file and without a secr
   };
   const credential = credentialOf({ ...user, refresh_token: "a-revoked-refresh-token" });
   await expect(tokenWith(credential)).rejects.toMatchObject({
-    message: `/etc/loom/google.json was refused by ${new URL(url).host} (400): invalid_grant, Token has been expired or revoked.`,
+    message: `${ACCOUNT} was refused by ${new URL(url).host} (400): invalid_grant, Token has been expired or revoked.`,
+    files: ["/etc/loom/google.json"],
     retryable: false,
   });
 });
@@ -114,7 +140,8 @@ test("an address where nobody listens is a sentence, too", async () => {
   const { serviceAccount, url, close } = await startGoogle();
   await close();
   await expect(tokenWith(credentialOf(serviceAccount))).rejects.toMatchObject({
-    message: `/etc/loom/google.json cannot be used now: ${new URL(url).host} refused the connection.`,
+    message: `${ACCOUNT} cannot be used now: ${new URL(url).host} refused the connection.`,
+    files: ["/etc/loom/google.json"],
     retryable: true,
   });
 });

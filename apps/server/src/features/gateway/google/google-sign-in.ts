@@ -3,7 +3,7 @@ import type { AccessToken, TokenSource } from "../../credentials/token-source.ts
 import { federatedToken } from "./federated-token.ts";
 import { impersonate } from "./impersonation.ts";
 import { serviceAccountAssertion } from "./service-account-assertion.ts";
-import { askForToken, readAccessToken } from "./token-endpoint.ts";
+import { askForToken, readAccessToken, SignInError } from "./token-endpoint.ts";
 
 /** What tokens are for: all of Google Cloud, as far as the account itself may go. */
 export const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
@@ -13,44 +13,48 @@ const METADATA_PATH = "/computeMetadata/v1/instance/service-accounts/default/tok
 
 /** Tokens of Google Cloud for a credential: one request (two, three) for each token that is asked for. */
 export function googleSignIn(credential: GoogleCredential, now: () => number = Date.now): TokenSource {
-  return { token: () => tokenFor(credential, now) };
+  const about = (error: unknown): unknown =>
+    error instanceof SignInError && "file" in credential ? error.about(credential.file) : error;
+  return {
+    token: () =>
+      tokenFor(credential, now).catch((error: unknown) => {
+        throw about(error);
+      }),
+  };
 }
 
 /** @throws SignInError */
 async function tokenFor(credential: GoogleCredential, now: () => number): Promise<AccessToken> {
   switch (credential.type) {
     case "service_account": {
-      const { tokenUrl, file } = credential;
+      const { tokenUrl } = credential;
       const assertion = serviceAccountAssertion(credential, { scope: SCOPE, nowMs: now() });
-      return readAccessToken(
-        await askForToken({ url: tokenUrl, form: { grant_type: JWT_GRANT, assertion } }, file),
-        file,
-        now(),
-      );
+      const form = { grant_type: JWT_GRANT, assertion };
+      return readAccessToken(await askForToken({ url: tokenUrl, form }), now());
     }
     case "authorized_user": {
-      const { tokenUrl, clientId, clientSecret, refreshToken, file } = credential;
+      const { tokenUrl, clientId, clientSecret, refreshToken } = credential;
       const form = {
         grant_type: "refresh_token",
         client_id: clientId,
         client_secret: clientSecret.expose(),
         refresh_token: refreshToken.expose(),
       };
-      return readAccessToken(await askForToken({ url: tokenUrl, form }, file), file, now());
+      return readAccessToken(await askForToken({ url: tokenUrl, form }), now());
     }
     case "metadata": {
       const url = `http://${credential.host}${METADATA_PATH}?scopes=${encodeURIComponent(SCOPE)}`;
       const text = await askForToken({ url, headers: { "metadata-flavor": "Google" } }, MACHINE);
-      return readAccessToken(text, MACHINE, now());
+      return readAccessToken(text, now(), MACHINE);
     }
     case "external_account": {
       const token = await federatedToken(credential, { scope: SCOPE, now });
-      const { impersonationUrl: url, impersonationSeconds: seconds, file } = credential;
-      return url === undefined ? token : impersonate(token, { url, seconds, scope: SCOPE, file });
+      const { impersonationUrl: url, impersonationSeconds: seconds } = credential;
+      return url === undefined ? token : impersonate(token, { url, seconds, scope: SCOPE });
     }
     case "impersonated_service_account": {
       const token = await tokenFor(credential.by, now);
-      return impersonate(token, { url: credential.impersonationUrl, scope: SCOPE, file: credential.file });
+      return impersonate(token, { url: credential.impersonationUrl, scope: SCOPE });
     }
   }
 }

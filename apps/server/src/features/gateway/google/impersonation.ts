@@ -14,14 +14,13 @@ export async function impersonate(
     readonly scope: string;
     /** How long the token is to be good; absent: an hour. */
     readonly seconds?: number | undefined;
-    readonly file: string;
   },
 ): Promise<AccessToken> {
-  const { url, scope, seconds = 3_600, file } = options;
+  const { url, scope, seconds = 3_600 } = options;
   const headers = { authorization: `Bearer ${by.value.expose()}` };
-  const text = await askForToken({ url, headers, json: { scope: [scope], lifetime: `${seconds}s` } }, file);
+  const text = await askForToken({ url, headers, json: { scope: [scope], lifetime: `${seconds}s` } });
   const { accessToken, expireTime } = parseObject(text);
   const expiresAtMs = typeof expireTime === "string" ? Date.parse(expireTime) : Number.NaN;
-  if (typeof accessToken !== "string" || !isToken(accessToken) || Number.isNaN(expiresAtMs)) throw noToken(file);
+  if (typeof accessToken !== "string" || !isToken(accessToken) || Number.isNaN(expiresAtMs)) throw noToken();
   return { value: new Secret(accessToken), expiresAtMs };
 }

@@ -18,25 +18,37 @@ export type TokenRequest = {
 };
 
 /**
- * No token, and why: a whole sentence without a secret.
+ * No token, and why: a whole sentence for clients, with neither a secret nor a path of this machine.
  * `retryable`: the same may work in a moment.
  */
 export class SignInError extends Error {
   override readonly name = "SignInError";
   readonly retryable: boolean;
+  /** Which of this machine's files it is about: for the log of the server. */
+  readonly files: readonly string[];
 
-  constructor(message: string, options: ErrorOptions & { readonly retryable: boolean }) {
+  constructor(message: string, options: ErrorOptions & { readonly retryable: boolean; readonly files?: string[] }) {
     super(message, options);
     this.retryable = options.retryable;
+    this.files = options.files ?? [];
+  }
+
+  /** The same, and that it is about this file, too. */
+  about(file: string): SignInError {
+    const { message, retryable, files } = this;
+    return new SignInError(message, { cause: this, retryable, files: [file, ...files] });
   }
 }
 
+/** What signs in, as messages call it. */
+export const ACCOUNT = "The Google account of this server";
+
 /**
  * Asks an address that gives tokens, and gives its answer as text. Follows no redirect.
- * @param subject what signs in, for messages, e.g. the file of a credential.
+ * @param subject what signs in, for messages; no path.
  * @throws SignInError
  */
-export async function askForToken(request: TokenRequest, subject: string): Promise<string> {
+export async function askForToken(request: TokenRequest, subject = ACCOUNT): Promise<string> {
   const { headers = {}, form, json } = request;
   const url = new URL(request.url);
   const connections = createConnections();
@@ -71,7 +83,7 @@ export async function askForToken(request: TokenRequest, subject: string): Promi
  * A token in the answer of an endpoint of OAuth (RFC 6749, 5.1).
  * @throws SignInError
  */
-export function readAccessToken(text: string, subject: string, nowMs: number): AccessToken {
+export function readAccessToken(text: string, nowMs: number, subject = ACCOUNT): AccessToken {
   const { access_token: token, expires_in: seconds } = parseObject(text);
   if (typeof token !== "string" || !isToken(token)) throw noToken(subject);
   const lifetime = typeof seconds === "number" && seconds > 0 ? seconds : DEFAULT_LIFETIME_SECONDS;
@@ -83,7 +95,7 @@ export function isToken(text: string): boolean {
   return text.length <= 16_384 && /^[\x21-\x7e]+$/.test(text);
 }
 
-export function noToken(subject: string): SignInError {
+export function noToken(subject = ACCOUNT): SignInError {
   return new SignInError(`${subject} cannot be used: there was no token in the answer.`, { retryable: true });
 }
 
