@@ -38,9 +38,13 @@ export type DeliveryHost = {
   readonly keepAliveMs: number;
   /** Headers of ours. */
   headers(): { readonly [name: string]: string };
-  /** Until the client takes more, or `until` does, which says so by `drain`. */
+  /**
+   * Until the client takes more, or `until` does, which says so by `drain`. Where it is waited for several, until the last
+   * of them does.
+   */
   pause(until?: Writable): void;
-  resume(): void;
+  /** `after` will not say `drain`, and is not waited for any more. */
+  resume(after: Writable): void;
   firstByte(): void;
   /** This attempt is over; what was sent of it, if anything, ends as broken. */
   failed(failure: LlmFailure): void;

@@ -39,6 +39,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
   #refusal: Refusal | undefined;
   /** What the refusal was understood as. */
   #refused: LlmFailure | undefined;
+  /** What the upstream is kept waiting for; it goes on when that was the last. */
+  #pauses = new Set<object>();
   #over = false;
 
   constructor(parts: GatewayParts, asked: Asked, { subject, nodes }: Asker) {
@@ -102,8 +104,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
     delivery.onHead(status, headers);
     const waiting = this.#parts.prices.ready();
     if (waiting === undefined) return;
-    this.#attempt?.pause();
-    waiting.then(() => this.resume()).catch((error: unknown) => this.#crash(error));
+    this.#pauseFor(waiting);
+    waiting.then(() => this.resume(waiting)).catch((error: unknown) => this.#crash(error));
   }
 
   onChunk(chunk: Buffer): void {
@@ -151,12 +153,11 @@ export class Exchange implements AttemptListener, DeliveryHost {
   }
 
   pause(until: Writable = this.outgoing): void {
-    this.#attempt?.pause();
-    until.once("drain", () => this.resume());
+    if (this.#pauseFor(until)) until.once("drain", () => this.resume(until));
   }
 
-  resume(): void {
-    this.#attempt?.resume();
+  resume(after: object): void {
+    if (this.#pauses.delete(after) && this.#pauses.size === 0) this.#attempt?.resume();
   }
 
   firstByte(): void {
@@ -235,6 +236,14 @@ export class Exchange implements AttemptListener, DeliveryHost {
 
   // How it goes on.
 
+  /** Whether it was not kept waiting for this already. */
+  #pauseFor(reason: object): boolean {
+    if (this.#pauses.has(reason)) return false;
+    this.#pauses.add(reason);
+    this.#attempt?.pause();
+    return true;
+  }
+
   #seek(): void {
     try {
       this.#candidates.next((found) => this.#go(found));
@@ -280,6 +289,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
       const deadlines =
         step.deadlines === undefined ? this.#parts.deadlines : { ...this.#parts.deadlines, ...step.deadlines };
       const attempt = new Attempt(upstream, { deadlines, clock, stream }, this);
+      this.#pauses = new Set();
       this.#attempt = attempt;
       if (!this.#isBilled()) attempt.start(transport, passage.request);
       else {

@@ -120,7 +120,7 @@ export class NativeDelivery implements Delivery {
         if (this.#isDocument) this.#held = held;
         else this.#release(held);
       },
-      onGivenUp: () => this.#host.resume(),
+      onGivenUp: () => this.#host.resume(decoder),
     });
   }
 
