@@ -1,8 +1,8 @@
 import type { ServerResponse } from "node:http";
-import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
+import { brotliCompressSync, constants, createGzip, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Routing } from "../../gateway-types.ts";
-import { ask, startGateway, type TestGateway, UPSTREAM_KEY } from "./gateway.testing.ts";
+import { ask, open, startGateway, type TestGateway, UPSTREAM_KEY } from "./gateway.testing.ts";
 import { startUpstream } from "./upstream.testing.ts";
 
 const closing: { close(): Promise<void> }[] = [];
@@ -147,6 +147,53 @@ test("an error of Gemini in a list, for who asks for a stream that is none of ev
   const answer = await post(gateway, "/gemini/v1beta/models/gemini-x:streamGenerateContent", question);
   expect(answer).toMatchObject({ status: 503, text: expect.stringContaining("Later.") });
   expect(gateway.entries).toMatchObject([{ outcome: "failed", errorCode: "overloaded", estimated: false }]);
+});
+
+describe("a list of answers of Gemini that is compressed", () => {
+  const path = "/gemini/v1beta/models/gemini-x:streamGenerateContent";
+  const question = { contents: [{ role: "user", parts: [{ text: "Hi" }] }] };
+  const first = '[{"candidates":[{"content":{"parts":[{"text":"Hello"}]}}]}\n,\r\n';
+  const rest =
+    '{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":6}}]';
+  const head = { ...JSON_TYPE, "content-encoding": "gzip" };
+  const laterError = '[{\n  "error": {"code":503,"message":"Later.","status":"UNAVAILABLE"}}\n]';
+
+  test("is passed on while it comes", async () => {
+    const passed = Promise.withResolvers<void>();
+    const gateway = await twoUpstreams(
+      (response) => {
+        response.writeHead(200, head);
+        const gzip = createGzip({ flush: constants.Z_SYNC_FLUSH });
+        gzip.pipe(response);
+        gzip.write(first);
+        void passed.promise.then(() => gzip.end(rest));
+      },
+      ["gemini"],
+    );
+    const headers = { authorization: `Bearer ${gateway.token}` };
+    const answer = await open(gateway.url + path, { headers, body: question });
+    expect(answer.status).toBe(200);
+    passed.resolve();
+    const usage = { inputTokens: 5, outputTokens: 6 };
+    expect(await gateway.waitForEntries(1)).toMatchObject([{ outcome: "completed", estimated: false, usage }]);
+  });
+
+  test.each([
+    ["an error", head, gzipSync(laterError), 503, "overloaded"],
+    ["cut, and short", { ...head, "content-length": "9999" }, gzipSync(first).subarray(0, -12), 502, "network"],
+  ])("is an error where it is %s", async (_what, headers, bytes, status, errorCode) => {
+    const gateway = await twoUpstreams(
+      (response) => {
+        response.writeHead(200, headers);
+        response.write(bytes.subarray(0, -4), () =>
+          setImmediate(() => (errorCode === "network" ? response.destroy() : response.end(bytes.subarray(-4)))),
+        );
+      },
+      ["gemini"],
+    );
+    expect(await post(gateway, path, question)).toMatchObject({ status });
+    expect(await gateway.waitForEntries(1)).toMatchObject([{ outcome: "failed", errorCode }]);
+  });
 });
 
 test("an answer in an encoding that nobody here knows passes as it came", async () => {

@@ -108,7 +108,7 @@ export class NativeDelivery implements Delivery {
     return this.#options.isAnswer && !this.#eventStream && this.#tap !== undefined && this.#status < 300;
   }
 
-  /** A stream waits until it is known what it begins with, a document for its end, if that is not far. */
+  /** A stream waits until it is known what it begins with, a document that comes in one piece for its end. */
   #decode(tap: UsageTap, decoder: Transform): void {
     if (this.#options.isAnswer) this.#held = [];
     this.#decoded = new DecodedTap(tap, decoder, {
@@ -117,11 +117,19 @@ export class NativeDelivery implements Delivery {
         if (held === undefined) return;
         this.#held = undefined;
         if (!this.sent && !this.#mayBegin(chunk)) return;
-        if (this.#isDocument) this.#held = held;
+        // What may be an error is held already.
+        if (this.#held !== undefined || this.#endsSoon(chunk)) this.#held = held;
         else this.#release(held);
       },
       onGivenUp: () => this.#host.resume(decoder),
     });
+  }
+
+  /** Whether this begins a document whose end is not far. One that is a list comes while its model writes. */
+  #endsSoon(chunk: Buffer): boolean {
+    const length = this.#headers["content-length"];
+    if (!this.#isDocument) return false;
+    return length === undefined ? !LIST_OF_ANSWERS.test(chunk.toString("latin1", 0, 128)) : Number(length) <= MAX_HELD;
   }
 
   /** Whether this is the beginning of something that is for the client. What may be an error is held until its end. */
@@ -262,6 +270,9 @@ const MAX_HELD = 256 * 1024;
 
 /** As the dialects begin one; Gemini's may be the only item of a list. */
 const ERROR_DOCUMENT = /^[\s\xef\xbb\xbf]*\[?\s*\{\s*"(?:error"|(?:type|object)"\s*:\s*"error")/;
+
+/** With the beginning of an item: until that is there, it may be an error. */
+const LIST_OF_ANSWERS = /^[\s\xef\xbb\xbf]*\[\s*\S/;
 
 const ERROR_FIRST = /^\s*(?:event: ?error\r?\n|data: ?\{"(?:error"|type": ?"error"))/;
 
