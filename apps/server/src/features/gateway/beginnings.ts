@@ -1,3 +1,8 @@
+/** Whether a model can have written what begins here, in any dialect, even where it was not asked to do so in this way. */
+export function mayBeOfModel(chunk: Buffer): boolean {
+  return beginsLikeEvents(chunk) || beginsLikeJson(chunk);
+}
+
 /** Whether a comment or one of the fields of server-sent events begins here, as far as something does. */
 export function beginsLikeEvents(chunk: Buffer): boolean {
   const [line = ""] = /[^\s\xef\xbb\xbf].{0,5}/.exec(chunk.toString("latin1", 0, 64)) ?? [];

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Transform } from "node:stream";
 import type { LlmFailure } from "@loom/core";
-import { beginsLikeEvents, beginsLikeJson } from "./beginnings.ts";
+import { beginsLikeEvents, beginsLikeJson, mayBeOfModel } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { DecodedTap } from "./decoded-tap.ts";
@@ -137,7 +137,7 @@ export class NativeDelivery implements Delivery {
   #mayBegin(chunk: Buffer): boolean {
     if (!this.#options.isAnswer || this.#tap === undefined || this.#status >= 300) return true;
     if (!(this.#eventStream ? beginsLikeEvents(chunk) : beginsLikeJson(chunk))) {
-      this.#host.failed(NO_ANSWER, { isOfModel: false });
+      this.#host.failed(NO_ANSWER, { isOfModel: mayBeOfModel(chunk) });
       return false;
     }
     if (this.#eventStream) return !this.#isRefusedInBand(chunk);

@@ -1,6 +1,6 @@
 import type { LlmFailure, LlmResponse } from "@loom/core";
 import type { AnswerIdentity, LlmCodec } from "@loom/llm";
-import { beginsLikeJson } from "./beginnings.ts";
+import { mayBeOfModel } from "./beginnings.ts";
 import type { ClientVoice } from "./codecs.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
 import { isRefusal } from "./failure-of-refusal.ts";
@@ -33,7 +33,7 @@ export class TranslatedAnswer implements Delivery {
   onHead(): void {}
 
   onChunk(chunk: Buffer): void {
-    if (this.#length === 0 && !beginsLikeJson(chunk)) {
+    if (this.#length === 0 && !mayBeOfModel(chunk)) {
       this.#host.failed(NO_ANSWER, { isOfModel: false });
       return;
     }

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { LlmEvent, LlmFailure, LlmResponse } from "@loom/core";
 import type { AnswerIdentity, LlmStreamDecoder } from "@loom/llm";
 import { COMMON_HEADERS } from "../../kit/problem-reply.ts";
-import { beginsLikeEvents, beginsLikeJson } from "./beginnings.ts";
+import { mayBeOfModel } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
 import type { ClientVoice } from "./codecs.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
@@ -49,8 +49,7 @@ export class TranslatedStream implements Delivery {
 
   onChunk(chunk: Buffer): void {
     if (this.#ended) return;
-    // Some answer with a document that is an error.
-    if (!(this.#begun || this.sent || beginsLikeEvents(chunk) || beginsLikeJson(chunk))) {
+    if (!(this.#begun || this.sent || mayBeOfModel(chunk))) {
       this.#host.failed(NO_ANSWER, { isOfModel: false });
       return;
     }
