@@ -46,8 +46,11 @@ export type DeliveryHost = {
   /** `after` will not say `drain`, and is not waited for any more. */
   resume(after: Writable): void;
   firstByte(): void;
-  /** This attempt is over; what was sent of it, if anything, ends as broken. */
-  failed(failure: LlmFailure): void;
+  /**
+   * This attempt is over; what was sent of it, if anything, ends as broken. `isOfModel`: whether what came may be of a model
+   * that was at work, and may be billed, which is the default.
+   */
+  failed(failure: LlmFailure, options?: { readonly isOfModel: boolean }): void;
   /** What an answer that looks like an error means; `undefined` where it is an answer after all. */
   refusalIn(text: string): ReadRefusal | undefined;
   /** The upstream refused by its answer, of which nothing was sent. `answered`: what it says that it counts for it. */

@@ -87,7 +87,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     const passage = this.#passage;
     if (this.#over || passage === undefined) return;
     if (this.#asked.target.operation === "generate" && isWebPage(headers)) {
-      this.failed(WEB_PAGE);
+      this.failed(WEB_PAGE, { isOfModel: false });
       return;
     }
     let delivery = passage.deliver(this);
@@ -177,7 +177,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.#attempt?.leave(LINGER_MS);
   }
 
-  failed(failure: LlmFailure, { byClient }: { readonly byClient: boolean } = { byClient: false }): void {
+  failed(failure: LlmFailure, { byClient = false, isOfModel = true }: FailedHow = {}): void {
     if (this.#over) return;
     const reached = this.#attempt?.reached === true;
     this.#attempt?.abort();
@@ -196,7 +196,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.#refusal = undefined;
     this.#delivery = undefined;
     const seen = delivery?.read();
-    this.#tryElsewhere(failure, reached ? { lost: seen ?? NOTHING_SEEN } : {});
+    this.#tryElsewhere(failure, reached && isOfModel ? { lost: seen ?? NOTHING_SEEN } : {});
   }
 
   refusalIn(text: string): ReadRefusal | undefined {
@@ -401,6 +401,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
     });
   }
 }
+
+type FailedHow = { readonly byClient?: boolean; readonly isOfModel?: boolean };
 
 /** No model answers with one, in any dialect. */
 function isWebPage(headers: UpstreamHeaders): boolean {

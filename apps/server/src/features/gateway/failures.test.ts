@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import type {
   Budgets,
@@ -217,9 +218,24 @@ describe("what a provider may bill although there is no answer", () => {
   const TRANSLATED = { ...QUESTION, model: "anthropic/claude-opus-5", max_tokens: 100 };
   const CHAT = "/openai/v1/chat/completions";
   type Case = readonly [string, string, object, Parameters<typeof startUpstream>[0], boolean];
+  const half: Case[3] = (response) =>
+    void response.writeHead(200, { ...JSON_TYPE, "content-length": "20" }).end('{"model":"m","choice');
+  const text: Case[3] = (response) => void response.writeHead(200, JSON_TYPE).end("Hm");
+  const noStream: Case[3] = (response) => void response.writeHead(200, SSE).end("Hm");
+  const page: Case[3] = (response) => void response.writeHead(200, { "content-type": "text/html" }).end("<html>");
+  const packedPage: Case[3] = (response) =>
+    void response.writeHead(200, { ...JSON_TYPE, "content-encoding": "gzip" }).end(gzipSync("<html>Sign in</html>"));
   const cases: readonly Case[] = [
-    ["no answer", DIALECTS.chat.path, QUESTION, (response) => void response.writeHead(200, JSON_TYPE).end("Hm"), true],
-    ["no answer to translate", CHAT, TRANSLATED, (response) => void response.writeHead(200, JSON_TYPE).end("Hm"), true],
+    ["half an answer", DIALECTS.chat.path, QUESTION, half, true],
+    ["half an answer to translate", CHAT, TRANSLATED, half, true],
+    ["no answer", DIALECTS.chat.path, QUESTION, text, false],
+    ["no answer to translate", CHAT, TRANSLATED, text, false],
+    ["no stream", DIALECTS.chat.path, { ...QUESTION, stream: true }, noStream, false],
+    ["no stream to translate", CHAT, { ...TRANSLATED, stream: true }, noStream, false],
+    ["a web page", DIALECTS.chat.path, QUESTION, page, false],
+    ["a web page to translate", CHAT, { ...TRANSLATED, stream: true }, page, false],
+    ["a compressed web page that says it is JSON", DIALECTS.chat.path, QUESTION, packedPage, false],
+    ["a compressed web page that says it is JSON, to translate", CHAT, TRANSLATED, packedPage, false],
     ["a connection that breaks", DIALECTS.chat.path, QUESTION, (response) => void response.destroy(), true],
     ["a refusal", DIALECTS.chat.path, QUESTION, (response) => void response.writeHead(400, JSON_TYPE).end("{}"), false],
   ];
@@ -259,9 +275,10 @@ describe("an attempt that another one took the place of", () => {
   test.each([
     ["broke off", "network", (response: import("node:http").ServerResponse) => void response.destroy()],
     [
-      "was no answer",
-      "invalid_response",
-      (response: import("node:http").ServerResponse) => void response.writeHead(200, JSON_TYPE).end("Hm"),
+      "was half an answer",
+      "network",
+      (response: import("node:http").ServerResponse) =>
+        void response.writeHead(200, { ...JSON_TYPE, "content-length": "20" }).end('{"model":"m","choice'),
     ],
   ])("is charged and has a row of its own where it %s", async (_how, errorCode, lose) => {
     const upstream = await upstreamWith((response, { path }) => {
@@ -356,15 +373,16 @@ describe("another upstream", () => {
     expect(alone.entries).toMatchObject([{ outcome: "failed", errorCode: "invalid_response" }]);
   });
 
-  const NO_ANSWERS: readonly (readonly [string, object, string])[] = [
-    ["plain text", { "content-type": "text/plain" }, "Service is starting."],
-    ["plain text that says it is JSON", JSON_TYPE, "Service is starting."],
-    ["no body", JSON_TYPE, ""],
-    ["no body and no type", {}, ""],
-    ["JSON that is cut", { ...JSON_TYPE, "content-length": "20" }, '{"model":"m","choice'],
-    ["a stream without an event", SSE, ""],
+  /** And whether a model may have been at work. */
+  const NO_ANSWERS: readonly (readonly [string, object, string, boolean])[] = [
+    ["plain text", { "content-type": "text/plain" }, "Service is starting.", false],
+    ["plain text that says it is JSON", JSON_TYPE, "Service is starting.", false],
+    ["no body", JSON_TYPE, "", true],
+    ["no body and no type", {}, "", true],
+    ["JSON that is cut", { ...JSON_TYPE, "content-length": "20" }, '{"model":"m","choice', true],
+    ["a stream without an event", SSE, "", true],
   ];
-  test.each(NO_ANSWERS)("is asked where the first has %s for an answer", async (_name, headers, body) => {
+  test.each(NO_ANSWERS)("is asked where the first has %s for an answer", async (_name, headers, body, isBilled) => {
     const upstream = await upstreamWith((response, { path }) => {
       if (path.startsWith("/other")) response.writeHead(200, JSON_TYPE).end('{"choices":[]}');
       else response.writeHead(200, { ...headers }).end(body);
@@ -374,14 +392,14 @@ describe("another upstream", () => {
     const answer = await post(gateway, "/openai/v1/chat/completions", question);
     expect(answer).toMatchObject({ status: 200, text: '{"choices":[]}' });
     expect(gateway.entries).toMatchObject([
-      { upstream: "openai", attempts: 1, outcome: "replaced" },
+      ...(isBilled ? [{ upstream: "openai", attempts: 1, outcome: "replaced" }] : []),
       { upstream: "other", attempts: 2, outcome: "completed" },
     ]);
     const alone = await gatewayFor(upstream);
     const refused = await post(alone, DIALECTS.chat.path, question);
     expect(refused.status).toBe(502);
     expect(refused.text).not.toContain("Service is starting");
-    expect(alone.entries).toMatchObject([{ outcome: "failed", status: 502, estimated: true }]);
+    expect(alone.entries).toMatchObject([{ outcome: "failed", status: 502, estimated: isBilled }]);
   });
 
   test("hears of an answer in pieces that is cut, although its bytes had gone out; the row says so", async () => {

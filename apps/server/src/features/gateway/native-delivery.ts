@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Transform } from "node:stream";
 import type { LlmFailure } from "@loom/core";
+import { beginsLikeEvents, beginsLikeJson, mayBeOfModel } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { DecodedTap } from "./decoded-tap.ts";
@@ -136,7 +137,7 @@ export class NativeDelivery implements Delivery {
   #mayBegin(chunk: Buffer): boolean {
     if (!this.#options.isAnswer || this.#tap === undefined || this.#status >= 300) return true;
     if (!(this.#eventStream ? beginsLikeEvents(chunk) : beginsLikeJson(chunk))) {
-      this.#host.failed(NO_ANSWER);
+      this.#host.failed(NO_ANSWER, { isOfModel: mayBeOfModel(chunk) });
       return false;
     }
     if (this.#eventStream) return !this.#isRefusedInBand(chunk);
@@ -244,26 +245,6 @@ export class NativeDelivery implements Delivery {
 const LF = 0x0a;
 const EMPTY = Buffer.alloc(0);
 const NO_TRAILERS: UpstreamHeaders = {};
-
-/** Whether a comment or one of the fields of server-sent events begins here, as far as something does. */
-function beginsLikeEvents(chunk: Buffer): boolean {
-  const [line = ""] = /[^\s\xef\xbb\xbf].{0,5}/.exec(chunk.toString("latin1", 0, 64)) ?? [];
-  return line === "" || EVENT_FIELDS.some((field) => line.startsWith(field) || field.startsWith(line));
-}
-
-const EVENT_FIELDS = ["data", "event", "id", "retry", ":"];
-
-/** Whether an object or an array begins here, as far as something does. */
-function beginsLikeJson(chunk: Buffer): boolean {
-  for (const byte of chunk) {
-    if (BLANKS.has(byte)) continue;
-    return byte === 0x7b || byte === 0x5b;
-  }
-  return true;
-}
-
-/** And the bytes of a byte order mark. */
-const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
 
 /** Beyond this the client gets what came, whatever it is. */
 const MAX_HELD = 256 * 1024;

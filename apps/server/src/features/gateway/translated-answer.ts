@@ -1,8 +1,10 @@
 import type { LlmFailure, LlmResponse } from "@loom/core";
 import type { AnswerIdentity, LlmCodec } from "@loom/llm";
+import { mayBeOfModel } from "./beginnings.ts";
 import type { ClientVoice } from "./codecs.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
 import { isRefusal } from "./failure-of-refusal.ts";
+import { NO_ANSWER } from "./failures.ts";
 import { sendJson } from "./reply.ts";
 
 export type TranslatedAnswerOptions = {
@@ -31,6 +33,10 @@ export class TranslatedAnswer implements Delivery {
   onHead(): void {}
 
   onChunk(chunk: Buffer): void {
+    if (this.#length === 0 && !mayBeOfModel(chunk)) {
+      this.#host.failed(NO_ANSWER, { isOfModel: false });
+      return;
+    }
     this.#length += chunk.length;
     if (this.#length <= MAX_ANSWER_BYTES) this.#parts.push(chunk);
     else if (this.#length - chunk.length <= MAX_ANSWER_BYTES) this.#host.failed(TOO_LARGE);

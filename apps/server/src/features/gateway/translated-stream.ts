@@ -2,10 +2,12 @@ import type { ServerResponse } from "node:http";
 import type { LlmEvent, LlmFailure, LlmResponse } from "@loom/core";
 import type { AnswerIdentity, LlmStreamDecoder } from "@loom/llm";
 import { COMMON_HEADERS } from "../../kit/problem-reply.ts";
+import { mayBeOfModel } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
 import type { ClientVoice } from "./codecs.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
 import { isRefusal } from "./failure-of-refusal.ts";
+import { NO_ANSWER } from "./failures.ts";
 import { mergeDeltas } from "./merge-deltas.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 
@@ -29,6 +31,7 @@ export class TranslatedStream implements Delivery {
   #body: ClientBody | undefined;
   #keepAlive: NodeJS.Timeout | undefined;
   #textBytes = 0;
+  #begun = false;
   #ended = false;
   sent = false;
 
@@ -45,7 +48,13 @@ export class TranslatedStream implements Delivery {
   }
 
   onChunk(chunk: Buffer): void {
-    if (!this.#ended) this.#pass(this.#options.decoder.push(chunk));
+    if (this.#ended) return;
+    if (!(this.#begun || this.sent || mayBeOfModel(chunk))) {
+      this.#host.failed(NO_ANSWER, { isOfModel: false });
+      return;
+    }
+    this.#begun = true;
+    this.#pass(this.#options.decoder.push(chunk));
   }
 
   onEnd(_trailers: UpstreamHeaders): void {
