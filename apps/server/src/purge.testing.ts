@@ -1,55 +1,23 @@
 // What the tests of purges share: all features on a new database, and its tables.
 import { sql } from "kysely";
-import { buildFeatures } from "./features/index.ts";
-import { MIGRATIONS } from "./features/migrations.ts";
+import { everyFeature } from "./every-feature.testing.ts";
 import type { PeopleServices } from "./features/people/index.ts";
 import { purge } from "./features/people/purge.ts";
-import { takeServerConfig } from "./index.ts";
-import { AuditLine } from "./kit/audit.ts";
 import type { Database } from "./kit/database.ts";
-import { type Engine, testDatabase } from "./kit/engines.testing.ts";
-import { SILENT_LOG } from "./kit/log.ts";
-import { createMetrics } from "./kit/metrics.ts";
-import { createWebAddress } from "./kit/web-address.ts";
-import { temporaryDirectory } from "./testing.ts";
+import type { Engine } from "./kit/engines.testing.ts";
 
 export const LONG_AGO = "2025-01-01T00:00:00.000Z";
 
 /** All features of a server that stays, and nobody in it but the one who came first. */
 export async function startPurged(engine: Engine) {
-  const home = await testDatabase(engine, MIGRATIONS);
-  const directory = await temporaryDirectory();
-  const database = await home.open();
-  const audit = new AuditLine();
-  const kit = {
-    log: SILENT_LOG,
-    metrics: createMetrics(),
-    audit,
-    redact: (text: string) => text,
-    database: async () => database,
-  };
-  const features = await buildFeatures(kit, {
-    config: takeServerConfig({}),
-    version: "0",
-    hasOwner: true,
-    isStopping: () => false,
-    dataDirectory: directory.path,
-    web: createWebAddress({ publicUrl: undefined, host: "127.0.0.1", tls: false }),
-    conceal: () => {},
-  });
-  const people = features.shared?.all.find(({ name }) => name === "people");
-  const services = people?.services as PeopleServices;
+  const every = await everyFeature(engine);
+  const services = every.shared.all.find(({ name }) => name === "people")?.services as PeopleServices;
   await services.users.create({ email: "root@example.com", username: "root_person" });
   return {
-    database,
+    database: every.database,
     services,
-    purge: () => purge(services.purging, audit, services.purgeElsewhere),
-    async [Symbol.asyncDispose]() {
-      features.gateway.services.close();
-      await features.shared?.stop();
-      await directory[Symbol.asyncDispose]();
-      await home[Symbol.asyncDispose]();
-    },
+    purge: () => purge(services.purging, every.audit, services.purgeElsewhere),
+    [Symbol.asyncDispose]: () => every[Symbol.asyncDispose](),
   };
 }
 

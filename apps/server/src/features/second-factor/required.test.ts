@@ -3,12 +3,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
 import type { TestBrowser } from "../sign-in/browser.testing.ts";
-import { directoryInbox, signInByMail } from "../sign-in/by-mail.testing.ts";
+import { askAs, directoryInbox, signInByMail } from "../sign-in/by-mail.testing.ts";
 import { type SignInServer, startSignInServer } from "../sign-in/sign-in.testing.ts";
 import { headerOf, newThreadId } from "../threads/threads.testing.ts";
 import { addApp } from "./factor.testing.ts";
-
-type Told = { readonly status: number; readonly json: { readonly [name: string]: unknown } };
 
 describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
   let home: TestHome;
@@ -34,25 +32,12 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
   const signIn = (name: string) =>
     signInByMail(server.url, directoryInbox(join(home.path, "mail")), `${name}@example.com`);
 
-  async function ask(
+  const ask = (
     as: TestBrowser | string,
     method: string,
     path: string,
-    body?: unknown,
-    expected: Readonly<Record<string, string>> = { "if-match": "*" },
-  ): Promise<Told> {
-    const cookie = typeof as === "string" ? "" : [...as.jar("127.0.0.1")].map((pair) => pair.join("=")).join("; ");
-    const response = await fetch(server.url + path, {
-      method,
-      headers: {
-        ...(typeof as === "string" ? { authorization: `Bearer ${as}` } : { cookie, origin: server.url }),
-        ...expected,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    return { status: response.status, json: (await response.json()) as Told["json"] };
-  }
+    ...more: [body?: unknown, expected?: Readonly<Record<string, string>>]
+  ) => askAs(server.url, as, method, path, ...more);
 
   const demand = (as: TestBrowser | string, requireSecondFactor = true) =>
     ask(as, "PATCH", "/api/orgs/acme", { requireSecondFactor });

@@ -39,3 +39,27 @@ export async function signInByMail(
   await browser.submit(`${url}/auth/magic-link/redeem`, { token: new URL(link).searchParams.get("token") ?? "" });
   return browser;
 }
+
+export type Told = { readonly status: number; readonly json: { readonly [name: string]: unknown } };
+
+/** Asks the API as a browser that is signed in, or with a token. */
+export async function askAs(
+  url: string,
+  as: TestBrowser | string,
+  method: string,
+  path: string,
+  body?: unknown,
+  expected: Readonly<Record<string, string>> = { "if-match": "*" },
+): Promise<Told> {
+  const cookie = typeof as === "string" ? "" : [...as.jar("127.0.0.1")].map((pair) => pair.join("=")).join("; ");
+  const response = await fetch(url + path, {
+    method,
+    headers: {
+      ...(typeof as === "string" ? { authorization: `Bearer ${as}` } : { cookie, origin: url }),
+      ...expected,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, json: (await response.json()) as Told["json"] };
+}

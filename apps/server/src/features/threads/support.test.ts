@@ -3,11 +3,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
 import type { TestBrowser } from "../sign-in/browser.testing.ts";
-import { directoryInbox, signInByMail } from "../sign-in/by-mail.testing.ts";
+import { askAs, directoryInbox, signInByMail } from "../sign-in/by-mail.testing.ts";
 import { type SignInServer, startSignInServer } from "../sign-in/sign-in.testing.ts";
 import { headerOf, newThreadId, said, text } from "./threads.testing.ts";
-
-type Told = { readonly status: number; readonly json: { readonly [name: string]: unknown } };
 
 describe.each(engines)("on $name", { timeout: 60_000 }, (engine) => {
   let home: TestHome;
@@ -33,26 +31,12 @@ describe.each(engines)("on $name", { timeout: 60_000 }, (engine) => {
   const signIn = (name: string) =>
     signInByMail(server.url, directoryInbox(join(home.path, "mail")), `${name}@example.com`);
 
-  async function ask(
+  const ask = (
     as: TestBrowser,
     method: string,
     path: string,
-    body?: unknown,
-    headers: Readonly<Record<string, string>> = { "if-match": "*" },
-  ): Promise<Told> {
-    const cookie = [...as.jar("127.0.0.1")].map((pair) => pair.join("=")).join("; ");
-    const response = await fetch(server.url + path, {
-      method,
-      headers: {
-        cookie,
-        origin: server.url,
-        ...headers,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    return { status: response.status, json: (await response.json()) as Told["json"] };
-  }
+    ...more: [body?: unknown, expected?: Readonly<Record<string, string>>]
+  ) => askAs(server.url, as, method, path, ...more);
 
   async function uses(id: string): Promise<unknown[]> {
     const { json } = await ask(root, "GET", "/api/admin/audit?event=support_access.used&limit=100");
