@@ -2,8 +2,8 @@ import type { SyncOutcome, SyncStatus } from "@loom/threads/sync";
 import type { Invocation } from "../command-line/specification.ts";
 import { CliError, exitCodeOf } from "../exit-codes.ts";
 import { terminalLine } from "../output/terminal-text.ts";
-import { openServerThreads, type ServerThreads } from "../server-threads.ts";
-import { loadSettings } from "../settings.ts";
+import { openKnownThreads, openServerThreads } from "../server-threads.ts";
+import { loadSettings, type Settings } from "../settings.ts";
 
 /** How long another process that syncs is waited for. */
 const BUSY_MS = 60_000;
@@ -15,9 +15,10 @@ export async function run(invocation: Invocation): Promise<number> {
   if (action !== "status" && action !== "now") {
     throw new CliError("usage", `ACTION must be status or now, not "${action}".`);
   }
-  const threads = openServerThreads(await loadSettings(invocation));
+  const settings = await loadSettings(invocation);
+  const outcome = action === "now" ? await syncNow(settings) : undefined;
+  const threads = openKnownThreads(settings);
   try {
-    const outcome = action === "now" ? await syncNow(threads) : undefined;
     const status = threads.sync.status();
     const notices = threads.sync.takeNotices();
     process.stdout.write(
@@ -34,7 +35,8 @@ export async function run(invocation: Invocation): Promise<number> {
   }
 }
 
-async function syncNow({ sync }: ServerThreads): Promise<SyncOutcome> {
+async function syncNow(settings: Settings): Promise<SyncOutcome> {
+  const { sync, close } = openServerThreads(settings);
   const stop = new AbortController();
   const onSignal = () => stop.abort();
   process.once("SIGINT", onSignal);
@@ -50,6 +52,7 @@ async function syncNow({ sync }: ServerThreads): Promise<SyncOutcome> {
     throw error;
   } finally {
     process.off("SIGINT", onSignal);
+    close();
   }
 }
 
