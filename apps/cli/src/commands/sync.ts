@@ -73,7 +73,7 @@ function asDocument(server: string, status: SyncStatus, notices: readonly string
 }
 
 function report(server: string, status: SyncStatus, notices: readonly string[]): string {
-  const { pending, failure, succeededAt, failures, tooLong, detached, withdrawn } = status;
+  const { pending, failure, succeededAt, failures, tooLong, detached, withdrawn, lacking } = status;
   const lines = [
     `Server:   ${server}`,
     `Pending:  ${count(pending)}`,
@@ -88,6 +88,9 @@ function report(server: string, status: SyncStatus, notices: readonly string[]):
     lines.push(
       `${id}: record ${record} has ${size} MiB, more than the server takes: from there on, it stays here only.`,
     );
+  }
+  for (const { id, outputs } of lacking) {
+    lines.push(`${id}: ${outputs === 1 ? "1 long output is" : `${outputs} long outputs are`} not on the server yet.`);
   }
   for (const id of detached) lines.push(`${id}: was removed on the server; what is here stays here only.`);
   for (const id of withdrawn) {
