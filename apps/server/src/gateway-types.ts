@@ -44,13 +44,15 @@ export type Admission =
 export type Budgets = {
   /**
    * At once and in memory, but where the money has to be fetched from the database first: at a node's first request, and
-   * when little is left. Never rejects.
+   * when little is left. Never rejects. `after`: of the attempt before, which is settled, where the same request of a
+   * client is tried elsewhere; it counts once in the limits per minute, with the tokens of its last attempt.
    */
   reserve(request: {
     readonly nodes: readonly BudgetNode[];
     readonly model: string;
     readonly session?: string | undefined;
     readonly worst: WorstCase;
+    readonly after?: Reservation | undefined;
   }): Admission | Promise<Admission>;
 };
 
