@@ -32,7 +32,9 @@ export class Exchange implements AttemptListener, DeliveryHost {
   readonly #asked: Asked;
   readonly #account: Account;
   readonly #candidates: Candidates;
+  /** The last that was asked, and what it did not hear of. */
   #candidate: Candidate | undefined;
+  #leftOut: readonly string[] = NOTHING_LEFT_OUT;
   #passage: Passage | undefined;
   #attempt: Attempt | undefined;
   #delivery: Delivery | undefined;
@@ -148,8 +150,9 @@ export class Exchange implements AttemptListener, DeliveryHost {
       "x-loom-route": headerText(route),
       "x-loom-attempts": String(count),
     };
-    const leftOut = this.#passage?.leftOut;
-    return leftOut === undefined || leftOut.length === 0 ? headers : { ...headers, ...leftOutHeader(leftOut) };
+    // Of the one that the route names: whoever was found after it and could not be asked said nothing.
+    const leftOut = step === this.#candidate?.step ? this.#leftOut : NOTHING_LEFT_OUT;
+    return leftOut.length === 0 ? headers : { ...headers, ...leftOutHeader(leftOut) };
   }
 
   pause(until: Writable = this.outgoing): void {
@@ -284,6 +287,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
       const passage = openPassage(this.#asked, step, upstream, credential, this.#parts);
       this.#passage = passage;
       this.#candidate = candidate;
+      this.#leftOut = passage.leftOut ?? NOTHING_LEFT_OUT;
       const stream = this.#asked.question?.stream === true;
       const { clock, transport } = this.#parts;
       const deadlines =
@@ -411,6 +415,8 @@ function isWebPage(headers: UpstreamHeaders): boolean {
 }
 
 const NOTHING_SEEN: Answered = { usage: undefined, final: false, model: undefined, textBytes: 0 };
+
+const NOTHING_LEFT_OUT: readonly string[] = [];
 
 const PRINTABLE = /^[\x20-\x7e]*$/;
 

@@ -342,6 +342,20 @@ describe("another upstream", () => {
     expect(gateway.entries).toMatchObject([{ upstream: "other", route, attempts: 2, outcome: "completed" }]);
   });
 
+  test.each([
+    ["and has no other credential", stepsRouting("gemini", "anthropic"), "anthropic/m", "2"],
+    ["and was alone", stepsRouting("anthropic"), "anthropic/m", "1"],
+    ["and the next one is not there", stepsRouting("anthropic", "elsewhere"), "anthropic/m", "1"],
+  ])("did not help where the last one refuses %s: what it did not hear of is named", async (_how, routing, ...said) => {
+    const upstream = await upstreamWith((response) => void response.writeHead(429, JSON_TYPE).end("{}"));
+    const gateway = await gatewayFor(upstream, { routing });
+    const question = { model: "m", messages: [{ role: "user", content: "Hi" }], frequency_penalty: 1 };
+    const { status, headers } = await post(gateway, "/openai/v1/chat/completions", question);
+    expect([status, headers["x-loom-left-out"]]).toEqual([429, "frequency_penalty"]);
+    const [route, attempts] = said;
+    expect(headers).toMatchObject({ "x-loom-route": expect.stringMatching(`^${route}`), "x-loom-attempts": attempts });
+  });
+
   test("has its own price held for it, although its model has the same name", async () => {
     const upstream = await upstreamWith((response, { path }) => {
       if (path.startsWith("/other")) response.writeHead(200, JSON_TYPE).end('{"choices":[]}');
