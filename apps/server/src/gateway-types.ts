@@ -179,6 +179,19 @@ export type Ledger = {
   healthy(): boolean;
 };
 
+/** Somebody who is told of the rows of the ledger, each at least once, also if this process or another dies meanwhile. */
+export type LedgerFollower = {
+  /** These are in the database. */
+  see(entries: readonly LedgerEntry[]): void;
+  /**
+   * Passes on what it has seen, `all` of it or what is due. When it resolves, what was passed on outlives this process.
+   * Never rejects.
+   */
+  tell(options: { readonly all: boolean }): Promise<void>;
+  /** Whether it has seen what it has not passed on: until then, the rows stay in the journal. */
+  readonly isBehind: boolean;
+};
+
 /** What is known of a request that leaves for a provider: enough to account for it, should this process die. */
 export type OpenedRequest = Pick<
   LedgerEntry,
