@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { Agent, createServer, request } from "node:http";
 import { tmpdir } from "node:os";
@@ -9,9 +9,11 @@ import { median } from "./statistics.ts";
 
 /** CPU of a server, in microseconds. */
 export type AuditShare = {
+  /** Tokens that ask by turns. */
+  readonly askers: number;
   /** For a request that is no event of its own: the median of the rounds. */
   readonly request: number;
-  /** By how much a request that is one takes more: the median of the differences, each of one round. */
+  /** By how much a request that becomes one takes more: the median of the differences, each of one round. */
   readonly more: number;
   readonly rounds: number;
   readonly requests: number;
@@ -21,20 +23,20 @@ const ROUNDS = 16;
 const REQUESTS = 1_500;
 const WARM_UP = 3_000;
 const CLIENTS = 16;
-/** By then, what a round has recorded is in the database. */
-const REST_MS = 3_000;
+/** By then, what a round has caused beside it is over. */
+const REST_MS = 2_000;
 const LIFETIME_MS = 30 * 60_000;
 
 /**
  * What the audit log adds to a gateway request: two real servers on SQLite, one with an event for each request and one
  * without, get the same requests by turns; CPU is what the kernel has counted for each, until all is stored. Linux only.
  */
-export async function shareOfRequest(): Promise<AuditShare> {
+export async function shareOfRequest(askers: number): Promise<AuditShare> {
   const root = await mkdtemp(join(tmpdir(), "loom-bench-"));
   const provider = await startProvider();
   const servers: ServerProcess[] = [];
   try {
-    const start = async (llm: "off" | "on"): Promise<ServerProcess> => {
+    const start = async (llm: "off" | "on"): Promise<Asked> => {
       const env = environment(root, {
         LOOM_SERVER_ANTHROPIC_BASE_URL: provider.url,
         LOOM_SERVER_ANTHROPIC_API_KEY: "sk-upstream-0123456789",
@@ -42,8 +44,9 @@ export async function shareOfRequest(): Promise<AuditShare> {
       });
       const server = await startServerProcess(join(root, llm), { env, timeoutMs: LIFETIME_MS });
       servers.push(server);
-      await load(server, WARM_UP);
-      return server;
+      const asked = { ...server, tokens: await mint(server, askers) };
+      await load(asked, WARM_UP);
+      return asked;
     };
     const [off, on] = [await start("off"), await start("on")];
     const costs: number[] = [];
@@ -55,7 +58,7 @@ export async function shareOfRequest(): Promise<AuditShare> {
       costs.push(isOffFirst ? first : second);
       differences.push(isOffFirst ? second - first : first - second);
     }
-    return { request: median(costs), more: median(differences), rounds: ROUNDS, requests: REQUESTS };
+    return { askers, request: median(costs), more: median(differences), rounds: ROUNDS, requests: REQUESTS };
   } finally {
     for (const server of servers) server.process.kill();
     await Promise.all(servers.map(({ process }) => process.exited));
@@ -64,28 +67,52 @@ export async function shareOfRequest(): Promise<AuditShare> {
   }
 }
 
-async function costOf(server: ServerProcess): Promise<number> {
+type Asked = ServerProcess & { readonly tokens: readonly string[] };
+
+async function mint({ url, token }: ServerProcess, count: number): Promise<string[]> {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const tokens: string[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const body = JSON.stringify({ name: `asker-${index}` });
+    const answer = await fetch(`${url}/api/tokens`, { method: "POST", headers, body });
+    if (!answer.ok) throw new Error(`A token was refused with ${answer.status}.`);
+    tokens.push(((await answer.json()) as { token: string }).token);
+  }
+  return tokens;
+}
+
+/** Whoever asks for the newest event has all of them written before. */
+async function settle({ url, token }: Asked): Promise<void> {
+  const answer = await fetch(`${url}/api/admin/audit?limit=1`, { headers: { authorization: `Bearer ${token}` } });
+  if (!answer.ok) throw new Error(`The audit log answered with ${answer.status}.`);
+  await answer.arrayBuffer();
+}
+
+async function costOf(server: Asked): Promise<number> {
+  await settle(server);
   await pause(REST_MS);
   const before = cpuOf(server.process.pid);
   await load(server, REQUESTS);
+  await settle(server);
   await pause(REST_MS);
   return (cpuOf(server.process.pid) - before) / REQUESTS;
 }
 
-/** Microseconds. */
+/** Of all threads there are, in microseconds. */
 function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-  // In hundredths of a second: user, system.
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+  const threads = readdirSync(`/proc/${pid}/task`);
+  // The first number is what a thread has had of a CPU, in nanoseconds.
+  const times = threads.map((id) => Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, "utf8").split(" ")[0]));
+  return times.reduce((sum, time) => sum + time, 0) / 1_000;
 }
 
-async function load(server: ServerProcess, requests: number): Promise<void> {
+async function load(server: Asked, requests: number): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
   let left = requests;
   const client = async (): Promise<void> => {
     while (left > 0) {
       left -= 1;
-      await ask(server, agent);
+      await ask(server.url, server.tokens[left % server.tokens.length] ?? "", agent);
     }
   };
   await Promise.all(Array.from({ length: CLIENTS }, client));
@@ -102,7 +129,7 @@ const ANSWER = JSON.stringify({
   usage: { input_tokens: 10, output_tokens: 2 },
 });
 
-function ask({ url, token }: ServerProcess, agent: Agent): Promise<void> {
+function ask(url: string, token: string, agent: Agent): Promise<void> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     const outgoing = request(`${url}/proxy/anthropic/v1/messages`, { method: "POST", agent, headers });

@@ -18,18 +18,39 @@ export type ServerThreads = {
 };
 
 /** @throws CliError `configuration` where no server is configured; ConfigError where there is no token for it. */
-export function openServerThreads({ config, directories }: Settings): ServerThreads {
-  const serverUrl = config.get("server.url");
-  if (serverUrl === "") {
-    throw new CliError(
-      "configuration",
-      "No server is configured, so threads are on this machine only: set LOOM_SERVER_URL to the address of one.",
-    );
-  }
+export function openServerThreads(settings: Settings): ServerThreads {
+  const { config, directories } = settings;
+  const serverUrl = serverOf(settings);
   const token = readServerToken({ serverUrl, tokenFile: config.get("server.token_file"), directories });
+  return open(settings, () => token.expose());
+}
+
+/**
+ * What this machine knows of the threads on the configured server: asks nobody, and needs no token.
+ * @throws CliError `configuration` where no server is configured.
+ */
+export function openKnownThreads(settings: Settings): Pick<ServerThreads, "server" | "close"> & {
+  readonly sync: Pick<ThreadSync, "status" | "takeNotices">;
+} {
+  return open(settings, () => {
+    throw new Error("No request goes out from here.");
+  });
+}
+
+function serverOf({ config }: Settings): string {
+  const serverUrl = config.get("server.url");
+  if (serverUrl !== "") return serverUrl;
+  throw new CliError(
+    "configuration",
+    "No server is configured, so threads are on this machine only: set LOOM_SERVER_URL to the address of one.",
+  );
+}
+
+function open(settings: Settings, token: () => string): ServerThreads {
+  const { config, directories } = settings;
   const client = createThreadsClient({
-    baseUrl: serverUrl,
-    token: () => token.expose(),
+    baseUrl: serverOf(settings),
+    token,
     deadlines: { connectMs: config.get("timeouts.connect_seconds") * 1_000 },
   });
   const sync = new ThreadSync({

@@ -44,13 +44,15 @@ export type Admission =
 export type Budgets = {
   /**
    * At once and in memory, but where the money has to be fetched from the database first: at a node's first request, and
-   * when little is left. Never rejects.
+   * when little is left. Never rejects. `after`: of the attempt before, which is settled, where the same request of a
+   * client is tried elsewhere; it counts once in the limits per minute, with the tokens of its last attempt.
    */
   reserve(request: {
     readonly nodes: readonly BudgetNode[];
     readonly model: string;
     readonly session?: string | undefined;
     readonly worst: WorstCase;
+    readonly after?: Reservation | undefined;
   }): Admission | Promise<Admission>;
 };
 
@@ -175,6 +177,19 @@ export type Ledger = {
   record(entry: LedgerEntry): void;
   /** False: what has been recorded waits for a disk or a database, and no more requests are to be let in (503). */
   healthy(): boolean;
+};
+
+/** Somebody who is told of the rows of the ledger, each at least once, also if this process or another dies meanwhile. */
+export type LedgerFollower = {
+  /** These are in the database. */
+  see(entries: readonly LedgerEntry[]): void;
+  /**
+   * Passes on what it has seen, `all` of it or what is due. When it resolves, what was passed on outlives this process.
+   * Never rejects.
+   */
+  tell(options: { readonly all: boolean }): Promise<void>;
+  /** Whether it has seen what it has not passed on: until then, the rows stay in the journal. */
+  readonly isBehind: boolean;
 };
 
 /** What is known of a request that leaves for a provider: enough to account for it, should this process die. */

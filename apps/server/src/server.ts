@@ -164,8 +164,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         await Promise.all([jobs.stop(), listener.close({ drainMs, abort: dispatcher.abortOpen })]);
         features.gateway.services.close();
         const { ledger } = features.ledger.services;
-        const isSaved = (await features.shared?.stop()) === true;
         await ledger.close();
+        const isSaved = (await features.shared?.stop()) === true;
         const isSettled = isSaved && ledger.state.unwrittenRows === 0 && ledger.state.droppedRows === 0;
         features.shared?.lost?.trace.close({ isSettled });
         await database.close();

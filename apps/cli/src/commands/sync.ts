@@ -2,8 +2,8 @@ import type { SyncOutcome, SyncStatus } from "@loom/threads/sync";
 import type { Invocation } from "../command-line/specification.ts";
 import { CliError, exitCodeOf } from "../exit-codes.ts";
 import { terminalLine } from "../output/terminal-text.ts";
-import { openServerThreads, type ServerThreads } from "../server-threads.ts";
-import { loadSettings } from "../settings.ts";
+import { openKnownThreads, openServerThreads } from "../server-threads.ts";
+import { loadSettings, type Settings } from "../settings.ts";
 
 /** How long another process that syncs is waited for. */
 const BUSY_MS = 60_000;
@@ -15,9 +15,10 @@ export async function run(invocation: Invocation): Promise<number> {
   if (action !== "status" && action !== "now") {
     throw new CliError("usage", `ACTION must be status or now, not "${action}".`);
   }
-  const threads = openServerThreads(await loadSettings(invocation));
+  const settings = await loadSettings(invocation);
+  const outcome = action === "now" ? await syncNow(settings) : undefined;
+  const threads = openKnownThreads(settings);
   try {
-    const outcome = action === "now" ? await syncNow(threads) : undefined;
     const status = threads.sync.status();
     const notices = threads.sync.takeNotices();
     process.stdout.write(
@@ -34,7 +35,8 @@ export async function run(invocation: Invocation): Promise<number> {
   }
 }
 
-async function syncNow({ sync }: ServerThreads): Promise<SyncOutcome> {
+async function syncNow(settings: Settings): Promise<SyncOutcome> {
+  const { sync, close } = openServerThreads(settings);
   const stop = new AbortController();
   const onSignal = () => stop.abort();
   process.once("SIGINT", onSignal);
@@ -50,6 +52,7 @@ async function syncNow({ sync }: ServerThreads): Promise<SyncOutcome> {
     throw error;
   } finally {
     process.off("SIGINT", onSignal);
+    close();
   }
 }
 
@@ -70,7 +73,7 @@ function asDocument(server: string, status: SyncStatus, notices: readonly string
 }
 
 function report(server: string, status: SyncStatus, notices: readonly string[]): string {
-  const { pending, failure, succeededAt, failures, tooLong, detached, withdrawn } = status;
+  const { pending, failure, succeededAt, failures, tooLong, detached, withdrawn, lacking } = status;
   const lines = [
     `Server:   ${server}`,
     `Pending:  ${count(pending)}`,
@@ -85,6 +88,9 @@ function report(server: string, status: SyncStatus, notices: readonly string[]):
     lines.push(
       `${id}: record ${record} has ${size} MiB, more than the server takes: from there on, it stays here only.`,
     );
+  }
+  for (const { id, outputs } of lacking) {
+    lines.push(`${id}: ${outputs === 1 ? "1 long output is" : `${outputs} long outputs are`} not on the server yet.`);
   }
   for (const id of detached) lines.push(`${id}: was removed on the server; what is here stays here only.`);
   for (const id of withdrawn) {

@@ -55,6 +55,16 @@ describe("loom threads", PATIENT, () => {
     }
   });
 
+  it("says how far threads are on the server to somebody who has not signed in, and asks for that only to sync", async () => {
+    const env = { LOOM_SERVER_URL: "http://127.0.0.1:9" };
+    const { code, stdout, stderr } = await runLoom(home, ["sync", "status", "--json"], { env });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(JSON.parse(stdout)).toMatchObject({ server: env.LOOM_SERVER_URL, pending: 1, succeededAt: null });
+    const now = await runLoom(home, ["sync", "now"], { env });
+    expect(now).toMatchObject({ code: exitCodeOf("configuration"), stdout: "" });
+    expect(now.stderr).toContain("There is no token for http://127.0.0.1:9");
+  });
+
   it("keeps title, tags, pin, visibility and privacy in the thread's own file", async () => {
     for (const args of [
       ["title", id, "Parser bug"],

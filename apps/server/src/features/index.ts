@@ -38,10 +38,20 @@ export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
   const { dataDirectory, keepAliveMs, hasOwner, isStopping, version } = needs;
   // Who has one token in memory has nobody to tell apart and to limit, and does not wait for what does.
   const shared = hasOwner
-    ? (await import("./shared.ts")).buildShared(kit, { ...needs, features: () => all })
+    ? (await import("./shared.ts")).buildShared(kit, {
+        ...needs,
+        features: () => all,
+        settleLedger: () => books.services.ledger.settle(),
+      })
     : undefined;
   const config = shared?.config ?? needs.config;
-  const books = ledger.build(kit, { config, dataDirectory, stays: hasOwner, lost: shared?.lost });
+  const books = ledger.build(kit, {
+    config,
+    dataDirectory,
+    stays: hasOwner,
+    follower: shared?.ledgerFollower,
+    lost: shared?.lost,
+  });
   const common = {
     gateway: gateway.build(kit, {
       config,
@@ -51,7 +61,7 @@ export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
       credentials: shared?.credentials ?? environmentCredentials(config.providers),
       budgets: shared?.budgets,
       trace: shared?.lost?.trace,
-      ledger: shared?.audited(books.services.ledger) ?? books.services.ledger,
+      ledger: books.services.ledger,
       prices: books.services.prices,
       askerOf: (subject) => ({ subject: nameOf(subject), nodes: subject.nodes }),
     }),

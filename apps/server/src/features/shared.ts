@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { ConfigError } from "@loom/config";
 import type { ServerConfig } from "../config.ts";
-import type { Budgets, Credentials, Ledger, Routing } from "../gateway-types.ts";
+import type { Budgets, Credentials, LedgerFollower, Routing } from "../gateway-types.ts";
 import type { AuditEvent, AuditKeeper } from "../kit/audit.ts";
 import { type Authenticate, authenticateByAny } from "../kit/auth.ts";
 import { createCountries } from "../kit/countries.ts";
@@ -14,7 +14,7 @@ import type { WebAddress } from "../kit/web-address.ts";
 import { apiKeys } from "./api-keys/index.ts";
 import { type AuditConfig, takeAuditConfig } from "./audit/audit-config.ts";
 import { audit } from "./audit/index.ts";
-import { withLlmEvents } from "./audit/llm-events.ts";
+import { LlmEvents } from "./audit/llm-events.ts";
 import { SYSTEM } from "./audit/service.ts";
 import { budgets } from "./budgets/index.ts";
 import { type CredentialNeeds, credentials } from "./credentials/index.ts";
@@ -50,8 +50,8 @@ export type SharedFeatures = {
   readonly audit: AuditKeeper | undefined;
   /** Tells people of what concerns the security of their accounts. */
   hear(event: AuditEvent): void;
-  /** The ledger, whose rows are events of the audit log, too, if that is asked for. */
-  audited(ledger: Ledger): Ledger;
+  /** Makes events of the audit log of the ledger's rows; absent where that is not wanted. */
+  readonly ledgerFollower: LedgerFollower | undefined;
   /** Absent where the server was given no directory. */
   readonly lost: LedgerNeeds["lost"];
   /** By the cookie of a browser. */
@@ -71,6 +71,8 @@ export type SharedNeeds = CredentialNeeds & {
   readonly version: string;
   /** All of the server. */
   readonly features: () => readonly Feature[];
+  /** Brings the ledger's rows of until now to its follower. */
+  readonly settleLedger: () => Promise<void>;
 };
 
 const NO_MAIL =
@@ -89,6 +91,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
           dataDirectory,
           version,
           placeOf: countries.countryOf,
+          gather: needs.settleLedger,
           filter: (...asked) => rules.services.filter(...asked),
           organizationOf: async (org) => (await ofPeople.services.resources.organization({ org }, OWNER))?.id,
         });
@@ -122,6 +125,9 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       },
       async organization(organization) {
         for (const { onPurge } of needs.features()) await onPurge?.organization(organization);
+      },
+      async teams(teams) {
+        for (const { onPurge } of needs.features()) await onPurge?.teams(teams);
       },
     },
     hasSecondFactor: (userId) => ofSecondFactor.services.service.has(userId),
@@ -212,8 +218,10 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     routing: routes.services,
     audit: log?.services.audit,
     hear: ofPeople.services.watch.hear,
-    audited: (ledger) =>
-      log !== undefined && auditConfig.llm ? withLlmEvents(ledger, log.services.audit, kit.redact) : ledger,
+    ledgerFollower:
+      log !== undefined && auditConfig.llm
+        ? new LlmEvents({ audit: log.services.audit, redact: kit.redact, now: Date.now })
+        : undefined,
     authenticate: authenticateByAny(
       ofOwner.services.authenticate,
       ofTokens.services.authenticate,

@@ -50,7 +50,7 @@ export function chargedNodes(subject: Subject, payers: readonly Payer[] = []): r
     const both = `${PAYER_HEADERS.organization} and ${PAYER_HEADERS.team}`;
     throw new ProblemError("invalid_input", `The request names several payers: send one of ${both}, once.`);
   }
-  const own = subject.nodes.filter((node) => node.kind !== "organization" && node.kind !== "team");
+  const own = nodesWithoutPayers(subject);
   if (subject.type === "organization_key" && kind === "organization" && id === subject.organization) {
     return subject.nodes;
   }
@@ -68,6 +68,11 @@ export function chargedNodes(subject: Subject, payers: readonly Payer[] = []): r
   if (team === undefined) throw noMember(payer);
   checkNotLockedOut(subject, team.organization);
   return [...own, { kind: "organization", id: team.organization }, { kind, id }];
+}
+
+/** The subject for itself, without the organizations and teams that may pay for it. */
+export function nodesWithoutPayers({ nodes }: Pick<Subject, "nodes">): readonly BudgetNode[] {
+  return nodes.filter(({ kind }) => kind !== "organization" && kind !== "team");
 }
 
 function checkNotLockedOutOfAny(subject: UserSubject): void {

@@ -5,7 +5,7 @@ import type { ThreadRecord } from "../record.ts";
 import { outputsNamedIn } from "../stored-outputs.ts";
 import { recordIn } from "../thread-lines.ts";
 import { addToDigest } from "./digest-chain.ts";
-import { fetchOutputs, type OutputEnds } from "./output-transfer.ts";
+import { fetchOutputs, MAX_LACKING, type OutputEnds } from "./output-transfer.ts";
 import type { RecordPoint } from "./record-point.ts";
 import { FileTail } from "./thread-file-writer.ts";
 import { type RemoteCall, RemoteError, type ThreadRemote, type ThreadVersion } from "./thread-remote.ts";
@@ -22,6 +22,8 @@ export type Incoming = {
   readonly lastAt: string | undefined;
   /** What it says last of whether the thread is in the trash. */
   readonly deleted: boolean | undefined;
+  /** Outputs that go with it and that the server does not have yet; not more than are remembered. */
+  readonly lacking: readonly string[];
 };
 
 function toDisk(descriptor: number): Promise<void> {
@@ -48,6 +50,7 @@ export async function downloadRecords(
     let end: ThreadVersion = { version: after.version, digest: after.digest };
     let lastAt: string | undefined;
     let deleted: boolean | undefined;
+    const lacking = new Set<string>();
     for (;;) {
       const page = await remote.records(id, end.version, call);
       if (page.type !== "records") return undefined;
@@ -61,7 +64,9 @@ export async function downloadRecords(
         tail.line(text);
       }
       tail.flush();
-      await fetchOutputs(ends, id, named, call);
+      for (const sha256 of await fetchOutputs(ends, id, named, call)) {
+        if (lacking.size < MAX_LACKING) lacking.add(sha256);
+      }
       if (end.version >= page.version || page.records.length === 0) break;
     }
     const isExpected = end.version === expected?.version && end.digest === expected.digest;
@@ -71,7 +76,7 @@ export async function downloadRecords(
     }
     // It may get its name without more ado: a thread that is there is whole, also after a power cut.
     await toDisk(descriptor);
-    return { file, after, end, bytes: tail.position, lastAt, deleted };
+    return { file, after, end, bytes: tail.position, lastAt, deleted, lacking: [...lacking] };
   } catch (error) {
     rmSync(file, { force: true });
     throw error;

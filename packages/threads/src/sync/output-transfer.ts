@@ -16,6 +16,9 @@ export type OutputEnds = {
   readonly onTooLong: (id: ThreadId, sha256: string, bytes: number) => void;
 };
 
+/** Outputs that are remembered as lacking in one thread: as many as a server is asked for at once. */
+export const MAX_LACKING = 1_000;
+
 /** Sends those of the outputs that the server lacks. One that is lost here, or too long, is passed over: whoever reads says so. */
 export async function sendOutputs(
   { remote, outputs, places, onTooLong }: OutputEnds,
@@ -37,21 +40,42 @@ export async function sendOutputs(
   }
 }
 
-/** Gets those of the outputs that this machine lacks; what is not what its name says counts as lost. */
+/** Gets those of the outputs that this machine lacks, and gives those that the server does not have either (yet). */
 export async function fetchOutputs(
   { remote, outputs, places }: Omit<OutputEnds, "onTooLong">,
   id: ThreadId,
-  named: ReadonlySet<string>,
+  named: Iterable<string>,
   call: RemoteCall,
-): Promise<void> {
+): Promise<string[]> {
+  const lacking: string[] = [];
   for (const sha256 of named) {
-    if (statSync(outputs.fileOf(sha256), { throwIfNoEntry: false }) !== undefined) continue;
+    if (isHere(outputs, sha256)) continue;
     await places.use(1, async () => {
       const content = await remote.output(id, sha256, call);
-      if (content === undefined || digestOf(content) !== sha256 || !isUtf8(content)) return;
-      outputs.put(Buffer.from(content).toString("utf8"));
+      if (content === undefined) lacking.push(sha256);
+      // What is not what its name says counts as lost.
+      else if (digestOf(content) === sha256 && isUtf8(content)) outputs.put(Buffer.from(content).toString("utf8"));
     });
   }
+  return lacking;
+}
+
+/** Gets those of the outputs that have come to the server since, and gives the others: one question for all of them. */
+export async function fetchLate(
+  ends: OutputEnds,
+  id: ThreadId,
+  lacking: readonly string[],
+  call: RemoteCall,
+): Promise<string[]> {
+  const wanted = lacking.filter((sha256) => !isHere(ends.outputs, sha256));
+  if (wanted.length === 0) return [];
+  const missing = new Set(await ends.remote.missingOutputs(id, wanted, call));
+  const there = wanted.filter((sha256) => !missing.has(sha256));
+  return [...missing, ...(await fetchOutputs(ends, id, there, call))];
+}
+
+export function isHere(outputs: OutputStore, sha256: string): boolean {
+  return statSync(outputs.fileOf(sha256), { throwIfNoEntry: false }) !== undefined;
 }
 
 function contentOf(outputs: OutputStore, sha256: string): Buffer | undefined {

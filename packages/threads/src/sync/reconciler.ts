@@ -10,10 +10,10 @@ import { readTombstone, removeTombstone, type Tombstone } from "../tombstones.ts
 import { Budget } from "./budget.ts";
 import { downloadRecords, type Incoming } from "./incoming.ts";
 import { mergeIncoming, touch } from "./merge-thread.ts";
-import { type OutputEnds, sendOutputs } from "./output-transfer.ts";
+import { fetchLate, type OutputEnds, sendOutputs } from "./output-transfer.ts";
 import { BEGINNING, type RecordPoint } from "./record-point.ts";
 import { anchorOf, type FileState, pointAt, type Survey, surveyThread } from "./survey.ts";
-import { freshState, type SyncJournal, type ThreadSyncState } from "./sync-journal.ts";
+import { freshState, type SyncJournal, type ThreadSyncState, withLacking } from "./sync-journal.ts";
 import { writeBehind } from "./thread-file-writer.ts";
 import {
   type RemoteCall,
@@ -87,6 +87,15 @@ export class Reconciler {
     throw new RemoteError("request", `Thread ${id} changes faster than it can be synced.`);
   }
 
+  /** Gets the outputs that the thread lacks, as far as they are on the server by now. @throws as `reconcile`. */
+  async fetchLateOutputs(id: ThreadId, call: RemoteCall): Promise<void> {
+    const { journal } = this.#options;
+    const { lacking, ...state } = journal.thread(id);
+    if (lacking === undefined) return;
+    const outputs = await fetchLate(this.#ends, id, lacking.outputs, call);
+    journal.putThread(outputs.length === 0 ? state : { ...state, lacking: { outputs, isDue: false } });
+  }
+
   async #step(id: ThreadId, call: RemoteCall, madeThreads: ThreadId[]): Promise<Step> {
     const state = this.#options.journal.thread(id);
     const { directory, remote } = this.#options;
@@ -97,12 +106,14 @@ export class Reconciler {
     }
     if (state.fate === "removed") return this.#save({ ...freshState(id), ...remoteOf(state) }, "again");
     if (state.fate !== undefined) return this.#settle(state, seenNow(file));
-    const survey = await surveyThread(id, file, state.keptHere ?? state.synced, remote.maxRecordBytes);
+    const { outputs } = this.#ends;
+    const { maxRecordBytes } = remote;
+    const survey = await surveyThread(id, file, state.keptHere ?? state.synced, { maxRecordBytes, outputs });
     if (state.keptHere !== undefined && (!survey.private || state.remote !== undefined)) {
       return this.#save(withoutKeptHere(state), "again");
     }
     if (survey.private) return this.#withdraw(state, survey, call, madeThreads);
-    const known: ThreadSyncState = { ...state, synced: survey.known };
+    const known = withLacking({ ...state, synced: survey.known }, survey.lacking, true);
     if (known.remote === "purged") return this.#removeHere(known, survey);
     if (known.remote !== undefined) return this.#meet(known, survey, known.remote, call, madeThreads);
     if (known.trash !== undefined) return this.#followTrash(known, survey, known.trash);
@@ -214,7 +225,7 @@ export class Reconciler {
       });
       if (merged === "busy") return "busy";
       // What ours say of who may see it goes up again, and is asked for then.
-      const { wanted: _, ...rest } = this.#syncedUpTo(state, merged.common);
+      const { wanted: _, ...rest } = withLacking(this.#syncedUpTo(state, merged.common), incoming.lacking, false);
       return this.#save(withoutRemote(rest), "again");
     });
   }
@@ -258,7 +269,7 @@ export class Reconciler {
       touch(file, incoming.lastAt, now());
       const end = { ...incoming.end, position: incoming.bytes };
       const known = this.#syncedUpTo(freshState(id), end, { deleted: incoming.deleted ?? false });
-      return this.#settle(known, seenNow(file));
+      return this.#settle(withLacking(known, incoming.lacking, false), seenNow(file));
     } finally {
       if (isLease(lease)) lease.release();
       rmSync(incoming.file, { force: true });

@@ -2,11 +2,14 @@ import { type Stats, statSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import type { ThreadId } from "@loom/core";
 import { anchorAt } from "../index/anchor.ts";
+import type { OutputStore } from "../output-store.ts";
 import type { ThreadRecord, Visibility } from "../record.ts";
+import { outputsNamedIn } from "../stored-outputs.ts";
 import { readLines, textAndRecordIn } from "../thread-lines.ts";
 import { checkHeader, damaged } from "../thread-reader.ts";
 import { headerOf } from "../thread-summary.ts";
 import { addToDigest } from "./digest-chain.ts";
+import { isHere, MAX_LACKING } from "./output-transfer.ts";
 import { BEGINNING, type RecordPoint } from "./record-point.ts";
 import { UploadBatch } from "./upload-batch.ts";
 
@@ -74,6 +77,8 @@ export type Survey = {
   readonly deleted?: boolean;
   /** What was said last behind `known` of who may see the thread; not in what it is a copy of. */
   readonly visibility?: Visibility;
+  /** Outputs that are named behind `known` and are not on this machine; not more than are remembered. */
+  readonly lacking: readonly string[];
   /** What is behind `known`, or the beginning of it: few bytes, so that most threads are read once. */
   readonly added: UploadBatch;
   /** The file just before it was read. */
@@ -92,7 +97,7 @@ export async function surveyThread(
   id: ThreadId,
   file: string,
   known: KnownPart,
-  maxRecordBytes: number,
+  { maxRecordBytes, outputs }: { readonly maxRecordBytes: number; readonly outputs: OutputStore },
 ): Promise<Survey> {
   const { size, mtimeMs } = statSync(file);
   const holds = known.position <= size && anchorOf(file, known.position) === known.anchor;
@@ -105,6 +110,7 @@ export async function surveyThread(
   let sendable: RecordPoint = start;
   let tooLong: TooLong | undefined;
   let longest = 0;
+  const lacking = new Set<string>();
   let visibility: { readonly wanted: Visibility; readonly record: number } | undefined;
   for (const { bytes, text, record, end: next } of recordsFrom(file, start)) {
     if (record !== "unknown") {
@@ -118,6 +124,9 @@ export async function surveyThread(
         visibility = { wanted: record.visibility, record: next.version };
       }
     }
+    for (const sha256 of outputsNamedIn(text)) {
+      if (lacking.size < MAX_LACKING && !isHere(outputs, sha256)) lacking.add(sha256);
+    }
     if (bytes.length > maxRecordBytes) tooLong ??= { record: next.version, bytes: bytes.length };
     if (tooLong === undefined) {
       sendable = next;
@@ -130,7 +139,7 @@ export async function surveyThread(
   if (end.version === 0) throw damaged(file, 1, "is missing");
   const trash = deleted === undefined ? {} : { deleted };
   const stop = tooLong === undefined ? {} : { tooLong };
-  const sending = { sendable, ...stop, longest, added };
+  const sending = { sendable, ...stop, longest, lacking: [...lacking], added };
   // What cannot be sent makes nothing visible to more people, and still to fewer.
   const isHeard =
     visibility !== undefined && (visibility.record <= sendable.version || visibility.wanted === "private");

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { makePrivateDirectory } from "@loom/config/private-directory";
 import type { ThreadId } from "@loom/core";
 import type { Visibility } from "../record.ts";
+import { MAX_LACKING } from "./output-transfer.ts";
 import { type FileState, type KnownPart, NOTHING_KNOWN, type TooLong } from "./survey.ts";
 import type { ThreadVersion } from "./thread-remote.ts";
 
@@ -16,6 +17,16 @@ export type Failure = {
   readonly message: string;
   /** The file that the server will not take: it is not tried again as long as it stays like this. */
   readonly refused?: FileState;
+};
+
+/** Outputs that a thread here refers to, and that neither this machine nor, when it was asked, the server had. */
+export type LackingOutputs = {
+  /** By SHA-256, at most `MAX_LACKING`. */
+  readonly outputs: readonly string[];
+  /** Something has happened to the thread on the server since it was asked: they may be there. */
+  readonly isDue: boolean;
+  /** To ask has failed. */
+  readonly failure?: Failure;
 };
 
 /** What is remembered of one thread. */
@@ -40,6 +51,7 @@ export type ThreadSyncState = {
   readonly wanted?: Visibility;
   /** From this record on, the thread stays here: no server takes one so long. */
   readonly tooLong?: TooLong;
+  readonly lacking?: LackingOutputs;
   readonly failure?: Failure;
 };
 
@@ -57,6 +69,17 @@ export type ServerSyncState = {
 
 export function freshState(id: ThreadId): ThreadSyncState {
   return { id, synced: NOTHING_KNOWN };
+}
+
+/** With more outputs that the thread lacks. */
+export function withLacking(state: ThreadSyncState, outputs: readonly string[], isDue: boolean): ThreadSyncState {
+  const { lacking } = state;
+  const all = [...new Set([...(lacking?.outputs ?? []), ...outputs])];
+  if (all.length === (lacking?.outputs.length ?? 0)) return state;
+  return {
+    ...state,
+    lacking: { ...lacking, outputs: all.slice(0, MAX_LACKING), isDue: isDue || lacking?.isDue === true },
+  };
 }
 
 const NAME = "journal.jsonl";

@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createThreadsClient } from "@loom/api/threads-client";
+import type { ThreadId } from "@loom/core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { askForLease } from "../lease.ts";
 import { Device } from "./device.testing.ts";
@@ -160,6 +162,75 @@ describe("threads on two machines", () => {
     await a.sync(remote);
     expect(a.threads()).toEqual(b.threads());
     expect(a.syncWith(remote).takeNotices()).toEqual([expect.stringContaining("it is back")]);
+  });
+});
+
+describe("an output that comes to the server after its thread", () => {
+  const SHA256 = createHash("sha256").update(LONG).digest("hex");
+  const CONTENT = Buffer.from(LONG);
+  const inText = JSON.stringify(LONG).slice(1, -1);
+
+  function counting() {
+    const asked: string[] = [];
+    const counted: ThreadRemote = {
+      ...remote,
+      missingOutputs(id, outputs, call) {
+        asked.push("missing");
+        return remote.missingOutputs(id, outputs, call);
+      },
+      output(id, sha256, call) {
+        asked.push("output");
+        return remote.output(id, sha256, call);
+      },
+    };
+    return { asked, counted };
+  }
+
+  async function sentWithoutOutput(on: Device): Promise<ThreadId> {
+    const id = await on.begin("alpha", { output: LONG });
+    await on.sync({ ...remote, putOutput: async () => undefined });
+    return id;
+  }
+
+  test("is fetched by the next sync, and not asked for before", async () => {
+    const [a, b] = [machine(), machine()];
+    const id = await sentWithoutOutput(a);
+    const { asked, counted } = counting();
+    await b.sync(counted);
+    expect(b.text()).toContain(`bytes is lost: ${SHA256}`);
+    expect(b.syncWith(remote).status()).toMatchObject({ pending: 0, lacking: [{ id, outputs: 1 }] });
+    expect(asked.splice(0)).toEqual(["output"]);
+    for (let round = 0; round < 3; round++) await b.sync(counted);
+    expect(asked.splice(0)).toEqual([]);
+    // What happens to the thread is a reason to ask once.
+    await a.say(id, "beta");
+    await a.sync(remote);
+    await b.sync(counted);
+    expect(asked.splice(0)).toEqual(["missing"]);
+    await remote.putOutput(id, SHA256, CONTENT, { signal: new AbortController().signal });
+    await b.sync(counted, { hurry: false });
+    expect(asked.splice(0)).toEqual(["missing", "output"]);
+    expect(b.text()).toContain(inText);
+    expect(b.threads()).toEqual(a.threads());
+    expect(b.syncWith(remote).status()).toMatchObject({ pending: 0, lacking: [] });
+    await b.sync(counted);
+    expect(asked).toEqual([]);
+  });
+
+  test("is fetched though this machine has forgotten what it lacks, and though to ask fails first", async () => {
+    const [a, b] = [machine(), machine()];
+    const id = await sentWithoutOutput(a);
+    await b.sync(remote);
+    b.forget();
+    await remote.putOutput(id, SHA256, CONTENT, { signal: new AbortController().signal });
+    const failing = { ...remote, missingOutputs: () => Promise.reject(new RemoteError("request", "It failed.")) };
+    expect(await b.sync(failing)).toMatchObject({ type: "done" });
+    expect(b.text()).not.toContain(inText);
+    const { asked, counted } = counting();
+    await b.sync(counted, { hurry: false });
+    expect(asked).toEqual([]);
+    await b.sync(counted);
+    expect(b.text()).toContain(inText);
   });
 });
 

@@ -68,6 +68,8 @@ export type SyncStatus = {
   readonly detached: readonly ThreadId[];
   /** Threads that were taken back from the server. */
   readonly withdrawn: readonly ThreadId[];
+  /** Threads with outputs that are neither here nor, as far as is known, on the server yet. */
+  readonly lacking: readonly { readonly id: ThreadId; readonly outputs: number }[];
   /** Why nothing works now, while that is so. */
   readonly failure?: Failure;
   readonly succeededAt?: number;
@@ -125,6 +127,9 @@ export class ThreadSync {
       tooLong: states.flatMap(({ id, tooLong }) => (tooLong === undefined ? [] : [{ id, ...tooLong }])),
       detached: states.flatMap(({ id, fate }) => (fate === "detached" ? [id] : [])),
       withdrawn: states.flatMap(({ id, fate }) => (fate === "withdrawn" ? [id] : [])),
+      lacking: states.flatMap(({ id, fate, lacking }) =>
+        lacking === undefined || fate !== undefined ? [] : [{ id, outputs: lacking.outputs.length }],
+      ),
       ...(failure === undefined ? {} : { failure }),
       ...(succeededAt === undefined ? {} : { succeededAt }),
     };
@@ -168,6 +173,7 @@ class Round {
       // What this round has sent is behind the cursor then: a server that forgets it can be told so.
       if (this.#settled > 0) await this.#hearWhatChanged();
       while (this.#more.size > 0) await this.#workAt(this.#takeMore());
+      await this.#workAt(this.#lackingThreads(), (id) => this.#lateOutputs(id));
     } catch (error) {
       this.#request.signal.throwIfAborted();
       if (!(error instanceof RemoteError)) throw error;
@@ -189,17 +195,23 @@ class Round {
     return ids.values();
   }
 
-  async #workAt(threads: AsyncIterator<ThreadId> | Iterator<ThreadId>): Promise<void> {
-    const results = await Promise.allSettled(Array.from({ length: WORKERS }, () => this.#work(threads)));
+  async #workAt(
+    threads: AsyncIterator<ThreadId> | Iterator<ThreadId>,
+    one = (id: ThreadId) => this.#one(id),
+  ): Promise<void> {
+    const results = await Promise.allSettled(Array.from({ length: WORKERS }, () => this.#work(threads, one)));
     for (const result of results) if (result.status === "rejected") throw this.#fault ?? result.reason;
   }
 
-  async #work(threads: AsyncIterator<ThreadId> | Iterator<ThreadId>): Promise<void> {
+  async #work(
+    threads: AsyncIterator<ThreadId> | Iterator<ThreadId>,
+    one: (id: ThreadId) => Promise<void>,
+  ): Promise<void> {
     for (;;) {
       const { done, value } = await threads.next();
       if (done === true) return;
       try {
-        await this.#one(value);
+        await one(value);
       } catch (error) {
         this.#fault ??= error;
         this.#abort.abort();
@@ -226,9 +238,38 @@ class Round {
       const failure = nextFailure(state.failure, error, now(), random);
       const refused = isRefusal(error) ? fileState(threadFile(directory, id)) : undefined;
       this.#journal.putThread({ ...state, failure: refused === undefined ? failure : asRefused(failure, refused) });
-      const isServers = error instanceof RemoteError && error.kind === "request";
-      this.#failuresInARow = isServers ? this.#failuresInARow + 1 : this.#failuresInARow;
-      if (this.#failuresInARow >= FAILURES_IN_A_ROW) throw error;
+      this.#countFailure(error);
+    }
+  }
+
+  #countFailure(error: Error): void {
+    if (error instanceof RemoteError && error.kind === "request") this.#failuresInARow += 1;
+    if (this.#failuresInARow >= FAILURES_IN_A_ROW) throw error;
+  }
+
+  async #lateOutputs(id: ThreadId): Promise<void> {
+    try {
+      await this.#reconciler.fetchLateOutputs(id, this.#call);
+      this.#failuresInARow = 0;
+    } catch (error) {
+      if (this.#call.signal.aborted || !isOfOneThread(error)) throw error;
+      const { now, random } = this.#options;
+      const state = this.#journal.thread(id);
+      const { lacking } = state;
+      if (lacking === undefined) return;
+      const failure = nextFailure(lacking.failure, error, now(), random);
+      this.#journal.putThread({ ...state, lacking: { ...lacking, failure } });
+      this.#countFailure(error);
+    }
+  }
+
+  /** Threads whose outputs may have come to the server since it was asked for them. */
+  *#lackingThreads(): Generator<ThreadId, void> {
+    for (const { id, fate, synced, lacking } of [...this.#journal.threads.values()]) {
+      if (lacking === undefined || !lacking.isDue || fate !== undefined || synced.version === 0) continue;
+      const { failure } = lacking;
+      const isHeldBack = failure !== undefined && isToWait(failure, this.#options.now());
+      if (!isHeldBack || this.#request.hurry === true) yield id;
     }
   }
 
@@ -286,7 +327,11 @@ class Round {
 
   #note({ id, version, digest, deleted, purged }: ThreadChange): void {
     const { directory } = this.#options;
-    const state = this.#journal.thread(id);
+    const before = this.#journal.thread(id);
+    const { lacking } = before;
+    const isLate = lacking !== undefined && !lacking.isDue;
+    // An output that comes later is a change of its thread, too.
+    const state = isLate ? { ...before, lacking: { ...lacking, isDue: true } } : before;
     if (purged) {
       const isHere = this.#journal.threads.has(id) || isFile(threadFile(directory, id));
       if (isHere && state.fate === undefined && state.remote !== "purged") {
@@ -302,7 +347,7 @@ class Round {
     const isNews = state.remote === "purged" || state.remote?.digest !== digest;
     if (!isKnown) this.#journal.putThread({ ...(isNews ? untroubled(known) : known), remote: { version, digest } });
     else if (isTrashNew) this.#journal.putThread({ ...known, trash: deleted });
-    else if (state.remote !== undefined) this.#journal.putThread(known);
+    else if (state.remote !== undefined || isLate) this.#journal.putThread(known);
     if (this.#settled > 0 && (!isKnown || isTrashNew)) this.#more.add(id);
   }
 }

@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import type { AuditPage } from "@loom/api";
+import { say } from "@loom/testkit";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type DatabasePlace, openDatabase } from "../../kit/database.ts";
 import { engines } from "../../kit/engines.testing.ts";
 import { DATABASE_FILE } from "../../server.ts";
-import { send, startOwnerServer } from "../../testing.ts";
+import { REQUEST, send, startOwnerServer } from "../../testing.ts";
+import type { LedgerTables } from "../ledger/migrations.ts";
 import { MIGRATIONS } from "../migrations.ts";
 import type { PeopleTables } from "../people/migrations.ts";
 import type { AuditTables } from "./migrations.ts";
@@ -15,7 +17,10 @@ describe.each(engines)("the audit log of a server on $name", (engine) => {
   let place: DatabasePlace;
   beforeEach(async () => {
     const home = await engine.create();
-    const test = await startOwnerServer({ server: { postgres: home.postgres } });
+    const test = await startOwnerServer({
+      script: [say("hi"), say("hi")],
+      server: { postgres: home.postgres },
+    });
     onTestFinished(async () => {
       await test[Symbol.asyncDispose]();
       await home[Symbol.asyncDispose]();
@@ -75,6 +80,22 @@ describe.each(engines)("the audit log of a server on $name", (engine) => {
         details: { action: "administer" },
       },
     ]);
+  });
+
+  it("has the requests for models of until now, by the ids of their rows in the ledger", async () => {
+    for (const model of ["default", "default", "gone"]) {
+      await ask("POST", "/proxy/anthropic/stream", { ...REQUEST, model });
+    }
+    const { events } = await list("family=llm");
+    expect(events).toMatchObject([
+      { event: "llm.failed", outcome: "failure", actor: { type: "owner" }, details: { outcome: "failed" } },
+      { event: "llm.completed", outcome: "success", details: { requests: 2, requestedModel: "default", status: 200 } },
+    ]);
+    const database = await openDatabase({ ...place, migrations: MIGRATIONS });
+    const rows = await database.tables<LedgerTables>().selectFrom("usage").select("id").orderBy("at_ms").execute();
+    await database.close();
+    const told = events.toReversed().flatMap(({ details, requestId }) => details?.requestIds ?? [requestId]);
+    expect(told.toSorted()).toEqual(rows.map(({ id }) => id).toSorted());
   });
 
   it("counts what one address tries with wrong tokens, and keeps nothing of them", async () => {

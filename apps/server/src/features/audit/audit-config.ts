@@ -11,7 +11,7 @@ export type AuditConfig = {
   readonly retentionDays: number;
   /** What is less grave is not recorded at all. */
   readonly minSeverity: AuditSeverity;
-  /** Whether each request for a model is an event, besides being a row of the ledger. */
+  /** Whether requests for models are events, besides being rows of the ledger. */
   readonly llm: boolean;
   /** Signs the ends of the chain; base64 of 32 bytes. */
   readonly key: Secret | undefined;
@@ -41,7 +41,7 @@ export function takeAuditConfig(
       readNumber(env, "LOOM_SERVER_AUDIT_RETENTION_DAYS", { least: 1, most: MAX_RETENTION_DAYS }) ??
       DEFAULT_RETENTION_DAYS,
     minSeverity: readSeverity(env, "LOOM_SERVER_AUDIT_MIN_SEVERITY"),
-    llm: readChoice(env, "LOOM_SERVER_AUDIT_LLM", ["off", "on"], "off") === "on",
+    llm: readChoice(env, "LOOM_SERVER_AUDIT_LLM", ["off", "on"], "on") === "on",
     key,
     sinks: takeSinksConfig(env, options),
   };

@@ -16,8 +16,7 @@ export type AuditQueueOptions = {
   readonly sync: () => Promise<void>;
   /** Told of each entry that has got a place, once. */
   readonly onTaken: (entry: AuditEntry) => void;
-  /** `awaited`: whether somebody waits for one of those that were written. */
-  readonly onWritten: (written: { readonly awaited: boolean }) => void;
+  readonly onWritten: () => void;
   readonly trouble: Trouble;
 };
 
@@ -25,8 +24,6 @@ export type AuditQueueOptions = {
 type Item = { readonly entry: AuditEntry; done: (() => void) | undefined };
 
 const BATCH_ROWS = 256;
-/** How long entries that nobody waits for are collected; those that somebody waits for leave at once. */
-const COALESCE_MS = 20;
 const RETRY_MS = 250;
 /** So long somebody waits for room; then the queue grows beyond its bound, up to twice of it. */
 const PATIENCE_MS = 10_000;
@@ -34,7 +31,7 @@ const PATIENCE_MS = 10_000;
 /** Memory in front of the journal. What is recorded together is written and brought to the disk together. */
 export class AuditQueue {
   readonly #options: AuditQueueOptions;
-  readonly #timer = new Timer(() => void this.flush());
+  readonly #retryTimer = new Timer(() => void this.flush());
   #waiting: Item[] = [];
   /** Being written; tried again until it is. */
   #batch: Item[] = [];
@@ -66,13 +63,6 @@ export class AuditQueue {
     return this.#admitted(() => new Promise((done) => this.#insert({ entry, done })));
   }
 
-  /** For what is recorded elsewhere too: nobody waits for it, and where there is no room it is given up. */
-  pass(entry: AuditEntry): void {
-    if (!this.isFull) this.#insert({ entry, done: undefined });
-    else if (this.#options.overflow !== "drop_oldest") this.#dropped += 1;
-    else void this.#admitted(async () => this.#insert({ entry, done: undefined }));
-  }
-
   /** Writes all that waits; `false` where the disk did not take it, and it is tried again later. Never rejects. */
   flush(): Promise<boolean> {
     this.#writing ??= this.#write().finally(() => {
@@ -85,7 +75,7 @@ export class AuditQueue {
   /** What could not be written until now is lost; gives how many. */
   stop(): number {
     this.#stopped = true;
-    this.#timer.stop();
+    this.#retryTimer.stop();
     for (const go of this.#forRoom) go();
     const lost = this.size;
     for (const item of [...this.#batch, ...this.#waiting]) settle(item);
@@ -135,9 +125,7 @@ export class AuditQueue {
     this.#waiting.push(item);
     this.#options.onTaken(item.entry);
     // While a write runs, it takes this one along.
-    if (this.#writing !== undefined) return;
-    if (item.done !== undefined || this.#waiting.length >= BATCH_ROWS) this.#soon();
-    else this.#timer.start(COALESCE_MS);
+    if (this.#writing === undefined) this.#soon();
   }
 
   /** With what else is recorded in this turn. Unlike a timer of ours, it keeps the process alive for those who wait. */
@@ -152,9 +140,8 @@ export class AuditQueue {
 
   async #write(): Promise<boolean> {
     const { append, sync, trouble, onWritten } = this.#options;
-    this.#timer.stop();
+    this.#retryTimer.stop();
     let isWritten = false;
-    let awaited = false;
     try {
       while (this.size > 0) {
         if (this.#batch.length === 0) this.#batch = this.#waiting.splice(0, BATCH_ROWS);
@@ -162,10 +149,7 @@ export class AuditQueue {
         await append(Buffer.from(events.map(({ json }) => `${json}\n`).join("")), events);
         const written = this.#batch;
         this.#batch = [];
-        if (written.some(({ done }) => done !== undefined)) {
-          awaited = true;
-          await sync();
-        }
+        await sync();
         for (const item of written) settle(item);
         this.#makeRoom();
       }
@@ -175,9 +159,9 @@ export class AuditQueue {
       trouble.is(error);
       // They have their place, and nobody can say when the disk takes them.
       for (const item of [...this.#batch, ...this.#waiting]) settle(item);
-      if (!this.#stopped) this.#timer.start(RETRY_MS);
+      if (!this.#stopped) this.#retryTimer.start(RETRY_MS);
     }
-    onWritten({ awaited });
+    onWritten();
     return isWritten;
   }
 

@@ -2,11 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createRedactor, Secret } from "@loom/config";
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { LedgerEntry } from "../../gateway-types.ts";
 import { engines, everythingIn, testDatabase } from "../../kit/engines.testing.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
 import { event, openTestAudit } from "./audit.testing.ts";
 import type { AuditEntry } from "./audit-entry.ts";
-import { withLlmEvents } from "./llm-events.ts";
+import { LlmEvents } from "./llm-events.ts";
 import { migrations } from "./migrations.ts";
 import { fileTarget } from "./sinks/file-target.ts";
 import { SinkQueue } from "./sinks/sink-queue.ts";
@@ -52,7 +53,8 @@ describe.each(engines)("a secret on $name", (engine) => {
       cacheWriteLongTokens: 0,
       reasoningTokens: 0,
     };
-    withLlmEvents({ record: () => undefined, healthy: () => true }, audit, redact).record({
+    const follower = new LlmEvents({ audit, redact, now: Date.now });
+    const asked: LedgerEntry = {
       id: "req-1",
       at: 1,
       subject: "owner",
@@ -69,7 +71,9 @@ describe.each(engines)("a secret on $name", (engine) => {
       latencyMs: 1,
       status: 200,
       outcome: "completed",
-    });
+    };
+    follower.see([asked]);
+    await follower.tell({ all: true });
     await audit.settle().catch(() => undefined);
     const journals = readdirSync(join(test.path, "audit")).map((name) =>
       readFileSync(join(test.path, "audit", name), "utf8"),

@@ -15,6 +15,8 @@ export type AuditNeeds = {
   readonly version: string;
   /** The id of an organization, by its id or slug. */
   readonly organizationOf: (idOrSlug: string) => Promise<string | undefined>;
+  /** Brings events that others still hold; rejects where they cannot. */
+  readonly gather: () => Promise<void>;
   /** What the policies let somebody see of a list. */
   readonly filter: ListFilter;
   /** Where an address is; nothing where nobody knows. Never rejects. */
@@ -34,7 +36,7 @@ export const audit = defineFeature<Services, AuditNeeds>({
   onPurge: "nothing",
   services: (
     { database, log, metrics, redact },
-    { config, dataDirectory, placeOf, organizationOf, filter, version },
+    { config, dataDirectory, placeOf, organizationOf, gather, filter, version },
   ) => ({
     audit: new AuditService({
       config: config.audit,
@@ -51,6 +53,7 @@ export const audit = defineFeature<Services, AuditNeeds>({
     }),
     database,
     organizationOf,
+    gather,
     filter,
   }),
   routes: auditRoutes,

@@ -1,8 +1,35 @@
-import { NO_USAGE } from "@loom/core";
-import { describe, expect, it } from "vitest";
+import { readdirSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startProcess } from "@loom/testkit";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { BudgetNode, LedgerEntry } from "../../gateway-types.ts";
+import { engines } from "../../kit/engines.testing.ts";
+import { entry, storedIds, until } from "../ledger/ledger.testing.ts";
+import { SEAL } from "./audit.testing.ts";
 import type { AuditEntry } from "./audit-entry.ts";
-import { withLlmEvents } from "./llm-events.ts";
+import { openAuditedLedger } from "./audited-ledger.testing.ts";
+import { LlmEvents } from "./llm-events.ts";
+import { verifyChain } from "./verify.ts";
+
+let seen: AuditEntry[];
+let now: number;
+let events: LlmEvents;
+beforeEach(() => {
+  seen = [];
+  now = 1_000_000;
+  const audit = {
+    takes: () => true,
+    async keep(each: AuditEntry) {
+      seen.push(each);
+    },
+  };
+  events = new LlmEvents({ audit, redact: (text) => text.replaceAll("canary", "***"), now: () => now });
+});
+
+function many(count: number, fields: Partial<LedgerEntry> = {}): LedgerEntry[] {
+  return Array.from({ length: count }, (_, index) => entry(`r${index}`, { at: 1_000 + index, ...fields }));
+}
 
 describe("who asked, by the nodes that are charged", () => {
   const key: BudgetNode = { kind: "api_key", id: "key-1" };
@@ -14,32 +41,114 @@ describe("who asked, by the nodes that are charged", () => {
     ["an organization's key", [key, organization], { type: "organization_key", id: "key-1" }],
     ["a token", [{ kind: "token", id: "token-1" }], { type: "token", id: "token-1" }],
     ["the owner", [{ kind: "token", id: "owner" }], { type: "owner", id: "owner" }],
-  ] as const)("%s", (_, nodes, actor) => {
-    const seen: AuditEntry[] = [];
-    const audit = { pass: (entry: AuditEntry) => void seen.push(entry) };
-    withLlmEvents({ record: () => undefined, healthy: () => true }, audit, (text) => text).record(entryOf(nodes));
-    expect(seen).toMatchObject([{ event: "llm.completed", actor }]);
+  ] as const)("%s", async (_, nodes, actor) => {
+    events.see([entry("r1", { nodes })]);
+    await events.tell({ all: true });
+    expect(seen).toMatchObject([{ event: "llm.completed", actor, requestId: "r1" }]);
     expect(seen[0]?.actor.via).toEqual("via" in actor ? actor.via : undefined);
+    expect(seen[0]?.details).not.toHaveProperty("requestIds");
   });
 });
 
-function entryOf(nodes: readonly BudgetNode[]): LedgerEntry {
-  return {
-    id: "req-1",
-    at: 1,
-    subject: "somebody",
-    nodes,
-    client: "curl",
-    dialect: "chat",
-    upstream: "openai",
-    requestedModel: "m",
-    model: "m",
-    route: "",
-    attempts: 1,
-    usage: NO_USAGE,
-    estimated: false,
-    latencyMs: 1,
-    status: 200,
-    outcome: "completed",
-  };
-}
+describe("requests that differ in nothing but their time", () => {
+  it("are one event when a minute is over, with the ids of all", async () => {
+    events.see(many(3));
+    await events.tell({ all: false });
+    expect(seen).toEqual([]);
+    expect(events.isBehind).toBe(true);
+    now += 60_000;
+    await events.tell({ all: false });
+    expect(seen).toMatchObject([
+      { at: 1_002, requestId: "r2", details: { requests: 3, since: new Date(1_000).toISOString() } },
+    ]);
+    expect(seen[0]?.details).toMatchObject({ requestIds: ["r0", "r1", "r2"] });
+    expect(events.isBehind).toBe(false);
+  });
+
+  it("are told without waiting where they were not answered", async () => {
+    events.see([...many(2), entry("x", { outcome: "refused", errorCode: "budget_exceeded" })]);
+    await events.tell({ all: false });
+    expect(seen).toMatchObject([{ event: "llm.failed", outcome: "denied", requestId: "x" }]);
+    expect(events.isBehind).toBe(true);
+  });
+
+  it("are a hundred of an event at most, and ten thousand in memory", async () => {
+    events.see(many(250));
+    await events.tell({ all: false });
+    expect(seen.map(({ details }) => details?.requests)).toEqual([100, 100]);
+    events.see(Array.from({ length: 9_950 }, (_, index) => entry(`s${index}`, { model: `m${index}` })));
+    await events.tell({ all: false });
+    expect(seen).toHaveLength(2 + 1 + 9_950);
+    expect(events.isBehind).toBe(false);
+  });
+
+  it("are others where who asked, the model or the outcome is another", async () => {
+    const token = (id: string) => ({ nodes: [{ kind: "token", id }] });
+    events.see([entry("a", token("1")), entry("b", token("2")), entry("c", { ...token("1"), model: "m" })]);
+    events.see([entry("d", { ...token("1"), status: 500, outcome: "failed" }), entry("e", token("1"))]);
+    await events.tell({ all: true });
+    expect(seen.map(({ details, requestId }) => details?.requestIds ?? requestId).sort()).toEqual([
+      ["a", "e"],
+      "b",
+      "c",
+      "d",
+    ]);
+  });
+});
+
+it("has one id for the same requests, and another for others", async () => {
+  for (const count of [2, 2, 3]) {
+    events.see(many(count));
+    await events.tell({ all: true });
+  }
+  const ids = seen.map(({ id }) => id);
+  expect(ids[0]).toMatch(/^audit-[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/);
+  expect(ids[1]).toBe(ids[0]);
+  expect(ids[2]).not.toBe(ids[0]);
+});
+
+it("keeps no secrets out of names", async () => {
+  events.see([entry("r1", { subject: "canary", model: "canary", requestedModel: "canary\0", upstream: "canary" })]);
+  await events.tell({ all: true });
+  expect(JSON.stringify(seen)).not.toContain("canary");
+});
+
+describe.each(engines)("of rows on $name", (engine) => {
+  it("there are events by themselves, and all of them when somebody asks", async () => {
+    await using home = await engine.create();
+    let hour = 0;
+    const audited = openAuditedLedger(home, () => hour);
+    audited.ledger.record(entry("a"));
+    await until(async () => (await storedIds(await audited.database())).length === 1);
+    hour += 3_600_000;
+    const tables = (await audited.database()).tables<{ audit: { id: string } }>();
+    await until(async () => (await tables.selectFrom("audit").select("id").execute()).length === 1);
+    audited.ledger.record(entry("b"));
+    expect(await audited.eventIds()).toEqual(["a", "b"]);
+    await audited.close();
+    expect(readdirSync(join(home.path, "ledger"))).toEqual([]);
+  });
+
+  it("each is in an event after kill -9", { timeout: 60_000 }, async () => {
+    await using home = await engine.create();
+    const script = fileURLToPath(new URL("endless-llm.testing.ts", import.meta.url));
+    for (const prefix of ["a", "b"]) {
+      const args = [script, home.path, prefix, home.env.LOOM_SERVER_DATABASE_URL ?? ""];
+      const recorder = await startProcess(process.execPath, args);
+      await recorder.waitForOutput(/^[3-9]\d{3}$/m);
+      recorder.signal("SIGKILL");
+      await recorder.exited;
+    }
+    for (const folder of ["ledger", "audit"]) {
+      const path = join(home.path, folder);
+      for (const name of readdirSync(path)) utimesSync(join(path, name), 0, 0);
+    }
+    const audited = openAuditedLedger(home);
+    const told = await audited.eventIds();
+    const stored = await storedIds(await audited.database());
+    expect(stored.length).toBeGreaterThan(2_000);
+    expect([...new Set(told)]).toEqual(stored);
+    expect((await verifyChain(await audited.database(), { seal: SEAL })).problems).toEqual([]);
+    await audited.close();
+  });
+});

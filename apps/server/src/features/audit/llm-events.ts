@@ -1,78 +1,166 @@
-import { randomUUIDv7 } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { JsonObject } from "@loom/core";
-import type { Ledger, LedgerEntry } from "../../gateway-types.ts";
+import type { BudgetNode, LedgerEntry, LedgerFollower } from "../../gateway-types.ts";
+import type { AuditSeverity } from "../../kit/audit-events.ts";
 import type { AuditEntry } from "./audit-entry.ts";
 
+export type LlmEventsOptions = {
+  readonly audit: {
+    takes(severity: AuditSeverity): boolean;
+    keep(entry: AuditEntry): Promise<void>;
+  };
+  /** Takes secrets out of a text. */
+  readonly redact: (text: string) => string;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+};
+
+/** Requests that differ in nothing but when they were. */
+type Group = { readonly key: string; readonly first: LedgerEntry; last: LedgerEntry; readonly ids: string[] };
+
+/** So long requests that were answered are collected. */
+const WINDOW_MS = 60_000;
+/** Requests that are in no event yet, at most. */
+const MAX_OPEN = 10_000;
+/** Requests of one event: their ids take some 4 KB. */
+const MAX_IDS = 100;
 /** Names that clients have given lately, without secrets: the same few come with every request. */
 const MAX_NAMES = 1_000;
 
 /**
- * A ledger that also tells the audit log of each request for a model. The event has the request's own id, by which its row
- * in the ledger is found, and no copy of what that row says of tokens and money.
+ * Events of requests for models, made of the ledger's rows: one for those of a minute that have the same actor, model and
+ * outcome, with their ids, by which the rows are found. What was not answered is told when its row is stored. No row goes
+ * without an event; after a `kill -9` one may be in two.
  */
-export function withLlmEvents(
-  ledger: Ledger,
-  audit: { pass(entry: AuditEntry): void },
-  redact: (text: string) => string,
-): Ledger {
-  const names = new Map<string, string>();
-  const clean = (name: string): string => {
-    let known = names.get(name);
+export class LlmEvents implements LedgerFollower {
+  readonly #options: LlmEventsOptions;
+  readonly #names = new Map<string, string>();
+  readonly #nodes = new WeakMap<readonly BudgetNode[], string>();
+  readonly #open = new Map<string, Group>();
+  #full: Group[] = [];
+  #openIds = 0;
+  #since = 0;
+  /** Events on their way to the disk. */
+  #leaving = 0;
+
+  constructor(options: LlmEventsOptions) {
+    this.#options = options;
+  }
+
+  get isBehind(): boolean {
+    return this.#openIds + this.#leaving > 0;
+  }
+
+  see(entries: readonly LedgerEntry[]): void {
+    const { audit, now } = this.#options;
+    const takesAnswered = audit.takes("debug");
+    if (this.#openIds === 0) this.#since = now();
+    for (const entry of entries) {
+      if (entry.outcome === "completed" && !takesAnswered) continue;
+      const key = this.#keyOf(entry);
+      const group = this.#open.get(key);
+      this.#openIds += 1;
+      if (group === undefined) {
+        this.#open.set(key, { key, first: entry, last: entry, ids: [entry.id] });
+        continue;
+      }
+      group.last = entry;
+      if (group.ids.push(entry.id) < MAX_IDS) continue;
+      this.#open.delete(key);
+      this.#full.push(group);
+    }
+  }
+
+  async tell({ all }: { readonly all: boolean }): Promise<void> {
+    const { audit, now } = this.#options;
+    const isDue = all || this.#openIds >= MAX_OPEN || Math.abs(now() - this.#since) >= WINDOW_MS;
+    const leaving = [...this.#full, ...this.#open.values()].filter(
+      ({ first, ids }) => isDue || ids.length >= MAX_IDS || first.outcome !== "completed",
+    );
+    this.#full = [];
+    for (const { key, ids } of leaving) {
+      if (ids.length < MAX_IDS) this.#open.delete(key);
+      this.#openIds -= ids.length;
+    }
+    this.#leaving += leaving.length;
+    await Promise.all(leaving.map((group) => audit.keep(this.#eventOf(group))));
+    this.#leaving -= leaving.length;
+  }
+
+  #keyOf({ nodes, subject, upstream, model, requestedModel, outcome, status, errorCode }: LedgerEntry): string {
+    let charged = this.#nodes.get(nodes);
+    if (charged === undefined) {
+      charged = JSON.stringify(nodes.map(({ kind, id }) => [kind, id]));
+      this.#nodes.set(nodes, charged);
+    }
+    return `${charged}\n${subject}\n${upstream}\n${model}\n${requestedModel}\n${outcome}\n${status}\n${errorCode}`;
+  }
+
+  #eventOf({ first, last, ids }: Group): AuditEntry {
+    const isAnswered = first.outcome === "completed";
+    const details: Writable<JsonObject> = {
+      upstream: this.#clean(first.upstream),
+      model: this.#clean(first.model),
+      requestedModel: this.#clean(first.requestedModel),
+      status: first.status,
+      outcome: first.outcome,
+    };
+    if (first.errorCode !== undefined) details.errorCode = first.errorCode;
+    if (ids.length > 1) {
+      details.requests = ids.length;
+      details.since = new Date(first.at).toISOString();
+      details.requestIds = ids;
+    }
+    const organization = first.nodes.find(({ kind }) => kind === "organization")?.id;
+    return {
+      id: idOf(last.at, ids),
+      at: last.at,
+      event: isAnswered ? "llm.completed" : "llm.failed",
+      severity: isAnswered ? "debug" : "info",
+      outcome: isAnswered ? "success" : first.outcome === "refused" ? "denied" : "failure",
+      actor: actorOf(first.nodes, this.#clean(first.subject)),
+      requestId: last.id,
+      ...(organization === undefined ? {} : { organization }),
+      details,
+    };
+  }
+
+  #clean(name: string): string {
+    let known = this.#names.get(name);
     if (known === undefined) {
-      known = redact(name).slice(0, 256).toWellFormed().replaceAll("\0", "");
-      if (names.size >= MAX_NAMES) names.clear();
-      names.set(name, known);
+      known = this.#options.redact(name).slice(0, 256).toWellFormed().replaceAll("\0", "");
+      if (this.#names.size >= MAX_NAMES) this.#names.clear();
+      this.#names.set(name, known);
     }
     return known;
-  };
-  return {
-    record(entry) {
-      ledger.record(entry);
-      audit.pass(eventOf(entry, clean));
-    },
-    healthy: () => ledger.healthy(),
-  };
-}
-
-/** Members are set one by one: this is done for each request, and spreading costs several times as much. */
-function eventOf(entry: LedgerEntry, clean: (name: string) => string): AuditEntry {
-  const isAnswered = entry.outcome === "completed";
-  const details: Writable<JsonObject> = {
-    upstream: clean(entry.upstream),
-    model: clean(entry.model),
-    requestedModel: clean(entry.requestedModel),
-    status: entry.status,
-    outcome: entry.outcome,
-  };
-  if (entry.errorCode !== undefined) details.errorCode = entry.errorCode;
-  const event: Writable<AuditEntry> = {
-    id: `audit-${randomUUIDv7()}`,
-    at: entry.at,
-    event: isAnswered ? "llm.completed" : "llm.failed",
-    severity: isAnswered ? "debug" : "info",
-    outcome: isAnswered ? "success" : entry.outcome === "refused" ? "denied" : "failure",
-    actor: actorOf(entry),
-    requestId: entry.id,
-    details,
-  };
-  const organization = entry.nodes.find(({ kind }) => kind === "organization")?.id;
-  if (organization !== undefined) event.organization = organization;
-  return event;
+  }
 }
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
 
+/** The same for the same requests, so that what is told again is known; a UUIDv8 (RFC 9562) that begins with the time. */
+function idOf(at: number, requestIds: readonly string[]): string {
+  const time = Math.max(Math.round(at), 0).toString(16).padStart(12, "0").slice(-12);
+  const digest = createHash("sha256").update(JSON.stringify(requestIds)).digest("hex");
+  const uuid = [
+    time.slice(0, 8),
+    time.slice(8),
+    `8${digest.slice(0, 3)}`,
+    `8${digest.slice(3, 6)}`,
+    digest.slice(6, 18),
+  ];
+  return `audit-${uuid.join("-")}`;
+}
+
 /** The ledger knows names, and the nodes that are charged: the first of them is the one who asked, or his key. */
-function actorOf({ subject, nodes }: LedgerEntry): AuditEntry["actor"] {
+function actorOf(nodes: readonly BudgetNode[], name: string): AuditEntry["actor"] {
   const [node] = nodes;
-  if (node === undefined) return { type: "system", id: subject, name: subject };
+  if (node === undefined) return { type: "system", id: name, name };
   const person = nodes.find(({ kind }) => kind === "user");
   if (person !== undefined) {
-    const user = { type: "user", id: person.id, name: subject } as const;
+    const user = { type: "user", id: person.id, name } as const;
     return node.kind === "api_key" ? { ...user, via: { type: "key", id: node.id } } : user;
   }
-  if (node.kind !== "token") return { type: "organization_key", id: node.id, name: subject };
-  return node.id === "owner"
-    ? { type: "owner", id: "owner", name: "owner" }
-    : { type: "token", id: node.id, name: subject };
+  if (node.kind !== "token") return { type: "organization_key", id: node.id, name };
+  return node.id === "owner" ? { type: "owner", id: "owner", name: "owner" } : { type: "token", id: node.id, name };
 }

@@ -14,6 +14,8 @@ export type AuditRoutesOptions = {
   readonly database: () => Promise<Database>;
   /** The id of an organization, by its id or slug. */
   readonly organizationOf: (idOrSlug: string) => Promise<string | undefined>;
+  /** Brings events that others still hold; rejects where they cannot. */
+  readonly gather: () => Promise<void>;
   /** What the policies let somebody see of a list. */
   readonly filter: ListFilter;
 };
@@ -25,7 +27,13 @@ type Format = { readonly format?: "jsonl" | "csv" | undefined };
 const MAX_STEPS = 5;
 const EXPORT_ROWS = 500;
 
-export function auditRoutes({ audit, database, organizationOf, filter: listFilter }: AuditRoutesOptions): Route[] {
+export function auditRoutes({
+  audit,
+  database,
+  organizationOf,
+  gather,
+  filter: listFilter,
+}: AuditRoutesOptions): Route[] {
   const everything = { action: "read", resource: { type: "audit" } } as const;
   const ofOrganization = {
     action: "read",
@@ -42,10 +50,15 @@ export function auditRoutes({ audit, database, organizationOf, filter: listFilte
     return organization;
   };
 
+  /** Where the events cannot be stored just now, what is stored is told. */
+  const settle = async (): Promise<void> => {
+    await gather().catch(() => undefined);
+    await audit.settle().catch(() => undefined);
+  };
+
   const page = async ({ limit, cursor, ...filter }: AuditQuery & Paging, visible?: VisibleRows) => {
     const start = cursor === undefined ? undefined : placeOf(cursor);
-    // Where the events cannot be stored just now, what is stored is told.
-    await audit.settle().catch(() => undefined);
+    await settle();
     const opened = await database();
     const events: AuditRecord[] = [];
     let behind: AuditPlace | undefined = start;
@@ -59,7 +72,7 @@ export function auditRoutes({ audit, database, organizationOf, filter: listFilte
   };
 
   const whole = async ({ format = "jsonl", ...filter }: AuditQuery & Format, visible?: VisibleRows) => {
-    await audit.settle().catch(() => undefined);
+    await settle();
     return new Reply(exported(await database(), { filter, visible }, format), {
       headers: {
         "content-type": format === "csv" ? "text/csv; charset=utf-8; header=present" : "application/jsonl",

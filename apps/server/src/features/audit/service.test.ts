@@ -50,23 +50,6 @@ describe.each(engines)("an acknowledged event on $name", (engine) => {
   });
 });
 
-describe.each(engines)("an event that nobody waits for on $name", (engine) => {
-  it("comes into the chain by itself, with those before and behind it", async () => {
-    const test = await testDatabase(engine, SETS);
-    onTestFinished(() => test[Symbol.asyncDispose]());
-    const database = await test.open();
-    const audit = openTestAudit(test.path, async () => database);
-    const ids = Array.from({ length: 1_500 }, (_, index) => `t${index}`);
-    for (const id of ids) audit.pass(entry(id, Date.now()));
-    const stored = () =>
-      database.tables<AuditTables>().selectFrom("audit").select("target_id").orderBy("seq").execute();
-    while ((await stored()).length < ids.length) await new Promise((resolve) => setImmediate(resolve));
-    expect((await stored()).map(({ target_id }) => target_id)).toEqual(ids);
-    await audit.close();
-    expect(await verifyChain(database, { seal: SEAL })).toMatchObject({ rows: ids.length, problems: [] });
-  });
-});
-
 describe("a full queue", () => {
   const queueOf = (overflow: "block" | "drop_newest" | "drop_oldest") => {
     let isBroken = true;

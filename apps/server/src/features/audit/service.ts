@@ -42,9 +42,6 @@ export type AuditServiceOptions = {
 };
 
 const MOVE_MS = 250;
-/** For what nobody waits for: many rows in one transaction cost a fraction. Whoever asks for a list has all moved first. */
-const IDLE_MOVE_MS = 2_000;
-const SYNC_MS = 100;
 const TOUCH_MS = 20_000;
 const DAY_MS = 86_400_000;
 /** Rows of one transaction, and how many are waited for at most. In between, everything else of this process goes on. */
@@ -63,8 +60,6 @@ export class AuditService implements AuditKeeper {
   readonly #gate: FloodGate;
   readonly #journal: Journal<Recorded>;
   readonly #moveTimer = new Timer(() => void this.settle().catch(() => undefined));
-  readonly #idleMoveTimer = new Timer(() => void this.settle().catch(() => undefined));
-  readonly #syncTimer = new Timer(() => void this.#sync().catch(() => undefined));
   readonly #databaseTrouble: Trouble;
   /** Events whose place is being looked up. */
   readonly #looking = new Set<Promise<string | undefined>>();
@@ -74,13 +69,14 @@ export class AuditService implements AuditKeeper {
   #moving: Promise<void> = Promise.resolve();
   #syncing: Promise<void> = Promise.resolve();
   #sawOthers = false;
-  /** An attempt to store the next events has failed, nobody knows how far it came. */
-  #mayBeStored = false;
+  /**
+   * An attempt to store the next events has failed, nobody knows how far it came; and what is told again because another
+   * process died comes first.
+   */
+  #mayBeStored = true;
   /** The last one that was not kept yet. */
   #end: ChainEnd | undefined;
   #touchedAt: number;
-  /** Events that have come to the journal since its rows were moved the last time. */
-  #unmoved = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: AuditServiceOptions) {
@@ -99,11 +95,7 @@ export class AuditService implements AuditKeeper {
       onTaken: (entry) => {
         for (const sink of options.sinks) sink.offer(entry);
       },
-      onWritten: ({ awaited }) => {
-        this.#syncTimer.start(SYNC_MS);
-        if (awaited || this.#unmoved >= TRANSACTION_ROWS) this.#moveTimer.start(MOVE_MS);
-        else this.#idleMoveTimer.start(IDLE_MOVE_MS);
-      },
+      onWritten: () => this.#moveTimer.start(MOVE_MS),
       trouble: new Trouble(log, "the audit journal cannot be written: events wait in memory"),
     });
     observe(metrics, this);
@@ -121,9 +113,14 @@ export class AuditService implements AuditKeeper {
     return this.#gate.record(event);
   }
 
-  /** For what is in the ledger already, many at a time: nobody waits for them. */
-  pass(entry: AuditEntry): void {
-    if (this.#closing === undefined && this.#isGraveEnough(entry.severity)) this.#queue.pass(entry);
+  /** Whether events of this severity are recorded. */
+  takes(severity: AuditEntry["severity"]): boolean {
+    return this.#grave.has(severity);
+  }
+
+  /** For what is clean and complete already. */
+  async keep(entry: AuditEntry): Promise<void> {
+    if (this.#closing === undefined && this.takes(entry.severity)) await this.#queue.put(entry);
   }
 
   /** False while nothing more can be kept and nothing may be lost: no request is let in then. */
@@ -202,15 +199,13 @@ export class AuditService implements AuditKeeper {
     await this.keepEnd().catch((error: unknown) => this.#options.log.warn(String(error)));
     const lost = this.#queue.stop();
     this.#moveTimer.stop();
-    this.#idleMoveTimer.stop();
-    this.#syncTimer.stop();
     await this.#journal.close().catch((error: unknown) => this.#options.log.error(String(error)));
     await Promise.all(this.#options.sinks.map((sink) => sink.close()));
     if (lost > 0) this.#options.log.error("audit events are lost", { events: lost });
   }
 
   #take(event: AuditEvent): Promise<void> | undefined {
-    if (!this.#isGraveEnough(event.severity ?? AUDIT_EVENTS[event.event][0])) return undefined;
+    if (!this.takes(event.severity ?? AUDIT_EVENTS[event.event][0])) return undefined;
     const entering = { redact: this.#options.redact, at: this.#options.now() };
     if (event.origin === undefined) return this.#queue.put(entryOf(event, entering));
     const placed = this.#options.placeOf(event.origin.address);
@@ -219,10 +214,6 @@ export class AuditService implements AuditKeeper {
       this.#looking.delete(placed);
       return this.#queue.put(entryOf(event, { ...entering, place }));
     });
-  }
-
-  #isGraveEnough(severity: AuditEntry["severity"]): boolean {
-    return this.#grave.has(severity);
   }
 
   #isFull(): boolean {
@@ -235,7 +226,6 @@ export class AuditService implements AuditKeeper {
     if (this.#journal.waitingBytes >= times * MAX_JOURNAL_BYTES)
       throw new Error("it waits for the database and is full");
     await this.#journal.append(lines, events);
-    this.#unmoved += events.length;
   }
 
   /** One after the other: a second one must not resolve while the first is still at the same bytes. */
@@ -248,8 +238,6 @@ export class AuditService implements AuditKeeper {
   async #moveAll(store: ChainStore, database: Database): Promise<void> {
     if (!this.#sawOthers) await this.#recover(store, database, { alsoLive: true });
     this.#sawOthers = true;
-    this.#unmoved = 0;
-    this.#idleMoveTimer.stop();
     for (;;) {
       const chunk = await this.#journal.next();
       if (chunk === undefined) break;

@@ -66,6 +66,48 @@ describe.each(engines)("on $name", (engine) => {
     expect(refused(await ask(budgets, { tokens: 1 })).retryAfterMs).toBe(120_060);
   });
 
+  test("a request that is tried elsewhere counts once a minute, on each node for itself", async () => {
+    await using setup = await testBudgets(engine);
+    const budgets = await setup.server();
+    await budgets.put("token", "owner", { requestsPerMinute: 1, concurrency: 1 });
+    await budgets.put("model", "b", { requestsPerMinute: 1 });
+    const first = admitted(await ask(budgets, { model: "a" })).reservation;
+    first.settle();
+    const second = admitted(await ask(budgets, { model: "b", after: first })).reservation;
+    second.settle();
+    const third = admitted(await ask(budgets, { model: "a", after: second })).reservation;
+    third.settle();
+    admitted(await ask(budgets, { model: "b", after: third })).reservation.settle();
+    expect(refused(await ask(budgets, { model: "a" })).message).toContain("The owner may make 1 request a minute");
+    const others = { nodes: [{ kind: "token", id: "another" }], model: "b" };
+    expect(refused(await ask(budgets, others)).message).toContain('The model "b" may make 1 request a minute');
+  });
+
+  test("a request counts once also where a model without limits was asked in between", async () => {
+    await using setup = await testBudgets(engine);
+    const budgets = await setup.server();
+    await budgets.put("model", "a", { requestsPerMinute: 1 });
+    let after = admitted(await ask(budgets, { model: "a" })).reservation;
+    for (const model of ["b", "a"]) {
+      after.settle();
+      after = admitted(await ask(budgets, { model, after })).reservation;
+    }
+    refused(await ask(budgets, { model: "a" }));
+  });
+
+  test("tokens of a lost attempt stand until the request is tried elsewhere, and only the last one's count", async () => {
+    await using setup = await testBudgets(engine);
+    const budgets = await setup.server();
+    await budgets.put("token", "owner", { tokensPerMinute: 1_000 });
+    const first = admitted(await ask(budgets, { tokens: 900 })).reservation;
+    first.settle(costing(0, 800));
+    expect(refused(await ask(budgets, { tokens: 900 })).reason).toBe("rate");
+    const second = admitted(await ask(budgets, { tokens: 900, after: first }));
+    expect(second.headers["x-ratelimit-remaining-tokens"]).toBe("100");
+    second.reservation.settle(costing(0, 300));
+    expect(admitted(await ask(budgets, { tokens: 700 })).headers["x-ratelimit-remaining-tokens"]).toBe("0");
+  });
+
   test("requests that run at once: ended, failed and lapsed ones make room", async () => {
     await using setup = await testBudgets(engine);
     const budgets = await setup.server();

@@ -67,14 +67,15 @@ export class BudgetEngine {
   /** Admits, refuses, or says what money has to be fetched first; nothing is held then. */
   reserve(request: BudgetRequest): Admission | { readonly lacks: readonly Lack[] } {
     if (!this.#ready) return { ok: false, ...STARTING, headers: NO_HEADERS };
-    const { worst, model } = request;
+    const { worst, model, after } = request;
     const { clock, allowUnpriced } = this.#options;
     const now = clock.monotonic();
     const nodes = this.#nodesOf(request, now);
-    if (nodes.length === 0) return UNLIMITED;
+    if (nodes.length === 0) return after === undefined ? UNLIMITED : { ...UNLIMITED, reservation: after };
+    const before = after instanceof HeldRequest ? after : undefined;
     const wall = clock.wall();
     const periods = this.#calendar(wall);
-    const question = { model, worst, periods, now, wall, allowUnpriced };
+    const question = { model, worst, periods, now, wall, allowUnpriced, before };
     let lacks: Lack[] | undefined;
     for (const node of nodes) {
       const verdict = verdictOf(node, question);
@@ -83,7 +84,13 @@ export class BudgetEngine {
     }
     if (lacks !== undefined) return { lacks };
     const tokens = worst.inputTokens + worst.outputTokens;
-    const held = new HeldRequest(this.#keeper, nodes, { tokens, cost: Math.ceil(worst.costMicroUsd ?? 0) }, now);
+    const held = new HeldRequest(
+      this.#keeper,
+      nodes,
+      { tokens, cost: Math.ceil(worst.costMicroUsd ?? 0) },
+      now,
+      before,
+    );
     for (const node of nodes) held.holdMoney(node.counters(periods));
     this.#open.add(held);
     return new Admitted(held, nodes, clock);
@@ -160,11 +167,11 @@ const STARTING = {
   retryAfterMs: 1_000,
 } as const;
 
-const UNLIMITED: Admission = {
+const UNLIMITED = {
   ok: true,
   reservation: { settle: () => {}, touch: () => {} },
   headers: NO_HEADERS,
-};
+} as const satisfies Admission;
 
 function refused(refusal: Refusal, nodes: readonly BudgetedNode[], now: number, wall: number): Admission {
   const wait = refusal.retryAfterMs;

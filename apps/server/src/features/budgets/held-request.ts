@@ -19,6 +19,8 @@ export class HeldRequest implements Reservation, Listed {
   /** Taken from each node's tokens per minute; 0 where there is no such limit. */
   readonly #tokens: number[] = [];
   readonly #cost: number;
+  /** The same request of a client, when it was tried elsewhere. */
+  readonly #before: HeldRequest | undefined;
   #state: "held" | "lapsed" | "settled" = "held";
   touchedAt: number;
   place = -1;
@@ -29,20 +31,30 @@ export class HeldRequest implements Reservation, Listed {
     nodes: readonly BudgetedNode[],
     worst: { readonly tokens: number; readonly cost: number },
     now: number,
+    before: HeldRequest | undefined,
   ) {
     this.#keeper = keeper;
     this.#nodes = nodes;
     this.#cost = worst.cost;
+    this.#before = before;
     this.touchedAt = now;
     for (const node of nodes) {
       node.running += 1;
-      node.requests?.take(1);
+      const counted = before?.countedOn(node);
+      if (counted === undefined) node.requests?.take(1);
+      else if (counted > 0) node.tokens?.correct(counted, 0);
       this.#tokens.push(node.tokens?.take(worst.tokens) ?? 0);
     }
   }
 
   get counters(): readonly MoneyCounter[] {
     return this.#counters;
+  }
+
+  /** The tokens that stand on the node for this request, once it is settled; `undefined` where it does not count there. */
+  countedOn(node: BudgetedNode): number | undefined {
+    const index = this.#nodes.indexOf(node);
+    return index === -1 ? this.#before?.countedOn(node) : this.#tokens[index];
   }
 
   holdMoney(counters: readonly MoneyCounter[]): void {
@@ -102,7 +114,9 @@ export class HeldRequest implements Reservation, Listed {
     for (let index = 0; index < this.#nodes.length; index += 1) {
       const taken = this.#tokens[index] ?? 0;
       // A limit that came while the request ran does not count it.
-      if (taken > 0) this.#nodes[index]?.tokens?.correct(taken, actual);
+      if (taken === 0) continue;
+      this.#nodes[index]?.tokens?.correct(taken, actual);
+      this.#tokens[index] = actual;
     }
   }
 }

@@ -154,6 +154,12 @@ describe.each(engines)("limits of people, on $name", (engine) => {
     expect((await ask(key)).status).toBe(402);
     const before = await chargedTo(acme);
     expect(before).toBeDefined();
+    /** Her own rows of requests that were let through by nobody. */
+    const refusals = async () => {
+      const { json } = await town.asOwner("GET", "/api/usage?groupBy=node:user,outcome&outcome=refused");
+      return (json as { readonly groups: readonly { readonly requests: number }[] }).groups[0]?.requests ?? 0;
+    };
+    const refusedBefore = await refusals();
     expect((await town.asOwner("PATCH", "/api/orgs/acme", { requireSecondFactor: true })).status).toBe(200);
     for (const token of [key, await town.signInProgram()]) {
       const { status, text } = await ask(token);
@@ -168,6 +174,7 @@ describe.each(engines)("limits of people, on $name", (engine) => {
       expect((await ask(token, { "x-loom-organization": globex })).status).toBe(200);
       expect((await town.models(token)).status).toBe(200);
     }
+    expect(await refusals()).toBe(refusedBefore + 6);
     expect((await town.asOwner("PUT", `/api/budgets/organization/${globex}`, { totalMicroUsd: 0 })).status).toBe(200);
     expect((await ask(key, { "x-loom-organization": globex })).status).toBe(402);
     expect((await town.asOwner("DELETE", `/api/budgets/organization/${globex}`)).status).toBe(200);

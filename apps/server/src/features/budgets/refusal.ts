@@ -1,6 +1,7 @@
 import type { Admission, WorstCase } from "../../gateway-types.ts";
 import { fitsPattern } from "../../kit/name-pattern.ts";
 import type { BudgetedNode } from "./budgeted-node.ts";
+import type { HeldRequest } from "./held-request.ts";
 import type { MoneyCounter } from "./money-counter.ts";
 import { moneyLimit, type Periods, renewalOf, type Span } from "./periods.ts";
 
@@ -20,6 +21,8 @@ export type Question = {
   readonly wall: number;
   /** Whether models without a known price may be used by those who have a budget. */
   readonly allowUnpriced: boolean;
+  /** The same request of a client, when it was tried elsewhere. */
+  readonly before: HeldRequest | undefined;
 };
 
 /** Nobody knows when a running request ends. */
@@ -101,18 +104,19 @@ function exhausted(node: BudgetedNode, { span, counter, limit, question }: Limit
   return { reason: "money", message };
 }
 
-function refusedRate(node: BudgetedNode, { worst, now }: Question): Refusal | undefined {
+function refusedRate(node: BudgetedNode, { worst, now, before }: Question): Refusal | undefined {
   const { concurrency, requestsPerMinute, tokensPerMinute } = node.rule.limits;
   if (concurrency !== undefined && node.running >= concurrency) {
     const message = `${who(node)} may have ${count(concurrency, "request")} running at once and has ${node.running}: try again when one has ended.`;
     return { reason: "rate", message, retryAfterMs: CONCURRENCY_RETRY_MS };
   }
-  const forRequest = node.requests?.waitFor(1, now) ?? 0;
+  const counted = before?.countedOn(node);
+  const forRequest = counted === undefined ? (node.requests?.waitFor(1, now) ?? 0) : 0;
   if (forRequest > 0) {
     const message = `${who(node)} may make ${count(requestsPerMinute ?? 0, "request")} a minute: try again in ${seconds(forRequest)}.`;
     return { reason: "rate", message, retryAfterMs: forRequest };
   }
-  const forTokens = node.tokens?.waitFor(worst.inputTokens + worst.outputTokens, now) ?? 0;
+  const forTokens = node.tokens?.waitFor(worst.inputTokens + worst.outputTokens, now, counted) ?? 0;
   if (forTokens > 0) {
     const message = `${who(node)} may use ${count(tokensPerMinute ?? 0, "token")} a minute: try again in ${seconds(forTokens)}, or ask for fewer output tokens.`;
     return { reason: "rate", message, retryAfterMs: forTokens };

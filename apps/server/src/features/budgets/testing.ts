@@ -1,5 +1,5 @@
 // What the tests of budgets share: a real database in a temporary directory, and clocks that go when they are told to.
-import type { Admission, BudgetNode } from "../../gateway-types.ts";
+import type { Admission, BudgetNode, Reservation } from "../../gateway-types.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { Database } from "../../kit/database.ts";
 import { type Engine, testDatabase } from "../../kit/engines.testing.ts";
@@ -106,14 +106,17 @@ export type Wish = {
   readonly tokens?: number;
   /** Micro-dollars; `null`: nobody knows. */
   readonly cost?: number | null;
+  /** Of the attempt before. */
+  readonly after?: Reservation;
 };
 
 export function ask(budgets: Pick<BudgetService, "reserve">, wish: Wish = {}): Admission | Promise<Admission> {
-  const { nodes = OWNER_NODES, model = "claude-opus-5", session, tokens = 0, cost = 0 } = wish;
+  const { nodes = OWNER_NODES, model = "claude-opus-5", session, tokens = 0, cost = 0, after } = wish;
   return budgets.reserve({
     nodes,
     model,
     ...(session === undefined ? {} : { session }),
+    after,
     worst: { inputTokens: tokens, outputTokens: 0, ...(cost === null ? {} : { costMicroUsd: cost }) },
   });
 }

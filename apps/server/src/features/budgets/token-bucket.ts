@@ -33,10 +33,10 @@ export class TokenBucket {
     return this.#level;
   }
 
-  /** Milliseconds until `amount` can be taken; 0: now. */
-  waitFor(amount: number, now: number): number {
+  /** Milliseconds until `amount` can be taken; 0: now. `returned`: what comes back first. */
+  waitFor(amount: number, now: number, returned = 0): number {
     this.#fill(now);
-    const missing = Math.min(amount, this.#perMinute) - this.#level;
+    const missing = Math.min(amount, this.#perMinute) - (this.#level + returned);
     return missing <= 0 ? 0 : Math.ceil((missing / this.#perMinute) * MINUTE_MS);
   }
 

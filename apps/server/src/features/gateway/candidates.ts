@@ -4,6 +4,7 @@ import type {
   BudgetNode,
   CredentialLease,
   CredentialOutcome,
+  Reservation,
   RouteStep,
   StepOutcome,
   WorstCase,
@@ -61,6 +62,8 @@ export class Candidates {
   #attempts: Attempts | undefined;
   /** For whose price something is held. */
   #held: RouteStep | undefined;
+  /** The last that was held, for whichever step. */
+  #reservation: Reservation | undefined;
   #reported = true;
   /** The one before. */
   #before: { readonly step: RouteStep | undefined; readonly lease: CredentialLease | undefined } = EMPTY;
@@ -277,6 +280,7 @@ export class Candidates {
       model: step.model,
       worst: this.worst,
       session,
+      after: this.#reservation,
     });
     if (!(admission instanceof Promise)) return this.#take(admission, step);
     return admission.then((known) => this.#take(known, step));
@@ -286,6 +290,7 @@ export class Candidates {
     this.limits = admission.headers;
     if (admission.ok) {
       this.#held = step;
+      this.#reservation = admission.reservation;
       this.#account.hold(admission.reservation);
       return undefined;
     }

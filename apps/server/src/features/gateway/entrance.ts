@@ -1,7 +1,7 @@
 import { geminiTokenCount, responsesTokenCount } from "@loom/llm";
 import type { Dialect } from "../../gateway-types.ts";
 import type { Call } from "../../kit/call.ts";
-import { chargedNodes } from "../../kit/charged-nodes.ts";
+import { chargedNodes, nodesWithoutPayers } from "../../kit/charged-nodes.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { RawRequest } from "../../kit/raw-route.ts";
 import type { Subject } from "../../kit/subject.ts";
@@ -45,18 +45,35 @@ export function openRequest(
     answer(subject) {
       checkFraming(call);
       if (target === undefined) throw nothingHere();
-      answer(entrance, call, target, headers, askerFor(entrance, subject, target, headers));
+      answer(entrance, call, target, headers, askerFor(entrance, call, subject, target, headers));
     },
   };
 }
 
-/** @throws ProblemError where nobody pays for it: see `chargedNodes`. */
-function askerFor({ askerOf }: Entrance, subject: Subject, target: Target, { payers }: ClientHeaders): Asker {
+/** @throws ProblemError where nobody pays for it, which is in the ledger then: see `chargedNodes`. */
+function askerFor(
+  { askerOf, parts }: Entrance,
+  call: Call,
+  subject: Subject,
+  target: Target,
+  headers: ClientHeaders,
+): Asker {
+  const { payers } = headers;
   const asker = askerOf(subject);
-  // The list of models is the server's own: it is charged to nobody.
-  if (payers === undefined && target.operation === "models" && target.upstream === undefined) return asker;
-  const nodes = chargedNodes(subject, payers);
-  return nodes === asker.nodes ? asker : { ...asker, nodes };
+  // The list of models is the server's own: it is charged to nobody, and has no row.
+  const isOwnList = target.operation === "models" && target.upstream === undefined;
+  if (payers === undefined && isOwnList) return asker;
+  try {
+    const nodes = chargedNodes(subject, payers);
+    return nodes === asker.nodes ? asker : { ...asker, nodes };
+  } catch (error) {
+    if (error instanceof ProblemError && !isOwnList) {
+      const { code, status } = error.problem;
+      const alone = { ...asker, nodes: nodesWithoutPayers(subject) };
+      new Door(parts, call, target, headers, alone).close(code === "forbidden" ? "refused" : "failed", status, code);
+    }
+    throw error;
+  }
 }
 
 function answer(entrance: Entrance, call: Call, target: Target, headers: ClientHeaders, asker: Asker): void {

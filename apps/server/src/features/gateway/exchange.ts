@@ -15,6 +15,7 @@ import { CUT_OFF, SHUTTING_DOWN, UNREADABLE, UNWRITABLE, WEB_PAGE } from "./fail
 import type { GatewayParts } from "./parts.ts";
 import { type Asked, openPassage, type Passage } from "./passage.ts";
 import { sendDialectProblem } from "./reply.ts";
+import { routeHeaders } from "./route-headers.ts";
 import { sendRefusal } from "./send-refusal.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 import { problemFor } from "./wire-errors.ts";
@@ -32,7 +33,9 @@ export class Exchange implements AttemptListener, DeliveryHost {
   readonly #asked: Asked;
   readonly #account: Account;
   readonly #candidates: Candidates;
+  /** The last that was asked, and what it did not hear of. */
   #candidate: Candidate | undefined;
+  #leftOut: readonly string[] = NOTHING_LEFT_OUT;
   #passage: Passage | undefined;
   #attempt: Attempt | undefined;
   #delivery: Delivery | undefined;
@@ -139,17 +142,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
 
   headers(): { readonly [name: string]: string } {
     const { limits, step, count } = this.#candidates;
-    const { upstream = "", model = "", reason = "" } = step ?? {};
-    // The client chooses the name of the model, which may be anything, and the reason may repeat it.
-    const route = this.#parts.redact(`${upstream}/${model}${reason === "" ? "" : `; ${reason}`}`);
-    const headers = {
-      ...limits,
-      "x-request-id": this.#call.id,
-      "x-loom-route": headerText(route),
-      "x-loom-attempts": String(count),
-    };
-    const leftOut = this.#passage?.leftOut;
-    return leftOut === undefined || leftOut.length === 0 ? headers : { ...headers, ...leftOutHeader(leftOut) };
+    // Of the one that the route names: whoever was found after it and could not be asked said nothing.
+    const leftOut = step === this.#candidate?.step ? this.#leftOut : NOTHING_LEFT_OUT;
+    const way = routeHeaders({ step, attempts: count, leftOut, redact: this.#parts.redact });
+    return { ...limits, "x-request-id": this.#call.id, ...way };
   }
 
   pause(until: Writable = this.outgoing): void {
@@ -284,6 +280,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
       const passage = openPassage(this.#asked, step, upstream, credential, this.#parts);
       this.#passage = passage;
       this.#candidate = candidate;
+      this.#leftOut = passage.leftOut ?? NOTHING_LEFT_OUT;
       const stream = this.#asked.question?.stream === true;
       const { clock, transport } = this.#parts;
       const deadlines =
@@ -412,18 +409,4 @@ function isWebPage(headers: UpstreamHeaders): boolean {
 
 const NOTHING_SEEN: Answered = { usage: undefined, final: false, model: undefined, textBytes: 0 };
 
-const PRINTABLE = /^[\x20-\x7e]*$/;
-
-/** Clients choose the names: so many are told, each so long. */
-const MAX_LEFT_OUT = 20;
-const MAX_FIELD = 60;
-
-/** What the model does not hear of, so that nothing is dropped in silence. */
-function leftOutHeader(leftOut: readonly string[]): Readonly<Record<string, string>> {
-  const names = leftOut.slice(0, MAX_LEFT_OUT).map((name) => headerText(name.slice(0, MAX_FIELD)));
-  return { "x-loom-left-out": names.join(", ") };
-}
-
-function headerText(text: string): string {
-  return PRINTABLE.test(text) ? text : text.replaceAll(/[^\x20-\x7e]/g, "?");
-}
+const NOTHING_LEFT_OUT: readonly string[] = [];

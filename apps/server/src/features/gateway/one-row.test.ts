@@ -165,6 +165,30 @@ describe("a request", () => {
     expect(await gateway.waitForEntries(1)).toMatchObject([{ outcome: "failed", status, attempts: 0, upstream: "" }]);
   });
 
+  test.each([
+    [
+      "does not belong to who asks",
+      { "x-loom-team": "team-1" },
+      { outcome: "refused", status: 403, code: "forbidden" },
+    ],
+    [
+      "is named twice",
+      { "x-loom-team": "team-1", "x-loom-organization": "org-1" },
+      { outcome: "failed", status: 400, code: "invalid_input" },
+    ],
+  ])("whose payer %s has a row, and is charged to nobody", async (_how, payer, { outcome, status, code }) => {
+    const upstream = await upstreamWith();
+    const gateway = await gatewayFor(upstream);
+    const headers = { authorization: `Bearer ${gateway.token}`, "x-loom-session": "s-1", ...payer };
+    expect((await ask(gateway.url + PATH, { headers, body: QUESTION })).status).toBe(status);
+    const row = { outcome, status, errorCode: code, subject: "owner", session: "s-1", attempts: 0, upstream: "" };
+    expect(gateway.entries).toMatchObject([{ ...row, usage: { inputTokens: 0, outputTokens: 0 } }]);
+    await ask(gateway.url + PATH, { headers: { ...headers, authorization: "Bearer none" }, body: QUESTION });
+    await ask(`${gateway.url}/anthropic/v1/models`, { method: "GET", headers });
+    expect(gateway.entries).toHaveLength(1);
+    expect(upstream.seen).toHaveLength(0);
+  });
+
   test("that meets a mistake of the server's own ends, with a row", async () => {
     const budgets: Budgets = { reserve: () => Promise.reject(new Error("This may not happen.")) };
     const gateway = await gatewayFor(await upstreamWith(), { budgets });

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { LedgerFollower } from "../../gateway-types.ts";
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import type { LedgerConfig } from "./ledger-config.ts";
@@ -16,6 +17,7 @@ export type LedgerNeeds = {
   readonly dataDirectory: string | undefined;
   /** Whether this server stays. One of a few turns opens no database for its rows, nor for prices of its own. */
   readonly stays: boolean;
+  readonly follower?: LedgerFollower | undefined;
   /** What this server has open; and who is charged for what others had open when they died. */
   readonly lost?: { readonly trace: FileRequestTrace; readonly charge: LostRequests["charge"] } | undefined;
 };
@@ -49,12 +51,13 @@ export const ledger = defineFeature<LedgerServices, LedgerNeeds>({
     },
     organization: "nothing",
   }),
-  services: ({ database, log, metrics }, { config, dataDirectory, stays, lost }) => {
+  services: ({ database, log, metrics }, { config, dataDirectory, stays, follower, lost }) => {
     const ledger = new DurableLedger({
       ...config.ledger,
       moveMs: stays ? MOVE_MS : MOVE_LATER_MS,
       directory: dataDirectory === undefined ? undefined : join(dataDirectory, JOURNAL_DIRECTORY),
       database,
+      follower,
       metrics: createLedgerMetrics(metrics),
       log,
     });
@@ -74,6 +77,7 @@ export const ledger = defineFeature<LedgerServices, LedgerNeeds>({
           directory: join(dataDirectory, TRACE_DIRECTORY),
           owns: (path) => lost.trace.owns(path),
           database,
+          follower,
           settle: () => ledger.gather(),
           charge: lost.charge,
           warn: (message, fields) => log.warn(message, fields),

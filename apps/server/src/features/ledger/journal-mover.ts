@@ -1,4 +1,4 @@
-import type { LedgerEntry } from "../../gateway-types.ts";
+import type { LedgerEntry, LedgerFollower } from "../../gateway-types.ts";
 import type { Database } from "../../kit/database.ts";
 import type { Journal } from "../../kit/journal/journal.ts";
 import { recoverLeftovers } from "../../kit/journal/leftover-segments.ts";
@@ -9,6 +9,7 @@ export type JournalMoverOptions = {
   readonly journal: Journal<LedgerEntry>;
   readonly directory: string;
   readonly database: Database;
+  readonly follower?: LedgerFollower | undefined;
   readonly warn: (message: string) => void;
   readonly now: () => number;
 };
@@ -28,9 +29,27 @@ export class JournalMover {
     this.#store = createLedgerStore(options.database);
   }
 
-  /** @throws what the database or the disk has against it; the rows are still in the journal then. */
-  async move(): Promise<void> {
-    const { journal, database } = this.#options;
+  /** Whether files wait for the follower. */
+  get isHeld(): boolean {
+    return this.#options.follower?.isBehind === true;
+  }
+
+  /**
+   * `all`: the follower, too, passes on everything.
+   * @throws what the database or the disk has against it; the rows are still in the journal then.
+   */
+  async move({ all }: { readonly all: boolean }): Promise<void> {
+    const { journal, database, follower } = this.#options;
+    try {
+      await this.#moveRows();
+    } finally {
+      await follower?.tell({ all });
+    }
+    if (!this.isHeld) await journal.release(() => database.sync());
+  }
+
+  async #moveRows(): Promise<void> {
+    const { journal, follower } = this.#options;
     if (!this.#sawOthers) await this.recover({ alsoLive: true });
     this.#sawOthers = true;
     for (;;) {
@@ -38,20 +57,29 @@ export class JournalMover {
       if (chunk === undefined) break;
       await this.#store.insert(chunk.entries);
       chunk.take();
+      follower?.see(chunk.entries);
       await nextTurn();
     }
-    await journal.release(() => database.sync());
   }
 
   /** Brings in what other processes left. `alsoLive`: also what those that still run have not moved themselves. */
   recover({ alsoLive }: { readonly alsoLive: boolean }): Promise<void> {
-    const { directory, journal, database, warn, now } = this.#options;
+    const { directory, journal, database, follower, warn, now } = this.#options;
+    const store = this.#store;
     return recoverLeftovers({
       directory,
       owns: (path) => journal.owns(path),
       entryOf,
-      insert: (entries) => this.#store.insert(entries).then(nextTurn),
-      committed: () => database.sync(),
+      async insert(entries, { abandoned }) {
+        await store.insert(entries);
+        // Whoever lives passes on its own rows.
+        if (abandoned) follower?.see(entries);
+        await nextTurn();
+      },
+      async committed() {
+        await follower?.tell({ all: true });
+        await database.sync();
+      },
       maxRows: TRANSACTION_ROWS,
       warn,
       now,

@@ -1,7 +1,7 @@
 import { readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { NO_USAGE } from "@loom/core";
-import type { LedgerEntry } from "../../gateway-types.ts";
+import type { LedgerEntry, LedgerFollower } from "../../gateway-types.ts";
 import type { Database } from "../../kit/database.ts";
 import { isGone } from "../../kit/process-mark.ts";
 import type { LostCharge } from "../budgets/service.ts";
@@ -16,6 +16,7 @@ export type LostRequests = {
   /** Files of this process. */
   readonly owns: (path: string) => boolean;
   readonly database: () => Promise<Database>;
+  readonly follower?: LedgerFollower | undefined;
   /** Brings in what is left of the journals, so that what has a row is not taken for lost. */
   readonly settle: () => Promise<void>;
   /** Has to count once, however often it is called for one process. */
@@ -83,8 +84,11 @@ async function account(process: string, trace: Trace, diedMs: number, lost: Lost
   const missing = requests.filter(({ opened }) => !known.has(opened.id));
   const store = createLedgerStore(database);
   for (let start = 0; start < missing.length; start += ROWS_PER_TRANSACTION) {
-    await store.insert(missing.slice(start, start + ROWS_PER_TRANSACTION).map((each) => rowOf(each, diedMs)));
+    const rows = missing.slice(start, start + ROWS_PER_TRANSACTION).map((each) => rowOf(each, diedMs));
+    await store.insert(rows);
+    lost.follower?.see(rows);
   }
+  await lost.follower?.tell({ all: true });
   await lost.charge(
     process,
     requests.map((request): LostCharge => {

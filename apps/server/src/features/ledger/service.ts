@@ -1,4 +1,4 @@
-import type { Ledger, LedgerEntry } from "../../gateway-types.ts";
+import type { Ledger, LedgerEntry, LedgerFollower } from "../../gateway-types.ts";
 import type { Database } from "../../kit/database.ts";
 import type { Journal } from "../../kit/journal/journal.ts";
 import type { Log } from "../../kit/log.ts";
@@ -19,6 +19,7 @@ export type LedgerOptions = LedgerConfig & {
   /** For the journal. Without it nothing is kept but the metrics. */
   readonly directory: string | undefined;
   readonly database: () => Promise<Database>;
+  readonly follower?: LedgerFollower | undefined;
   readonly metrics: LedgerMetrics;
   readonly log: Log;
   readonly bounds?: Partial<LedgerBounds>;
@@ -44,7 +45,7 @@ export class DurableLedger implements Ledger {
   readonly #writer: JournalWriter;
   readonly #now: () => number;
   readonly #syncTimer = new Timer(() => void this.#sync());
-  readonly #moveTimer = new Timer(() => void this.settle().catch(() => undefined));
+  readonly #moveTimer = new Timer(() => void this.#settle({ all: false }).catch(() => undefined));
   readonly #journalTrouble: Trouble;
   readonly #databaseTrouble: Trouble;
   #journal: Journal<LedgerEntry> | undefined;
@@ -101,13 +102,18 @@ export class DurableLedger implements Ledger {
   }
 
   /**
-   * Brings what was recorded until now into the database, and at the first time also what other processes left.
+   * Brings what was recorded until now into the database, at the first time also what other processes left, and has the
+   * follower pass it on.
    * @throws what the database or the disk has against it; the rows stay in the journal then, and this is tried again.
    */
-  async settle(): Promise<void> {
+  settle(): Promise<void> {
+    return this.#settle({ all: true });
+  }
+
+  async #settle(what: { readonly all: boolean }): Promise<void> {
     const isWritten = await this.#writer.flush();
-    await this.#move((mover) => mover.move());
-    if (this.#journal?.hasSpentFile === true) this.#afterWriting();
+    await this.#move((mover) => mover.move(what));
+    if (this.#journal?.hasSpentFile === true || this.#mover?.isHeld === true) this.#afterWriting();
     if (!isWritten) throw new Error("the ledger's journal cannot be written");
   }
 
@@ -200,7 +206,7 @@ export class DurableLedger implements Ledger {
   }
 
   async #openMover(): Promise<JournalMover | undefined> {
-    const { directory, database, log } = this.#options;
+    const { directory, database, follower, log } = this.#options;
     const journal = await this.#openJournal();
     if (this.#mover === undefined && directory !== undefined && journal !== undefined) {
       const [{ JournalMover }, opened] = await Promise.all([import("./journal-mover.ts"), database()]);
@@ -208,6 +214,7 @@ export class DurableLedger implements Ledger {
         journal,
         directory,
         database: opened,
+        follower,
         warn: (message) => log.warn(message),
         now: this.#now,
       });

@@ -50,4 +50,25 @@ describe.each(engines)("an attempt that is lost before another answers, on $name
     expect(owner?.spent?.dayMicroUsd).toBe(total.costMicroUsd);
     expect(total.costMicroUsd).toBe((costs.get("openai completed")?.costMicroUsd ?? 0) + (replaced?.costMicroUsd ?? 0));
   });
+
+  test("takes nothing more from the limits per minute: a request counts once", async () => {
+    await using home = await engine.create();
+    const lost = await startUpstream((response) => void response.destroy());
+    const openai = await startUpstream(
+      (response) => void response.writeHead(200, { "content-type": "application/json" }).end(COMPLETION),
+    );
+    const server = await startRoutingServer(home, environmentOf({ anthropic: lost, openai, gemini: lost }));
+    onTestFinished(() => Promise.all([server.close(), lost.close(), openai.close()]).then(() => undefined));
+    const token = (await readFile(`${home.path}/owner-token`, "utf8")).trim();
+    const headers = { authorization: `Bearer ${token}` };
+    await routesOf(server.url, token).put("oracle", to("anthropic/claude-opus-5", "openai/gpt-5.4"));
+    const limits = { requestsPerMinute: 2, tokensPerMinute: 4_000 };
+    await ask(`${server.url}/api/budgets/token/owner`, { method: "PUT", headers, body: limits });
+
+    // About 2,000 tokens of the prompt, which are also the estimate for the lost attempt.
+    const question = { model: "oracle", max_tokens: 500, messages: [{ role: "user", content: "x".repeat(8_000) }] };
+    const answer = await ask(`${server.url}/openai/v1/chat/completions`, { headers, body: question });
+    expect(answer).toMatchObject({ status: 200, headers: { "x-loom-attempts": "2" } });
+    expect(answer.headers["x-ratelimit-remaining-requests"]).toBe("1");
+  });
 });

@@ -100,7 +100,8 @@ describe.each(engines)("on $name", (engine) => {
 test("news is made into events once, however many follow", () => {
   const records = ['{"a":1}', '{"b":\r2}'];
   const made = vi.spyOn(records, "map");
-  const news = new News({ generation: 1, version: 4 }, records);
+  const access = { id: "T-1", owner: "ann", organization: null, team: null, visibility: "private", purged: 0 };
+  const news = new News({ generation: 1, version: 4 }, records, { ...access, support_until: null, deleted_at: null });
   const expected = 'id: 1.5\ndata: {"a":1}\n\nid: 1.6\ndata: {"b": 2}\n\n';
   expect([news.events, news.events, news.events]).toEqual([expected, expected, expected]);
   expect(made).toHaveBeenCalledTimes(1);

@@ -6,6 +6,7 @@ import { engines, type TestHome } from "../../kit/engines.testing.ts";
 import { follow } from "./follow.ts";
 import { goOn } from "./follow-place.ts";
 import { LiveHub, News } from "./live-hub.ts";
+import type { ThreadAccess } from "./thread-row.ts";
 import { AT, headerOf, said, startThreadServer, type ThreadServer, text } from "./threads.testing.ts";
 
 type Following = {
@@ -21,6 +22,17 @@ type Following = {
 };
 
 const open: ClientRequest[] = [];
+
+const ACCESS: ThreadAccess = {
+  id: "T-1",
+  owner: "ann",
+  organization: null,
+  team: null,
+  visibility: "private",
+  support_until: null,
+  deleted_at: null,
+  purged: 0,
+};
 
 async function listenTo(
   url: string,
@@ -212,7 +224,7 @@ test("a listener that never reads is let go, nothing piles up for it, and it goe
       return Array.from({ length: 10 }, () => record);
     };
     const from = goOn({ generation: 1, version: 1_000_000 }, incoming.headers["last-event-id"], 0);
-    const lives = { heartbeatMs: 60_000, lifeMs: 600_000, patienceMs: 300 };
+    const lives = { mayRead: () => true, heartbeatMs: 60_000, lifeMs: 600_000, patienceMs: 300 };
     ended.push(follow({ id: "req-1", outgoing, signal: gone.signal }, { id: "T-1", from, hub, read, ...lives }));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -221,7 +233,7 @@ test("a listener that never reads is let go, nothing piles up for it, and it goe
   socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   await once(server, "request");
   // News for it, meanwhile, without end.
-  for (let n = 0; n < 1_000; n++) hub.tell("T-1", new News({ generation: 1, version: n }, [record]));
+  for (let n = 0; n < 1_000; n++) hub.tell("T-1", new News({ generation: 1, version: n }, [record], ACCESS));
   await ended[0];
   // What the sockets of both sides take, and a little more; not what there is.
   expect(reads).toBeLessThan(100);
@@ -237,6 +249,49 @@ test("a listener that never reads is let go, nothing piles up for it, and it goe
   await again.until(1);
   expect(again.events[0]?.[0]).toBe(String(last + 1));
   again.close();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+test("what waits for a slow listener comes from the store, if it may be read still, where something happened meanwhile", async () => {
+  const hub = new LiveHub();
+  const record = text(said("x".repeat(100_000)));
+  let isShutOut = false;
+  let asleep = () => {};
+  const isAsleep = new Promise<void>((resolve) => {
+    asleep = resolve;
+  });
+  const server = createServer(async (_, outgoing) => {
+    const gone = new AbortController();
+    outgoing.once("close", () => gone.abort());
+    const read = async (after: number) => {
+      if (isShutOut) return undefined;
+      if (after > 0) setImmediate(asleep);
+      return after === 0 ? [record] : [];
+    };
+    const from = { generation: 1, version: 0, isReplaced: false };
+    const lives = { mayRead: () => true, heartbeatMs: 60_000, lifeMs: 600_000, patienceMs: 60_000 };
+    await follow({ id: "req-1", outgoing, signal: gone.signal }, { id: "T-1", from, hub, read, ...lives });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const live = await listenTo(`http://127.0.0.1:${port}`, "", "/");
+  await isAsleep;
+  live.response.pause();
+  const news = (version: number, records: readonly string[]) => new News({ generation: 1, version }, records, ACCESS);
+  hub.tell(
+    "T-1",
+    news(
+      1,
+      Array.from({ length: 200 }, () => record),
+    ),
+  );
+  hub.tell("T-1", news(201, [text(said("a secret"))]));
+  isShutOut = true;
+  hub.tell("T-1");
+  live.response.resume();
+  await live.closed;
+  expect(live.events).toHaveLength(201);
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
 });
@@ -259,6 +314,38 @@ test.skipIf(shared === undefined)(
     await live.until(4);
     expect(live.events.map(([version]) => version)).toEqual(["1", "2", "3", "4"]);
     live.close();
+    await Promise.all([one.close(), two.close()]);
+    await home[Symbol.asyncDispose]();
+  },
+);
+
+test.skipIf(shared === undefined)(
+  "who was shut out at another server gets nothing of what is appended here in the same moment",
+  async () => {
+    const home = await shared?.create();
+    if (home === undefined) throw new Error("There is no PostgreSQL.");
+    const one = await startThreadServer(home);
+    const two = await startThreadServer(home);
+    const minted = await one.ask("POST", "/api/tokens", { body: { name: "ben", scopes: ["threads:read"] } });
+    const id = await one.make(said("one"));
+    const path = `/api/threads/${id}`;
+    const show = (visibility: string) => one.ask("POST", `${path}/visibility`, { body: { visibility } });
+    const append = (version: number, words: string) =>
+      two.ask("POST", `${path}/records`, {
+        body: { records: [text(said(words))] },
+        headers: { "if-match": `"${version}"` },
+      });
+    expect((await show("public")).status).toBe(200);
+    const foreign = await listenTo(two.server.url, String(minted.json.token), `${path}/events?after=0`);
+    const owner = await listenTo(two.server.url, one.token, `${path}/events?after=0`);
+    await Promise.all([foreign.until(2), owner.until(2)]);
+    expect((await append(2, "for all")).status).toBe(200);
+    await Promise.all([foreign.until(3), owner.until(3)]);
+    expect((await show("private")).status).toBe(200);
+    expect((await append(3, "a secret")).status).toBe(200);
+    await Promise.all([foreign.closed, owner.until(4)]);
+    expect(foreign.events).toHaveLength(3);
+    owner.close();
     await Promise.all([one.close(), two.close()]);
     await home[Symbol.asyncDispose]();
   },

@@ -1,11 +1,14 @@
 import type { Call } from "../../kit/call.ts";
 import { eventIdOf, type GoingOn } from "./follow-place.ts";
-import { type Listener, type LiveHub, News } from "./live-hub.ts";
+import { eventsOf, type Listener, type LiveHub, type News } from "./live-hub.ts";
+import type { ThreadAccess } from "./thread-row.ts";
 
 export type FollowOptions = {
   readonly id: string;
   readonly from: GoingOn;
   readonly hub: LiveHub;
+  /** Whether the client may have what was appended to the thread when it was like this. */
+  readonly mayRead: (access: ThreadAccess) => boolean;
   /** Records behind a version, some of them at a time; `undefined` where the thread was replaced or may not be read any more. */
   readonly read: (after: number) => Promise<readonly string[] | undefined>;
   /** Milliseconds of silence after which a comment is sent. */
@@ -64,10 +67,12 @@ class Follower implements Listener {
     const end = this.#waiting.reduce((sum, { records }) => sum + records.length, this.#version);
     // Of a thread that another server has replaced: its versions count something else.
     const isForeign = news?.from.generation !== this.#options.from.generation;
-    const isNext = news !== undefined && !isForeign && !this.#mayHaveMore && news.from.version === end;
+    const isInOrder = news !== undefined && !isForeign && !this.#mayHaveMore && news.from.version === end;
+    // Whom the records themselves or another server have shut out: the store is asked, which ends it.
+    const isNext = isInOrder && this.#options.mayRead(news.access);
     // Most of what comes finds everything sent: it goes out at once.
     if (isNext && this.#wake !== undefined && !this.#isFull) {
-      this.#put(news);
+      this.#put(news.records.length, news.events);
       if (!this.#isFull) return;
     } else if (isNext && this.#waitingUnits < MAX_WAITING_UNITS) {
       this.#waiting.push(news);
@@ -110,7 +115,8 @@ class Follower implements Listener {
       const waiting = this.#waiting;
       this.#waiting = [];
       this.#waitingUnits = 0;
-      for (const news of waiting) this.#put(news);
+      // Where something else has happened meanwhile, they come from the store, if they may be read still.
+      if (!this.#mayHaveMore) for (const { records, events } of waiting) this.#put(records.length, events);
       if (!(await this.#taken())) return false;
       if (this.#waiting.length > 0) continue;
       if (!this.#mayHaveMore) return true;
@@ -122,14 +128,15 @@ class Follower implements Listener {
       this.#waiting = [];
       this.#waitingUnits = 0;
       this.#mayHaveMore = true;
-      this.#put(new News({ generation: this.#options.from.generation, version: this.#version }, more));
+      const { generation } = this.#options.from;
+      this.#put(more.length, eventsOf({ generation, version: this.#version }, more));
       if (!(await this.#taken())) return false;
     }
   }
 
-  #put(news: News): void {
-    this.#version += news.records.length;
-    this.#write(news.events);
+  #put(records: number, events: string): void {
+    this.#version += records;
+    this.#write(events);
   }
 
   #write(text: string): void {

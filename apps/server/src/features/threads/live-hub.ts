@@ -1,4 +1,5 @@
 import { eventIdOf, type Place } from "./follow-place.ts";
+import type { ThreadAccess } from "./thread-row.ts";
 
 /** Somebody who follows a thread. Called when there may be more than before; it asks the store for what is new. */
 export type Listener = { onNews(news: News | undefined): void };
@@ -7,20 +8,27 @@ export type Listener = { onNews(news: News | undefined): void };
 export class News {
   readonly from: Place;
   readonly records: readonly string[];
+  /** The thread as the database had it with them: whom another server has shut out just before, it shuts out. */
+  readonly access: ThreadAccess;
   #events: string | undefined;
 
-  constructor(from: Place, records: readonly string[]) {
+  constructor(from: Place, records: readonly string[], access: ThreadAccess) {
     this.from = from;
     this.records = records;
+    this.access = access;
   }
 
-  /** As server-sent events, each with the place behind it (HTML, 9.2): made once, however many follow. */
+  /** As server-sent events: made once, however many follow. */
   get events(): string {
-    const { generation, version } = this.from;
-    const idAt = (index: number): string => eventIdOf({ generation, version: version + index + 1 });
-    this.#events ??= this.records.map((record, index) => `id: ${idAt(index)}\ndata: ${dataLine(record)}\n\n`).join("");
+    this.#events ??= eventsOf(this.from, this.records);
     return this.#events;
   }
+}
+
+/** Records behind a place as server-sent events, each with the place behind it (HTML, 9.2). */
+export function eventsOf({ generation, version }: Place, records: readonly string[]): string {
+  const idAt = (index: number): string => eventIdOf({ generation, version: version + index + 1 });
+  return records.map((record, index) => `id: ${idAt(index)}\ndata: ${dataLine(record)}\n\n`).join("");
 }
 
 /** A carriage return would end the line: outside of strings, JSON has it as white space alone. */

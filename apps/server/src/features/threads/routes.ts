@@ -18,7 +18,7 @@ import { voidPage, voidSentence } from "./share-page.ts";
 import type { SharingService } from "./sharing.ts";
 import type { ThreadStore } from "./store.ts";
 import { noteSupportReads } from "./support-reads.ts";
-import { endOf, resourceOf, type ThreadRow } from "./thread-row.ts";
+import { endOf, resourceOf, type ThreadAccess, type ThreadRow } from "./thread-row.ts";
 
 export type ThreadParts = {
   readonly store: ThreadStore;
@@ -162,11 +162,12 @@ export function threadRoutes(parts: ThreadParts): Route[] {
       await noted([id], request);
       const { subject, call } = request;
       const from = goOn(await store.present(id), call.incoming.headers["last-event-id"], query.after);
+      const mayRead = (row: ThreadAccess) => call.authorize(subject, "read", resourceOf(row, parts.now())).allowed;
       // Replaced or purged: what the client has is not the beginning of it any more.
       const isToRead = async (): Promise<boolean> => {
         const row = await store.row(id);
         if (row?.generation !== from.generation) return false;
-        return call.authorize(subject, "read", resourceOf(row, parts.now())).allowed;
+        return mayRead(row);
       };
       const { heartbeatMs, patienceMs } = parts;
       await follow(call, {
@@ -176,6 +177,7 @@ export function threadRoutes(parts: ThreadParts): Route[] {
         hub,
         heartbeatMs,
         patienceMs,
+        mayRead,
         read: async (after) => {
           if (!(await isToRead())) return undefined;
           const { records } = await store.records(id, after, FOLLOW_PAGE);

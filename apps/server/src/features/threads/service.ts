@@ -82,10 +82,8 @@ export function createThreadService({ database, queue, store, hub, now }: Servic
     async append(id, version, texts, copy) {
       const records = readRecords(texts);
       const changed = await queue.commitTogether(appendAll, { id, version, records, wish: wishOf(copy) });
-      // Whom records like these shut out must not get them: everybody is asked again first.
-      const { generation } = changed.after;
-      const news = isSeenAsBefore(changed) ? new News({ generation, version }, texts) : undefined;
-      if (!changed.repeated) hub.tell(id, news);
+      const { after, repeated } = changed;
+      if (!repeated) hub.tell(id, new News({ generation: after.generation, version }, texts, after));
       return changed;
     },
     async create(subject, id, texts) {
@@ -172,10 +170,6 @@ export function createThreadService({ database, queue, store, hub, now }: Servic
     }
     return texts.slice(0, count);
   }
-}
-
-function isSeenAsBefore({ before, after }: Changed): boolean {
-  return before?.visibility === after.visibility && before.deleted_at === after.deleted_at;
 }
 
 /** The organization that the subject acts for. */

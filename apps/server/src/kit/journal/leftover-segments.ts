@@ -14,8 +14,8 @@ export type Leftovers<Entry> = {
   readonly owns: (path: string) => boolean;
   /** What a line says, without its newline; nothing for what is damaged. */
   readonly entryOf: (line: string) => Entry | undefined;
-  /** Rows that are there already are left as they are. */
-  readonly insert: (entries: readonly Entry[]) => Promise<void>;
+  /** Rows that are there already are left as they are. `abandoned`: nobody else will do anything with them. */
+  readonly insert: (entries: readonly Entry[], from: { readonly abandoned: boolean }) => Promise<void>;
   readonly committed: () => Promise<void>;
   /** Most rows of one transaction. */
   readonly maxRows: number;
@@ -78,7 +78,10 @@ async function recover<Entry>(
 }
 
 /** Gives the number of lines that are no entries. */
-async function insertAll<Entry>(path: string, { entryOf, insert, maxRows }: Leftovers<Entry>): Promise<number> {
+async function insertAll<Entry>(
+  path: string,
+  { entryOf, insert, maxRows, abandoned }: Leftovers<Entry> & { readonly abandoned: boolean },
+): Promise<number> {
   const handle = await open(path, "r");
   let damaged = 0;
   try {
@@ -90,7 +93,7 @@ async function insertAll<Entry>(path: string, { entryOf, insert, maxRows }: Left
       position += bytes;
       const entries = lines.flatMap((line) => entryOf(line) ?? []);
       damaged += lines.length - entries.length;
-      await insert(entries);
+      await insert(entries, { abandoned });
     }
   } finally {
     await handle.close();
