@@ -1,4 +1,5 @@
 // Every list whose rows are filtered in SQL, on random worlds: it holds what the policies let somebody read, row by row.
+import type { ThreadId } from "@loom/core";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ApiKeyTables } from "./features/api-keys/migrations.ts";
@@ -17,9 +18,14 @@ import {
   TEAMS,
   USERS,
 } from "./features/policy/worlds.testing.ts";
+import { createThread } from "./features/threads/changes.ts";
+import { CommitQueue } from "./features/threads/commit-queue.ts";
+import { readRecords } from "./features/threads/incoming-records.ts";
 import type { ThreadTables } from "./features/threads/migrations.ts";
+import { createSearchService, type SearchService } from "./features/threads/search/search-service.ts";
 import { createThreadStore, type ThreadStore } from "./features/threads/store.ts";
 import { resourceOf, type ThreadAccess } from "./features/threads/thread-row.ts";
+import { headerOf, newThreadId, said, text } from "./features/threads/threads.testing.ts";
 import { readableThreads } from "./features/threads/visible-threads.ts";
 import { AuditLine } from "./kit/audit.ts";
 import type { Database } from "./kit/database.ts";
@@ -36,7 +42,7 @@ const NOW = Date.parse("2026-06-01T00:00:00.000Z");
 const PAGE = { limit: 100 };
 
 /** Of everybody one in each visibility, one that the support may read, and one for which that is over. */
-const THREADS: readonly ThreadAccess[] = USERS.flatMap((owner) =>
+const THREADS: readonly (ThreadAccess & { readonly id: ThreadId })[] = USERS.flatMap((owner) =>
   [
     { visibility: "private" },
     { visibility: "team", team: "team-1" },
@@ -44,12 +50,16 @@ const THREADS: readonly ThreadAccess[] = USERS.flatMap((owner) =>
     { visibility: "public" },
     { visibility: "private", support_until: LATER },
     { visibility: "private", support_until: AT },
-  ].map((each, index) => ({
-    ...{ id: `T-${owner}-${index}`, owner, organization: "org-1", team: null, support_until: null },
+  ].map((each) => ({
+    ...{ id: newThreadId(), owner, organization: "org-1", team: null, support_until: null },
     ...{ deleted_at: null, purged: 0 },
     ...each,
   })),
 );
+
+/** In every thread. */
+const WORD = "zebra";
+const COMMIT = "deadbee1234567890abcdef1234567890abcdef1";
 
 type Visibility = "private" | "unlisted" | "public";
 const anyVisibilities = fc.tuple(
@@ -64,6 +74,7 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
   let services: ReturnType<typeof people.build>["services"];
   let keys: KeyStore;
   let threadStore: ThreadStore;
+  let search: SearchService;
 
   beforeAll(async () => {
     home = await testDatabase(engine, MIGRATIONS);
@@ -91,8 +102,16 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     keys = createKeyStore(kit.database, filter);
     threadStore = createThreadStore(kit.database, { visible: readableThreads(filter), now: () => NOW });
     await settle(database);
+    search = createSearchService({
+      ...{ database: kit.database, visible: readableThreads(filter), now: () => NOW, log: SILENT_LOG },
+      outputs: { read: async () => undefined },
+    });
+    await search.catchUp(new AbortController().signal);
   });
-  afterAll(() => home[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await search.close();
+    await home[Symbol.asyncDispose]();
+  });
 
   /** What each list gives to somebody, as ids, and what it is to give. */
   const lists: Readonly<
@@ -171,7 +190,16 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
       const rows = THREADS.map((row) => resourceOf(row, NOW));
       return { listed: threads.map(({ id }) => id), allowed: allowed(subject, rows) };
     },
+    "threads found by what was said": (subject) => found(subject, WORD),
+    "threads found by a commit": (subject) => found(subject, COMMIT.slice(0, 7)),
   };
+
+  async function found(subject: Subject, query: string): Promise<Pair> {
+    const { hits, indexing } = await search.search(subject, { ...PAGE, query });
+    expect(indexing).toBe(false);
+    const rows = THREADS.map((row) => resourceOf(row, NOW));
+    return { listed: [...new Set(hits.map(({ thread }) => thread))], allowed: allowed(subject, rows) };
+  }
 
   function allowed(subject: Subject, rows: readonly Resource[], ...actions: Action[]): string[] {
     const asked = actions.length === 0 ? (["read"] as const) : actions;
@@ -300,14 +328,15 @@ async function settle(database: Database): Promise<void> {
       })
       .execute();
   }
-  for (const [key, thread] of THREADS.entries()) {
-    await db
-      .insertInto("thread")
-      .values({
-        ...{ key, version: 1, digest: "", bytes: 1, messages: 0, generation: 0, revision: 0, change: key },
-        ...{ facts: "{}", updated_at: AT, workspace: "/work", remote: null, tags: "[]", models: "[]", pinned: 0 },
-        ...thread,
-      })
-      .execute();
+  const queue = new CommitQueue(
+    async () => database,
+    () => NOW,
+  );
+  for (const { id, owner, organization, team, visibility, support_until } of THREADS) {
+    const commit = text({ type: "commit", at: AT, sha: COMMIT, message: "Stripes" });
+    const records = readRecords([headerOf(id), text(said(WORD)), commit], id);
+    const wish = { withRecords: false, now: NOW };
+    await queue.commit((context) => createThread(context, { id, owner, organization }, records, wish));
+    await db.updateTable("thread").set({ team, visibility, support_until }).where("id", "=", id).execute();
   }
 }

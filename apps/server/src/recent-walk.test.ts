@@ -34,9 +34,7 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     for (const name of ["ada", "bob"]) {
       await server?.[Symbol.asyncDispose]();
       server = await startSignInServer(home, { LOOM_SERVER_DEV_USER: `${name}@example.com` });
-      const browser = new TestBrowser();
-      await browser.open(`${server.url}/auth/development`);
-      const cookie = [...browser.jar("127.0.0.1")].map((pair) => pair.join("=")).join("; ");
+      const cookie = await signIn();
       if (name === "ada") headers = { cookie };
     }
     headers = { ...headers, origin: server.url };
@@ -48,6 +46,13 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     await server[Symbol.asyncDispose]();
     await home[Symbol.asyncDispose]();
   });
+
+  /** Gives the cookie of a new session of whom the server signs in by itself. */
+  async function signIn(): Promise<string> {
+    const browser = new TestBrowser();
+    await browser.open(`${server.url}/auth/development`);
+    return [...browser.jar("127.0.0.1")].map((pair) => pair.join("=")).join("; ");
+  }
 
   /** Something of each kind that the routes which ask for it name, and of some others. */
   async function furnish(): Promise<Record<string, string>> {
@@ -95,22 +100,29 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
 
   /** Whether it was refused because one has signed in long ago. */
   async function isAskedToSignIn(operation: Operation): Promise<boolean> {
-    const { method, path, body: wanted } = operation;
-    const ofPath = Object.entries(known).find(([begin]) => begin.startsWith("/") && path.startsWith(begin));
-    const params: Json = { ...known, id: ofPath?.[1] ?? "nothing-1" };
-    const { query, body } = openApi.exampleOf(operation);
-    const search = new URLSearchParams(
-      Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]),
-    ).toString();
-    const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params[name] ?? "x")));
-    const { status, text } = await ask(method, search === "" ? filled : `${filled}?${search}`, {
-      type: wanted?.type,
-      content: wanted === undefined ? undefined : encoded(wanted.type, body),
-    });
+    const { status, text } = await askAsIn(operation);
     if (status !== 403) return false;
     return operation.isPage
       ? /signed in within|You have been signed in for a while/.test(text)
       : codeOf(text) === REFUSED;
+  }
+
+  /** With what its schema takes, about what is there. */
+  async function askAsIn(operation: Operation, { more = {}, id = "" }: { more?: object; id?: string } = {}) {
+    const { method, path, body: wanted } = operation;
+    const ofPath = Object.entries(known).find(([begin]) => begin.startsWith("/") && path.startsWith(begin));
+    const params: Json = { ...known, id: id || (ofPath?.[1] ?? "nothing-1") };
+    const { query, body: example } = openApi.exampleOf(operation);
+    const body = id === "" ? example : { ...(example as Json), id };
+    const search = new URLSearchParams(
+      Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]),
+    ).toString();
+    const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params[name] ?? "x")));
+    return ask(method, search === "" ? filled : `${filled}?${search}`, {
+      type: wanted?.type,
+      content: wanted === undefined ? undefined : encoded(wanted.type, body),
+      more,
+    });
   }
 
   async function provenAgo(minutes: number): Promise<void> {
@@ -143,6 +155,27 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     const others = of(false).filter(({ method, path }) => !FAREWELLS.test(`${method} ${path}`));
     expect(await askedAmong(others)).toEqual([]);
     expect((await ask("GET", "/api/whoami")).status).toBe(200);
+  });
+
+  test("after 16 minutes, nobody is asked for it who goes: he ends his sessions, or his account, whenever he likes", async () => {
+    const farewells = of(false).filter(({ method, path }) => FAREWELLS.test(`${method} ${path}`));
+    // His account comes last.
+    farewells.sort((a, b) => Number(a.path.endsWith("/me/delete")) - Number(b.path.endsWith("/me/delete")));
+    const refused: string[] = [];
+    for (const operation of farewells) {
+      const { method, path } = operation;
+      // To change roles takes an admin; the others bob does, each in a new session, about that session.
+      const isAdmins = path.endsWith("/roles");
+      const more = isAdmins ? {} : { cookie: await signIn() };
+      const { text } = await ask("GET", "/api/sessions", { more });
+      const current = (JSON.parse(text).sessions as Json[]).find(({ current }) => current === true);
+      await provenAgo(16);
+      const id = isAdmins || /account\/end-others|me\/delete|sign-out/.test(path) ? "" : String(current?.id);
+      const { status } = await askAsIn(operation, { more, id });
+      if (status !== 200 && status !== 303) refused.push(`${method} ${path}: ${status}`);
+    }
+    expect(farewells.length).toBeGreaterThan(5);
+    expect(refused).toEqual([]);
   });
 
   test("after 14 minutes, none does", async () => {

@@ -126,6 +126,9 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       async organization(organization) {
         for (const { onPurge } of needs.features()) await onPurge?.organization(organization);
       },
+      async teams(teams) {
+        for (const { onPurge } of needs.features()) await onPurge?.teams(teams);
+      },
     },
     hasSecondFactor: (userId) => ofSecondFactor.services.service.has(userId),
     requireRecent: (person) => requireRecent(person),

@@ -71,9 +71,10 @@ export function defineFeature<Services, Needs = undefined>(
 
 const NOTHING = async (): Promise<void> => {};
 
-function purgeOf({ person, organization }: PurgeParts): Purge {
+function purgeOf({ person, organization, teams = NOTHING }: PurgeParts): Purge {
   return {
     person: person === "nothing" ? NOTHING : person,
     organization: organization === "nothing" ? NOTHING : organization,
+    teams,
   };
 }

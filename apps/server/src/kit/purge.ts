@@ -22,13 +22,22 @@ export type PurgePerson = (person: Departed) => Promise<void>;
 /** Removes what a feature keeps of it and of its teams. May be done again. */
 export type PurgeOrganization = (organization: DissolvedOrganization) => Promise<void>;
 
+/** Removes what a feature keeps of teams that were dissolved, by their ids. May be done again. */
+export type PurgeTeams = (teams: readonly string[]) => Promise<void>;
+
 /** Organizations that end with a person are purged before him. */
-export type Purge = { readonly person: PurgePerson; readonly organization: PurgeOrganization };
+export type Purge = {
+  readonly person: PurgePerson;
+  readonly organization: PurgeOrganization;
+  readonly teams: PurgeTeams;
+};
 
 /** What one feature does. */
 export type PurgeParts = {
   readonly person: PurgePerson | "nothing";
   readonly organization: PurgeOrganization | "nothing";
+  /** Absent where nothing is kept of teams by themselves. */
+  readonly teams?: PurgeTeams;
 };
 
 /** For a feature with tables: `nothing` where they hold nothing of them, `itself` where it makes the purge. */

@@ -21,7 +21,7 @@ type Word = {
 export type IndexTerms = { readonly body: string; readonly names: string };
 
 /** Longer ones are cut: they are keys, checksums and the like, and nobody types more of them. */
-const MAX_TERM_UNITS = 64;
+export const MAX_TERM_UNITS = 64;
 /** Runs of letters longer than this are no words but data (base64, minified code). Only their beginning is kept. */
 const MAX_WORD_UNITS = 256;
 
@@ -48,8 +48,12 @@ export function indexTerms(text: string): IndexTerms {
   const body: string[] = [];
   const names: string[] = [];
   readTerms(text, {
+    onPlain: (from, to) => body.push(text.slice(from, to).toLowerCase()),
     onTerm: (term) => body.push(term),
-    onWord: (whole) => {
+    onPlainWord(parts) {
+      if (parts > 1) names.push(body.slice(-parts).join("").slice(0, MAX_TERM_UNITS));
+    },
+    onWord(whole) {
       if (whole !== undefined) names.push(whole);
     },
   });
@@ -69,9 +73,15 @@ export function* wordsOf(text: string): Generator<Word, void> {
   }
 }
 
-/** What an index wants to know of a text, in its order: each term and, behind those of a word, the word as a whole if it has one. */
+/** What an index wants to know of a text, in its order. Most texts are mostly plain, and nobody need make strings of that. */
 export type TermReader = {
+  /** A term that is ASCII: the letters and digits of the text from here to there, still in its case. */
+  onPlain(from: number, to: number): void;
+  /** Any other one. */
   onTerm(term: string): void;
+  /** Behind the plain terms of a word: how many there were. Two or more also make a whole, of `MAX_TERM_UNITS` at most. */
+  onPlainWord(parts: number): void;
+  /** Behind those of any other word; the word as a whole if it has one. */
   onWord(whole: string | undefined): void;
 };
 
@@ -102,8 +112,8 @@ export function readTerms(text: string, reader: TermReader): void {
     }
     const kinds = first | others;
     if (kinds === PLAIN_UNIT) {
-      reader.onTerm(text.slice(start, Math.min(at, start + MAX_TERM_UNITS)));
-      reader.onWord(undefined);
+      reader.onPlain(start, Math.min(at, start + MAX_TERM_UNITS));
+      reader.onPlainWord(1);
     } else if ((kinds & OTHER) === 0) readAsciiWord(text, start, Math.min(at, start + MAX_WORD_UNITS), reader);
     else {
       for (const { parts, whole } of wordsOfStretch(text.slice(start, at), start)) {
@@ -117,7 +127,6 @@ export function readTerms(text: string, reader: TermReader): void {
 /** As `asciiWord`: `ASCII_PARTS` without a regular expression. */
 function readAsciiWord(text: string, start: number, end: number, reader: TermReader): void {
   let parts = 0;
-  let whole = "";
   let from = start;
   let kind = kindAt(text, start);
   for (let at = start; at < end; at++) {
@@ -129,15 +138,13 @@ function readAsciiWord(text: string, start: number, end: number, reader: TermRea
       (next === CAPITAL && kind === CAPITAL && beyond >= 97 && beyond <= 122);
     if (kind === UNDERSCORE) from = at + 1;
     else if (ends) {
-      const term = text.slice(from, Math.min(at + 1, from + MAX_TERM_UNITS)).toLowerCase();
-      reader.onTerm(term);
-      whole = parts === 0 ? term : whole + term;
+      reader.onPlain(from, Math.min(at + 1, from + MAX_TERM_UNITS));
       parts += 1;
       from = at + 1;
     }
     kind = next;
   }
-  reader.onWord(parts < 2 ? undefined : whole.slice(0, MAX_TERM_UNITS));
+  reader.onPlainWord(parts);
 }
 
 function kindAt(text: string, at: number): number {

@@ -22,10 +22,11 @@ export const budgets = defineFeature<BudgetService, BudgetNeeds>({
       const { purgeBudgets } = await import("./purge-nodes.ts");
       await purgeBudgets(database, nodes);
     };
+    const teamNodes = (teams: readonly string[]) => teams.map((id) => ({ kind: "team", id }));
     return {
       person: ({ id }) => purge([{ kind: "user", id }]),
-      organization: ({ id, teams }) =>
-        purge([{ kind: "organization", id }, ...teams.map((team) => ({ kind: "team", id: team }))]),
+      organization: ({ id, teams }) => purge([{ kind: "organization", id }, ...teamNodes(teams)]),
+      teams: (teams) => purge(teamNodes(teams)),
     };
   },
   services: ({ database, log }, needs) => createBudgetService({ store: createBudgetStore(database), log, ...needs }),

@@ -115,8 +115,18 @@ describe.each(Object.entries(ERRORS))("an error of %s with a status of success",
 });
 
 describe("an answer", () => {
+  test.each([
+    '{"created":1,"choices":[{"message":{"content":"Hi"}}]}',
+    '{"system_fingerprint":null,"usage":{"prompt_tokens":1,"completion_tokens":1}}',
+    '{"reply":"Hi","id":"7"}',
+  ])("is one although it begins like none: %s", async (text) => {
+    const gateway = await twoUpstreams((response) => inPieces(response, text), ["openai", "other"]);
+    expect(await post(gateway, CHAT, QUESTION)).toMatchObject({ status: 200, text });
+    expect(gateway.entries).toMatchObject([{ outcome: "completed", upstream: "openai", attempts: 1 }]);
+  });
+
   test("that turns out to be an error when a part of it has gone out is marked as failed", async () => {
-    const text = '{"request":"7","error":{"message":"Later."}}';
+    const text = '{"model":"m","n":7,"error":{"message":"Later."}}';
     const gateway = await twoUpstreams(
       (response) => {
         response.writeHead(200, JSON_TYPE);
@@ -233,6 +243,24 @@ describe("a stream", () => {
       expect(gateway.entries).toMatchObject([{ outcome: "completed", attempts: 1 }]);
     },
   );
+});
+
+test("a stream that begins with something else passes, from its first known event on", async () => {
+  const events = ['data: {"status":"queued"}\n\n', 'data: {"choices":[]}\n\n', "data: [DONE]\n\n"];
+  const known = Promise.withResolvers<void>();
+  const gateway = await twoUpstreams(
+    (response) => {
+      response.writeHead(200, SSE);
+      response.write(events[0], () => setTimeout(() => response.write(events[1]), 20));
+      void known.promise.then(() => response.end(events[2]));
+    },
+    ["openai", "other"],
+  );
+  const headers = { authorization: `Bearer ${gateway.token}` };
+  const answer = await open(gateway.url + CHAT, { headers, body: { ...QUESTION, stream: true } });
+  await answer.waitFor(events.slice(0, 2).join(""));
+  known.resolve();
+  expect(await gateway.waitForEntries(1)).toMatchObject([{ outcome: "completed", upstream: "openai" }]);
 });
 
 describe.each(Object.entries(PACKED))("an answer as %s", (encoding, pack) => {

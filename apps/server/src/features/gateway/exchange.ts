@@ -15,6 +15,7 @@ import { CUT_OFF, SHUTTING_DOWN, UNREADABLE, UNWRITABLE, WEB_PAGE } from "./fail
 import type { GatewayParts } from "./parts.ts";
 import { type Asked, openPassage, type Passage } from "./passage.ts";
 import { sendDialectProblem } from "./reply.ts";
+import { routeHeaders } from "./route-headers.ts";
 import { sendRefusal } from "./send-refusal.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 import { problemFor } from "./wire-errors.ts";
@@ -141,18 +142,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
 
   headers(): { readonly [name: string]: string } {
     const { limits, step, count } = this.#candidates;
-    const { upstream = "", model = "", reason = "" } = step ?? {};
-    // The client chooses the name of the model, which may be anything, and the reason may repeat it.
-    const route = this.#parts.redact(`${upstream}/${model}${reason === "" ? "" : `; ${reason}`}`);
-    const headers = {
-      ...limits,
-      "x-request-id": this.#call.id,
-      "x-loom-route": headerText(route),
-      "x-loom-attempts": String(count),
-    };
     // Of the one that the route names: whoever was found after it and could not be asked said nothing.
     const leftOut = step === this.#candidate?.step ? this.#leftOut : NOTHING_LEFT_OUT;
-    return leftOut.length === 0 ? headers : { ...headers, ...leftOutHeader(leftOut) };
+    const way = routeHeaders({ step, attempts: count, leftOut, redact: this.#parts.redact });
+    return { ...limits, "x-request-id": this.#call.id, ...way };
   }
 
   pause(until: Writable = this.outgoing): void {
@@ -417,19 +410,3 @@ function isWebPage(headers: UpstreamHeaders): boolean {
 const NOTHING_SEEN: Answered = { usage: undefined, final: false, model: undefined, textBytes: 0 };
 
 const NOTHING_LEFT_OUT: readonly string[] = [];
-
-const PRINTABLE = /^[\x20-\x7e]*$/;
-
-/** Clients choose the names: so many are told, each so long. */
-const MAX_LEFT_OUT = 20;
-const MAX_FIELD = 60;
-
-/** What the model does not hear of, so that nothing is dropped in silence. */
-function leftOutHeader(leftOut: readonly string[]): Readonly<Record<string, string>> {
-  const names = leftOut.slice(0, MAX_LEFT_OUT).map((name) => headerText(name.slice(0, MAX_FIELD)));
-  return { "x-loom-left-out": names.join(", ") };
-}
-
-function headerText(text: string): string {
-  return PRINTABLE.test(text) ? text : text.replaceAll(/[^\x20-\x7e]/g, "?");
-}

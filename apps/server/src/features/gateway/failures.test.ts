@@ -225,8 +225,25 @@ describe("what a provider may bill although there is no answer", () => {
   const page: Case[3] = (response) => void response.writeHead(200, { "content-type": "text/html" }).end("<html>");
   const packedPage: Case[3] = (response) =>
     void response.writeHead(200, { ...JSON_TYPE, "content-encoding": "gzip" }).end(gzipSync("<html>Sign in</html>"));
+  const health: Case[3] = (response) => {
+    response.writeHead(200, JSON_TYPE);
+    response.write('{"sta', () => setImmediate(() => response.end('tus":"ok","checks":[{"id":1}]}')));
+  };
+  const packedHealth: Case[3] = (response) =>
+    void response.writeHead(200, { ...JSON_TYPE, "content-encoding": "gzip" }).end(gzipSync('{"status":"ok"}'));
+  const otherEvents: Case[3] = (response) => {
+    response.writeHead(200, SSE);
+    response.write('data: {"status":"ok"}\n\n', () => setImmediate(() => response.end('data: {"x":1}\n\n')));
+  };
   const cases: readonly Case[] = [
     ["half an answer", DIALECTS.chat.path, QUESTION, half, true],
+    ["other JSON", DIALECTS.chat.path, QUESTION, health, false],
+    ["other JSON, compressed", DIALECTS.chat.path, QUESTION, packedHealth, false],
+    ["other JSON in place of a stream", DIALECTS.chat.path, { ...QUESTION, stream: true }, health, false],
+    ["other JSON to translate", CHAT, TRANSLATED, health, false],
+    ["other JSON in place of a stream to translate", CHAT, { ...TRANSLATED, stream: true }, health, false],
+    ["other events", DIALECTS.chat.path, { ...QUESTION, stream: true }, otherEvents, false],
+    ["other events to translate", CHAT, { ...TRANSLATED, stream: true }, otherEvents, false],
     ["half an answer to translate", CHAT, TRANSLATED, half, true],
     ["no answer", DIALECTS.chat.path, QUESTION, text, false],
     ["no answer to translate", CHAT, TRANSLATED, text, false],
@@ -391,6 +408,9 @@ describe("another upstream", () => {
   const NO_ANSWERS: readonly (readonly [string, object, string, boolean])[] = [
     ["plain text", { "content-type": "text/plain" }, "Service is starting.", false],
     ["plain text that says it is JSON", JSON_TYPE, "Service is starting.", false],
+    ["a health check", JSON_TYPE, '{"status":"ok"}', false],
+    ["somebody's greeting, in no hurry", {}, '\n{"message":"hello","version":{"id":1}}', false],
+    ["events of something else", SSE, 'data: {"status":"ok"}\n\ndata: {"status":"gone"}\n\n', false],
     ["no body", JSON_TYPE, "", true],
     ["no body and no type", {}, "", true],
     ["JSON that is cut", { ...JSON_TYPE, "content-length": "20" }, '{"model":"m","choice', true],

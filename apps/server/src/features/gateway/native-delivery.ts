@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Transform } from "node:stream";
 import type { LlmFailure } from "@loom/core";
+import { areForeignEvents, holdsSign, mayBeForeignDocument } from "./answer-signs.ts";
 import { beginsLikeEvents, beginsLikeJson, mayBeOfModel } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
@@ -80,6 +81,10 @@ export class NativeDelivery implements Delivery {
     this.#readAll((reading) => {
       if (this.#outgoing.destroyed) return;
       const { isAnswer } = this.#options;
+      if (isAnswer && !this.sent && this.#isForeign(reading)) {
+        this.#host.failed(NO_ANSWER, { isOfModel: false });
+        return;
+      }
       const refusal = isAnswer && reading?.error !== undefined ? this.#host.refusalIn(reading.error) : undefined;
       if (refusal !== undefined && !this.sent) {
         this.#host.refused(refusal, reading?.counted === true ? answered(reading) : undefined);
@@ -140,15 +145,29 @@ export class NativeDelivery implements Delivery {
       this.#host.failed(NO_ANSWER, { isOfModel: mayBeOfModel(chunk) });
       return false;
     }
-    if (this.#eventStream) return !this.#isRefusedInBand(chunk);
-    if (ERROR_DOCUMENT.test(chunk.toString("latin1", 0, 128))) this.#held = [];
+    if (this.#eventStream) {
+      if (this.#isRefusedInBand(chunk)) return false;
+      // What is compressed is not read again when more of it comes.
+      if (this.#decoded === undefined && areForeignEvents(chunk.toString("latin1", 0, MAX_LOOKED_AT))) this.#held = [];
+      return true;
+    }
+    const beginning = chunk.toString("latin1", 0, 128);
+    if (ERROR_DOCUMENT.test(beginning) || mayBeForeignDocument(beginning)) this.#held = [];
     return true;
   }
 
   #hold(chunk: Buffer, held: Buffer[]): void {
     held.push(chunk);
     this.#heldBytes += chunk.length;
-    if (this.#heldBytes > MAX_HELD) this.#release(held);
+    const isKnown = this.#isReadable && holdsSign(chunk.toString("latin1"));
+    if (isKnown || this.#heldBytes > MAX_HELD) this.#release(held);
+  }
+
+  /** Whether all that came is something else than an answer. */
+  #isForeign(reading: TapReading | undefined): boolean {
+    if (this.#isDocument) return reading?.foreign === true;
+    const held = this.#isReadable ? this.#held : undefined;
+    return held !== undefined && !holdsSign(Buffer.concat(held).toString("latin1"));
   }
 
   #release(held: readonly Buffer[]): void {
@@ -248,6 +267,9 @@ const NO_TRAILERS: UpstreamHeaders = {};
 
 /** Beyond this the client gets what came, whatever it is. */
 const MAX_HELD = 256 * 1024;
+
+/** In it stands the whole first event of any dialect, or what it begins with. */
+const MAX_LOOKED_AT = 512;
 
 /** As the dialects begin one; Gemini's may be the only item of a list. */
 const ERROR_DOCUMENT = /^[\s\xef\xbb\xbf]*\[?\s*\{\s*"(?:error"|(?:type|object)"\s*:\s*"error")/;

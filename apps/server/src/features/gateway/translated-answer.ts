@@ -1,5 +1,6 @@
 import type { LlmFailure, LlmResponse } from "@loom/core";
 import type { AnswerIdentity, LlmCodec } from "@loom/llm";
+import { isForeignDocument } from "./answer-signs.ts";
 import { mayBeOfModel } from "./beginnings.ts";
 import type { ClientVoice } from "./codecs.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
@@ -48,7 +49,7 @@ export class TranslatedAnswer implements Delivery {
     const decoded = codec.decodeResponse(text);
     if (!decoded.ok) {
       const refusal = isRefusal(decoded.failure) ? this.#host.refusalIn(text) : undefined;
-      if (refusal === undefined) this.#host.failed(decoded.failure);
+      if (refusal === undefined) this.#host.failed(decoded.failure, { isOfModel: !isForeignDocument(text) });
       else this.#host.refused(refusal);
       return;
     }

@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { LlmEvent, LlmFailure, LlmResponse } from "@loom/core";
 import type { AnswerIdentity, LlmStreamDecoder } from "@loom/llm";
 import { COMMON_HEADERS } from "../../kit/problem-reply.ts";
+import { areForeignEvents, isForeignDocument } from "./answer-signs.ts";
 import { mayBeOfModel } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
 import type { ClientVoice } from "./codecs.ts";
@@ -32,6 +33,9 @@ export class TranslatedStream implements Delivery {
   #keepAlive: NodeJS.Timeout | undefined;
   #textBytes = 0;
   #begun = false;
+  /** What came before there was an event in it; absent: there was one, or it was too much. */
+  #unread: Buffer[] | undefined = [];
+  #unreadBytes = 0;
   #ended = false;
   sent = false;
 
@@ -54,6 +58,7 @@ export class TranslatedStream implements Delivery {
       return;
     }
     this.#begun = true;
+    if (this.#unread !== undefined) this.#keep(chunk, this.#unread);
     this.#pass(this.#options.decoder.push(chunk));
   }
 
@@ -85,9 +90,10 @@ export class TranslatedStream implements Delivery {
       clearInterval(this.#keepAlive);
       this.#ended = true;
       if (isRefusal(first.error)) this.#host.refused({ failure: first.error });
-      else this.#host.failed(first.error);
+      else this.#host.failed(first.error, { isOfModel: !this.#isForeign() });
       return;
     }
+    this.#unread = undefined;
     this.#sendHead();
     for (const event of events) this.#textBytes += lengthOf(event);
     switch (last.type) {
@@ -110,6 +116,19 @@ export class TranslatedStream implements Delivery {
         this.#keepAlive?.refresh();
         this.#write(this.#encoder.push(mergeDeltas(events)));
     }
+  }
+
+  #keep(chunk: Buffer, unread: Buffer[]): void {
+    unread.push(chunk);
+    this.#unreadBytes += chunk.length;
+    if (this.#unreadBytes > MAX_UNREAD) this.#unread = undefined;
+  }
+
+  /** Whether all that came is something else than an answer. */
+  #isForeign(): boolean {
+    if (this.#unread === undefined) return false;
+    const text = Buffer.concat(this.#unread).toString("utf8");
+    return isForeignDocument(text) || areForeignEvents(text);
   }
 
   #finish(events: readonly LlmEvent[]): void {
@@ -148,6 +167,9 @@ export class TranslatedStream implements Delivery {
     this.#host.firstByte();
   }
 }
+
+/** What is longer counts as an answer. */
+const MAX_UNREAD = 64 * 1024;
 
 function lengthOf(event: LlmEvent): number {
   switch (event.type) {

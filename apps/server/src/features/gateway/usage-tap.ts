@@ -1,5 +1,6 @@
 import type { JsonObject, Usage } from "@loom/core";
 import { type UsageReader, usageReader } from "@loom/llm";
+import { isForeignDocument } from "./answer-signs.ts";
 import { memberValue, scanJsonObject } from "./json-members.ts";
 import { endOfLargeValue } from "./json-skip.ts";
 import type { WireDialect } from "./target.ts";
@@ -17,6 +18,8 @@ export type TapReading = {
   readonly failed: boolean;
   /** A document that is an error and may be nothing else, as text. */
   readonly error?: string;
+  /** A whole document in which nothing says that it is an answer. */
+  readonly foreign?: true;
   /** About how much text was in it, in bytes; for an estimate where nothing was counted. */
   readonly textBytes: number;
 };
@@ -81,7 +84,7 @@ const MAX_LINE = 8 * 1024 * 1024;
 /** Of a document that is longer only the end is looked at. */
 const MAX_DOCUMENT = 8 * 1024 * 1024;
 const MAX_TAIL = 64 * 1024;
-/** A longer one is no error. */
+/** A longer one is an answer, whatever it holds. */
 const MAX_ERROR = 256 * 1024;
 
 export function createUsageTap(dialect: WireDialect, { eventStream }: { readonly eventStream: boolean }): UsageTap {
@@ -248,7 +251,10 @@ class DocumentTap implements UsageTap {
     // A list of answers that was cut holds more of other things than of text.
     const textBytes = envelope === undefined && isAll ? textIn(bytes, this.#marks) : this.#length;
     const reading = { ...this.#counts.reading(), complete, failed: false, textBytes };
-    return isError ? { ...reading, error: bytes.toString("utf8") } : reading;
+    if (isError) return { ...reading, error: bytes.toString("utf8") };
+    const isSmall = complete && bytes.length <= MAX_ERROR;
+    const foreign = isSmall && !this.#counts.hasSigns && isForeignDocument(bytes.toString("utf8"));
+    return foreign ? { ...reading, foreign } : reading;
   }
 }
 
@@ -264,6 +270,11 @@ class Counts {
 
   constructor(dialect: WireDialect) {
     this.#reader = usageReader(dialect);
+  }
+
+  /** Whether a model or token counts were there, which stand in answers only. */
+  get hasSigns(): boolean {
+    return this.#counted || this.#model !== undefined;
   }
 
   reading(): Pick<TapReading, "usage" | "counted" | "model"> {

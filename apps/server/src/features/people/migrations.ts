@@ -62,6 +62,8 @@ export type PeopleTables = {
     version: number;
   };
   team_member: { team_id: string; person_id: string; role: string; joined_at: string; version: Generated<number> };
+  /** Teams that are gone, until what others keep of them is gone as well. */
+  dissolved_team: { team_id: string; organization_id: string };
   /** Whoever has the token and the address may join; the token itself is nowhere. */
   invitation: {
     id: string;
@@ -288,6 +290,16 @@ export const migrations: readonly Migration[] = [
     async up(db) {
       const { deliverAll } = await import("./delivered-addresses.ts");
       await deliverAll(db as Kysely<PeopleTables>);
+    },
+  },
+  {
+    name: "0010_dissolved_team",
+    async up(db) {
+      await db.schema
+        .createTable("dissolved_team")
+        .addColumn("team_id", "text", (column) => column.primaryKey())
+        .addColumn("organization_id", "text", (column) => column.notNull())
+        .execute();
     },
   },
 ];

@@ -34,7 +34,7 @@ describe.each(engines)("on $name", (engine) => {
       if (stuck.test(id)) throw new Error("The disk is on fire.");
     };
     const record = (event: AuditEvent) => void events.push(event);
-    const elsewhere = { person: refuse, organization: refuse };
+    const elsewhere = { person: refuse, organization: refuse, teams: async () => {} };
     await purge(node.services.purging, { record }, elsewhere).catch((error: unknown) => {
       if (!(error instanceof AggregateError)) throw error;
       events.push({ event: String(error) } as unknown as AuditEvent);

@@ -43,6 +43,18 @@ export function createPurging(desk: PeopleDesk, metrics: Metrics): Purging {
     await desk.change((db) => removeOrganization(db, organization));
   }
 
+  /** They were dissolved by somebody, and are gone already: only what others keep is left. */
+  async function purgeTeams(elsewhere: Purge): Promise<void> {
+    const rows = await (await desk.read()).selectFrom("dissolved_team").select("team_id").limit(MAX_PURGED).execute();
+    const ids = rows.map(({ team_id }) => team_id);
+    if (ids.length === 0) return;
+    await elsewhere.teams(ids);
+    await desk.change(async (db) => {
+      await db.deleteFrom("dissolved_team").where("team_id", "in", ids).execute();
+      await forgetMade(db, ids);
+    });
+  }
+
   return {
     async purge(elsewhere) {
       const people: Person[] = [];
@@ -93,6 +105,7 @@ export function createPurging(desk: PeopleDesk, metrics: Metrics): Purging {
           heirs.push(...left.inherited);
         });
       }
+      await purgeTeams(elsewhere).catch((error: unknown) => void failures.push({ id: "teams", error }));
       count({ outcome: "purged" }, people.length + organizations.length);
       count({ outcome: "failed" }, failures.length);
       return { people, organizations, heirs, failures };
@@ -120,7 +133,12 @@ async function withTeams(
   return Promise.all(
     rows.map(async ({ id, slug }) => {
       const teams = await db.selectFrom("team").select("id").where("organization_id", "=", id).execute();
-      return { id, slug, teams: teams.map((team) => team.id) };
+      const dissolved = await db
+        .selectFrom("dissolved_team")
+        .select("team_id as id")
+        .where("organization_id", "=", id)
+        .execute();
+      return { id, slug, teams: [...teams, ...dissolved].map((team) => team.id) };
     }),
   );
 }
@@ -210,6 +228,7 @@ async function removeOrganization(db: People, { id, teams }: DissolvedOrganizati
     )
     .execute();
   await db.deleteFrom("team").where("organization_id", "=", id).execute();
+  await db.deleteFrom("dissolved_team").where("organization_id", "=", id).execute();
   await db.deleteFrom("organization_member").where("organization_id", "=", id).execute();
   await db.deleteFrom("invitation").where("organization_id", "=", id).execute();
   await db.deleteFrom("join_request").where("organization_id", "=", id).execute();

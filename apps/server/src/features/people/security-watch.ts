@@ -10,7 +10,7 @@ import { type Concerned, SECURITY_NEWS } from "./security-news.ts";
 import type { SeenDevices } from "./seen-devices.ts";
 import type { Telling } from "./telling.ts";
 
-/** Events that wait; where it is full, who has the most in it loses one, which is counted and logged. */
+/** Events that wait in one lane; where it is full, who has the most in it loses one, which is counted and logged. */
 const MAX_WAITING = 5_000;
 /**
  * What one person, or the owners of one organization, are told of one event within an hour: so many mails say it. Counted
@@ -45,7 +45,9 @@ export type SecurityWatchOptions = {
 /** Listens to the audit log, and tells people, one after the other and off the way of every request. */
 export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatch {
   const { desk, telling, seen, log } = options;
-  const waiting = new FairQueue<AuditEvent>(MAX_WAITING);
+  // Sign-ins are what a crowd does, each by another one: they take no place from what seldom happens, nor its turn.
+  const signIns = new FairQueue<AuditEvent>(MAX_WAITING);
+  const rest = new FairQueue<AuditEvent>(MAX_WAITING);
   const counters = new Map<string, { readonly since: number; events: number }>();
   let work: Promise<void> | undefined;
   const count = options.metrics.counter({
@@ -55,15 +57,21 @@ export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatc
   });
 
   async function tellAll(): Promise<void> {
-    for (let event = waiting.shift(); event !== undefined; event = waiting.shift()) {
-      try {
-        await tellOf(event);
-      } catch (error) {
-        count({ outcome: "failed" });
-        log.error("people could not be told", { event: event.event, error: String(error) });
-      }
+    for (;;) {
+      const events = [rest.shift(), signIns.shift()].filter((event) => event !== undefined);
+      if (events.length === 0) break;
+      for (const event of events) await tellOrLog(event);
     }
     work = undefined;
+  }
+
+  async function tellOrLog(event: AuditEvent): Promise<void> {
+    try {
+      await tellOf(event);
+    } catch (error) {
+      count({ outcome: "failed" });
+      log.error("people could not be told", { event: event.event, error: String(error) });
+    }
   }
 
   async function tellOf(event: AuditEvent): Promise<void> {
@@ -165,11 +173,12 @@ export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatc
       if (event.outcome !== "success") return;
       const concerned = SECURITY_NEWS[event.event]?.(event, "")?.concerned;
       if (concerned === undefined || isTooOften(event, concerned)) return;
-      drop(waiting.push(senderOf(event), event));
+      const lane = event.event === "session.created" ? signIns : rest;
+      drop(lane.push(senderOf(event), event));
       work ??= tellAll();
     },
     async close() {
-      const late = setTimeout(() => drop(waiting.clear()), CLOSE_MS);
+      const late = setTimeout(() => drop(rest.clear() + signIns.clear()), CLOSE_MS);
       while (work !== undefined) await work;
       clearTimeout(late);
     },

@@ -56,6 +56,34 @@ describe.each(engines)("on $name", (engine) => {
     expect(reads(other, org).allowed).toBe(true);
   });
 
+  test("what an organization has removed is not kept in memory, also on another server, and the rest is not parsed anew", async () => {
+    const { place, one, ada, org } = await acme();
+    await using _ = place;
+    const other = await place.node({ isPolicied: true });
+    const put = (name: string) =>
+      one.call(ada, "PUT", `/api/orgs/acme/policies/${name}`, {
+        ...{ body: { text: NO_SUPPORT }, ifMatch: "" },
+        headers: { "if-none-match": "*" },
+      });
+    const parsed = async () => {
+      await other.policies.own.follow();
+      return [one, other].flatMap(({ policies }) =>
+        ["kept", "gone"].map((name) => policies.own.find(`${org}/${name}`)),
+      );
+    };
+    for (const name of ["kept", "gone"]) expect((await put(name)).status).toBe(201);
+    const before = await parsed();
+    expect((await one.call(ada, "DELETE", "/api/orgs/acme/policies/gone", { ifMatch: "*" })).status).toBe(200);
+    const between = await parsed();
+    expect((await put("gone")).status).toBe(201);
+    const after = await parsed();
+    for (const at of [0, 2]) {
+      expect([between[at] === before[at], after[at] === before[at]]).toEqual([true, true]);
+      expect([between[at + 1], after[at + 1] === before[at + 1]]).toEqual([undefined, false]);
+      expect(after[at + 1]).toEqual(before[at + 1]);
+    }
+  });
+
   test("only who administers an organization sees and changes its policies, and always can", async () => {
     const { place, one, ada, bob } = await acme();
     await using _ = place;

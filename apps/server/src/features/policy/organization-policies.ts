@@ -25,6 +25,8 @@ const EVERYTHING: Policy = {
   json: { effect: "permit", principal: { op: "All" }, action: { op: "All" }, resource: { op: "All" }, conditions: [] },
 };
 
+type Parsed = { readonly text: string; readonly policy: Policy };
+
 /** What an organization has added. */
 type Own = { readonly policies: readonly Policy[]; readonly authorize: Authorize };
 
@@ -39,7 +41,8 @@ export class OrganizationPolicies {
   readonly #store: OrganizationPolicyStore;
   readonly #book: PolicyBook;
   readonly #now: () => Date;
-  readonly #parsed = new Map<string, { readonly text: string; readonly policy: Policy }>();
+  /** By id, those that were there at the last look. */
+  #parsed: ReadonlyMap<string, Parsed> = new Map();
   #own = new Map<string, Own>();
   #revision = 0;
 
@@ -143,10 +146,15 @@ export class OrganizationPolicies {
 
   #take(stored: readonly StoredPolicy[]): void {
     const byOrganization = new Map<string, Policy[]>();
+    const parsed = new Map<string, Parsed>();
     for (const { organization, name, text } of stored) {
       const policies = byOrganization.get(organization) ?? [];
-      byOrganization.set(organization, [...policies, this.#parse(organization, name, text)]);
+      const policy = this.#parse(organization, name, text);
+      parsed.set(policy.id, { text, policy });
+      byOrganization.set(organization, [...policies, policy]);
     }
+    // What was removed, by whomever, is forgotten.
+    this.#parsed = parsed;
     this.#own = new Map(
       [...byOrganization].map(([organization, policies]) => [organization, this.#ownOf(organization, policies)]),
     );
@@ -163,12 +171,8 @@ export class OrganizationPolicies {
   }
 
   #parse(organization: string, name: string, text: string): Policy {
-    const id = `${organization}/${name}`;
-    const known = this.#parsed.get(id);
-    if (known?.text === text) return known.policy;
-    const policy = parseOrganizationPolicy(organization, name, text);
-    this.#parsed.set(id, { text, policy });
-    return policy;
+    const known = this.#parsed.get(`${organization}/${name}`);
+    return known?.text === text ? known.policy : parseOrganizationPolicy(organization, name, text);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import type { Expression, ExpressionBuilder, Kysely, SqlBool } from "kysely";
 import type { Database } from "../../kit/database.ts";
 import { nextTurn } from "../../kit/next-turn.ts";
 import type { PurgeParts } from "../../kit/purge.ts";
@@ -21,8 +21,8 @@ type Options = {
 /**
  * Of a person: his threads, their links and what support was allowed. What an organization's members can read stays, as
  * nobody's: it is theirs, too. Of an organization: what is a person's stays his, for himself alone where it was there for
- * the organization or a team; nobody's threads and those of its keys go. Of what was purged the row stays, so that its id
- * is not taken again.
+ * the organization or a team; nobody's threads and those of its keys go. Of a team: what was there for it is for its
+ * owner alone, and where it is nobody's it goes. Of what was purged the row stays, so that its id is not taken again.
  */
 export function createThreadPurge({ database, queue, hub, now }: Options): PurgeParts {
   const tables = async (): Promise<Kysely<ThreadTables>> => (await database()).tables<ThreadTables>();
@@ -59,8 +59,20 @@ export function createThreadPurge({ database, queue, hub, now }: Options): Purge
         db.updateTable("thread_support_access").set({ requested_by: "" }).where("requested_by", "=", id).execute(),
       );
     },
+    async teams(teams) {
+      const ids = await threadsIn(await tables(), (where) => where("team", "in", [...teams]));
+      const isIn = ({ team }: ThreadRow) => team !== null && teams.includes(team);
+      await each(ids, isIn, async (context, row) => {
+        const isLeft = row.owner === "" && row.purged === 0 && row.visibility === "team";
+        const kept = isLeft ? await purgeThread(context, row, time()) : row;
+        const visibility = kept.visibility === "team" ? "private" : kept.visibility;
+        await update(context, kept, { team: null, visibility, revision: kept.revision + 1 });
+      });
+    },
     async organization({ id, teams }) {
-      const ids = await threadsIn(await tables(), id, teams);
+      const ids = await threadsIn(await tables(), (where) =>
+        where.or([where("organization", "=", id), ...(teams.length === 0 ? [] : [where("team", "in", [...teams])])]),
+      );
       const isIn = ({ organization, team }: ThreadRow) =>
         organization === id || (team !== null && teams.includes(team));
       await each(ids, isIn, async (context, row) => {
@@ -79,8 +91,7 @@ export function createThreadPurge({ database, queue, hub, now }: Options): Purge
 /** Looked for in many short questions: no index leads there, and others want to be answered meanwhile. */
 async function threadsIn(
   db: Kysely<ThreadTables>,
-  organization: string,
-  teams: readonly string[],
+  isIn: (where: ExpressionBuilder<ThreadTables, "thread">) => Expression<SqlBool>,
 ): Promise<readonly { readonly id: string }[]> {
   const { newest } = await db
     .selectFrom("thread")
@@ -93,12 +104,7 @@ async function threadsIn(
       .select("id")
       .where("key", ">", from)
       .where("key", "<=", from + SLICE)
-      .where((where) =>
-        where.or([
-          where("organization", "=", organization),
-          ...(teams.length === 0 ? [] : [where("team", "in", [...teams])]),
-        ]),
-      )
+      .where(isIn)
       .execute();
     found.push(...rows);
     await nextTurn();

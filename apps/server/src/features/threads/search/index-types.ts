@@ -39,11 +39,18 @@ export type IndexedPassage = {
   readonly at: string;
   readonly atMs: number;
   readonly length: number;
-  readonly repeats: string;
-  /** Terms with spaces between them. */
-  readonly body: string;
-  readonly names: string;
+  /**
+   * Where in the bytes of its piece each of its texts begins, one behind the other, and where the last one ends: the terms
+   * and the names with spaces between them, and which terms are repeated.
+   */
+  readonly body: number;
+  readonly names: number;
+  readonly repeats: number;
+  readonly end: number;
 };
+
+/** Passages, and their texts in UTF-8: as bytes they are handed from thread to thread and to SQLite without being made anew. */
+export type PassagePiece = { readonly passages: readonly IndexedPassage[]; readonly bytes: Uint8Array<ArrayBuffer> };
 
 /** Written all or not at all. */
 export type IndexBatch = {
@@ -53,7 +60,8 @@ export type IndexBatch = {
   /** Threads of which nothing stays in the index. */
   readonly dropped: readonly number[];
   readonly droppedPassages: readonly number[];
-  readonly passages: readonly IndexedPassage[];
+  /** Who writes it may take the bytes away. */
+  readonly pieces: readonly PassagePiece[];
   readonly threads: readonly IndexedThread[];
   /** In how many passages a term is more than was known; estimated. */
   readonly frequencies: readonly (readonly [string, number])[];

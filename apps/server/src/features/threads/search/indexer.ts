@@ -14,14 +14,24 @@ import type { OutputService } from "../outputs.ts";
 import { chunksFrom, digestAt, recordAt } from "../stored-records.ts";
 import { factsIn, type ThreadRow } from "../thread-row.ts";
 import { withOutputs } from "../told-thread.ts";
-import type { IndexBatch, IndexedPassage, IndexedThread, IndexState, SearchEngine } from "./index-types.ts";
-import { countsOf, passagesOf, repeatsOf } from "./passages.ts";
+import type {
+  IndexBatch,
+  IndexedPassage,
+  IndexedThread,
+  IndexState,
+  PassagePiece,
+  SearchEngine,
+} from "./index-types.ts";
+import { type Passage, PassageReader } from "./passages.ts";
+import { ByteText } from "./term-text.ts";
 
 /** Written at once. Between two batches everybody else has a turn. */
 const MAX_BATCH_UNITS = 8 * 1024 * 1024;
 const MAX_BATCH_THREADS = 100;
 /** Looked through without a pause. */
 const MAX_TURN_UNITS = 32 * 1024;
+/** Passages that are handed over at a time: between two of them, those who search have a turn. */
+const MAX_PIECE_PASSAGES = 100;
 /** Records of a thread that wait for their long outputs. */
 const MAX_WAITING = 1_000;
 /** Commits whose subjects a thread is found by. */
@@ -258,8 +268,11 @@ class BatchWriter {
   readonly #state: IndexState;
   readonly #dropped: number[] = [];
   readonly #droppedPassages: number[] = [];
-  readonly #passages: IndexedPassage[] = [];
+  readonly #pieces: PassagePiece[] = [];
+  readonly #reader = new PassageReader();
+  readonly #texts = new ByteText();
   readonly #frequencies = new Map<string, number>();
+  #passages: IndexedPassage[] = [];
   #nextKey: number;
   #terms = 0;
   #units = 0;
@@ -288,55 +301,73 @@ class BatchWriter {
 
   add(place: Place, text: string): void {
     this.#units += text.length;
-    for (const passage of passagesOf(text)) this.#addPassage(place, passage);
+    this.#reader.read(text, (passage) => this.#addPassage(place, passage));
   }
 
   /** The passage of the title and the like; another one where they have changed. `null`: there is nothing to say. */
   retitle(row: ThreadRow, known: IndexedThread | undefined, title: string): number | null {
     if (known !== undefined && known.title === title) return known.titleKey;
     if (known !== undefined && known.titleKey !== null) this.#droppedPassages.push(known.titleKey);
-    const [passage] = passagesOf(title);
-    if (passage === undefined) return null;
-    return this.#addPassage({ thread: row.key, record: 0, turn: 0, role: "title", at: row.updated_at }, passage);
+    const place = { thread: row.key, record: 0, turn: 0, role: "title", at: row.updated_at };
+    let key: number | null = null;
+    this.#reader.read(title, (passage) => {
+      key ??= this.#addPassage(place, passage);
+    });
+    return key;
   }
 
-  #addPassage(place: Place, passage: ReturnType<typeof passagesOf>[number]): number {
+  #addPassage(place: Place, { body, names }: Passage): number {
     const key = this.#nextKey++;
-    const counts = countsOf(passage);
-    const { length } = passage.body;
+    const length = body.terms;
     const atMs = Date.parse(place.at);
+    const texts = this.#texts;
+    const begin = texts.byteLength;
+    texts.add(body.bytes);
+    const namesAt = texts.byteLength;
+    texts.add(names.bytes);
+    const repeatsAt = texts.byteLength;
+    body.writeRepeats(texts);
     this.#passages.push({
       ...place,
       key,
       atMs: Number.isNaN(atMs) ? 0 : atMs,
       length,
-      repeats: repeatsOf(counts),
-      body: passage.body.join(" "),
-      names: passage.names.join(" "),
+      body: begin,
+      names: namesAt,
+      repeats: repeatsAt,
+      end: texts.byteLength,
     });
+    if (this.#passages.length >= MAX_PIECE_PASSAGES) this.#closePiece();
     this.#terms += length;
     const weight = key <= ALL_COUNT ? 1 : key % SAMPLE === 0 ? SAMPLE : 0;
     if (weight > 0) {
-      for (const term of new Set([...counts.keys(), ...passage.names])) {
+      for (const term of new Set([...body.distinct(), ...names.distinct()])) {
         this.#frequencies.set(term, (this.#frequencies.get(term) ?? 0) + weight);
       }
     }
     return key;
   }
 
+  #closePiece(): void {
+    if (this.#passages.length > 0) this.#pieces.push({ passages: this.#passages, bytes: this.#texts.toBytes() });
+    this.#passages = [];
+    this.#texts.clear();
+  }
+
   done(change: number): IndexBatch {
-    const { revision, passages, terms } = this.#state;
+    const { revision, passages, terms, nextKey } = this.#state;
+    this.#closePiece();
     return {
       revision,
       state: {
-        passages: passages + this.#passages.length,
+        passages: passages + this.#nextKey - nextKey,
         terms: terms + this.#terms,
         nextKey: this.#nextKey,
         change,
       },
       dropped: this.#dropped,
       droppedPassages: this.#droppedPassages,
-      passages: this.#passages,
+      pieces: this.#pieces,
       threads: this.threads,
       frequencies: [...this.#frequencies],
     };

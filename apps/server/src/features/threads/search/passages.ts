@@ -1,11 +1,12 @@
-import { readTerms } from "@loom/threads/records";
+import { MAX_TERM_UNITS, readTerms } from "@loom/threads/records";
+import { TermText } from "./term-text.ts";
 
-/** A part of what was said, as an index keeps it. */
+/** A part of what was said, as an index keeps it. Good until the next one is read. */
 export type Passage = {
   /** In order, for phrases. */
-  readonly body: readonly string[];
-  /** Identifiers as wholes. */
-  readonly names: readonly string[];
+  readonly body: TermText;
+  /** Identifiers as wholes, each once. */
+  readonly names: TermText;
 };
 
 /**
@@ -14,44 +15,52 @@ export type Passage = {
  */
 const MAX_TERMS = 2_048;
 
-/** The terms of a text, cut where a word ends. */
-export function passagesOf(text: string): Passage[] {
-  const passages: Passage[] = [];
-  let body: string[] = [];
-  let names: string[] = [];
-  const close = (): void => {
-    passages.push({ body, names });
-    body = [];
-    names = [];
-  };
-  readTerms(text, {
-    onTerm: (term) => body.push(term),
+/** Tells one text after the other in passages. */
+export class PassageReader {
+  readonly #body = new TermText();
+  readonly #names = new TermText();
+
+  /** The terms of a text, cut where a word ends. */
+  read(text: string, onPassage: (passage: Passage) => void): void {
+    const body = this.#body;
+    const names = this.#names;
+    const close = (): void => {
+      onPassage({ body, names });
+      body.clear();
+      names.clear();
+    };
+    let word = 0;
     // A run without spaces is one word, however long: it may reach beyond the bound, but only by itself.
-    onWord(whole) {
-      if (whole !== undefined) names.push(whole);
-      if (body.length >= MAX_TERMS) close();
-    },
-  });
-  if (body.length > 0) close();
-  return passages;
+    const endWord = (): void => {
+      if (body.terms >= MAX_TERMS) close();
+      word = body.byteLength;
+    };
+    readTerms(text, {
+      onPlain: (from, to) => body.addPlain(text, from, to),
+      onTerm: (term) => body.add(term),
+      onPlainWord(parts) {
+        if (parts > 1) {
+          const before = names.byteLength;
+          names.addJoined(body, word, MAX_TERM_UNITS);
+          names.dropRepeated(before);
+        }
+        endWord();
+      },
+      onWord(whole) {
+        if (whole !== undefined) {
+          const before = names.byteLength;
+          names.add(whole);
+          names.dropRepeated(before);
+        }
+        endWord();
+      },
+    });
+    if (body.terms > 0) close();
+  }
 }
 
-/** How often each term is there. */
-export function countsOf(passage: Passage): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const term of passage.body) counts.set(term, (counts.get(term) ?? 0) + 1);
-  return counts;
-}
-
-/** What stands in front of a term's count in that text, and how many characters that is. */
+/** What stands in front of a term's count in the text of repeated terms, and how many characters that is. */
 export function repeatMark(term: string): readonly [string, number] {
   const mark = `|${term}=`;
   return [mark, [...mark].length];
-}
-
-/** Terms that are there more than once, as a text that SQL can look into: `|foo=3|bar=2|`. */
-export function repeatsOf(counts: ReadonlyMap<string, number>): string {
-  let text = "|";
-  for (const [term, count] of counts) if (count > 1) text += `${term}=${count}|`;
-  return text;
 }

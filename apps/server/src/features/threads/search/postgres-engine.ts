@@ -2,9 +2,9 @@ import { type Kysely, sql } from "kysely";
 import type { Database } from "../../../kit/database.ts";
 import type {
   IndexBatch,
-  IndexedPassage,
   IndexedThread,
   IndexState,
+  PassagePiece,
   SearchDialect,
   SearchEngine,
 } from "./index-types.ts";
@@ -119,11 +119,11 @@ async function write(db: Db, batch: IndexBatch): Promise<boolean> {
       delete from thread_search_passage where key = any(${sql.val(`{${batch.droppedPassages.join(",")}}`)}::bigint[])
     `.execute(db);
   }
-  if (batch.passages.length > 0) {
+  for (const piece of batch.pieces) {
     await sql`
       insert into thread_search_passage
       select key, thread, record, turn, role, at, at_ms, length, repeats, found_by::tsvector
-      from json_to_recordset(${JSON.stringify(batch.passages.map(passageRow))}::json) as t (
+      from json_to_recordset(${JSON.stringify(passageRows(piece))}::json) as t (
         key bigint, thread bigint, record bigint, turn bigint, role text, at text, at_ms bigint, length bigint,
         repeats text, found_by text)
     `.execute(db);
@@ -156,8 +156,9 @@ async function write(db: Db, batch: IndexBatch): Promise<boolean> {
   return true;
 }
 
-function passageRow({ key, thread, record, turn, role, at, atMs, length, repeats, body, names }: IndexedPassage) {
-  return {
+function passageRows({ passages, bytes }: PassagePiece) {
+  const text = Buffer.from(bytes.buffer);
+  return passages.map(({ key, thread, record, turn, role, at, atMs, length, body, names, repeats, end }) => ({
     key,
     thread,
     record,
@@ -166,9 +167,9 @@ function passageRow({ key, thread, record, turn, role, at, atMs, length, repeats
     at,
     at_ms: atMs,
     length,
-    repeats,
-    found_by: vectorOf(termsIn(body), termsIn(names)),
-  };
+    repeats: text.toString("utf8", repeats, end),
+    found_by: vectorOf(termsIn(text.toString("utf8", body, names)), termsIn(text.toString("utf8", names, repeats))),
+  }));
 }
 
 function termsIn(text: string): string[] {
@@ -185,7 +186,7 @@ function vectorOf(body: readonly string[], names: readonly string[]): string {
     else if (known.length < 255) known.push(index + 1);
   }
   const terms = Array.from(places, ([term, at]) => `'${term}':${at.join(",")}`);
-  return [...terms, ...Array.from(new Set(names), (name) => `'=${name}'`)].join(" ");
+  return [...terms, ...names.map((name) => `'=${name}'`)].join(" ");
 }
 
 /** The literal of an array of texts: terms need no escapes. */

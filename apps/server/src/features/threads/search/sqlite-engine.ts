@@ -26,9 +26,6 @@ const DIALECT: SearchDialect = {
   greatest: "max",
 };
 
-/** Passages that are handed over at a time: copying them holds up this thread, writing them those who search. */
-const PIECE = 100;
-
 type WithoutId<Question> = Question extends WorkerQuestion ? Omit<Question, "id"> : never;
 
 /** The index in a file of its own beside the database, kept and asked in a thread of its own: nobody else waits for it. */
@@ -66,13 +63,14 @@ export async function openSqliteEngine(database: string): Promise<SearchEngine> 
   worker.on("exit", () => giveUp(new Error("The index of threads is closed.")));
   worker.unref();
 
-  function ask<Value>(question: WithoutId<WorkerQuestion>): Promise<Value> {
+  /** `given`: what the other thread gets, and this one no longer has. */
+  function ask<Value>(question: WithoutId<WorkerQuestion>, given: readonly ArrayBuffer[] = []): Promise<Value> {
     if (broken !== undefined) return Promise.reject(broken);
     return new Promise((resolve, reject) => {
       last += 1;
       waiting.set(last, { resolve: resolve as (value: unknown) => void, reject });
       worker.ref();
-      worker.postMessage({ ...question, id: last });
+      worker.postMessage({ ...question, id: last }, given);
     });
   }
   const rows = <Row>(sql: string, parameters: readonly unknown[] = []): Promise<readonly Row[]> =>
@@ -103,12 +101,12 @@ export async function openSqliteEngine(database: string): Promise<SearchEngine> 
       );
       return new Map(found.map(({ term, passages }) => [term, passages]));
     },
-    async write({ revision, dropped, droppedPassages, passages, ...rest }) {
+    async write({ revision, dropped, droppedPassages, pieces, ...rest }) {
       const isCurrent = await ask<boolean>({ type: "begin", revision, dropped, droppedPassages });
       if (!isCurrent) return false;
       let written = Promise.resolve();
-      for (let start = 0; start < passages.length; start += PIECE) {
-        const next = ask<void>({ type: "passages", passages: passages.slice(start, start + PIECE) });
+      for (const piece of pieces) {
+        const next = ask<void>({ type: "passages", ...piece }, [piece.bytes.buffer]);
         // It is waited for in the next round, or never where this one fails.
         next.catch(() => undefined);
         // One waits there while another is written.

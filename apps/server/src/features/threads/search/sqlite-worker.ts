@@ -1,10 +1,10 @@
-import type { IndexBatch, IndexedPassage } from "./index-types.ts";
+import type { IndexBatch, PassagePiece } from "./index-types.ts";
 
 type Question =
   | { readonly type: "rows"; readonly sql: string; readonly parameters: readonly (string | number | null)[] }
   /** A batch comes in pieces, one transaction in all: between two of them, others have a turn. */
   | ({ readonly type: "begin" } & Pick<IndexBatch, "revision" | "dropped" | "droppedPassages">)
-  | { readonly type: "passages"; readonly passages: readonly IndexedPassage[] }
+  | ({ readonly type: "passages" } & PassagePiece)
   | ({ readonly type: "commit" } & Pick<IndexBatch, "state" | "threads" | "frequencies">)
   | { readonly type: "close" };
 
@@ -102,8 +102,10 @@ export function runIndexWorker(): void {
   const dropThread = writer.prepare("DELETE FROM search_thread WHERE key = ?");
   const dropText = writer.prepare("DELETE FROM search_text WHERE rowid = ?");
   const dropPassage = writer.prepare("DELETE FROM search_passage WHERE key = ?");
-  const addText = writer.prepare("INSERT INTO search_text (rowid, body, names) VALUES (?, ?, ?)");
-  const addPassage = writer.prepare("INSERT INTO search_passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const addText = writer.prepare(
+    "INSERT INTO search_text (rowid, body, names) VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT))",
+  );
+  const addPassage = writer.prepare("INSERT INTO search_passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT))");
   const addThread = writer.prepare("INSERT OR REPLACE INTO search_thread VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   const addFrequency = writer.prepare(
     "INSERT INTO search_frequency VALUES (?, ?) ON CONFLICT (term) DO UPDATE SET passages = passages + excluded.passages",
@@ -129,7 +131,7 @@ export function runIndexWorker(): void {
     return true;
   }
 
-  function add(passages: readonly IndexedPassage[]): void {
+  function add({ passages, bytes }: PassagePiece): void {
     if (!writer.isTransaction) throw new Error("nothing was begun");
     for (const each of passages) {
       addPassage.run(
@@ -141,9 +143,9 @@ export function runIndexWorker(): void {
         each.at,
         each.atMs,
         each.length,
-        each.repeats,
+        bytes.subarray(each.repeats, each.end),
       );
-      addText.run(each.key, each.body, each.names);
+      addText.run(each.key, bytes.subarray(each.body, each.names), bytes.subarray(each.names, each.repeats));
     }
   }
 
@@ -179,7 +181,7 @@ export function runIndexWorker(): void {
       case "begin":
         return begin(question);
       case "passages":
-        return add(question.passages);
+        return add(question);
       case "commit":
         return commit(question);
       default:
