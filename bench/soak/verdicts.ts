@@ -1,5 +1,6 @@
 import type { Findings } from "./findings.ts";
 import type { LedgerRow } from "./ledger-rows.ts";
+import { WINDOW_MINUTES } from "./samples.ts";
 
 export type Verdict = {
   readonly what: string;
@@ -7,7 +8,7 @@ export type Verdict = {
   readonly holds: boolean;
 };
 
-/** How much the line through the samples may rise. In a short time, a heap that only warms up looks like one that leaks. */
+/** How much the line through the floors may gain. In a short time, a heap that only warms up looks like one that leaks. */
 const MAX_GAIN_MEGABYTES = 40;
 const JUDGED_MINUTES = 10;
 /** When nothing runs any more. */
@@ -76,7 +77,7 @@ export function verdictsOf(findings: Findings): Verdict[] {
     },
     {
       what: "memory has a plateau",
-      found: `${plateau.fromMegabytes.toFixed(0)} to ${plateau.toMegabytes.toFixed(0)} MB over ${plateau.samples} samples; ${plateau.megabytesPerHour.toFixed(1)} MB an hour${plateau.minutes < JUDGED_MINUTES ? "; too short to judge" : ""}`,
+      found: `${plateau.leastMegabytes.toFixed(0)} to ${plateau.mostMegabytes.toFixed(0)} MB over ${plateau.samples} samples; the least of each ${WINDOW_MINUTES} minutes: ${plateau.floorsMegabytes.map((each) => each.toFixed(0)).join(", ")}; the line through these gains ${plateau.gainMegabytes.toFixed(0)} MB${plateau.minutes < JUDGED_MINUTES ? "; too short to judge" : ""}`,
       holds: plateau.minutes < JUDGED_MINUTES || plateau.gainMegabytes <= MAX_GAIN_MEGABYTES,
     },
     {

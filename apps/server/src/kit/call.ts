@@ -5,6 +5,7 @@ import { clientAddress, type TrustedProxies } from "./client-address.ts";
 import type { Listed } from "./live-list.ts";
 import type { Log } from "./log.ts";
 import type { Authorize } from "./policy.ts";
+import type { Subject } from "./subject.ts";
 
 /** One request on its way through the server. */
 export type Call = {
@@ -20,6 +21,8 @@ export type Call = {
   readonly audit: Audit;
   /** Whether somebody may do something still, for answers that last. */
   readonly authorize: Authorize;
+  /** Who asked, as he is known by now; nobody where his token or session is over. For answers that last. */
+  subjectNow(): Promise<Subject | undefined>;
   /** Who is at the other end, proxies that are trusted left out. */
   readonly origin: RequestOrigin;
 };
@@ -29,6 +32,7 @@ export type Surroundings = {
   readonly log: Log;
   readonly audit: Audit;
   readonly authorize: Authorize;
+  readonly subjectNow: (incoming: IncomingMessage) => Promise<Subject | undefined>;
   readonly isTrustedProxy: TrustedProxies;
 };
 
@@ -65,6 +69,10 @@ export class OpenCall implements Call, Listed {
 
   get authorize(): Authorize {
     return this.#surroundings.authorize;
+  }
+
+  subjectNow(): Promise<Subject | undefined> {
+    return this.#surroundings.subjectNow(this.incoming);
   }
 
   get origin(): RequestOrigin {

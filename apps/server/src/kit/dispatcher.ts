@@ -54,6 +54,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     log,
     audit: options.audit,
     authorize: options.authorize,
+    subjectNow,
     isTrustedProxy: options.isTrustedProxy,
   };
   const open = new LiveList<OpenCall>();
@@ -154,6 +155,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return browsers === undefined || incoming.headers.cookie === undefined
       ? ANONYMOUS
       : subjectOfBrowser(incoming, browsers);
+  }
+
+  /** As `subjectOf`; that a token is over by now is no attempt to guess one. */
+  async function subjectNow(incoming: IncomingMessage): Promise<Subject | undefined> {
+    const token = bearerToken(incoming);
+    if (token !== undefined) return options.authenticate(token);
+    const { browsers } = options;
+    return browsers === undefined ? ANONYMOUS : subjectOfBrowser(incoming, browsers);
   }
 
   async function answer(call: Call): Promise<void> {

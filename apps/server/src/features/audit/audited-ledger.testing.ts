@@ -27,7 +27,7 @@ export function openAuditedLedger(home: LedgerHome, now = Date.now): AuditedLedg
   const database = (): Promise<Database> => opening;
   const audit = openTestAudit(home.path, database);
   const follower = new LlmEvents({ audit, redact: String, now });
-  const { ledger } = openTestLedger(home, { database, follower });
+  const { ledger } = openTestLedger(home, { database, follower, now });
   return {
     ledger,
     database,

@@ -1,4 +1,4 @@
-import { readdirSync, utimesSync } from "node:fs";
+import { existsSync, readdirSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startProcess } from "@loom/testkit";
@@ -129,6 +129,22 @@ describe.each(engines)("of rows on $name", (engine) => {
     expect(readdirSync(join(home.path, "ledger"))).toEqual([]);
   });
 
+  it("none is taken for that of a dead server while it waits for the minute to be over", async () => {
+    await using home = await engine.create();
+    let now = 0;
+    const audited = openAuditedLedger(home, () => now);
+    audited.ledger.record(entry("a"));
+    await until(async () => (await storedIds(await audited.database())).length === 1);
+    const journals = join(home.path, "ledger");
+    const touched = () => readdirSync(journals).map((name) => statSync(join(journals, name)).mtimeMs);
+    expect(touched()).toHaveLength(1);
+    const [before = 0] = touched();
+    for (const name of readdirSync(journals)) utimesSync(join(journals, name), 0, 0);
+    now = 30_000;
+    await until(() => touched().every((each) => each >= before));
+    await audited.close();
+  });
+
   it("each is in an event after kill -9", { timeout: 60_000 }, async () => {
     await using home = await engine.create();
     const script = fileURLToPath(new URL("endless-llm.testing.ts", import.meta.url));
@@ -139,8 +155,8 @@ describe.each(engines)("of rows on $name", (engine) => {
       recorder.signal("SIGKILL");
       await recorder.exited;
     }
-    for (const folder of ["ledger", "audit"]) {
-      const path = join(home.path, folder);
+    // The audit log has a journal from its first event on.
+    for (const path of ["ledger", "audit"].map((name) => join(home.path, name)).filter(existsSync)) {
       for (const name of readdirSync(path)) utimesSync(join(path, name), 0, 0);
     }
     const audited = openAuditedLedger(home);

@@ -113,7 +113,9 @@ export class DurableLedger implements Ledger {
   async #settle(what: { readonly all: boolean }): Promise<void> {
     const isWritten = await this.#writer.flush();
     await this.#move((mover) => mover.move(what));
-    if (this.#journal?.hasSpentFile === true || this.#mover?.isHeld === true) this.#afterWriting();
+    const isHeld = this.#mover?.isHeld === true;
+    if (isHeld) await this.#stillHere();
+    if (isHeld || this.#journal?.hasSpentFile === true) this.#afterWriting();
     if (!isWritten) throw new Error("the ledger's journal cannot be written");
   }
 
@@ -222,7 +224,7 @@ export class DurableLedger implements Ledger {
     return this.#mover;
   }
 
-  /** While rows cannot be stored, other processes must not take the journal for one of the dead. */
+  /** While rows cannot be stored or wait for the follower, others must not take the journal for one of the dead. */
   async #stillHere(): Promise<void> {
     const now = this.#now();
     if (Math.abs(now - this.#touchedAt) < TOUCH_MS) return;

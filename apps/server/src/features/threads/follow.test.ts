@@ -141,6 +141,24 @@ describe.each(engines)("on $name", (engine) => {
     expect(again.status).toBe(404);
   });
 
+  test("following ends when the token is revoked, also of what everybody signed in may read", async () => {
+    const minted = await threads.ask("POST", "/api/tokens", { body: { name: "ben", scopes: ["threads:read"] } });
+    const { token, info } = minted.json as { token: string; info: { id: string } };
+    const id = await threads.make(said("one"));
+    const body = { visibility: "public" };
+    expect((await threads.ask("POST", `/api/threads/${id}/visibility`, { body })).status).toBe(200);
+    const live = await listenTo(threads.server.url, token, `/api/threads/${id}/events?after=0`);
+    await live.until(2);
+    let isOver = false;
+    void live.closed.then(() => {
+      isOver = true;
+    });
+    expect((await threads.ask("DELETE", `/api/tokens/${info.id}`)).status).toBe(200);
+    for (let version = 2; !isOver; version += 1) {
+      expect((await append(id, version, [text(said("more"))])).status).toBe(200);
+    }
+  });
+
   test.each([
     ["makes it private", { type: "metadata", visibility: "private" }],
     ["puts it into the trash", { type: "metadata", deleted: true }],

@@ -37,6 +37,8 @@ const EXTENSIONS = { json: "json", markdown: "md", html: "html" } as const;
 
 /** A session may have ended meanwhile: whoever follows comes back, and is looked at again. */
 const FOLLOW_MS = 10 * 60_000;
+/** So long a follower is taken for who he was when it was asked: other servers hear of changes no sooner. */
+const KNOWN_MS = 1_000;
 
 /** Records sent to a follower at a time. */
 const FOLLOW_PAGE = 500;
@@ -162,12 +164,17 @@ export function threadRoutes(parts: ThreadParts): Route[] {
       await noted([id], request);
       const { subject, call } = request;
       const from = goOn(await store.present(id), call.incoming.headers["last-event-id"], query.after);
-      const mayRead = (row: ThreadAccess) => call.authorize(subject, "read", resourceOf(row, parts.now())).allowed;
+      let who: Subject | undefined = subject;
+      let knownUntil = performance.now() + KNOWN_MS;
+      const isAllowed = (row: ThreadAccess): boolean =>
+        who !== undefined && call.authorize(who, "read", resourceOf(row, parts.now())).allowed;
       // Replaced or purged: what the client has is not the beginning of it any more.
       const isToRead = async (): Promise<boolean> => {
         const row = await store.row(id);
         if (row?.generation !== from.generation) return false;
-        return mayRead(row);
+        who = await call.subjectNow();
+        knownUntil = performance.now() + KNOWN_MS;
+        return isAllowed(row);
       };
       const { heartbeatMs, patienceMs } = parts;
       await follow(call, {
@@ -177,7 +184,7 @@ export function threadRoutes(parts: ThreadParts): Route[] {
         hub,
         heartbeatMs,
         patienceMs,
-        mayRead,
+        mayRead: (row) => performance.now() < knownUntil && isAllowed(row),
         read: async (after) => {
           if (!(await isToRead())) return undefined;
           const { records } = await store.records(id, after, FOLLOW_PAGE);
