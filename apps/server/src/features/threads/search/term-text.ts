@@ -1,7 +1,10 @@
+import { randomBytes } from "node:crypto";
+
 const SPACE = 0x20;
 /** The hash of Fowler, Noll and Vo (FNV-1a). */
 const FNV_PRIME = 0x01000193;
-const FNV_BASIS = 0x811c9dc5 | 0;
+/** Another one in each process: nobody can write words that all fall into one place. */
+const FNV_BASIS = randomBytes(4).readInt32LE();
 /** Of a UTF-16 unit in UTF-8, at most. */
 const BYTES_PER_UNIT = 3;
 /** Places of the table for each term that it has room for: most are empty. */
