@@ -16,8 +16,10 @@ export type OutputEnds = {
   readonly onTooLong: (id: ThreadId, sha256: string, bytes: number) => void;
 };
 
-/** Outputs that are remembered as lacking in one thread: as many as a server is asked for at once. */
-export const MAX_LACKING = 1_000;
+/** Outputs that a server is asked for at once. */
+const MAX_ASKED = 1_000;
+/** Outputs that are remembered as lacking in one thread. */
+export const MAX_LACKING = MAX_ASKED;
 
 /** Sends those of the outputs that the server lacks. One that is lost here, or too long, is passed over: whoever reads says so. */
 export async function sendOutputs(
@@ -26,8 +28,12 @@ export async function sendOutputs(
   named: ReadonlySet<string>,
   call: RemoteCall,
 ): Promise<void> {
-  if (named.size === 0) return;
-  for (const sha256 of await remote.missingOutputs(id, [...named], call)) {
+  const all = [...named];
+  const missing: string[] = [];
+  for (let from = 0; from < all.length; from += MAX_ASKED) {
+    missing.push(...(await remote.missingOutputs(id, all.slice(from, from + MAX_ASKED), call)));
+  }
+  for (const sha256 of missing) {
     const bytes = statSync(outputs.fileOf(sha256), { throwIfNoEntry: false })?.size ?? 0;
     if (bytes > remote.maxOutputBytes) {
       onTooLong(id, sha256, bytes);

@@ -172,8 +172,9 @@ function passageRows({ passages, bytes }: PassagePiece) {
   }));
 }
 
+/** Some characters are words that fold to a blank (U+037A, U+FE70): a term of nothing is none that PostgreSQL takes. */
 function termsIn(text: string): string[] {
-  return text === "" ? [] : text.split(" ");
+  return text.split(" ").filter((term) => term !== "");
 }
 
 /** Terms are letters, digits and marks: between quotes, they stand for themselves. A name is known by its `=`. */

@@ -263,6 +263,13 @@ describe.each(engines)("on $name", (engine) => {
     expect([await found("appended"), (await found("replaced")).length]).toEqual([[], 1]);
   });
 
+  test("letters that fold to a blank hold up nothing", async () => {
+    await threads.make(said("before \ufe70 \u037a a\u037a after"));
+    await threads.make(said("and the next one"));
+    await settle(threads);
+    expect([(await found("after")).length, (await found("next")).length]).toEqual([1, 1]);
+  });
+
   test("a server that was stopped in the middle goes on where it was", async () => {
     const ids = await fill(threads);
     await threads.close();
