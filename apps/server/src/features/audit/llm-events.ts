@@ -24,6 +24,8 @@ const WINDOW_MS = 60_000;
 const MAX_OPEN = 10_000;
 /** Requests of one event: their ids take some 4 KB. */
 const MAX_IDS = 100;
+/** Events that are passed on at once. */
+const SLICE = 256;
 /** Names that clients have given lately, without secrets: the same few come with every request. */
 const MAX_NAMES = 1_000;
 
@@ -42,6 +44,7 @@ export class LlmEvents implements LedgerFollower {
   #since = 0;
   /** Events on their way to the disk. */
   #leaving = 0;
+  #telling: Promise<void> = Promise.resolve();
 
   constructor(options: LlmEventsOptions) {
     this.#options = options;
@@ -71,8 +74,14 @@ export class LlmEvents implements LedgerFollower {
     }
   }
 
-  async tell({ all }: { readonly all: boolean }): Promise<void> {
-    const { audit, now } = this.#options;
+  /** One after the other: what an earlier one has taken is passed on, too, when a later one resolves. */
+  tell(what: { readonly all: boolean }): Promise<void> {
+    this.#telling = this.#telling.then(() => this.#tell(what));
+    return this.#telling;
+  }
+
+  async #tell({ all }: { readonly all: boolean }): Promise<void> {
+    const { now } = this.#options;
     const isDue = all || this.#openIds >= MAX_OPEN || Math.abs(now() - this.#since) >= WINDOW_MS;
     const leaving = [...this.#full, ...this.#open.values()].filter(
       ({ first, ids }) => isDue || ids.length >= MAX_IDS || first.outcome !== "completed",
@@ -83,8 +92,12 @@ export class LlmEvents implements LedgerFollower {
       this.#openIds -= ids.length;
     }
     this.#leaving += leaving.length;
-    await Promise.all(leaving.map((group) => audit.keep(this.#eventOf(group))));
-    this.#leaving -= leaving.length;
+    // Not all at once: the queue of events has room for a thousand at least.
+    for (let start = 0; start < leaving.length; start += SLICE) {
+      const slice = leaving.slice(start, start + SLICE);
+      await Promise.allSettled(slice.map(async (group) => this.#options.audit.keep(this.#eventOf(group))));
+      this.#leaving -= slice.length;
+    }
   }
 
   #keyOf({ nodes, subject, upstream, model, requestedModel, outcome, status, errorCode }: LedgerEntry): string {
@@ -93,7 +106,7 @@ export class LlmEvents implements LedgerFollower {
       charged = JSON.stringify(nodes.map(({ kind, id }) => [kind, id]));
       this.#nodes.set(nodes, charged);
     }
-    return `${charged}\n${subject}\n${upstream}\n${model}\n${requestedModel}\n${outcome}\n${status}\n${errorCode}`;
+    return JSON.stringify([charged, subject, upstream, model, requestedModel, outcome, status, errorCode]);
   }
 
   #eventOf({ first, last, ids }: Group): AuditEntry {

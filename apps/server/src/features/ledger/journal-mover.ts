@@ -58,6 +58,8 @@ export class JournalMover {
       await this.#store.insert(chunk.entries);
       chunk.take();
       follower?.see(chunk.entries);
+      // Under load there may be more for ever.
+      await follower?.tell({ all: false });
       await nextTurn();
     }
   }
@@ -66,17 +68,19 @@ export class JournalMover {
   recover({ alsoLive }: { readonly alsoLive: boolean }): Promise<void> {
     const { directory, journal, database, follower, warn, now } = this.#options;
     const store = this.#store;
+    const stored: LedgerEntry[] = [];
     return recoverLeftovers({
       directory,
       owns: (path) => journal.owns(path),
       entryOf,
       async insert(entries, { abandoned }) {
         await store.insert(entries);
-        // Whoever lives passes on its own rows.
-        if (abandoned) follower?.see(entries);
+        // Whoever lives passes on its own rows. Those of a file together: where one fails, all of them come again.
+        if (abandoned) stored.push(...entries);
         await nextTurn();
       },
       async committed() {
+        follower?.see(stored.splice(0));
         await follower?.tell({ all: true });
         await database.sync();
       },
