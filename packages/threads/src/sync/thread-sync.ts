@@ -25,14 +25,19 @@ export type SyncStatus = {
   readonly pending: number;
   /** Of them, those that failed by themselves. */
   readonly failures: readonly { readonly id: ThreadId; readonly failure: Failure }[];
-  /** Threads that go up only to a record that is longer than the server takes. */
-  readonly tooLong: readonly { readonly id: ThreadId; readonly record: number; readonly bytes: number }[];
+  /** Threads that go up only to a record that is longer than the server takes: `most`, in bytes. */
+  readonly tooLong: readonly {
+    readonly id: ThreadId;
+    readonly record: number;
+    readonly bytes: number;
+    readonly most: number;
+  }[];
   /** Threads that the server has removed but that hold what was only here. */
   readonly detached: readonly ThreadId[];
   /** Threads that were taken back from the server. */
   readonly withdrawn: readonly ThreadId[];
-  /** Threads with outputs that are neither here nor, as far as is known, on the server yet. */
-  readonly lacking: readonly { readonly id: ThreadId; readonly outputs: number }[];
+  /** Threads with outputs that are neither here nor, as far as is known, on the server yet. `more`: at least so many. */
+  readonly lacking: readonly { readonly id: ThreadId; readonly outputs: number; readonly more?: true }[];
   /** Why nothing works now, while that is so. */
   readonly failure?: Failure;
   readonly succeededAt?: number;
@@ -70,6 +75,7 @@ export class ThreadSync {
   /** As far as this machine knows; asks nobody. */
   status(): SyncStatus {
     const journal = new SyncJournal(this.#options.stateDirectory);
+    const { maxRecordBytes: most } = this.#options.remote;
     const pending = [...pendingThreads(this.#options, journal)];
     const states = [...journal.threads.values()];
     const { failure, succeededAt } = journal.server;
@@ -79,11 +85,13 @@ export class ThreadSync {
         const { failure: own } = journal.thread(id);
         return own === undefined ? [] : [{ id, failure: own }];
       }),
-      tooLong: states.flatMap(({ id, tooLong }) => (tooLong === undefined ? [] : [{ id, ...tooLong }])),
+      tooLong: states.flatMap(({ id, tooLong }) => (tooLong === undefined ? [] : [{ id, ...tooLong, most }])),
       detached: states.flatMap(({ id, fate }) => (fate === "detached" ? [id] : [])),
       withdrawn: states.flatMap(({ id, fate }) => (fate === "withdrawn" ? [id] : [])),
       lacking: states.flatMap(({ id, fate, lacking }) =>
-        lacking === undefined || fate !== undefined ? [] : [{ id, outputs: lacking.outputs.length }],
+        lacking === undefined || fate !== undefined
+          ? []
+          : [{ id, outputs: lacking.outputs.length, ...(lacking.more === true ? { more: true } : {}) }],
       ),
       ...(failure === undefined ? {} : { failure }),
       ...(succeededAt === undefined ? {} : { succeededAt }),
