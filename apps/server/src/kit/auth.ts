@@ -4,14 +4,11 @@ import { Secret } from "@loom/config";
 import type { RequestOrigin } from "./audit.ts";
 import { OWNER, type Subject } from "./subject.ts";
 
-/**
- * Gives the subject of a token, or nothing for one that it does not know. `from`: the request that it came with, for who
- * writes down where a token is used.
- */
-export type Authenticate = (
-  token: string,
-  from?: { readonly origin: RequestOrigin },
-) => Subject | undefined | Promise<Subject | undefined>;
+/** The request that a token came with, for who writes down where it is used; `before`: it is no use of it, it came before. */
+export type TokenUse = { readonly origin: RequestOrigin } | "before";
+
+/** Gives the subject of a token, or nothing for one that it does not know. */
+export type Authenticate = (token: string, from?: TokenUse) => Subject | undefined | Promise<Subject | undefined>;
 
 /** Asks one after the other; waits only for those that have to be waited for. */
 export function authenticateByAny(...ways: readonly Authenticate[]): Authenticate {

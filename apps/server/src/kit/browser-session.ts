@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { Authenticate } from "./auth.ts";
+import type { Authenticate, TokenUse } from "./auth.ts";
 import { cookieName, cookieValues } from "./cookies.ts";
 import { ProblemError } from "./problem-reply.ts";
 import { ANONYMOUS, type Subject } from "./subject.ts";
@@ -18,13 +18,17 @@ const SAFE_METHODS: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "O
  * Nobody where there is no cookie, or one that means nothing any more: a page to sign in has to be seen by those, too.
  * @throws ProblemError where somebody has planted a second one, or where it may be another site that asks.
  */
-export async function subjectOfBrowser(request: IncomingMessage, sessions: BrowserSessions): Promise<Subject> {
+export async function subjectOfBrowser(
+  request: IncomingMessage,
+  sessions: BrowserSessions,
+  from?: TokenUse,
+): Promise<Subject> {
   const [token, ...others] = cookieValues(request, cookieName(SESSION_COOKIE, sessions));
   if (token === undefined) return ANONYMOUS;
   if (others.length > 0) {
     throw new ProblemError("invalid_input", "The session cookie comes more than once: sign out, and in again.");
   }
-  const subject = await sessions.authenticate(token);
+  const subject = await sessions.authenticate(token, from);
   if (subject === undefined) return ANONYMOUS;
   requireSameOrigin(request);
   return subject;

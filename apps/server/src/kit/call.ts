@@ -21,7 +21,10 @@ export type Call = {
   readonly audit: Audit;
   /** Whether somebody may do something still, for answers that last. */
   readonly authorize: Authorize;
-  /** Who asked, as he is known by now; nobody where his token or session is over. For answers that last. */
+  /**
+   * Who asked, as he is known by now; nobody where his token or session is over, or he came without. For answers that last:
+   * it does not count as use of a session.
+   */
   subjectNow(): Promise<Subject | undefined>;
   /** Who is at the other end, proxies that are trusted left out. */
   readonly origin: RequestOrigin;

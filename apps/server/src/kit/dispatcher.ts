@@ -157,12 +157,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       : subjectOfBrowser(incoming, browsers);
   }
 
-  /** As `subjectOf`; that a token is over by now is no attempt to guess one. */
+  /** As `subjectOf`; that a token is over by now is no attempt to guess one, and that it is not, no use of it. */
   async function subjectNow(incoming: IncomingMessage): Promise<Subject | undefined> {
     const token = bearerToken(incoming);
-    if (token !== undefined) return options.authenticate(token);
+    if (token !== undefined) return options.authenticate(token, "before");
     const { browsers } = options;
-    return browsers === undefined ? ANONYMOUS : subjectOfBrowser(incoming, browsers);
+    const subject = browsers && (await subjectOfBrowser(incoming, browsers, "before"));
+    // Who came as somebody goes on as nobody else.
+    return subject?.type === "anonymous" ? undefined : subject;
   }
 
   async function answer(call: Call): Promise<void> {

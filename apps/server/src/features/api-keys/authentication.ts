@@ -1,7 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import type { UserStanding, Users } from "../../identity-types.ts";
-import type { RequestOrigin } from "../../kit/audit.ts";
-import { type Authenticate, hashToken } from "../../kit/auth.ts";
+import { type Authenticate, hashToken, type TokenUse } from "../../kit/auth.ts";
 import { nodesOfPerson } from "../../kit/charged-nodes.ts";
 import { DatabaseUnavailable } from "../../kit/database-error.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
@@ -38,7 +37,7 @@ export type AuthenticationOptions = {
   /** Milliseconds; the second does not jump. */
   readonly wall: () => number;
   readonly monotonic: () => number;
-  readonly onUse: (id: string, at: number, from: { readonly origin: RequestOrigin } | undefined) => void;
+  readonly onUse: (id: string, at: number, from: Exclude<TokenUse, "before"> | undefined) => void;
 };
 
 /** Knows keys by their hashes, and remembers for a few seconds what the database said about them. */
@@ -48,10 +47,10 @@ export function createAuthentication(options: AuthenticationOptions): KeyAuthent
   const changes = new RecentChanges();
   let awayUntil = Number.NEGATIVE_INFINITY;
 
-  function admit(known: KnownKey, hash: Buffer, from: Parameters<Authenticate>[1]): Subject | undefined {
+  function admit(known: KnownKey, hash: Buffer, from: TokenUse | undefined): Subject | undefined {
     const at = wall();
     if (at >= known.expiresAt || !timingSafeEqual(hash, known.hash)) return undefined;
-    options.onUse(known.id, at, from);
+    if (from !== "before") options.onUse(known.id, at, from);
     return known.subject;
   }
 
@@ -62,7 +61,7 @@ export function createAuthentication(options: AuthenticationOptions): KeyAuthent
     return standing && userByKey(key, standing);
   }
 
-  async function ask(hash: Buffer, name: string, from: Parameters<Authenticate>[1]): Promise<Subject | undefined> {
+  async function ask(hash: Buffer, name: string, from: TokenUse | undefined): Promise<Subject | undefined> {
     const mark = changes.mark;
     try {
       const checkedAt = monotonic();

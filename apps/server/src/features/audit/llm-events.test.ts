@@ -20,8 +20,9 @@ beforeEach(() => {
   now = 1_000_000;
   const audit = {
     takes: () => true,
-    async keep(each: AuditEntry) {
+    async keep(each: AuditEntry, onKept: () => void) {
       seen.push(each);
+      onKept();
     },
   };
   events = new LlmEvents({ audit, redact: (text) => text.replaceAll("canary", "***"), now: () => now });

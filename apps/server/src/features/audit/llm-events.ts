@@ -7,7 +7,8 @@ import type { AuditEntry } from "./audit-entry.ts";
 export type LlmEventsOptions = {
   readonly audit: {
     takes(severity: AuditSeverity): boolean;
-    keep(entry: AuditEntry): Promise<void>;
+    /** `onKept`: called once the event outlives this process, or is given up. */
+    keep(entry: AuditEntry, onKept: () => void): Promise<void>;
   };
   /** Takes secrets out of a text. */
   readonly redact: (text: string) => string;
@@ -44,7 +45,7 @@ export class LlmEvents implements LedgerFollower {
   #since = 0;
   /** Events on their way to the disk. */
   #leaving = 0;
-  #telling: Promise<void> = Promise.resolve();
+  #telling: Promise<boolean> = Promise.resolve(true);
 
   constructor(options: LlmEventsOptions) {
     this.#options = options;
@@ -75,12 +76,12 @@ export class LlmEvents implements LedgerFollower {
   }
 
   /** One after the other: what an earlier one has taken is passed on, too, when a later one resolves. */
-  tell(what: { readonly all: boolean }): Promise<void> {
+  tell(what: { readonly all: boolean }): Promise<boolean> {
     this.#telling = this.#telling.then(() => this.#tell(what));
     return this.#telling;
   }
 
-  async #tell({ all }: { readonly all: boolean }): Promise<void> {
+  async #tell({ all }: { readonly all: boolean }): Promise<boolean> {
     const { now } = this.#options;
     const isDue = all || this.#openIds >= MAX_OPEN || Math.abs(now() - this.#since) >= WINDOW_MS;
     const leaving = [...this.#full, ...this.#open.values()].filter(
@@ -92,12 +93,15 @@ export class LlmEvents implements LedgerFollower {
       this.#openIds -= ids.length;
     }
     this.#leaving += leaving.length;
+    const onKept = (): void => {
+      this.#leaving -= 1;
+    };
     // Not all at once: the queue of events has room for a thousand at least.
     for (let start = 0; start < leaving.length; start += SLICE) {
       const slice = leaving.slice(start, start + SLICE);
-      await Promise.allSettled(slice.map(async (group) => this.#options.audit.keep(this.#eventOf(group))));
-      this.#leaving -= slice.length;
+      await Promise.allSettled(slice.map(async (group) => this.#options.audit.keep(this.#eventOf(group), onKept)));
     }
+    return this.#leaving === 0;
   }
 
   #keyOf({ nodes, subject, upstream, model, requestedModel, outcome, status, errorCode }: LedgerEntry): string {

@@ -64,25 +64,31 @@ export class JournalMover {
     }
   }
 
-  /** Brings in what other processes left. `alsoLive`: also what those that still run have not moved themselves. */
-  recover({ alsoLive }: { readonly alsoLive: boolean }): Promise<void> {
+  /**
+   * Brings in what other processes left. `alsoLive`: also what those that still run have not moved themselves. What the
+   * follower cannot pass on now stays in their journals, too.
+   */
+  async recover({ alsoLive }: { readonly alsoLive: boolean }): Promise<void> {
     const { directory, journal, database, follower, warn, now } = this.#options;
     const store = this.#store;
+    const canTell = (await follower?.tell({ all: false })) ?? true;
     const stored: LedgerEntry[] = [];
-    return recoverLeftovers({
+    await recoverLeftovers({
       directory,
       owns: (path) => journal.owns(path),
       entryOf,
       async insert(entries, { abandoned }) {
         await store.insert(entries);
         // Whoever lives passes on its own rows. Those of a file together: where one fails, all of them come again.
-        if (abandoned) stored.push(...entries);
+        if (abandoned && canTell) stored.push(...entries);
         await nextTurn();
       },
       async committed() {
+        if (!canTell) return false;
         follower?.see(stored.splice(0));
-        await follower?.tell({ all: true });
+        const isTold = (await follower?.tell({ all: true })) ?? true;
         await database.sync();
+        return isTold;
       },
       maxRows: TRANSACTION_ROWS,
       warn,

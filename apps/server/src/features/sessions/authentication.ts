@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import type { UserStanding, Users } from "../../identity-types.ts";
-import { type Authenticate, hashToken, looksLikeSessionToken } from "../../kit/auth.ts";
+import { type Authenticate, hashToken, looksLikeSessionToken, type TokenUse } from "../../kit/auth.ts";
 import { nodesOfPerson } from "../../kit/charged-nodes.ts";
 import { DatabaseUnavailable } from "../../kit/database-error.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
@@ -60,10 +60,10 @@ export function createAuthentication(options: AuthenticationOptions): SessionAut
     return at < (options.lastUseOf(subject.via.id) ?? 0) + idleMs;
   }
 
-  function admit(known: KnownSession, hash: Buffer): Subject | undefined {
+  function admit(known: KnownSession, hash: Buffer, from: TokenUse | undefined): Subject | undefined {
     const at = wall();
     if (!isLive(known, at) || !timingSafeEqual(hash, known.hash)) return undefined;
-    options.onUse(known.subject.via.id, at);
+    if (from !== "before") options.onUse(known.subject.via.id, at);
     return known.subject;
   }
 
@@ -88,7 +88,12 @@ export function createAuthentication(options: AuthenticationOptions): SessionAut
     };
   }
 
-  async function ask(hash: Buffer, key: string, kinds: Kinds): Promise<Subject | undefined> {
+  async function ask(
+    hash: Buffer,
+    key: string,
+    kinds: Kinds,
+    from: TokenUse | undefined,
+  ): Promise<Subject | undefined> {
     const mark = changes.mark;
     try {
       const checkedAt = monotonic();
@@ -100,15 +105,15 @@ export function createAuthentication(options: AuthenticationOptions): SessionAut
       }
       const { id, impersonator } = found.subject;
       const hasChanged = [key, id, impersonator?.id ?? id].some((each) => changes.hasChangedSince(mark, each));
-      if (hasChanged) return ask(hash, key, kinds);
+      if (hasChanged) return ask(hash, key, kinds, from);
       if (!isLive(found, wall())) return undefined;
       cache.set(key, found);
-      return fits(found, kinds) ? admit(found, hash) : undefined;
+      return fits(found, kinds) ? admit(found, hash, from) : undefined;
     } catch (error) {
       const remembered = cache.get(key);
       if (!(error instanceof DatabaseUnavailable) || !isWithinGrace(remembered)) return unavailable(error);
       awayUntil = monotonic() + AWAY_MS;
-      return fits(remembered, kinds) ? admit(remembered, hash) : undefined;
+      return fits(remembered, kinds) ? admit(remembered, hash, from) : undefined;
     }
   }
 
@@ -118,7 +123,7 @@ export function createAuthentication(options: AuthenticationOptions): SessionAut
   }
 
   function by(kinds: Kinds): Authenticate {
-    return (token) => {
+    return (token, from) => {
       if (!looksLikeSessionToken(token)) return undefined;
       const hash = hashToken(token);
       const key = keyOf(hash);
@@ -126,10 +131,10 @@ export function createAuthentication(options: AuthenticationOptions): SessionAut
       if (remembered !== undefined) {
         const isFresh = monotonic() - remembered.checkedAt < RECHECK_MS;
         if (isFresh || (monotonic() < awayUntil && isWithinGrace(remembered))) {
-          return fits(remembered, kinds) ? admit(remembered, hash) : undefined;
+          return fits(remembered, kinds) ? admit(remembered, hash, from) : undefined;
         }
       }
-      return ask(hash, key, kinds);
+      return ask(hash, key, kinds, from);
     };
   }
 

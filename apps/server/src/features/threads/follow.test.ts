@@ -1,27 +1,14 @@
 import { once } from "node:events";
-import { type ClientRequest, createServer, type IncomingMessage, request } from "node:http";
+import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
 import { follow } from "./follow.ts";
 import { goOn } from "./follow-place.ts";
+import { hangUp, listenTo } from "./following.testing.ts";
 import { LiveHub, News } from "./live-hub.ts";
 import type { ThreadAccess } from "./thread-row.ts";
 import { AT, headerOf, said, startThreadServer, type ThreadServer, text } from "./threads.testing.ts";
-
-type Following = {
-  readonly response: IncomingMessage;
-  /** All that came up to now, piece by piece. */
-  readonly pieces: readonly string[];
-  /** The records up to now: version and data. */
-  readonly events: readonly (readonly [string, string])[];
-  /** Resolves when there are `count` events. */
-  until(count: number): Promise<void>;
-  readonly closed: Promise<unknown>;
-  close(): void;
-};
-
-const open: ClientRequest[] = [];
 
 const ACCESS: ThreadAccess = {
   id: "T-1",
@@ -34,48 +21,6 @@ const ACCESS: ThreadAccess = {
   purged: 0,
 };
 
-async function listenTo(
-  url: string,
-  token: string,
-  path: string,
-  headers: Record<string, string> = {},
-): Promise<Following> {
-  const outgoing = request(url + path, {
-    agent: false,
-    headers: { authorization: `Bearer ${token}`, ...headers },
-  }).end();
-  open.push(outgoing);
-  outgoing.on("error", () => {});
-  const [response] = (await once(outgoing, "response")) as [IncomingMessage];
-  const pieces: string[] = [];
-  const events: [string, string][] = [];
-  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
-  let rest = "";
-  response.on("error", () => {});
-  response.setEncoding("utf8").on("data", (chunk: string) => {
-    const parts = (rest + chunk).split("\n\n");
-    rest = parts.pop() ?? "";
-    for (const part of parts) {
-      pieces.push(part);
-      const [, id, data] = /^id: \d+\.(\d+)\ndata: (.*)$/.exec(part) ?? [];
-      if (id !== undefined && data !== undefined) events.push([id, data]);
-    }
-    for (const { count, resolve } of waiting) if (events.length >= count) resolve();
-  });
-  return {
-    response,
-    pieces,
-    events,
-    until: (count) =>
-      new Promise((resolve) => {
-        if (events.length >= count) resolve();
-        else waiting.push({ count, resolve });
-      }),
-    closed: new Promise((resolve) => response.once("close", resolve)),
-    close: () => outgoing.destroy(),
-  };
-}
-
 describe.each(engines)("on $name", (engine) => {
   let home: TestHome;
   let threads: ThreadServer;
@@ -86,7 +31,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   afterEach(async () => {
-    for (const each of open.splice(0)) each.destroy();
+    hangUp();
     await threads.close();
     await home[Symbol.asyncDispose]();
   });

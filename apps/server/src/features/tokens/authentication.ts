@@ -1,5 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import { type Authenticate, hashToken, looksLikeToken } from "../../kit/auth.ts";
+import { type Authenticate, hashToken, looksLikeToken, type TokenUse } from "../../kit/auth.ts";
 import { DatabaseUnavailable } from "../../kit/database-error.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { StoredToken, TokenStore } from "./store.ts";
@@ -38,10 +38,10 @@ export function createAuthentication(options: AuthenticationOptions): TokenAuthe
   let generation = 0;
   let awayUntil = Number.NEGATIVE_INFINITY;
 
-  function admit(known: KnownToken, hash: Buffer): KnownToken["subject"] | undefined {
+  function admit(known: KnownToken, hash: Buffer, from: TokenUse | undefined): KnownToken["subject"] | undefined {
     const at = wall();
     if (at >= known.expiresAt || !timingSafeEqual(hash, known.hash)) return undefined;
-    onUse(known.subject.id, at);
+    if (from !== "before") onUse(known.subject.id, at);
     return known.subject;
   }
 
@@ -49,7 +49,11 @@ export function createAuthentication(options: AuthenticationOptions): TokenAuthe
     return known !== undefined && asked === generation && monotonic() - known.checkedAt < GRACE_MS;
   }
 
-  async function ask(hash: Buffer, key: string): Promise<KnownToken["subject"] | undefined> {
+  async function ask(
+    hash: Buffer,
+    key: string,
+    from: TokenUse | undefined,
+  ): Promise<KnownToken["subject"] | undefined> {
     const asked = generation;
     const checkedAt = monotonic();
     const stored = await store.byHash(hash).catch((error: unknown) => {
@@ -58,27 +62,27 @@ export function createAuthentication(options: AuthenticationOptions): TokenAuthe
       awayUntil = monotonic() + AWAY_MS;
       return known;
     });
-    if (stored !== undefined && "subject" in stored) return admit(stored, hash);
+    if (stored !== undefined && "subject" in stored) return admit(stored, hash, from);
     if (stored === undefined || stored.revokedAt !== null || asked !== generation) {
       cache.delete(key);
-      return asked === generation ? undefined : ask(hash, key);
+      return asked === generation ? undefined : ask(hash, key, from);
     }
     if (cache.get(key) === undefined) await options.limitsOf().catch((error: unknown) => unavailable(error));
-    if (asked !== generation) return ask(hash, key);
+    if (asked !== generation) return ask(hash, key, from);
     const known = knownToken(stored, checkedAt);
     cache.set(key, known);
-    return admit(known, hash);
+    return admit(known, hash, from);
   }
 
   return {
-    authenticate(token) {
+    authenticate(token, from) {
       if (!looksLikeToken(token)) return undefined;
       const hash = hashToken(token);
       const key = hash.toString("latin1");
       const known = cache.get(key);
-      if (known !== undefined && monotonic() - known.checkedAt < RECHECK_MS) return admit(known, hash);
-      if (monotonic() < awayUntil && isWithinGrace(known, generation)) return admit(known, hash);
-      return ask(hash, key);
+      if (known !== undefined && monotonic() - known.checkedAt < RECHECK_MS) return admit(known, hash, from);
+      if (monotonic() < awayUntil && isWithinGrace(known, generation)) return admit(known, hash, from);
+      return ask(hash, key, from);
     },
     forget(hash) {
       generation += 1;

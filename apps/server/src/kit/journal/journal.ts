@@ -143,12 +143,15 @@ export class Journal<Entry> {
     for (const segment of this.#segments) {
       if (!segment.unsynced) continue;
       segment.unsynced = false;
-      await segment.handle.datasync();
+      await segment.handle.datasync().catch((error: unknown) => {
+        segment.unsynced = true;
+        throw error;
+      });
     }
     if (!this.#directoryUnsynced) return;
-    this.#directoryUnsynced = false;
     const directory = await open(this.#directory, "r");
     await directory.sync().finally(() => directory.close());
+    this.#directoryUnsynced = false;
   }
 
   /**
@@ -164,13 +167,14 @@ export class Journal<Entry> {
     }
   }
 
-  /** Leaves what is not in the database to whoever opens it next. */
-  async close(): Promise<void> {
+  /** Leaves what is not in the database to whoever opens it next; `isHeld`: and all else that was not released. */
+  async close({ isHeld = false }: { readonly isHeld?: boolean } = {}): Promise<void> {
     this.#current = undefined;
     for (const { handle, path, ...segment } of this.#segments) {
-      if (!isDone(segment)) await handle.datasync();
+      const isOver = isDone(segment) && !isHeld;
+      if (!isOver) await handle.datasync();
       await handle.close();
-      if (isDone(segment)) await unlink(path).catch(ignoreMissing);
+      if (isOver) await unlink(path).catch(ignoreMissing);
       else await rename(path, path.replace(SEGMENT_SUFFIX, CLOSED_SUFFIX)).catch(ignoreMissing);
     }
     this.#segments = [];
