@@ -65,5 +65,29 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     // It may be done again, and the name is free.
     await server.purge();
     expect(await teamOf("red")).not.toBe(red);
+
+    // Whatever comes to point to it afterwards, or has done so since long ago, says itself that it is not there.
+    for (const [index, id] of [red, "team-of-old"].entries()) {
+      await keep(anna.id, "team", id);
+      await keep("", "team", id);
+      const spent = { kind: "team", id, period: "day:2025-01-01", micro_usd: 1, updated_at: 0, revision: 1 + index };
+      await budgets.insertInto("budget_spent").values(spent).execute();
+    }
+    const newest = { kind: "team", id: blue, period: "day:2025-01-01", micro_usd: 1, updated_at: 0, revision: 3 };
+    await budgets.insertInto("budget_spent").values(newest).execute();
+    const old = { kind: "team", id: "team-of-old", label: null, limits: `{"concurrency":1}`, revision: 200 };
+    await budgets.insertInto("budget_rule").values(old).execute();
+    await server.purge();
+    expect(await placesOf(database, [red, "team-of-old"])).toEqual(["budget_rule.id"]);
+    expect(await live.execute()).toEqual([{ id: blue }]);
+    expect((await rows.orderBy("key").execute()).slice(5)).toEqual([
+      row,
+      { ...row, owner: "", purged: 1 },
+      row,
+      { ...row, owner: "", purged: 1 },
+    ]);
+    // Whatever is kept of a team that is there is left alone.
+    const spent = budgets.selectFrom("budget_spent").select("id");
+    expect(await spent.execute()).toEqual([{ id: blue }]);
   });
 });

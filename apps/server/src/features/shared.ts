@@ -126,8 +126,8 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       async organization(organization) {
         for (const { onPurge } of needs.features()) await onPurge?.organization(organization);
       },
-      async teams(teams) {
-        for (const { onPurge } of needs.features()) await onPurge?.teams(teams);
+      get teams() {
+        return needs.features().flatMap(({ onPurge }) => onPurge?.teams ?? []);
       },
     },
     hasSecondFactor: (userId) => ofSecondFactor.services.service.has(userId),

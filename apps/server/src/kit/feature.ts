@@ -71,10 +71,10 @@ export function defineFeature<Services, Needs = undefined>(
 
 const NOTHING = async (): Promise<void> => {};
 
-function purgeOf({ person, organization, teams = NOTHING }: PurgeParts): Purge {
+function purgeOf({ person, organization, teams }: PurgeParts): Purge {
   return {
     person: person === "nothing" ? NOTHING : person,
     organization: organization === "nothing" ? NOTHING : organization,
-    teams,
+    teams: teams === undefined ? [] : [teams],
   };
 }

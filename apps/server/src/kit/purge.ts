@@ -22,14 +22,22 @@ export type PurgePerson = (person: Departed) => Promise<void>;
 /** Removes what a feature keeps of it and of its teams. May be done again. */
 export type PurgeOrganization = (organization: DissolvedOrganization) => Promise<void>;
 
-/** Removes what a feature keeps of teams that were dissolved, by their ids. May be done again. */
-export type PurgeTeams = (teams: readonly string[]) => Promise<void>;
+/**
+ * What a feature keeps of teams. Those that were dissolved are found by what still points to them, whenever it came to do
+ * so; an id is never given to another team.
+ */
+export type TeamPurge = {
+  /** The next behind this id, in the order of the database, of the teams that something points to; short, by an index. */
+  nextAfter(team: string): Promise<string | undefined>;
+  /** Removes what is kept of a team that is not there. May be done again. */
+  purge(team: string): Promise<void>;
+};
 
 /** Organizations that end with a person are purged before him. */
 export type Purge = {
   readonly person: PurgePerson;
   readonly organization: PurgeOrganization;
-  readonly teams: PurgeTeams;
+  readonly teams: readonly TeamPurge[];
 };
 
 /** What one feature does. */
@@ -37,7 +45,7 @@ export type PurgeParts = {
   readonly person: PurgePerson | "nothing";
   readonly organization: PurgeOrganization | "nothing";
   /** Absent where nothing is kept of teams by themselves. */
-  readonly teams?: PurgeTeams;
+  readonly teams?: TeamPurge;
 };
 
 /** For a feature with tables: `nothing` where they hold nothing of them, `itself` where it makes the purge. */

@@ -26,7 +26,10 @@ export const budgets = defineFeature<BudgetService, BudgetNeeds>({
     return {
       person: ({ id }) => purge([{ kind: "user", id }]),
       organization: ({ id, teams }) => purge([{ kind: "organization", id }, ...teamNodes(teams)]),
-      teams: (teams) => purge(teamNodes(teams)),
+      teams: {
+        nextAfter: async (id) => (await import("./purge-nodes.ts")).nextTeamAfter(database, id),
+        purge: (id) => purge(teamNodes([id])),
+      },
     };
   },
   services: ({ database, log }, needs) => createBudgetService({ store: createBudgetStore(database), log, ...needs }),

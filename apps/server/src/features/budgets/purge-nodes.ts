@@ -14,6 +14,7 @@ export async function purgeBudgets(database: () => Promise<Database>, nodes: rea
       .select("limits")
       .where("kind", "=", node.kind)
       .where("id", "=", node.id)
+      .where("limits", "is not", null)
       .executeTakeFirst();
     if (rule !== undefined) await store.removeRule(node.kind, node.id);
     await opened.write<BudgetTables, void>(
@@ -32,4 +33,26 @@ export async function purgeBudgets(database: () => Promise<Database>, nodes: rea
       { lock: "budgets" },
     );
   }
+}
+
+/** Of the teams that have limits, or for which something was spent or is held, the next one by its id. */
+export async function nextTeamAfter(database: () => Promise<Database>, after: string): Promise<string | undefined> {
+  const db = (await database()).tables<BudgetTables>();
+  const firstIn = (table: "budget_rule" | "budget_spent" | "budget_hold") =>
+    db
+      .selectFrom(table)
+      .select(({ fn }) => fn.min("id").as("id"))
+      .where("kind", "=", "team")
+      .where("id", ">", after);
+  const { id } = await db
+    .selectFrom(
+      firstIn("budget_rule")
+        .where("limits", "is not", null)
+        .unionAll(firstIn("budget_spent"))
+        .unionAll(firstIn("budget_hold"))
+        .as("first"),
+    )
+    .select(({ fn }) => fn.min("id").as("id"))
+    .executeTakeFirstOrThrow();
+  return id ?? undefined;
 }

@@ -90,7 +90,7 @@ export const people = defineFeature<PeopleServices, PeopleNeeds>({
       hasSecondFactor,
       requireRecent,
       publicUrl,
-      purgeElsewhere = { person: async () => {}, organization: async () => {}, teams: async () => {} },
+      purgeElsewhere = { person: async () => {}, organization: async () => {}, teams: [] },
       wall = Date.now,
     } = needs;
     const feed = new ChangeFeed(async (revision) => changesSince((await database()).tables<PeopleTables>(), revision));

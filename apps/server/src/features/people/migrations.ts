@@ -63,7 +63,6 @@ export type PeopleTables = {
   };
   team_member: { team_id: string; person_id: string; role: string; joined_at: string; version: Generated<number> };
   /** Teams that are gone, until what others keep of them is gone as well. */
-  dissolved_team: { team_id: string; organization_id: string };
   /** Whoever has the token and the address may join; the token itself is nowhere. */
   invitation: {
     id: string;
@@ -300,6 +299,13 @@ export const migrations: readonly Migration[] = [
         .addColumn("team_id", "text", (column) => column.primaryKey())
         .addColumn("organization_id", "text", (column) => column.notNull())
         .execute();
+    },
+  },
+  {
+    // What points to a team that is not there says as much.
+    name: "0011_dissolved_team_found",
+    async up(db) {
+      await db.schema.dropTable("dissolved_team").execute();
     },
   },
 ];

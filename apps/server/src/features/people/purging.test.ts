@@ -34,7 +34,7 @@ describe.each(engines)("on $name", (engine) => {
       if (stuck.test(id)) throw new Error("The disk is on fire.");
     };
     const record = (event: AuditEvent) => void events.push(event);
-    const elsewhere = { person: refuse, organization: refuse, teams: async () => {} };
+    const elsewhere = { person: refuse, organization: refuse, teams: [] };
     await purge(node.services.purging, { record }, elsewhere).catch((error: unknown) => {
       if (!(error instanceof AggregateError)) throw error;
       events.push({ event: String(error) } as unknown as AuditEvent);
@@ -69,6 +69,29 @@ describe.each(engines)("on $name", (engine) => {
     // The one that was left out is the first now.
     expect(await purgeBut(/never/)).toHaveLength(MANY);
     expect(await purgeBut(/never/)).toEqual([]);
+  });
+
+  test("nor does what is kept of a team that is gone", async () => {
+    await node.call(ada.id, "POST", "/api/orgs", { body: { slug: "acme" } });
+    const { json } = await node.call<{ readonly id: string }>(ada.id, "POST", "/api/orgs/acme/teams", {
+      body: { slug: "red" },
+    });
+    const kept = new Set(["team-1", "team-2-stuck", "team-3", json.id]);
+    const failing = {
+      nextAfter: () => Promise.reject(new Error("The disk is on fire.")),
+      purge: async () => {},
+    };
+    const working = {
+      nextAfter: async (after: string) => [...kept].toSorted().find((id) => id > after),
+      async purge(id: string) {
+        if (id.includes("stuck")) throw new Error("The disk is on fire.");
+        kept.delete(id);
+      },
+    };
+    const elsewhere = { person: async () => {}, organization: async () => {}, teams: [failing, working] };
+    const { failures } = await node.services.purging.purge(elsewhere);
+    expect(failures.map(({ id }) => id)).toEqual(["teams", "team-2-stuck"]);
+    expect([...kept]).toEqual(["team-2-stuck", json.id]);
   });
 
   test("nor do organizations", async () => {

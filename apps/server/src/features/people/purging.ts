@@ -1,10 +1,12 @@
 import type { OrganizationRole } from "@loom/api";
-import { forgetMade, forgetOnce } from "../../kit/idempotency.ts";
+import type { Kysely } from "kysely";
+import { forgetMade, forgetOnce, type IdempotencyTables } from "../../kit/idempotency.ts";
 import type { Metrics } from "../../kit/metrics.ts";
 import type { Departed, DissolvedOrganization, Purge } from "../../kit/purge.ts";
 import type { PeopleDesk } from "./desk.ts";
 import { graceEnd } from "./grace.ts";
 import { dropMember, putMember, thePerson } from "./members.ts";
+import type { PeopleTables } from "./migrations.ts";
 import { type People, type Person, touch } from "./person-store.ts";
 
 /** How long somebody can look at what was done to his account, in milliseconds. */
@@ -43,16 +45,19 @@ export function createPurging(desk: PeopleDesk, metrics: Metrics): Purging {
     await desk.change((db) => removeOrganization(db, organization));
   }
 
-  /** They were dissolved by somebody, and are gone already: only what others keep is left. */
-  async function purgeTeams(elsewhere: Purge): Promise<void> {
-    const rows = await (await desk.read()).selectFrom("dissolved_team").select("team_id").limit(MAX_PURGED).execute();
-    const ids = rows.map(({ team_id }) => team_id);
-    if (ids.length === 0) return;
-    await elsewhere.teams(ids);
-    await desk.change(async (db) => {
-      await db.deleteFrom("dissolved_team").where("team_id", "in", ids).execute();
-      await forgetMade(db, ids);
-    });
+  /** They were dissolved by somebody, and are gone already: what others keep of each, or come to keep later. */
+  async function purgeTeams(elsewhere: Purge, onFailure: (id: string, error: unknown) => undefined): Promise<void> {
+    const isThere = async (id: string): Promise<boolean> =>
+      (await (await desk.read()).selectFrom("team").select("id").where("id", "=", id).executeTakeFirst()) !== undefined;
+    for (const kept of elsewhere.teams) {
+      const nextAfter = (id: string) => kept.nextAfter(id).catch((error: unknown) => onFailure("teams", error));
+      for (let id = await nextAfter(""); id !== undefined; id = await nextAfter(id)) {
+        const team = id;
+        // In this order: what something points to was there before.
+        if (!(await isThere(team))) await kept.purge(team).catch((error: unknown) => onFailure(team, error));
+      }
+    }
+    await desk.change(forgetMadeTeams);
   }
 
   return {
@@ -105,7 +110,8 @@ export function createPurging(desk: PeopleDesk, metrics: Metrics): Purging {
           heirs.push(...left.inherited);
         });
       }
-      await purgeTeams(elsewhere).catch((error: unknown) => void failures.push({ id: "teams", error }));
+      const onFailure = (id: string, error: unknown): undefined => void failures.push({ id, error });
+      await purgeTeams(elsewhere, onFailure).catch((error: unknown) => onFailure("teams", error));
       count({ outcome: "purged" }, people.length + organizations.length);
       count({ outcome: "failed" }, failures.length);
       return { people, organizations, heirs, failures };
@@ -133,12 +139,7 @@ async function withTeams(
   return Promise.all(
     rows.map(async ({ id, slug }) => {
       const teams = await db.selectFrom("team").select("id").where("organization_id", "=", id).execute();
-      const dissolved = await db
-        .selectFrom("dissolved_team")
-        .select("team_id as id")
-        .where("organization_id", "=", id)
-        .execute();
-      return { id, slug, teams: [...teams, ...dissolved].map((team) => team.id) };
+      return { id, slug, teams: teams.map((team) => team.id) };
     }),
   );
 }
@@ -228,12 +229,19 @@ async function removeOrganization(db: People, { id, teams }: DissolvedOrganizati
     )
     .execute();
   await db.deleteFrom("team").where("organization_id", "=", id).execute();
-  await db.deleteFrom("dissolved_team").where("organization_id", "=", id).execute();
   await db.deleteFrom("organization_member").where("organization_id", "=", id).execute();
   await db.deleteFrom("invitation").where("organization_id", "=", id).execute();
   await db.deleteFrom("join_request").where("organization_id", "=", id).execute();
   await db.deleteFrom("organization").where("id", "=", id).execute();
   await forgetMade(db, [id, ...teams]);
+}
+
+async function forgetMadeTeams(db: People): Promise<void> {
+  await (db as unknown as Kysely<PeopleTables & IdempotencyTables>)
+    .deleteFrom("idempotency_key")
+    .where("made", "like", "team-%")
+    .where(({ not, exists, selectFrom }) => not(exists(selectFrom("team").select("id").whereRef("id", "=", "made"))))
+    .execute();
 }
 
 /** The id stays, and the name stays taken: nobody comes later and is held for him. */

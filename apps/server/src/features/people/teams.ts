@@ -130,7 +130,6 @@ export function createTeams(desk: PeopleDesk, filter: ListFilter): Teams {
         const members = await db.selectFrom("team_member").select("person_id").where("team_id", "=", team.id).execute();
         await db.deleteFrom("team_member").where("team_id", "=", team.id).execute();
         await db.deleteFrom("team").where("id", "=", team.id).execute();
-        await db.insertInto("dissolved_team").values({ team_id: team.id, organization_id: row.id }).execute();
         await touch(
           db,
           members.map(({ person_id }) => person_id),

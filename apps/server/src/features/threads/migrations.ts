@@ -160,4 +160,11 @@ export const migrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    // For those that are in a team: looked for when it is gone.
+    name: "0002_thread_team",
+    async up(db) {
+      await db.schema.createIndex("thread_team").on("thread").column("team").where("team", "is not", null).execute();
+    },
+  },
 ];

@@ -59,15 +59,21 @@ export function createThreadPurge({ database, queue, hub, now }: Options): Purge
         db.updateTable("thread_support_access").set({ requested_by: "" }).where("requested_by", "=", id).execute(),
       );
     },
-    async teams(teams) {
-      const ids = await threadsIn(await tables(), (where) => where("team", "in", [...teams]));
-      const isIn = ({ team }: ThreadRow) => team !== null && teams.includes(team);
-      await each(ids, isIn, async (context, row) => {
-        const isLeft = row.owner === "" && row.purged === 0 && row.visibility === "team";
-        const kept = isLeft ? await purgeThread(context, row, time()) : row;
-        const visibility = kept.visibility === "team" ? "private" : kept.visibility;
-        await update(context, kept, { team: null, visibility, revision: kept.revision + 1 });
-      });
+    teams: {
+      async nextAfter(team) {
+        const query = (await tables()).selectFrom("thread").select("team").where("team", ">", team);
+        return (await query.orderBy("team").limit(1).executeTakeFirst())?.team ?? undefined;
+      },
+      async purge(team) {
+        const ids = await (await tables()).selectFrom("thread").select("id").where("team", "=", team).execute();
+        const isIn = (row: ThreadRow) => row.team === team;
+        await each(ids, isIn, async (context, row) => {
+          const isLeft = row.owner === "" && row.purged === 0 && row.visibility === "team";
+          const kept = isLeft ? await purgeThread(context, row, time()) : row;
+          const visibility = kept.visibility === "team" ? "private" : kept.visibility;
+          await update(context, kept, { team: null, visibility, revision: kept.revision + 1 });
+        });
+      },
     },
     async organization({ id, teams }) {
       const ids = await threadsIn(await tables(), (where) =>
