@@ -1,5 +1,6 @@
 import type { Notice } from "@loom/api";
 import type { Mail } from "../mail/index.ts";
+import type { MailLane } from "../mail/mail-queue.ts";
 import type { Notices } from "./notices.ts";
 
 export type News = {
@@ -11,8 +12,8 @@ export type News = {
   /** What else the mail says. */
   readonly paragraphs?: readonly string[];
   readonly footnote?: string;
-  /** With which other mails this one may have to share its room; default: with none but those about what lets somebody in. */
-  readonly lane?: "other";
+  /** With which other mails this one shares its room; default: with those about what lets somebody in. */
+  readonly lane?: MailLane;
 };
 
 export type Telling = {
