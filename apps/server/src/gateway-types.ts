@@ -184,11 +184,11 @@ export type LedgerFollower = {
   /** These are in the database. */
   see(entries: readonly LedgerEntry[]): void;
   /**
-   * Passes on what it has seen, `all` of it or what is due. When it resolves, what was passed on outlives this process.
-   * Never rejects.
+   * Passes on what it has seen, `all` of it or what is due. Gives whether all that it has passed on outlives this process;
+   * where that is refused, it does not wait for it. Never rejects.
    */
-  tell(options: { readonly all: boolean }): Promise<void>;
-  /** Whether it has seen what it has not passed on: until then, the rows stay in the journal. */
+  tell(options: { readonly all: boolean }): Promise<boolean>;
+  /** Whether it has seen what would not outlive this process: until then, the rows stay in the journal. */
   readonly isBehind: boolean;
 };
 

@@ -14,6 +14,7 @@ import type { ThreadId } from "@loom/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { collectGarbage, type RetentionOptions } from "./garbage.ts";
 import { TurnWriter } from "./long-thread.testing.ts";
+import { type OutputReference, OutputStore } from "./output-store.ts";
 import { createThreadStore, type ThreadChange } from "./thread-store.ts";
 import { readTombstones } from "./tombstones.ts";
 
@@ -109,6 +110,20 @@ describe("a clean-up", () => {
     expect(cleanUp({ retentionDays: 1 }).notices).toEqual([expect.stringContaining(`Thread ${id} is open in`)]);
     expect(existsSync(file(id))).toBe(true);
     await writer.close();
+  });
+
+  test("leaves alone an old output that is about to be needed again, and one that is gone is made anew", () => {
+    const store = new OutputStore(join(directory, "outputs"), () => NOW);
+    for (const renew of [() => store.put(OUTPUT), ({ sha256 }: OutputReference) => store.renew(sha256)]) {
+      const reference = store.put(OUTPUT);
+      age();
+      renew(reference);
+      expect([cleanUp().files.count, store.read(reference)]).toEqual([0, OUTPUT]);
+      age();
+      expect([cleanUp().files.count, store.renew(reference.sha256)]).toEqual([1, false]);
+      expect(store.put(OUTPUT).file).toBe(store.fileOf(reference.sha256));
+      expect(store.read(reference)).toBe(OUTPUT);
+    }
   });
 
   test("removes no output where a thread cannot be read", async () => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, openSync, readSync, renameSync, statSync, unlinkSync, utimesSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { makePrivateDirectory } from "@loom/config/private-directory";
 
@@ -16,13 +16,32 @@ export type OutputReference = {
  */
 export class OutputStore {
   readonly directory: string;
+  readonly #now: () => number;
 
-  constructor(directory: string) {
+  /** `now`: milliseconds since 1970, by the clock of the files. */
+  constructor(directory: string, now: () => number = Date.now) {
     this.directory = directory;
+    this.#now = now;
   }
 
   fileOf(sha256: string): string {
     return join(this.directory, sha256.slice(0, 2), sha256);
+  }
+
+  has(sha256: string): boolean {
+    return statSync(this.fileOf(sha256), { throwIfNoEntry: false }) !== undefined;
+  }
+
+  /** Whether it is there; for whoever is about to refer to it: a clean-up takes it for new, as if it had just been put here. */
+  renew(sha256: string): boolean {
+    const now = this.#now() / 1_000;
+    try {
+      utimesSync(this.fileOf(sha256), now, now);
+      return true;
+    } catch {
+      // Gone; or it belongs to somebody else, and is written anew.
+      return false;
+    }
   }
 
   /**
@@ -34,7 +53,10 @@ export class OutputStore {
     const sha256 = createHash("sha256").update(content).digest("hex");
     const file = this.fileOf(sha256);
     const reference = { sha256, bytes: content.length };
-    if (statSync(file, { throwIfNoEntry: false })?.size === content.length) return { ...reference, file: undefined };
+    // In this order: a clean-up may be just about to remove what no thread has needed for long.
+    if (this.renew(sha256) && statSync(file, { throwIfNoEntry: false })?.size === content.length) {
+      return { ...reference, file: undefined };
+    }
     makePrivateDirectory(dirname(file));
     const temporary = `${file}.${process.pid}.new`;
     try {

@@ -83,14 +83,17 @@ function report(server: string, status: SyncStatus, notices: readonly string[]):
   for (const { id, failure: own } of failures) {
     lines.push(`${id}: ${own.message} Next try: ${shown(own.nextTryAt)}.`);
   }
-  for (const { id, record, bytes } of tooLong) {
-    const size = (bytes / 1_048_576).toFixed(1);
+  for (const { id, record, bytes, most } of tooLong) {
+    const [size, bound] = [bytes, most].map((each) => (each / 1_048_576).toFixed(1));
     lines.push(
-      `${id}: record ${record} has ${size} MiB, more than the server takes: from there on, it stays here only.`,
+      `${id}: record ${record} (line ${record} of its file) has ${size} MiB, and the server takes ${bound} MiB: it and all that follows stay on this machine only. Go on in a new thread to have what comes next on the server.`,
     );
   }
-  for (const { id, outputs } of lacking) {
-    lines.push(`${id}: ${outputs === 1 ? "1 long output is" : `${outputs} long outputs are`} not on the server yet.`);
+  for (const { id, outputs, more = false } of lacking) {
+    const count = more ? `at least ${outputs}` : outputs;
+    lines.push(
+      `${id}: ${outputs === 1 ? "1 long output is" : `${count} long outputs are`} neither here nor on the server: a machine that has what is missing sends it with "loom sync now", unless it is damaged there.`,
+    );
   }
   for (const id of detached) lines.push(`${id}: was removed on the server; what is here stays here only.`);
   for (const id of withdrawn) {

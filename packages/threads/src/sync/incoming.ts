@@ -5,7 +5,7 @@ import type { ThreadRecord } from "../record.ts";
 import { outputsNamedIn } from "../stored-outputs.ts";
 import { recordIn } from "../thread-lines.ts";
 import { addToDigest } from "./digest-chain.ts";
-import { fetchOutputs, MAX_LACKING, type OutputEnds } from "./output-transfer.ts";
+import { addLacking, fetchOutputs, type OutputEnds } from "./output-transfer.ts";
 import type { RecordPoint } from "./record-point.ts";
 import { FileTail } from "./thread-file-writer.ts";
 import { type RemoteCall, RemoteError, type ThreadRemote, type ThreadVersion } from "./thread-remote.ts";
@@ -22,7 +22,7 @@ export type Incoming = {
   readonly lastAt: string | undefined;
   /** What it says last of whether the thread is in the trash. */
   readonly deleted: boolean | undefined;
-  /** Outputs that go with it and that the server does not have yet; not more than are remembered. */
+  /** Outputs that go with it and that the server does not have yet, by `addLacking`. */
   readonly lacking: readonly string[];
 };
 
@@ -64,9 +64,7 @@ export async function downloadRecords(
         tail.line(text);
       }
       tail.flush();
-      for (const sha256 of await fetchOutputs(ends, id, named, call)) {
-        if (lacking.size < MAX_LACKING) lacking.add(sha256);
-      }
+      for (const sha256 of await fetchOutputs(ends, id, named, call)) addLacking(lacking, sha256);
       if (end.version >= page.version || page.records.length === 0) break;
     }
     const isExpected = end.version === expected?.version && end.digest === expected.digest;

@@ -1,9 +1,12 @@
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import type { ThreadId } from "@loom/core";
 import { systemCode } from "../errors.ts";
 import type { OutputStore } from "../output-store.ts";
+import { outputsNamedIn } from "../stored-outputs.ts";
+import { readLines } from "../thread-lines.ts";
 import type { Budget } from "./budget.ts";
 import type { RemoteCall, ThreadRemote } from "./thread-remote.ts";
 
@@ -18,8 +21,33 @@ export type OutputEnds = {
 
 /** Outputs that a server is asked for at once. */
 const MAX_ASKED = 1_000;
-/** Outputs that are remembered as lacking in one thread. */
+/** Outputs that are remembered by name as lacking in one thread; more of them are found in its file when their time has come. */
 export const MAX_LACKING = MAX_ASKED;
+/** Of a thread's file, between two breaths. */
+const BREATH_BYTES = 4 * 1024 * 1024;
+
+/** Remembers one more than are remembered by name, and no more: then it is known that there are others. */
+export function addLacking(lacking: Set<string>, sha256: string): void {
+  if (lacking.size <= MAX_LACKING) lacking.add(sha256);
+}
+
+/** All outputs that a thread's file names and this machine lacks, as many at once as may be asked for. @throws Node's own errors. */
+export async function* lackingIn(outputs: OutputStore, file: string): AsyncGenerator<readonly string[], void> {
+  let lacking = new Set<string>();
+  let breath = BREATH_BYTES;
+  for (const { bytes, position } of readLines(file)) {
+    for (const sha256 of outputsNamedIn(bytes.toString("utf8"))) {
+      if (!outputs.has(sha256)) lacking.add(sha256);
+      if (lacking.size < MAX_ASKED) continue;
+      yield [...lacking];
+      lacking = new Set();
+    }
+    if (position < breath) continue;
+    breath = position + BREATH_BYTES;
+    await setImmediate();
+  }
+  if (lacking.size > 0) yield [...lacking];
+}
 
 /** Sends those of the outputs that the server lacks. One that is lost here, or too long, is passed over: whoever reads says so. */
 export async function sendOutputs(
@@ -55,7 +83,8 @@ export async function fetchOutputs(
 ): Promise<string[]> {
   const lacking: string[] = [];
   for (const sha256 of named) {
-    if (isHere(outputs, sha256)) continue;
+    // The records that need it are in no thread yet.
+    if (outputs.renew(sha256)) continue;
     await places.use(1, async () => {
       const content = await remote.output(id, sha256, call);
       if (content === undefined) lacking.push(sha256);
@@ -73,15 +102,11 @@ export async function fetchLate(
   lacking: readonly string[],
   call: RemoteCall,
 ): Promise<string[]> {
-  const wanted = lacking.filter((sha256) => !isHere(ends.outputs, sha256));
+  const wanted = lacking.filter((sha256) => !ends.outputs.has(sha256));
   if (wanted.length === 0) return [];
   const missing = new Set(await ends.remote.missingOutputs(id, wanted, call));
   const there = wanted.filter((sha256) => !missing.has(sha256));
   return [...missing, ...(await fetchOutputs(ends, id, there, call))];
-}
-
-export function isHere(outputs: OutputStore, sha256: string): boolean {
-  return statSync(outputs.fileOf(sha256), { throwIfNoEntry: false }) !== undefined;
 }
 
 function contentOf(outputs: OutputStore, sha256: string): Buffer | undefined {

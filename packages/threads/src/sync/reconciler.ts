@@ -10,7 +10,7 @@ import { readTombstone, removeTombstone, type Tombstone } from "../tombstones.ts
 import { Budget } from "./budget.ts";
 import { downloadRecords, type Incoming } from "./incoming.ts";
 import { mergeIncoming, touch } from "./merge-thread.ts";
-import { fetchLate, type OutputEnds, sendOutputs } from "./output-transfer.ts";
+import { addLacking, fetchLate, lackingIn, type OutputEnds, sendOutputs } from "./output-transfer.ts";
 import { BEGINNING, type RecordPoint } from "./record-point.ts";
 import { anchorOf, type FileState, pointAt, type Survey, surveyThread } from "./survey.ts";
 import { freshState, type SyncJournal, type ThreadSyncState, withLacking } from "./sync-journal.ts";
@@ -92,8 +92,12 @@ export class Reconciler {
     const { journal } = this.#options;
     const { lacking, ...state } = journal.thread(id);
     if (lacking === undefined) return;
-    const outputs = await fetchLate(this.#ends, id, lacking.outputs, call);
-    journal.putThread(outputs.length === 0 ? state : { ...state, lacking: { outputs, isDue: false } });
+    const left = new Set<string>();
+    const all = lacking.more === true ? lackingIn(this.#ends.outputs, this.#fileOf(id)) : [lacking.outputs];
+    for await (const some of all) {
+      for (const sha256 of await fetchLate(this.#ends, id, some, call)) addLacking(left, sha256);
+    }
+    journal.putThread(withLacking(state, [...left], false));
   }
 
   async #step(id: ThreadId, call: RemoteCall, madeThreads: ThreadId[]): Promise<Step> {

@@ -9,7 +9,7 @@ import { readLines, textAndRecordIn } from "../thread-lines.ts";
 import { checkHeader, damaged } from "../thread-reader.ts";
 import { headerOf } from "../thread-summary.ts";
 import { addToDigest } from "./digest-chain.ts";
-import { isHere, MAX_LACKING } from "./output-transfer.ts";
+import { addLacking } from "./output-transfer.ts";
 import { BEGINNING, type RecordPoint } from "./record-point.ts";
 import { UploadBatch } from "./upload-batch.ts";
 
@@ -77,7 +77,7 @@ export type Survey = {
   readonly deleted?: boolean;
   /** What was said last behind `known` of who may see the thread; not in what it is a copy of. */
   readonly visibility?: Visibility;
-  /** Outputs that are named behind `known` and are not on this machine; not more than are remembered. */
+  /** Outputs that are named behind `known` and are not on this machine, by `addLacking`. */
   readonly lacking: readonly string[];
   /** What is behind `known`, or the beginning of it: few bytes, so that most threads are read once. */
   readonly added: UploadBatch;
@@ -125,7 +125,7 @@ export async function surveyThread(
       }
     }
     for (const sha256 of outputsNamedIn(text)) {
-      if (lacking.size < MAX_LACKING && !isHere(outputs, sha256)) lacking.add(sha256);
+      if (!outputs.has(sha256)) addLacking(lacking, sha256);
     }
     if (bytes.length > maxRecordBytes) tooLong ??= { record: next.version, bytes: bytes.length };
     if (tooLong === undefined) {

@@ -23,6 +23,8 @@ export type Failure = {
 export type LackingOutputs = {
   /** By SHA-256, at most `MAX_LACKING`. */
   readonly outputs: readonly string[];
+  /** The thread's file names others that lack, too. */
+  readonly more?: true;
   /** Something has happened to the thread on the server since it was asked: they may be there. */
   readonly isDue: boolean;
   /** To ask has failed. */
@@ -71,14 +73,19 @@ export function freshState(id: ThreadId): ThreadSyncState {
   return { id, synced: NOTHING_KNOWN };
 }
 
-/** With more outputs that the thread lacks. */
+/** With more outputs that the thread lacks, by `addLacking`. */
 export function withLacking(state: ThreadSyncState, outputs: readonly string[], isDue: boolean): ThreadSyncState {
   const { lacking } = state;
   const all = [...new Set([...(lacking?.outputs ?? []), ...outputs])];
   if (all.length === (lacking?.outputs.length ?? 0)) return state;
   return {
     ...state,
-    lacking: { ...lacking, outputs: all.slice(0, MAX_LACKING), isDue: isDue || lacking?.isDue === true },
+    lacking: {
+      ...lacking,
+      outputs: all.slice(0, MAX_LACKING),
+      ...(all.length > MAX_LACKING ? { more: true } : {}),
+      isDue: isDue || lacking?.isDue === true,
+    },
   };
 }
 

@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { createThreadsClient } from "@loom/api/threads-client";
 import type { ThreadId } from "@loom/core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { askForLease } from "../lease.ts";
+import { TurnWriter } from "../long-thread.testing.ts";
 import { Device } from "./device.testing.ts";
 import { serverRemote } from "./server-remote.ts";
 import { SyncServer } from "./sync-server.testing.ts";
@@ -232,6 +235,44 @@ describe("an output that comes to the server after its thread", () => {
     await b.sync(counted);
     expect(b.text()).toContain(inText);
   });
+});
+
+test("more outputs than a server is asked for at once go up, and come late, some behind a thousand that still lack", {
+  timeout: 120_000,
+}, async () => {
+  const outputs = Array.from({ length: 1_010 }, (_, index) => `${"output ".repeat(1_200)}${index}`);
+  const names = outputs.map((text) => createHash("sha256").update(text).digest("hex"));
+  const [a, b] = [machine(), machine()];
+  const writer = a.store.create({ workspace: "/work", loomVersion: "1.2.3" });
+  new TurnWriter(writer).turn("alpha", outputs);
+  await writer.close();
+  const { id } = writer;
+  const sent: string[] = [];
+  const losing: ThreadRemote = { ...remote, putOutput: async (_, sha256) => void sent.push(sha256) };
+  expect(await a.sync(losing)).toMatchObject({ type: "done", settled: 1, failed: 0 });
+  expect(sent).toEqual(names);
+
+  const put = async (from: number, to: number) => {
+    const { signal } = new AbortController();
+    for (const [index, name] of [...names.entries()].slice(from, to)) {
+      await remote.putOutput(id, name, Buffer.from(outputs[index] ?? ""), { signal });
+    }
+  };
+  const lacking = () => {
+    const isHere = (name: string) => existsSync(join(b.directory, "outputs", name.slice(0, 2), name));
+    return { names: names.filter((name) => !isHere(name)), told: b.syncWith(remote).status().lacking };
+  };
+  await b.sync({ ...remote, output: async () => undefined });
+  expect(lacking()).toEqual({ names, told: [{ id, outputs: 1_000, more: true }] });
+  await put(1_008, 1_010);
+  await b.sync(remote);
+  expect(lacking()).toEqual({ names: names.slice(0, 1_008), told: [{ id, outputs: 1_000, more: true }] });
+  await put(0, 10);
+  await b.sync(remote);
+  expect(lacking()).toEqual({ names: names.slice(10, 1_008), told: [{ id, outputs: 998 }] });
+  await put(1_007, 1_008);
+  await b.sync(remote);
+  expect(lacking()).toEqual({ names: names.slice(10, 1_007), told: [{ id, outputs: 997 }] });
 });
 
 describe("a thread that was removed on one machine", () => {

@@ -20,8 +20,11 @@ export type AuditQueueOptions = {
   readonly trouble: Trouble;
 };
 
-/** `done`: called when it is on the disk, or is known to have to wait for it in memory. */
-type Item = { readonly entry: AuditEntry; done: (() => void) | undefined };
+/**
+ * `done`: called when it is on the disk, or is known to have to wait for it in memory. `onKept`: when it is on the disk, or
+ * given up.
+ */
+type Item = { readonly entry: AuditEntry; done: (() => void) | undefined; readonly onKept: (() => void) | undefined };
 
 const BATCH_ROWS = 256;
 const RETRY_MS = 250;
@@ -35,7 +38,10 @@ export class AuditQueue {
   #waiting: Item[] = [];
   /** Being written; tried again until it is. */
   #batch: Item[] = [];
-  #forRoom = new Set<() => void>();
+  /** In the kernel's hands. */
+  #unsynced: Item[] = [];
+  /** Those that wait for room, oldest first, with their patience. */
+  readonly #forRoom = new Map<Item, NodeJS.Timeout>();
   #writing: Promise<boolean> | undefined;
   #isSoon = false;
   #dropped = 0;
@@ -46,7 +52,7 @@ export class AuditQueue {
   }
 
   get size(): number {
-    return this.#waiting.length + this.#batch.length;
+    return this.#waiting.length + this.#batch.length + this.#unsynced.length;
   }
 
   /** Events given up since the start. */
@@ -58,9 +64,12 @@ export class AuditQueue {
     return this.size >= this.#options.capacity;
   }
 
-  /** Resolves when the entry is on the disk, or has its place in memory and the disk does not take it now. */
-  put(entry: AuditEntry): Promise<void> {
-    return this.#admitted(() => new Promise((done) => this.#insert({ entry, done })));
+  /**
+   * Resolves when the entry is on the disk, or has its place in memory and the disk does not take it now. `onKept`: called
+   * once it is on the disk, or has been given up.
+   */
+  put(entry: AuditEntry, onKept?: () => void): Promise<void> {
+    return new Promise((done) => this.#admit({ entry, done, onKept }));
   }
 
   /** Writes all that waits; `false` where the disk did not take it, and it is tried again later. Never rejects. */
@@ -76,49 +85,42 @@ export class AuditQueue {
   stop(): number {
     this.#stopped = true;
     this.#retryTimer.stop();
-    for (const go of this.#forRoom) go();
-    const lost = this.size;
-    for (const item of [...this.#batch, ...this.#waiting]) settle(item);
-    return lost;
+    for (const timer of this.#forRoom.values()) clearTimeout(timer);
+    const lost = [...this.#batch, ...this.#waiting, ...this.#forRoom.keys()];
+    for (const item of [...this.#unsynced, ...lost]) settle(item);
+    return lost.length;
   }
 
-  async #admitted(insert: () => Promise<void>): Promise<void> {
-    if (!this.isFull) return insert();
-    switch (this.#options.overflow) {
-      case "drop_newest":
-        this.#dropped += 1;
-        return;
-      case "drop_oldest": {
-        const oldest = this.#waiting.shift();
-        // All there is is being written at this moment.
-        if (oldest !== undefined) settle(oldest);
-        this.#dropped += 1;
-        return oldest === undefined ? undefined : insert();
-      }
-      case "block": {
-        const { capacity } = this.#options;
-        await this.#room();
-        if (this.size < 2 * capacity) return insert();
-        this.#dropped += 1;
-      }
-    }
+  /** Whoever waits already comes first. */
+  #admit(item: Item): void {
+    const { overflow } = this.#options;
+    if (!this.isFull && this.#forRoom.size === 0) this.#insert(item);
+    else if (overflow === "drop_newest") this.#giveUp(item);
+    else if (overflow === "drop_oldest") this.#insertForOldest(item);
+    else this.#wait(item);
   }
 
-  /** At once as soon as there is some; later without any. */
-  async #room(): Promise<void> {
-    while (this.isFull && !this.#stopped) {
-      const isInTime = await new Promise<boolean>((resolve) => {
-        const timer = setTimeout(() => go(false), PATIENCE_MS);
-        const go = (isInTime: boolean): void => {
-          clearTimeout(timer);
-          this.#forRoom.delete(wake);
-          resolve(isInTime);
-        };
-        const wake = (): void => go(true);
-        this.#forRoom.add(wake);
-      });
-      if (!isInTime) return;
-    }
+  /** Where all there is is being written at this moment, the new one is the oldest. */
+  #insertForOldest(item: Item): void {
+    const oldest = this.#waiting.shift();
+    this.#giveUp(oldest ?? item);
+    if (oldest !== undefined) this.#insert(item);
+  }
+
+  #wait(item: Item): void {
+    const timer = setTimeout(() => this.#insertWithoutRoom(item), PATIENCE_MS);
+    this.#forRoom.set(item, timer);
+  }
+
+  #insertWithoutRoom(item: Item): void {
+    this.#forRoom.delete(item);
+    if (this.size < 2 * this.#options.capacity) this.#insert(item);
+    else this.#giveUp(item);
+  }
+
+  #giveUp(item: Item): void {
+    this.#dropped += 1;
+    keep(item);
   }
 
   #insert(item: Item): void {
@@ -145,12 +147,14 @@ export class AuditQueue {
     try {
       while (this.size > 0) {
         if (this.#batch.length === 0) this.#batch = this.#waiting.splice(0, BATCH_ROWS);
-        const events = this.#batch.map(({ entry }) => recordedOf(entry));
-        await append(Buffer.from(events.map(({ json }) => `${json}\n`).join("")), events);
-        const written = this.#batch;
-        this.#batch = [];
+        if (this.#batch.length > 0) {
+          const events = this.#batch.map(({ entry }) => recordedOf(entry));
+          await append(Buffer.from(events.map(({ json }) => `${json}\n`).join("")), events);
+          this.#unsynced.push(...this.#batch);
+          this.#batch = [];
+        }
         await sync();
-        for (const item of written) settle(item);
+        for (const item of this.#unsynced.splice(0)) keep(item);
         this.#makeRoom();
       }
       isWritten = true;
@@ -158,20 +162,31 @@ export class AuditQueue {
     } catch (error) {
       trouble.is(error);
       // They have their place, and nobody can say when the disk takes them.
-      for (const item of [...this.#batch, ...this.#waiting]) settle(item);
+      for (const item of [...this.#unsynced, ...this.#batch, ...this.#waiting]) settle(item);
       if (!this.#stopped) this.#retryTimer.start(RETRY_MS);
     }
     onWritten();
     return isWritten;
   }
 
+  /** As many as there is room for, those first who came first. */
   #makeRoom(): void {
-    if (this.isFull) return;
-    for (const wake of [...this.#forRoom]) wake();
+    for (const [item, timer] of this.#forRoom) {
+      if (this.isFull) return;
+      clearTimeout(timer);
+      this.#forRoom.delete(item);
+      this.#insert(item);
+    }
   }
 }
 
 function settle(item: Item): void {
   item.done?.();
   item.done = undefined;
+}
+
+/** Nobody has to care for it any more. */
+function keep(item: Item): void {
+  item.onKept?.();
+  settle(item);
 }

@@ -1,3 +1,4 @@
+import type { LedgerFollower } from "../../gateway-types.ts";
 import type { Database } from "../../kit/database.ts";
 import { openDatabase } from "../../kit/database.ts";
 import { type LedgerHome, openTestLedger } from "../ledger/ledger.testing.ts";
@@ -9,6 +10,7 @@ import { migrations } from "./migrations.ts";
 
 export type AuditedLedger = {
   readonly ledger: DurableLedger;
+  readonly follower: LedgerFollower;
   readonly database: () => Promise<Database>;
   /** Ids of requests that are in events, sorted; one that is in two of them is there twice. */
   eventIds(): Promise<string[]>;
@@ -30,6 +32,7 @@ export function openAuditedLedger(home: LedgerHome, now = Date.now): AuditedLedg
   const { ledger } = openTestLedger(home, { database, follower, now });
   return {
     ledger,
+    follower,
     database,
     async eventIds() {
       await ledger.settle();

@@ -151,11 +151,12 @@ async function writeChain(
     .execute();
 }
 
+/** What is told again may stand beside what was told before. */
 async function unknownOf(db: Kysely<AuditTables>, events: readonly Recorded[]): Promise<readonly Recorded[]> {
   const ids = events.map(({ entry }) => entry.id);
   const rows = await db.selectFrom("audit").select("id").where("id", "in", ids).execute();
   const known = new Set(rows.map(({ id }) => id));
-  return events.filter(({ entry }) => !known.has(entry.id));
+  return events.filter(({ entry }) => !known.has(entry.id) && known.add(entry.id));
 }
 
 /** More than the chain's end says where somebody has put rows there. */

@@ -29,6 +29,14 @@ describe.each(engines)("the chain on $name", (engine) => {
   const problems = async (remembered: Parameters<typeof verifyChain>[1]["remembered"] = []) =>
     (await verifyChain(database, { seal: SEAL, remembered })).problems;
 
+  it("has an event once that is told twice, together or one after the other", async () => {
+    const store = createChainStore(database, { seal: SEAL });
+    const [one, other] = [recorded("one", NOW), recorded("other", NOW)];
+    expect((await store.append([one, one, other])).added).toEqual([one, other]);
+    expect((await store.append([other, one])).added).toEqual([]);
+    expect(await problems()).toEqual([]);
+  });
+
   it("is whole, also with texts that databases like to change", async () => {
     const strange = recorded("\u0000a\ud800", NOW, {
       organization: "ä\u2028'\"\\",

@@ -7,7 +7,8 @@ import type { AuditEntry } from "./audit-entry.ts";
 export type LlmEventsOptions = {
   readonly audit: {
     takes(severity: AuditSeverity): boolean;
-    keep(entry: AuditEntry): Promise<void>;
+    /** `onKept`: called once the event outlives this process, or is given up. */
+    keep(entry: AuditEntry, onKept: () => void): Promise<void>;
   };
   /** Takes secrets out of a text. */
   readonly redact: (text: string) => string;
@@ -15,8 +16,8 @@ export type LlmEventsOptions = {
   readonly now: () => number;
 };
 
-/** Requests that differ in nothing but when they were. */
-type Group = { readonly key: string; readonly first: LedgerEntry; last: LedgerEntry; readonly ids: string[] };
+/** Requests that differ in nothing but when they were. Rows come in the order in which requests end. */
+type Group = { readonly key: string; first: LedgerEntry; last: LedgerEntry; readonly ids: string[] };
 
 /** So long requests that were answered are collected. */
 const WINDOW_MS = 60_000;
@@ -44,7 +45,7 @@ export class LlmEvents implements LedgerFollower {
   #since = 0;
   /** Events on their way to the disk. */
   #leaving = 0;
-  #telling: Promise<void> = Promise.resolve();
+  #telling: Promise<boolean> = Promise.resolve(true);
 
   constructor(options: LlmEventsOptions) {
     this.#options = options;
@@ -67,7 +68,8 @@ export class LlmEvents implements LedgerFollower {
         this.#open.set(key, { key, first: entry, last: entry, ids: [entry.id] });
         continue;
       }
-      group.last = entry;
+      if (entry.at < group.first.at) group.first = entry;
+      if (entry.at >= group.last.at) group.last = entry;
       if (group.ids.push(entry.id) < MAX_IDS) continue;
       this.#open.delete(key);
       this.#full.push(group);
@@ -75,12 +77,12 @@ export class LlmEvents implements LedgerFollower {
   }
 
   /** One after the other: what an earlier one has taken is passed on, too, when a later one resolves. */
-  tell(what: { readonly all: boolean }): Promise<void> {
+  tell(what: { readonly all: boolean }): Promise<boolean> {
     this.#telling = this.#telling.then(() => this.#tell(what));
     return this.#telling;
   }
 
-  async #tell({ all }: { readonly all: boolean }): Promise<void> {
+  async #tell({ all }: { readonly all: boolean }): Promise<boolean> {
     const { now } = this.#options;
     const isDue = all || this.#openIds >= MAX_OPEN || Math.abs(now() - this.#since) >= WINDOW_MS;
     const leaving = [...this.#full, ...this.#open.values()].filter(
@@ -92,12 +94,15 @@ export class LlmEvents implements LedgerFollower {
       this.#openIds -= ids.length;
     }
     this.#leaving += leaving.length;
+    const onKept = (): void => {
+      this.#leaving -= 1;
+    };
     // Not all at once: the queue of events has room for a thousand at least.
     for (let start = 0; start < leaving.length; start += SLICE) {
       const slice = leaving.slice(start, start + SLICE);
-      await Promise.allSettled(slice.map(async (group) => this.#options.audit.keep(this.#eventOf(group))));
-      this.#leaving -= slice.length;
+      await Promise.allSettled(slice.map(async (group) => this.#options.audit.keep(this.#eventOf(group), onKept)));
     }
+    return this.#leaving === 0;
   }
 
   #keyOf({ nodes, subject, upstream, model, requestedModel, outcome, status, errorCode }: LedgerEntry): string {
@@ -118,7 +123,7 @@ export class LlmEvents implements LedgerFollower {
       status: first.status,
       outcome: first.outcome,
     };
-    if (first.errorCode !== undefined) details.errorCode = first.errorCode;
+    if (first.errorCode !== undefined) details.errorCode = this.#clean(first.errorCode);
     if (ids.length > 1) {
       details.requests = ids.length;
       details.since = new Date(first.at).toISOString();

@@ -118,9 +118,13 @@ export class AuditService implements AuditKeeper {
     return this.#grave.has(severity);
   }
 
-  /** For what is clean and complete already. */
-  async keep(entry: AuditEntry): Promise<void> {
-    if (this.#closing === undefined && this.takes(entry.severity)) await this.#queue.put(entry);
+  /**
+   * For what is clean and complete already. Resolves as `record` does, also where the disk does not take it; `onKept` is
+   * called once it has, or the overflow policy has given it up.
+   */
+  async keep(entry: AuditEntry, onKept: () => void): Promise<void> {
+    if (!this.takes(entry.severity)) onKept();
+    else if (this.#closing === undefined) await this.#queue.put(entry, onKept);
   }
 
   /** False while nothing more can be kept and nothing may be lost: no request is let in then. */
@@ -238,20 +242,27 @@ export class AuditService implements AuditKeeper {
   async #moveAll(store: ChainStore, database: Database): Promise<void> {
     if (!this.#sawOthers) await this.#recover(store, database, { alsoLive: true });
     this.#sawOthers = true;
-    for (;;) {
+    // Those that wait now: under load there may be more for ever.
+    for (let left = this.#journal.waitingBytes; left > 0; ) {
       const chunk = await this.#journal.next();
       if (chunk === undefined) break;
       if (chunk.entries.length > 0) {
         const isFirst = !this.#mayBeStored;
         this.#mayBeStored = true;
-        this.#end = (await store.append(chunk.entries, { isFirst })).end;
+        const stored = isFirst
+          ? // What is told again may be there all the same.
+            store.append(chunk.entries, { isFirst }).catch(() => store.append(chunk.entries))
+          : store.append(chunk.entries);
+        this.#end = (await stored).end;
         this.#mayBeStored = false;
       }
       chunk.take();
+      left -= chunk.bytes;
       await nextTurn();
     }
     await this.#journal.release(() => database.sync());
-    if (this.#closing === undefined && this.#journal.hasSpentFile) this.#moveTimer.start(MOVE_MS);
+    const isOver = this.#journal.waitingBytes === 0 && !this.#journal.hasSpentFile;
+    if (this.#closing === undefined && !isOver) this.#moveTimer.start(MOVE_MS);
   }
 
   #recover(store: ChainStore, database: Database, { alsoLive }: { readonly alsoLive: boolean }): Promise<void> {
@@ -267,7 +278,10 @@ export class AuditService implements AuditKeeper {
         for (const { entry } of added) for (const sink of sinks) sink.offer(entry);
         await nextTurn();
       },
-      committed: () => database.sync(),
+      async committed() {
+        await database.sync();
+        return true;
+      },
       maxRows: TRANSACTION_ROWS,
       warn: (message) => log.warn(message),
       now,

@@ -39,50 +39,65 @@ export class JournalMover {
    * @throws what the database or the disk has against it; the rows are still in the journal then.
    */
   async move({ all }: { readonly all: boolean }): Promise<void> {
-    const { journal, database, follower } = this.#options;
+    const { follower } = this.#options;
     try {
       await this.#moveRows();
     } finally {
       await follower?.tell({ all });
     }
-    if (!this.isHeld) await journal.release(() => database.sync());
+    await this.#release();
   }
 
+  /** Those that wait now: under load there may be more for ever. */
   async #moveRows(): Promise<void> {
     const { journal, follower } = this.#options;
     if (!this.#sawOthers) await this.recover({ alsoLive: true });
     this.#sawOthers = true;
-    for (;;) {
+    for (let left = journal.waitingBytes; left > 0; ) {
       const chunk = await journal.next();
       if (chunk === undefined) break;
       await this.#store.insert(chunk.entries);
       chunk.take();
       follower?.see(chunk.entries);
-      // Under load there may be more for ever.
-      await follower?.tell({ all: false });
+      left -= chunk.bytes;
       await nextTurn();
+      if (left <= 0) break;
+      // Between two chunks, too: at the end of a long pass there are always some that are not due.
+      await follower?.tell({ all: false });
+      await this.#release();
     }
   }
 
-  /** Brings in what other processes left. `alsoLive`: also what those that still run have not moved themselves. */
-  recover({ alsoLive }: { readonly alsoLive: boolean }): Promise<void> {
+  async #release(): Promise<void> {
+    const { journal, database } = this.#options;
+    if (!this.isHeld) await journal.release(() => database.sync());
+  }
+
+  /**
+   * Brings in what other processes left. `alsoLive`: also what those that still run have not moved themselves. What the
+   * follower cannot pass on now stays in their journals, too.
+   */
+  async recover({ alsoLive }: { readonly alsoLive: boolean }): Promise<void> {
     const { directory, journal, database, follower, warn, now } = this.#options;
     const store = this.#store;
+    const canTell = (await follower?.tell({ all: false })) ?? true;
     const stored: LedgerEntry[] = [];
-    return recoverLeftovers({
+    await recoverLeftovers({
       directory,
       owns: (path) => journal.owns(path),
       entryOf,
       async insert(entries, { abandoned }) {
         await store.insert(entries);
         // Whoever lives passes on its own rows. Those of a file together: where one fails, all of them come again.
-        if (abandoned) stored.push(...entries);
+        if (abandoned && canTell) stored.push(...entries);
         await nextTurn();
       },
       async committed() {
+        if (!canTell) return false;
         follower?.see(stored.splice(0));
-        await follower?.tell({ all: true });
+        const isTold = (await follower?.tell({ all: true })) ?? true;
         await database.sync();
+        return isTold;
       },
       maxRows: TRANSACTION_ROWS,
       warn,

@@ -28,6 +28,8 @@ export type LostRequests = {
 
 /** Owners touch their files much more often than this. */
 const ABANDONED_AFTER_MS = 60_000;
+/** Marks the rows that are made here. */
+const LOST = "lost";
 const IDS_PER_QUESTION = 500;
 const ROWS_PER_TRANSACTION = 250;
 
@@ -43,9 +45,10 @@ export async function recoverLostRequests(lost: LostRequests): Promise<void> {
     const diedMs = await lastWritten(paths);
     if (!isAbandoned(trace, diedMs, lost.now())) continue;
     await lost.settle();
-    const count = await account(process, trace, diedMs, lost);
-    for (const path of paths) await unlink(path).catch(() => undefined);
+    const { count, isTold } = await account(process, trace, diedMs, lost);
     if (count > 0) lost.warn("requests were lost when a server died", { count });
+    if (!isTold) continue;
+    for (const path of paths) await unlink(path).catch(() => undefined);
   }
 }
 
@@ -74,10 +77,19 @@ async function lastWritten(paths: readonly string[]): Promise<number> {
   return Math.max(...times);
 }
 
-async function account(process: string, trace: Trace, diedMs: number, lost: LostRequests): Promise<number> {
+/**
+ * `count`: those that had no row. `isTold`: the follower has passed on all that are lost, also those whose row is there
+ * since an earlier attempt.
+ */
+async function account(
+  process: string,
+  trace: Trace,
+  diedMs: number,
+  lost: LostRequests,
+): Promise<{ readonly count: number; readonly isTold: boolean }> {
   const database = await lost.database();
   const requests = [...trace.requests.values()];
-  const known = await knownCosts(
+  const known = await knownRows(
     database,
     requests.map(({ opened }) => opened.id),
   );
@@ -86,30 +98,45 @@ async function account(process: string, trace: Trace, diedMs: number, lost: Lost
   for (let start = 0; start < missing.length; start += ROWS_PER_TRANSACTION) {
     const rows = missing.slice(start, start + ROWS_PER_TRANSACTION).map((each) => rowOf(each, diedMs));
     await store.insert(rows);
-    lost.follower?.see(rows);
   }
-  await lost.follower?.tell({ all: true });
+  const untold = requests.filter(({ opened }) => known.get(opened.id)?.isLost ?? true);
+  const isTold = await tell(
+    untold.map((each) => rowOf(each, diedMs)),
+    lost.follower,
+  );
   await lost.charge(
     process,
     requests.map((request): LostCharge => {
       const { at, nodes, model, session, id } = request.opened;
-      const cost = request.costMicroUsd ?? known.get(id) ?? costOf(request);
+      const cost = request.costMicroUsd ?? known.get(id)?.costMicroUsd ?? costOf(request);
       return { at, nodes, model, session, costMicroUsd: cost, toldWith: request.toldWith };
     }),
   );
-  return missing.length;
+  return { count: missing.length, isTold };
 }
 
-async function knownCosts(database: Database, ids: readonly string[]): Promise<Map<string, number>> {
-  const known = new Map<string, number>();
+/** Not while it cannot pass on anything: each attempt would add to what waits. */
+async function tell(rows: readonly LedgerEntry[], follower: LedgerFollower | undefined): Promise<boolean> {
+  if (follower === undefined || rows.length === 0) return true;
+  if (!(await follower.tell({ all: false }))) return false;
+  follower.see(rows);
+  return follower.tell({ all: true });
+}
+
+type KnownRow = { readonly costMicroUsd: number; readonly isLost: boolean };
+
+async function knownRows(database: Database, ids: readonly string[]): Promise<Map<string, KnownRow>> {
+  const known = new Map<string, KnownRow>();
   for (let start = 0; start < ids.length; start += IDS_PER_QUESTION) {
     const rows = await database
       .tables<LedgerTables>()
       .selectFrom("usage")
-      .select(["id", "cost_micro_usd"])
+      .select(["id", "cost_micro_usd", "error_code"])
       .where("id", "in", ids.slice(start, start + IDS_PER_QUESTION))
       .execute();
-    for (const row of rows) known.set(row.id, row.cost_micro_usd ?? 0);
+    for (const { id, cost_micro_usd, error_code } of rows) {
+      known.set(id, { costMicroUsd: cost_micro_usd ?? 0, isLost: error_code === LOST });
+    }
   }
   return known;
 }
@@ -130,6 +157,6 @@ function rowOf(request: TracedRequest, diedMs: number): LedgerEntry {
     latencyMs: Math.max(0, diedMs - known.at),
     status: 0,
     outcome: isReplaced ? "replaced" : "cut_off",
-    errorCode: "lost",
+    errorCode: LOST,
   });
 }

@@ -148,7 +148,7 @@ export class DurableLedger implements Ledger {
     this.#syncTimer.stop();
     this.#moveTimer.stop();
     await this.#syncing;
-    await this.#journal?.close();
+    await this.#journal?.close({ isHeld: this.#mover?.isHeld === true });
     const rows = this.#writer.unwrittenRows;
     if (rows > 0) this.#options.log.error("rows of the ledger are lost", { rows });
   }

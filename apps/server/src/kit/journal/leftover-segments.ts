@@ -16,7 +16,8 @@ export type Leftovers<Entry> = {
   readonly entryOf: (line: string) => Entry | undefined;
   /** Rows that are there already are left as they are. `abandoned`: nobody else will do anything with them. */
   readonly insert: (entries: readonly Entry[], from: { readonly abandoned: boolean }) => Promise<void>;
-  readonly committed: () => Promise<void>;
+  /** Whether the file may go now that all of it is inserted. Else it stays, and comes again. */
+  readonly committed: () => Promise<boolean>;
   /** Most rows of one transaction. */
   readonly maxRows: number;
   readonly warn: (message: string) => void;
@@ -67,7 +68,7 @@ async function recover<Entry>(
   try {
     const damaged = await insertAll(path, leftovers);
     if (!leftovers.abandoned) return;
-    await leftovers.committed();
+    if (!(await leftovers.committed())) return;
     if (damaged === 0) return await unlink(path);
     leftovers.warn(`${damaged} lines of ${path} are damaged: the file is kept as ${path}${DAMAGED_SUFFIX}.`);
     await rename(path, `${path}${DAMAGED_SUFFIX}`);
