@@ -1,68 +1,114 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { Agent, createServer, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { environment, type ServerProcess, startServerProcess } from "../apps/server/src/process.testing.ts";
-import { median } from "./statistics.ts";
+import { type Interval, median, medianInterval } from "./statistics.ts";
 
-/** CPU of a server, in microseconds. */
 export type AuditShare = {
   /** Tokens that ask by turns. */
   readonly askers: number;
-  /** For a request that is no event of its own: the median of the rounds. */
+  /** For a request that is in no event, in microseconds of CPU: the median of the rounds. */
   readonly request: number;
-  /** By how much a request that becomes one takes more: the median of the differences, each of one round. */
+  /** By how much one that is in an event takes more, in microseconds: the median of the rounds' differences. */
   readonly more: number;
+  /** That as a share of the other: the median of the rounds' shares, and where it is with a probability of 95 %. */
+  readonly share: number;
+  readonly interval: Interval;
+  readonly pairs: number;
   readonly rounds: number;
   readonly requests: number;
 };
 
-const ROUNDS = 16;
-const REQUESTS = 1_500;
-const WARM_UP = 3_000;
+/**
+ * Two processes of the same program differ by more than what is looked for, by where their memory is and what was
+ * compiled when: so there are many pairs of them.
+ */
+const PAIRS = 10;
+/** Rounds of each pair. */
+const ROUNDS = 6;
+/** Of each turn; there are four in a round. */
+const REQUESTS = 800;
+const WARM_UP_TURNS = 4;
 const CLIENTS = 16;
-/** By then, what a round has caused beside it is over. */
-const REST_MS = 2_000;
+/** By then, what a turn has caused beside it is over. */
+const REST_MS = 750;
 const LIFETIME_MS = 30 * 60_000;
 
+/** What a round has found: CPU of a request without events for it, and how much more it takes with them. */
+type Round = { readonly request: number; readonly more: number };
+
 /**
- * What the audit log adds to a gateway request: two real servers on SQLite, one with an event for each request and one
- * without, get the same requests by turns; CPU is what the kernel has counted for each, until all is stored. Linux only.
+ * What the audit log adds to a gateway request: pairs of fresh servers on SQLite, one with events for requests and one
+ * without, get the same requests by turns, in rounds of A B B A and B A A B, so that what drifts falls on both alike. CPU
+ * is what the kernel has counted for all threads of each, user and system, until all is stored. Linux only. `quick`: a look.
  */
-export async function shareOfRequest(askers: number): Promise<AuditShare> {
-  const root = await mkdtemp(join(tmpdir(), "loom-bench-"));
+export async function shareOfRequest(askers: number, { quick }: { readonly quick: boolean }): Promise<AuditShare> {
+  const [pairs, rounds] = quick ? [2, 2] : [PAIRS, ROUNDS];
   const provider = await startProvider();
-  const servers: ServerProcess[] = [];
+  const found: Round[][] = [];
   try {
-    const start = async (llm: "off" | "on"): Promise<Asked> => {
-      const env = environment(root, {
-        LOOM_SERVER_ANTHROPIC_BASE_URL: provider.url,
-        LOOM_SERVER_ANTHROPIC_API_KEY: "sk-upstream-0123456789",
-        LOOM_SERVER_AUDIT_LLM: llm,
-      });
-      const server = await startServerProcess(join(root, llm), { env, timeoutMs: LIFETIME_MS });
-      servers.push(server);
-      const asked = { ...server, tokens: await mint(server, askers) };
-      await load(asked, WARM_UP);
-      return asked;
-    };
-    const [off, on] = [await start("off"), await start("on")];
-    const costs: number[] = [];
-    const differences: number[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const isOffFirst = round % 2 === 0;
-      const first = await costOf(isOffFirst ? off : on);
-      const second = await costOf(isOffFirst ? on : off);
-      costs.push(isOffFirst ? first : second);
-      differences.push(isOffFirst ? second - first : first - second);
+    for (let pair = 0; pair < pairs; pair += 1) {
+      found.push(await roundsOfPair({ provider: provider.url, askers, rounds, isOffFirst: pair % 2 === 0 }));
+      console.error(`pair ${pair + 1} of ${pairs}: ${median(found.at(-1)?.map(shareOf) ?? []).toFixed(4)}`);
     }
-    return { askers, request: median(costs), more: median(differences), rounds: ROUNDS, requests: REQUESTS };
+  } finally {
+    provider.close();
+  }
+  const all = found.flat();
+  const shares = found.map((each) => each.map(shareOf));
+  return {
+    askers,
+    request: median(all.map(({ request }) => request)),
+    more: median(all.map(({ more }) => more)),
+    share: median(shares.flat()),
+    interval: medianInterval(shares, Math.random),
+    ...{ pairs, rounds, requests: REQUESTS },
+  };
+}
+
+function shareOf({ request, more }: Round): number {
+  return more / request;
+}
+
+async function roundsOfPair(options: {
+  readonly provider: string;
+  readonly askers: number;
+  readonly rounds: number;
+  readonly isOffFirst: boolean;
+}): Promise<Round[]> {
+  const root = await mkdtemp(join(tmpdir(), "loom-bench-"));
+  const servers: ServerProcess[] = [];
+  const start = async (llm: "off" | "on"): Promise<Asked> => {
+    const env = environment(root, {
+      LOOM_SERVER_ANTHROPIC_BASE_URL: options.provider,
+      LOOM_SERVER_ANTHROPIC_API_KEY: "sk-upstream-0123456789",
+      LOOM_SERVER_AUDIT_LLM: llm,
+    });
+    const server = await startServerProcess(join(root, llm), { env, timeoutMs: LIFETIME_MS });
+    servers.push(server);
+    return { ...server, tokens: await mint(server, options.askers) };
+  };
+  try {
+    const first = await start(options.isOffFirst ? "off" : "on");
+    const second = await start(options.isOffFirst ? "on" : "off");
+    const [off, on] = options.isOffFirst ? [first, second] : [second, first];
+    for (let turn = 0; turn < WARM_UP_TURNS; turn += 1) for (const server of [first, second]) await costOf(server);
+    const found: Round[] = [];
+    for (let round = 0; round < options.rounds; round += 1) {
+      const [outer, inner] = round % 2 === 0 ? [off, on] : [on, off];
+      const costs = { outer: await costOf(outer), inner: (await costOf(inner)) + (await costOf(inner)) };
+      costs.outer += await costOf(outer);
+      const request = (outer === off ? costs.outer : costs.inner) / 2;
+      const withEvents = (outer === off ? costs.inner : costs.outer) / 2;
+      found.push({ request, more: withEvents - request });
+    }
+    return found;
   } finally {
     for (const server of servers) server.process.kill();
     await Promise.all(servers.map(({ process }) => process.exited));
-    provider.close();
     await rm(root, { recursive: true, force: true, maxRetries: 5 });
   }
 }
@@ -88,9 +134,8 @@ async function settle({ url, token }: Asked): Promise<void> {
   await answer.arrayBuffer();
 }
 
+/** Microseconds of CPU for each of a turn's requests. */
 async function costOf(server: Asked): Promise<number> {
-  await settle(server);
-  await pause(REST_MS);
   const before = cpuOf(server.process.pid);
   await load(server, REQUESTS);
   await settle(server);
@@ -98,13 +143,16 @@ async function costOf(server: Asked): Promise<number> {
   return (cpuOf(server.process.pid) - before) / REQUESTS;
 }
 
-/** Of all threads there are, in microseconds. */
+/** Of all threads, also of those that have ended, in microseconds; to 10 ms (proc_pid_stat(5): utime and stime). */
 function cpuOf(pid: number): number {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  // The first number is what a thread has had of a CPU, in nanoseconds.
-  const times = threads.map((id) => Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, "utf8").split(" ")[0]));
-  return times.reduce((sum, time) => sum + time, 0) / 1_000;
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // The name of the program may hold anything; what follows it does not. State is field 3, utime 14, stime 15.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * MICROSECONDS_PER_TICK;
 }
+
+/** Linux tells programs of 100 ticks a second, whatever it has itself. */
+const MICROSECONDS_PER_TICK = 10_000;
 
 async function load(server: Asked, requests: number): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });

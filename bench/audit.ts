@@ -30,10 +30,16 @@ const BATCH = 250;
 const ASKERS = [1, 200];
 
 /** Prints what the events of requests for models cost, and to list and to verify a million rows, on both engines. */
-export async function benchAudit({ writeDocs }: { readonly writeDocs: boolean }): Promise<void> {
+export async function benchAudit({
+  writeDocs,
+  quick,
+}: {
+  readonly writeDocs: boolean;
+  readonly quick: boolean;
+}): Promise<void> {
   const shares: AuditShare[] = [];
   for (const askers of ASKERS) {
-    const share = await shareOfRequest(askers);
+    const share = await shareOfRequest(askers, { quick });
     console.error(shareLine(share));
     shares.push(share);
   }
@@ -68,9 +74,10 @@ export async function benchAudit({ writeDocs }: { readonly writeDocs: boolean })
   if (writeDocs) writeBetweenMarkers("docs/benchmarks.md", text, "audit");
 }
 
-function shareLine({ askers, request, more, rounds, requests }: AuditShare): string {
+function shareLine({ askers, request, more, share, interval, pairs, rounds, requests }: AuditShare): string {
   const who = askers === 1 ? "one token" : `${askers} tokens by turns`;
-  return `Asked by ${who}: a gateway request takes a server on SQLite ${request.toFixed(0)} µs of CPU without events for it, and ${more.toFixed(1)} µs more with them (${((more / request) * 100).toFixed(1)} %; bar: 5 %). Medians of ${rounds} rounds of ${requests.toLocaleString("en")} requests over 16 connections, by turns.`;
+  const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
+  return `Asked by ${who}: a gateway request takes a server on SQLite ${request.toFixed(0)} µs of CPU without events for it, and ${more.toFixed(1)} µs more with them: ${percent(share)}, with a probability of 95 % between ${percent(interval.low)} and ${percent(interval.high)} (bar: 5 %). Medians of ${pairs} pairs of servers with ${rounds} rounds of four times ${requests} requests over 16 connections.`;
 }
 
 async function onEachEngine(

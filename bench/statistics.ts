@@ -15,6 +15,25 @@ export function summarize(sample: Sample): Summary {
   return { median: median(sample), min: Math.min(...sample), max: Math.max(...sample), count: sample.length };
 }
 
+export type Interval = { readonly low: number; readonly high: number };
+
+const RESAMPLES = 2_000;
+
+/**
+ * Where the median of all values is with a probability of 95 %: the percentile bootstrap, which draws groups, and of each
+ * of them values, with replacement, since values of one group are more alike than others. `random`: 0 to below 1.
+ */
+export function medianInterval(groups: readonly Sample[], random: () => number): Interval {
+  const drawn = <T>(from: readonly T[]): T[] =>
+    from.flatMap(() => {
+      const one = from[Math.floor(random() * from.length)];
+      return one === undefined ? [] : [one];
+    });
+  const medians = Array.from({ length: RESAMPLES }, () => median(drawn(groups).flatMap(drawn))).sort((a, b) => a - b);
+  const at = (share: number): number => medians[Math.floor(share * (RESAMPLES - 1))] ?? Number.NaN;
+  return { low: at(0.025), high: at(0.975) };
+}
+
 /**
  * Runs every candidate once a round, in turn (A B C A B C), so that a slow minute of the machine falls on all alike.
  * The order turns by one place every round: nobody always runs after the same neighbour.

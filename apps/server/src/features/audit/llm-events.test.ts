@@ -66,6 +66,12 @@ describe("requests that differ in nothing but their time", () => {
     expect(events.isBehind).toBe(false);
   });
 
+  it("say when the first and the last of them were, in whatever order they ended", async () => {
+    events.see([2_000, 1_000, 3_000, 1_500].map((at) => entry(`r${at}`, { at })));
+    await events.tell({ all: true });
+    expect(seen).toMatchObject([{ at: 3_000, requestId: "r3000", details: { since: new Date(1_000).toISOString() } }]);
+  });
+
   it("are told without waiting where they were not answered", async () => {
     events.see([...many(2), entry("x", { outcome: "refused", errorCode: "budget_exceeded" })]);
     await events.tell({ all: false });
@@ -108,8 +114,9 @@ it("has one id for the same requests, and another for others", async () => {
   expect(ids[2]).not.toBe(ids[0]);
 });
 
-it("keeps no secrets out of names", async () => {
-  events.see([entry("r1", { subject: "canary", model: "canary", requestedModel: "canary\0", upstream: "canary" })]);
+it("keeps secrets out of names and error codes", async () => {
+  const names = { subject: "canary", model: "canary", requestedModel: "canary\0", upstream: "canary" };
+  events.see([entry("r1", { ...names, outcome: "failed", errorCode: "canary" })]);
   await events.tell({ all: true });
   expect(JSON.stringify(seen)).not.toContain("canary");
 });

@@ -16,8 +16,8 @@ export type LlmEventsOptions = {
   readonly now: () => number;
 };
 
-/** Requests that differ in nothing but when they were. */
-type Group = { readonly key: string; readonly first: LedgerEntry; last: LedgerEntry; readonly ids: string[] };
+/** Requests that differ in nothing but when they were. Rows come in the order in which requests end. */
+type Group = { readonly key: string; first: LedgerEntry; last: LedgerEntry; readonly ids: string[] };
 
 /** So long requests that were answered are collected. */
 const WINDOW_MS = 60_000;
@@ -68,7 +68,8 @@ export class LlmEvents implements LedgerFollower {
         this.#open.set(key, { key, first: entry, last: entry, ids: [entry.id] });
         continue;
       }
-      group.last = entry;
+      if (entry.at < group.first.at) group.first = entry;
+      if (entry.at >= group.last.at) group.last = entry;
       if (group.ids.push(entry.id) < MAX_IDS) continue;
       this.#open.delete(key);
       this.#full.push(group);
@@ -122,7 +123,7 @@ export class LlmEvents implements LedgerFollower {
       status: first.status,
       outcome: first.outcome,
     };
-    if (first.errorCode !== undefined) details.errorCode = first.errorCode;
+    if (first.errorCode !== undefined) details.errorCode = this.#clean(first.errorCode);
     if (ids.length > 1) {
       details.requests = ids.length;
       details.since = new Date(first.at).toISOString();

@@ -54,10 +54,12 @@ describe("a full queue", () => {
   const queueOf = (overflow: "block" | "drop_newest" | "drop_oldest") => {
     let isBroken = true;
     const kept: string[] = [];
+    const sizes: number[] = [];
     const queue = new AuditQueue({
       capacity: 3,
       overflow,
       append: async (_lines, events) => {
+        sizes.push(queue.size);
         if (isBroken) throw new Error("no room");
         kept.push(...events.map(({ entry: { target } }) => target?.id ?? ""));
       },
@@ -69,8 +71,37 @@ describe("a full queue", () => {
     const mend = (): void => {
       isBroken = false;
     };
-    return { queue, kept, mend };
+    return { queue, kept, sizes, mend };
   };
+
+  it("lets in as many of those who wait as there is room for, in their order, and all of them in the end", async () => {
+    const { queue, kept, sizes, mend } = queueOf("block");
+    const ids = Array.from({ length: 20 }, (_, index) => String(index));
+    const puts = ids.map((id) => queue.put(entry(id, 0)));
+    mend();
+    // Whoever comes while others wait is behind them.
+    const later = puts[0]?.then(() => queue.put(entry("later", 0)));
+    await Promise.all([...puts, later]);
+    expect(kept).toEqual([...ids, "later"]);
+    expect(Math.max(...sizes)).toBe(3);
+    expect(queue.dropped).toBe(0);
+  });
+
+  it("says that an event is kept once it is on the disk, and not while it waits in memory", async () => {
+    const { queue, mend } = queueOf("block");
+    let isKept = false;
+    const kept = new Promise<void>((resolve) => {
+      void queue.put(entry("1", 0), () => {
+        isKept = true;
+        resolve();
+      });
+    });
+    await queue.flush();
+    expect(isKept).toBe(false);
+    mend();
+    await queue.flush();
+    await kept;
+  });
 
   it("makes whoever records wait, and loses nothing", async () => {
     const { queue, kept, mend } = queueOf("block");

@@ -242,7 +242,8 @@ export class AuditService implements AuditKeeper {
   async #moveAll(store: ChainStore, database: Database): Promise<void> {
     if (!this.#sawOthers) await this.#recover(store, database, { alsoLive: true });
     this.#sawOthers = true;
-    for (;;) {
+    // Those that wait now: under load there may be more for ever.
+    for (let left = this.#journal.waitingBytes; left > 0; ) {
       const chunk = await this.#journal.next();
       if (chunk === undefined) break;
       if (chunk.entries.length > 0) {
@@ -256,10 +257,12 @@ export class AuditService implements AuditKeeper {
         this.#mayBeStored = false;
       }
       chunk.take();
+      left -= chunk.bytes;
       await nextTurn();
     }
     await this.#journal.release(() => database.sync());
-    if (this.#closing === undefined && this.#journal.hasSpentFile) this.#moveTimer.start(MOVE_MS);
+    const isOver = this.#journal.waitingBytes === 0 && !this.#journal.hasSpentFile;
+    if (this.#closing === undefined && !isOver) this.#moveTimer.start(MOVE_MS);
   }
 
   #recover(store: ChainStore, database: Database, { alsoLive }: { readonly alsoLive: boolean }): Promise<void> {

@@ -39,29 +39,38 @@ export class JournalMover {
    * @throws what the database or the disk has against it; the rows are still in the journal then.
    */
   async move({ all }: { readonly all: boolean }): Promise<void> {
-    const { journal, database, follower } = this.#options;
+    const { follower } = this.#options;
     try {
       await this.#moveRows();
     } finally {
       await follower?.tell({ all });
     }
-    if (!this.isHeld) await journal.release(() => database.sync());
+    await this.#release();
   }
 
+  /** Those that wait now: under load there may be more for ever. */
   async #moveRows(): Promise<void> {
     const { journal, follower } = this.#options;
     if (!this.#sawOthers) await this.recover({ alsoLive: true });
     this.#sawOthers = true;
-    for (;;) {
+    for (let left = journal.waitingBytes; left > 0; ) {
       const chunk = await journal.next();
       if (chunk === undefined) break;
       await this.#store.insert(chunk.entries);
       chunk.take();
       follower?.see(chunk.entries);
-      // Under load there may be more for ever.
-      await follower?.tell({ all: false });
+      left -= chunk.bytes;
       await nextTurn();
+      if (left <= 0) break;
+      // Between two chunks, too: at the end of a long pass there are always some that are not due.
+      await follower?.tell({ all: false });
+      await this.#release();
     }
+  }
+
+  async #release(): Promise<void> {
+    const { journal, database } = this.#options;
+    if (!this.isHeld) await journal.release(() => database.sync());
   }
 
   /**

@@ -11,6 +11,8 @@ export const CLOSED_SUFFIX = ".closed.journal";
 /** What is in the kernel's hands and not in the database yet. */
 export type Chunk<Entry> = {
   readonly entries: readonly Entry[];
+  /** What they take of `waitingBytes`. */
+  readonly bytes: number;
   /** Says that they are committed. */
   take(): void;
 };
@@ -111,7 +113,7 @@ export class Journal<Entry> {
     const take = (): void => {
       segment.taken += bytes;
     };
-    return { entries: lines.flatMap((line) => this.#entryOf(line) ?? []), take };
+    return { entries: lines.flatMap((line) => this.#entryOf(line) ?? []), bytes, take };
   }
 
   async #read({ handle, taken }: Segment<Entry>, end: number): Promise<Lines> {
@@ -220,13 +222,14 @@ function chunkOf<Entry>(segment: Segment<Entry>, maxRows: number): Chunk<Entry> 
     taken.push(batch);
     entries.push(...batch.entries);
   }
+  const bytes = taken.reduce((sum, batch) => sum + batch.bytes, 0);
   const take = (): void => {
-    for (const { bytes } of taken) segment.taken += bytes;
+    segment.taken += bytes;
     // While these were stored, some of them may have been dropped to make room.
     segment.batches = segment.batches.filter((batch) => !taken.includes(batch));
     segment.rows = segment.batches.reduce((sum, batch) => sum + batch.entries.length, 0);
   };
-  return { entries, take };
+  return { entries, bytes, take };
 }
 
 function isDone({ written, taken }: { readonly written: number; readonly taken: number }): boolean {
