@@ -17,12 +17,14 @@ export type Phase = {
   readonly dialect: "anthropic" | "chat";
   readonly peers: readonly string[];
   readonly args?: readonly string[];
+  /** How often each target is measured, by turns; each is one process all the while. */
+  readonly rounds: number;
 };
 
 /** How long each measurement waits for the rest of the machine to be quiet. */
 const QUIET_SECONDS = "5";
 
-/** Runs one round of one phase, Loom and its peers in one go. */
+/** Runs all rounds of one phase, Loom and its peers in one go. The first round finds all of them cold. */
 export async function runPhase(harness: string, phase: Phase, server: MeasuredServer): Promise<readonly Row[]> {
   mkdirSync(join(harness, "run"), { recursive: true });
   mkdirSync(join(harness, "results"), { recursive: true });
@@ -30,7 +32,17 @@ export async function runPhase(harness: string, phase: Phase, server: MeasuredSe
   rmSync(out, { force: true });
   const path = phase.dialect === "chat" ? "/openai/v1/chat/completions" : "/proxy/anthropic/v1/messages";
   const ours = `loom|${server.url}${path}|pid=${server.pid}|authorization:Bearer ${server.token}`;
-  const args = [phase.phase, "--rounds", "1", "--only", phase.peers.join(","), "--ours", ours, "--out", out];
+  const args = [
+    phase.phase,
+    "--rounds",
+    String(phase.rounds),
+    "--only",
+    phase.peers.join(","),
+    "--ours",
+    ours,
+    "--out",
+    out,
+  ];
   await finished(harness, [...args, "--dialect", phase.dialect, "--wait", QUIET_SECONDS, ...(phase.args ?? [])]);
   if (!existsSync(out)) throw new Error(`The harness found nothing in the phase ${phase.name}.`);
   const rows = JSON.parse(readFileSync(out, "utf8")) as Row[];

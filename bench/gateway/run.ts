@@ -11,12 +11,14 @@ const COMMAND = "npm run build && npm run bench:gateway -- --harness DIR --write
 const RESULTS = join(import.meta.dirname, "..", "results");
 const PORT = 9_400;
 
-const native = (name: string, args: readonly string[] = []): Phase => {
+type PhaseOfRounds = Omit<Phase, "rounds">;
+
+const native = (name: string, args: readonly string[] = []): PhaseOfRounds => {
   return { name, phase: name, dialect: "anthropic", peers: PEERS, args };
 };
 
 /** CPU comes in rounds, with the translated request beside the same one untranslated; the rest once. */
-const IN_ROUNDS: readonly Phase[] = [
+const IN_ROUNDS: readonly PhaseOfRounds[] = [
   native("rps"),
   { name: "translated", phase: "rps", dialect: "chat", peers: ["direct"] },
   native("rps-big"),
@@ -24,7 +26,7 @@ const IN_ROUNDS: readonly Phase[] = [
   native("stream-hi"),
 ];
 const PROXIES = PEERS.filter((peer) => peer !== "direct");
-const ONCE: readonly Phase[] = [
+const ONCE: readonly PhaseOfRounds[] = [
   { ...native("open", ["--open-model", "mock-c3600-g1000-t0", "--levels", "5000"]), peers: PROXIES },
   { ...native("cancel"), peers: PROXIES },
   { ...native("slow"), peers: PROXIES },
@@ -53,7 +55,8 @@ async function main(): Promise<number> {
 
 async function benchGateway({ harness, rounds, only, writeDocs }: GatewayBenchOptions): Promise<number> {
   const isWanted = ({ name }: Phase): boolean => only?.includes(name) ?? true;
-  const phases = [...Array.from({ length: rounds }, () => IN_ROUNDS).flat(), ...ONCE].filter(isWanted);
+  const inRounds = IN_ROUNDS.map((phase) => ({ ...phase, rounds }));
+  const phases: Phase[] = [...inRounds, ...ONCE.map((phase) => ({ ...phase, rounds: 1 }))].filter(isWanted);
   const rows: Row[] = [];
   for (const phase of phases) rows.push(...(await onFreshServer((server) => runPhase(harness, phase, server))));
   if (only?.includes("leak") ?? true) rows.push(await onFreshServer((server) => runAborts(harness, server, ABORTS)));
