@@ -208,7 +208,7 @@ const HAS_PLAIN = new RegExp(`[${Object.keys(PLAIN).join("")}]`, "g");
 /** Accents of Latin, Greek and Cyrillic, vowel points of Hebrew and Arabic; what a mark means elsewhere stays. */
 const ACCENTS = /[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]/g;
 const ASCII = /^[\x20-\x7e]*$/;
-const PLAIN_TERM = /^[a-z0-9]+$/;
+const ONE_TERM = /^[\p{L}\p{N}][\p{L}\p{N}\p{M}]*$/u;
 const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
 
 /** Lower case, without accents, compatibility forms as plain ones (`ﬁ`, full-width letters). */
@@ -221,7 +221,7 @@ export function fold(text: string): string {
 /** Usually one; a compatibility form may fall into several words (`½`), or into nothing (U+037A, a blank with a mark on it). */
 function foldedTerms(text: string): string[] {
   const folded = fold(text);
-  if (PLAIN_TERM.test(folded)) return [folded.slice(0, MAX_TERM_UNITS)];
+  if (ONE_TERM.test(folded)) return [cut(folded)];
   return folded
     .split(/[^\p{L}\p{N}\p{M}]+/u)
     .filter((term) => LETTER_OR_DIGIT.test(term))
@@ -230,6 +230,7 @@ function foldedTerms(text: string): string[] {
 
 /** Not in the middle of a character. */
 function cut(term: string): string {
+  if (term.length <= MAX_TERM_UNITS) return term;
   const head = term.slice(0, MAX_TERM_UNITS);
   return head.isWellFormed() ? head : head.slice(0, -1);
 }
