@@ -199,6 +199,8 @@ async function startProvider(): Promise<{ readonly url: string; close(): void }>
       outgoing.end(ANSWER);
     });
   });
+  // A connection that it closes in the moment in which a request comes on it is a failed request.
+  server.keepAliveTimeout = LIFETIME_MS;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;

@@ -97,6 +97,56 @@ describe.each(["anthropic", "openai"])("the key of %s", (provider) => {
   });
 });
 
+test("a key that a client gives for a model, a session or its own name is in no list, export, log or file", async () => {
+  await using home = await temporaryDirectory();
+  await using model = await startScriptedModel({ script: Array.from({ length: 6 }, () => say("Fine.")) });
+  const env = environment(home.path, {
+    LOOM_SERVER_OPENAI_API_KEY: CANARY,
+    LOOM_SERVER_OPENAI_BASE_URL: `${model.url}/v1`,
+    LOOM_SERVER_AUDIT_MIN_SEVERITY: "debug",
+  });
+  const args = ["--log-level", "debug", "--log-file", `${home.path}/server.log`];
+  const server = await startServerProcess(`${home.path}/data`, { env, args });
+  const authorization = `Bearer ${server.token}`;
+  const STRANGE = `sk-ant-api03-${"x".repeat(300)}`;
+  for (const secret of [CANARY, STRANGE, server.token]) {
+    const names = { "x-loom-session": secret.slice(0, 120), "user-agent": secret.slice(0, 55) };
+    const headers = { authorization, "content-type": "application/json", ...names };
+    for (const path of ["/proxy/openai/v1/chat/completions", "/openai/v1/chat/completions"]) {
+      for (const name of [secret, `openai/${secret}`, `${"y".repeat(250)} ${secret}`]) {
+        const body = JSON.stringify({ model: name, messages: [{ role: "user", content: "Hi" }] });
+        await send(server.url, { method: "POST", path, headers, body });
+      }
+    }
+    const path = `/proxy/gemini/v1beta/models/${encodeURIComponent(secret)}:generateContent`;
+    await send(server.url, { method: "POST", path, headers, body: "{" });
+  }
+  const shown: string[] = [];
+  const groups = "groupBy=requestedModel,model,session";
+  for (const path of [
+    `/api/usage?${groups}`,
+    `/api/usage?${groups}&format=csv`,
+    "/api/usage?groupBy=client,route",
+    "/api/admin/audit?limit=100",
+    "/metrics",
+  ]) {
+    const { status, text } = await send(server.url, { path, headers: { authorization } });
+    expect([path, status]).toEqual([path, 200]);
+    shown.push(text);
+  }
+  expect(shown[0]).toContain("[redacted]");
+  server.process.signal("SIGTERM");
+  const { code, stdout, stderr } = await server.process.exited;
+  expect(code).toBe(0);
+  expect(model.requests.length).toBeGreaterThan(0);
+  for (const text of [...shown, stdout, stderr, ...(await filesBelow(home.path))]) {
+    if (text.trim() === server.token) continue;
+    for (const secret of [CANARY.slice(0, 20), "sk-ant-api03-xx", server.token.slice(0, 20)]) {
+      expect(text).not.toContain(secret);
+    }
+  }
+});
+
 /** Each is a secret of its own, so that one that gets out says which. */
 const SECRETS = {
   client: "client7d31a9f05c8e42b6wren",

@@ -2,10 +2,8 @@
 import { buildFeatures } from "./features/index.ts";
 import { MIGRATIONS } from "./features/migrations.ts";
 import { takeServerConfig } from "./index.ts";
-import { AuditLine } from "./kit/audit.ts";
 import { type Engine, testDatabase } from "./kit/engines.testing.ts";
-import { SILENT_LOG } from "./kit/log.ts";
-import { createMetrics } from "./kit/metrics.ts";
+import { testKit } from "./kit/kit.testing.ts";
 import { createWebAddress } from "./kit/web-address.ts";
 import { temporaryDirectory } from "./testing.ts";
 
@@ -13,14 +11,7 @@ export async function everyFeature(engine: Engine) {
   const home = await testDatabase(engine, MIGRATIONS);
   const directory = await temporaryDirectory();
   const database = await home.open();
-  const audit = new AuditLine();
-  const kit = {
-    log: SILENT_LOG,
-    metrics: createMetrics(),
-    audit,
-    redact: (text: string) => text,
-    database: async () => database,
-  };
+  const kit = testKit(database);
   const features = await buildFeatures(kit, {
     config: takeServerConfig({}),
     version: "0",
@@ -35,7 +26,7 @@ export async function everyFeature(engine: Engine) {
   return {
     features,
     shared,
-    audit,
+    audit: kit.audit,
     database,
     async [Symbol.asyncDispose]() {
       features.gateway.services.close();

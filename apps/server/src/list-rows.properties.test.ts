@@ -27,11 +27,9 @@ import { createThreadStore, type ThreadStore } from "./features/threads/store.ts
 import { resourceOf, type ThreadAccess } from "./features/threads/thread-row.ts";
 import { headerOf, newThreadId, said, text } from "./features/threads/threads.testing.ts";
 import { readableThreads } from "./features/threads/visible-threads.ts";
-import { AuditLine } from "./kit/audit.ts";
 import type { Database } from "./kit/database.ts";
 import { engines, type TestDatabase, testDatabase } from "./kit/engines.testing.ts";
-import { SILENT_LOG } from "./kit/log.ts";
-import { createMetrics } from "./kit/metrics.ts";
+import { testKit } from "./kit/kit.testing.ts";
 import type { Action, Authorize, Resource } from "./kit/policy.ts";
 import type { Subject } from "./kit/subject.ts";
 import type { COMPARED } from "./list-proofs.testing.ts";
@@ -80,14 +78,7 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     home = await testDatabase(engine, MIGRATIONS);
     database = await home.open();
     const filter: typeof rules.filter = (...asked) => rules.filter(...asked);
-    const audit = new AuditLine();
-    const kit = {
-      log: SILENT_LOG,
-      metrics: createMetrics(),
-      audit,
-      redact: (text: string) => text,
-      database: async () => database,
-    };
+    const kit = testKit(database);
     const nobody = (): never => {
       throw new Error("Nobody signs in here.");
     };
@@ -103,7 +94,7 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
     threadStore = createThreadStore(kit.database, { visible: readableThreads(filter), now: () => NOW });
     await settle(database);
     search = createSearchService({
-      ...{ database: kit.database, visible: readableThreads(filter), now: () => NOW, log: SILENT_LOG },
+      ...{ database: kit.database, visible: readableThreads(filter), now: () => NOW, log: kit.log },
       outputs: { read: async () => undefined },
     });
     await search.catchUp(new AbortController().signal);

@@ -11,6 +11,6 @@ export type { Phrase, QueryPlan, Wanted } from "./text/query.ts";
 export { planQuery, withBeginnings } from "./text/query.ts";
 export type { Snippet } from "./text/snippet.ts";
 export { snippetOf } from "./text/snippet.ts";
-export { MAX_TERM_UNITS, readTerms } from "./text/terms.ts";
+export { indexTerms, MAX_TERM_UNITS, readTerms } from "./text/terms.ts";
 export type { ThreadFacts } from "./thread-facts.ts";
 export { addToFacts, factsOf, factsText, titleFrom } from "./thread-facts.ts";

@@ -9,6 +9,8 @@ export type SearchableText = { readonly role: SearchRole; readonly text: string 
 
 /** Bounds in UTF-16 units. Of a tool's output, the beginning; long outputs mostly repeat what files hold. */
 export const MAX_TOOL_UNITS = 32 * 1024;
+/** Of a stored output: enough for that in any script. */
+export const MAX_OUTPUT_BYTES = 4 * MAX_TOOL_UNITS;
 const MAX_MESSAGE_UNITS = 256 * 1024;
 
 /** The text of one record; `undefined` where nobody says anything in it. Deltas are in the whole answer once more. */

@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createTempHome, type ScriptedModel, say, startScriptedModel, type TempHome } from "@loom/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -63,6 +65,29 @@ describe("loom threads", PATIENT, () => {
     const now = await runLoom(home, ["sync", "now"], { env });
     expect(now).toMatchObject({ code: exitCodeOf("configuration"), stdout: "" });
     expect(now.stderr).toContain("There is no token for http://127.0.0.1:9");
+  });
+
+  it("says of what stays here how much it is, where, and what to do", async () => {
+    const env = { LOOM_SERVER_URL: "http://127.0.0.1:9" };
+    const server = `127.0.0.1-${createHash("sha256").update(env.LOOM_SERVER_URL).digest("hex").slice(0, 12)}`;
+    const directory = join(home.stateDir, "loom", "sync", server);
+    const synced = { version: 0, digest: "", position: 0, anchor: "", private: false };
+    const tooLong = { record: 12, bytes: 17 * 1_048_576 };
+    const lacking = { outputs: ["a".repeat(64), "b".repeat(64)], more: true, isDue: false };
+    await mkdir(directory, { recursive: true });
+    await writeFile(
+      join(directory, "journal.jsonl"),
+      `${JSON.stringify({ thread: { id, synced, tooLong, lacking } })}\n`,
+    );
+    const { code, stdout } = await runLoom(home, ["sync"], { env });
+    await rm(directory, { recursive: true });
+    expect(code).toBe(0);
+    expect(stdout).toContain(
+      `${id}: record 12 (line 12 of its file) has 17.0 MiB, and the server takes 15.0 MiB: it and all that follows stay on this machine only. Go on in a new thread`,
+    );
+    expect(stdout).toContain(
+      `${id}: at least 2 long outputs are neither here nor on the server: a machine that has what is missing`,
+    );
   });
 
   it("keeps title, tags, pin, visibility and privacy in the thread's own file", async () => {

@@ -3,13 +3,14 @@ import type { DatabaseSync } from "node:sqlite";
 import type { ThreadId } from "@loom/core";
 import type { OutputStore } from "../output-store.ts";
 import type { ThreadRecord } from "../record.ts";
-import { MAX_TOOL_UNITS, searchableText } from "../searchable-text.ts";
-import { restoreOutputs } from "../stored-outputs.ts";
+import { MAX_OUTPUT_BYTES, searchableText } from "../searchable-text.ts";
+import { outputsNamedIn, restoreOutputs } from "../stored-outputs.ts";
 import { indexTerms } from "../text/terms.ts";
 import { addToFacts, factsOf, factsText, type ThreadFacts } from "../thread-facts.ts";
 import { readLines, recordIn } from "../thread-lines.ts";
 import { checkHeader } from "../thread-reader.ts";
 import { anchorAt } from "./anchor.ts";
+import { awaitOutput } from "./late-outputs.ts";
 
 /** What was read of a thread, and up to where. */
 type Reading = {
@@ -18,9 +19,6 @@ type Reading = {
   readonly facts: ThreadFacts | undefined;
   readonly damaged: readonly number[];
 };
-
-/** Bytes of a stored output that are looked at: enough for `MAX_TOOL_UNITS` in any script. */
-const MAX_OUTPUT_BYTES = 4 * MAX_TOOL_UNITS;
 
 /** The thread's title, tags, branch, remote and commits: found like something that was said. */
 const FACTS_ROLE = "title";
@@ -45,18 +43,26 @@ export function readIntoIndex(database: DatabaseSync, id: ThreadId, file: string
       facts = factsOf(checkHeader(file, record));
       continue;
     }
+    // Before the text is read: one that comes in between is read once more.
+    const lacking = lackingIn(bytes, outputs);
     const said = record === undefined ? undefined : readRecord(record, facts, outputs);
     facts = said?.facts ?? addToFacts(facts, "unknown");
     if (said === undefined) damaged.push(facts.version);
     for (const { sha, at } of said?.commits ?? []) addCommit.run(sha, key, at);
     if (said?.entry === undefined) continue;
     const { role, text, at } = said.entry;
-    addEntry({ turn: facts.turns, role, at, position: start, length: bytes.length }, text);
+    const entry = addEntry({ turn: facts.turns, role, at, position: start, length: bytes.length }, text);
+    for (const sha256 of lacking) awaitOutput(database, { sha256, entry, thread: key });
   }
   // Not even a header yet: a thread that is just being made.
   if (facts === undefined) return;
   if (facts !== before) writeFactsEntry(database, key, facts, addEntry);
   saveReading(database, { key, position, facts, damaged }, { file, ...stat });
+}
+
+function lackingIn(line: Buffer, outputs: OutputStore): readonly string[] {
+  if (!line.includes('"stored_text"')) return [];
+  return outputsNamedIn(line.toString("utf8")).filter((sha256) => !outputs.has(sha256));
 }
 
 /** What one record adds; `undefined` where it is damaged. */
@@ -99,7 +105,8 @@ function startReading(database: DatabaseSync, id: ThreadId, file: string, size: 
 /** Takes a thread out of the index. */
 export function forgetThread(database: DatabaseSync, key: number): void {
   database.prepare("DELETE FROM entry_text WHERE rowid IN (SELECT key FROM entry WHERE thread = ?)").run(key);
-  for (const table of ["entry", "commit_of"]) database.prepare(`DELETE FROM ${table} WHERE thread = ?`).run(key);
+  for (const table of ["entry", "awaited", "commit_of"])
+    database.prepare(`DELETE FROM ${table} WHERE thread = ?`).run(key);
   database.prepare("DELETE FROM thread WHERE key = ?").run(key);
 }
 
@@ -111,7 +118,7 @@ type Entry = {
   readonly length: number;
 };
 
-function entryWriter(database: DatabaseSync, thread: number): (entry: Entry, text: string) => void {
+function entryWriter(database: DatabaseSync, thread: number): (entry: Entry, text: string) => number {
   const insert = database.prepare(
     "INSERT INTO entry (thread, turn, role, at, position, length) VALUES (?, ?, ?, ?, ?, ?)",
   );
@@ -120,6 +127,7 @@ function entryWriter(database: DatabaseSync, thread: number): (entry: Entry, tex
     const { body, names } = indexTerms(text);
     const { lastInsertRowid } = insert.run(thread, turn, role, at, position, length);
     insertText.run(lastInsertRowid, body, names);
+    return Number(lastInsertRowid);
   };
 }
 
@@ -127,7 +135,7 @@ function writeFactsEntry(
   database: DatabaseSync,
   key: number,
   facts: ThreadFacts,
-  addEntry: (entry: Entry, text: string) => void,
+  addEntry: (entry: Entry, text: string) => number,
 ): void {
   database
     .prepare("DELETE FROM entry_text WHERE rowid IN (SELECT key FROM entry WHERE thread = ? AND role = ?)")

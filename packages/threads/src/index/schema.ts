@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 
 /** Raised with every change of the tables or of how text is told apart: an older index is then made anew. */
-export const INDEX_VERSION = 1;
+export const INDEX_VERSION = 2;
 
 /**
  * An index over the threads' files. Nothing here is the only copy of anything. Text is not kept, only what it is found
@@ -29,6 +29,10 @@ export function createTables(database: DatabaseSync): void {
     CREATE INDEX entry_thread ON entry (thread, role);
     CREATE VIRTUAL TABLE entry_text USING fts5
       (body, names, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '3');
+    -- Long outputs that an entry refers to and that were not here when it was read: they may come later.
+    CREATE TABLE awaited (sha256 TEXT NOT NULL, entry INTEGER NOT NULL, thread INTEGER NOT NULL, PRIMARY KEY (sha256, entry))
+      WITHOUT ROWID;
+    CREATE INDEX awaited_thread ON awaited (thread);
     CREATE TABLE commit_of (sha TEXT NOT NULL, thread INTEGER NOT NULL, at TEXT NOT NULL, PRIMARY KEY (sha, thread))
       WITHOUT ROWID;
     PRAGMA user_version = ${INDEX_VERSION};

@@ -1,15 +1,12 @@
-import { closeSync, openSync, readSync } from "node:fs";
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import type { ThreadId } from "@loom/core";
-import type { OutputStore } from "../output-store.ts";
-import { decodeRecord } from "../record.ts";
-import { MAX_TOOL_UNITS, type SearchRole, searchableText } from "../searchable-text.ts";
-import { restoreOutputs } from "../stored-outputs.ts";
+import type { SearchRole } from "../searchable-text.ts";
 import { planQuery, type QueryPlan, withBeginnings } from "../text/query.ts";
 import { type Snippet, snippetOf } from "../text/snippet.ts";
 import { factsText, type ThreadFacts } from "../thread-facts.ts";
 import { filterSql, type ThreadFilters } from "./filters.ts";
 import { matchExpression } from "./match-expression.ts";
+import { type EntrySources, textOfEntry } from "./text-of-entry.ts";
 
 /** One place where something was found. */
 export type SearchHit = {
@@ -50,7 +47,7 @@ const COMMIT = /^[0-9a-f]{7,40}$/i;
  */
 export function searchIndex(
   database: DatabaseSync,
-  sources: { readonly fileOf: (id: ThreadId) => string; readonly outputs: OutputStore; readonly now: number },
+  sources: EntrySources & { readonly now: number },
   query: string,
   options: SearchOptions,
 ): SearchHit[] {
@@ -105,13 +102,12 @@ function findEntries(
 function hitOf(
   { row }: Found,
   plan: QueryPlan,
-  { fileOf, outputs }: { readonly fileOf: (id: ThreadId) => string; readonly outputs: OutputStore },
+  sources: EntrySources,
   snippetUnits: number | undefined,
 ): SearchHit | undefined {
   const facts = factsIn(row);
   const role = String(row.role);
-  const text =
-    role === "title" ? factsText(facts) : textAt(fileOf(facts.id), Number(row.position), Number(row.length), outputs);
+  const text = role === "title" ? factsText(facts) : textOfEntry(row, sources);
   // The file is not what the index knew a moment ago.
   if (text === undefined) return undefined;
   return {
@@ -147,21 +143,4 @@ function factsIn(row: Record<string, SQLOutputValue>): ThreadFacts {
 
 function threadOf({ id, title, workspace }: ThreadFacts) {
   return { threadId: id, title, workspace };
-}
-
-function textAt(file: string, position: number, length: number, outputs: OutputStore): string | undefined {
-  const bytes = Buffer.alloc(length);
-  try {
-    const descriptor = openSync(file, "r");
-    try {
-      readSync(descriptor, bytes, 0, length, position);
-    } finally {
-      closeSync(descriptor);
-    }
-  } catch {
-    return undefined;
-  }
-  const record = decodeRecord(bytes.toString("utf8"));
-  if (record === undefined || record === "unknown") return undefined;
-  return searchableText(restoreOutputs(record, outputs, 4 * MAX_TOOL_UNITS))?.text;
 }

@@ -1,9 +1,10 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { completed, llm, SETTINGS, says } from "../events.testing.ts";
+import { OutputStore } from "../output-store.ts";
 import type { ThreadRecord } from "../record.ts";
 import { createThreadStore } from "../thread-store.ts";
 import type { ThreadWriter } from "../thread-writer.ts";
@@ -186,6 +187,31 @@ describe("a search", () => {
 });
 
 describe("the index", () => {
+  test("hears of long outputs that come after their thread, one by one, and is not read anew for it", async () => {
+    const texts = ["needle", "thimble"].map((word) => `${word} ${"hay ".repeat(3_000)}`);
+    const outcome = {
+      type: "success",
+      content: texts.map((text) => ({ type: "text", text }) as const),
+      changed: false,
+    } as const;
+    const event = { type: "tool_completed", callId: "a", outcome } as const;
+    const { id, file } = await talk(["go"], { more: [{ type: "event", at: at(0), event }] });
+    const outputs = new OutputStore(join(directory, "outputs"));
+    const kept = texts.map((text) => outputs.fileOf(outputs.put(text).sha256));
+    for (const path of kept) renameSync(path, `${path}.away`);
+    const { mtimeMs } = statSync(file);
+    const hits = async () => [await found("needle"), await found("thimble"), await found("lost")];
+    expect(await hits()).toEqual([[], [], [id]]);
+    renameSync(`${kept[1]}.away`, `${kept[1]}`);
+    expect(await hits()).toEqual([[], [id], [id]]);
+    renameSync(`${kept[0]}.away`, `${kept[0]}`);
+    expect(await hits()).toEqual([[id], [id], []]);
+    expect(statSync(file).mtimeMs).toBe(mtimeMs);
+    const database = new DatabaseSync(indexFileOf(directory));
+    expect(database.prepare("SELECT count(*) AS count FROM awaited").get()).toEqual({ count: 0 });
+    database.close();
+  });
+
   test("follows the files: what is appended, rewritten and removed", async () => {
     const writer = store().create({ workspace: "/work", loomVersion: "1.2.3" });
     say(writer, ["apple"]);

@@ -8,6 +8,7 @@ import type { ThreadFacts } from "../thread-facts.ts";
 import { threadFile, threadIds } from "../thread-store.ts";
 import { filterSql, type ThreadFilters } from "./filters.ts";
 import { inTransaction, openIndexFile } from "./index-file.ts";
+import { readLateOutputs } from "./late-outputs.ts";
 import { forgetThread, readIntoIndex } from "./read-into-index.ts";
 import { type SearchHit, type SearchOptions, searchIndex } from "./search-index.ts";
 
@@ -90,6 +91,7 @@ function bringUpToDate(database: DatabaseSync, directory: string, outputs: Outpu
     readIfThread(database, id, file, outputs);
   }
   for (const { key } of known.values()) inTransaction(database, () => forgetThread(database, Number(key)));
+  readLateOutputs(database, { fileOf: (id) => threadFile(directory, id), outputs });
 }
 
 function readIfThread(database: DatabaseSync, id: ThreadId, file: string, outputs: OutputStore): void {

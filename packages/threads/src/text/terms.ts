@@ -156,8 +156,9 @@ function* wordsOfStretch(stretch: string, at: number): Generator<Word, void> {
   for (const match of stretch.matchAll(WORDS)) {
     const word = match[0].slice(0, MAX_WORD_UNITS);
     const start = at + match.index;
-    if (UNSPACED_RUN.test(word)) yield { parts: pairsOf(word, start), paired: true };
-    else yield wordOf(partsOf(word, start, PARTS, foldedTerms));
+    const paired = UNSPACED_RUN.test(word);
+    const found = paired ? { parts: pairsOf(word, start), paired } : wordOf(partsOf(word, start, PARTS, foldedTerms));
+    if (found.parts.length > 0) yield found;
   }
 }
 
@@ -178,8 +179,7 @@ function partsOf(word: string, at: number, pattern: RegExp, fold: (part: string)
 
 function wordOf(parts: readonly Term[]): Word {
   if (parts.length < 2) return { parts, paired: false };
-  const whole = parts.map(({ term }) => term).join("");
-  return { parts, whole: whole.slice(0, MAX_TERM_UNITS), paired: false };
+  return { parts, whole: cut(parts.map(({ term }) => term).join("")), paired: false };
 }
 
 /** Every pair of neighbours, and the last character alone: so a single character is found by its beginning anywhere. */
@@ -208,6 +208,8 @@ const HAS_PLAIN = new RegExp(`[${Object.keys(PLAIN).join("")}]`, "g");
 /** Accents of Latin, Greek and Cyrillic, vowel points of Hebrew and Arabic; what a mark means elsewhere stays. */
 const ACCENTS = /[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]/g;
 const ASCII = /^[\x20-\x7e]*$/;
+const ONE_TERM = /^[\p{L}\p{N}][\p{L}\p{N}\p{M}]*$/u;
+const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
 
 /** Lower case, without accents, compatibility forms as plain ones (`ﬁ`, full-width letters). */
 export function fold(text: string): string {
@@ -216,9 +218,19 @@ export function fold(text: string): string {
   return bare.toLowerCase().replace(HAS_PLAIN, (letter) => PLAIN[letter] ?? letter);
 }
 
-/** Usually one; a compatibility form may fall into several words, or into nothing. */
+/** Usually one; a compatibility form may fall into several words (`½`), or into nothing (U+037A, a blank with a mark on it). */
 function foldedTerms(text: string): string[] {
   const folded = fold(text);
-  const terms = ASCII.test(folded) ? [folded] : folded.split(/[^\p{L}\p{N}\p{M}]+/u);
-  return terms.filter((term) => term !== "").map((term) => term.slice(0, MAX_TERM_UNITS).toWellFormed());
+  if (ONE_TERM.test(folded)) return [cut(folded)];
+  return folded
+    .split(/[^\p{L}\p{N}\p{M}]+/u)
+    .filter((term) => LETTER_OR_DIGIT.test(term))
+    .map(cut);
+}
+
+/** Not in the middle of a character. */
+function cut(term: string): string {
+  if (term.length <= MAX_TERM_UNITS) return term;
+  const head = term.slice(0, MAX_TERM_UNITS);
+  return head.isWellFormed() ? head : head.slice(0, -1);
 }

@@ -22,6 +22,10 @@ describe("the terms of a text", () => {
     ["שָׁלוֹם", "שלום"],
     ["Ёлка й", "елка и"],
     ["__init__ _x", "init x"],
+    ["\u2474 \u2488 \u00bd a\u2474b", "1 1 1 2 a 1 b"],
+    ["before \ufe70 \u037a a\u037a \uff9e after", "before a after"],
+    [`${"x".repeat(63)}\u{1d7d9}\u{10428}`, `${"x".repeat(63)}1`],
+    [`${"\u00e9".repeat(63)}\u{10428}`, "e".repeat(63)],
     ["", ""],
     ["!? -- \u0000", ""],
   ])("%s: %s", (text, expected) => {
@@ -38,6 +42,7 @@ describe("the terms of a text", () => {
         let before = 0;
         for (const { start, end, term } of termsOf(text)) {
           expect(term).toMatch(/^[\p{L}\p{N}\p{M}]+$/u);
+          expect(term).toMatch(/[\p{L}\p{N}]/u);
           expect(end).toBeGreaterThan(start);
           expect(start).toBeGreaterThanOrEqual(before);
           expect(end).toBeLessThanOrEqual(text.length);

@@ -87,6 +87,7 @@ export class AuditQueue {
     this.#retryTimer.stop();
     for (const timer of this.#forRoom.values()) clearTimeout(timer);
     const lost = [...this.#batch, ...this.#waiting, ...this.#forRoom.keys()];
+    this.#forRoom.clear();
     for (const item of [...this.#unsynced, ...lost]) settle(item);
     return lost.length;
   }
@@ -95,7 +96,7 @@ export class AuditQueue {
   #admit(item: Item): void {
     const { overflow } = this.#options;
     if (!this.isFull && this.#forRoom.size === 0) this.#insert(item);
-    else if (overflow === "drop_newest") this.#giveUp(item);
+    else if (overflow === "drop_newest" || this.#stopped) this.#giveUp(item);
     else if (overflow === "drop_oldest") this.#insertForOldest(item);
     else this.#wait(item);
   }

@@ -44,6 +44,8 @@ describe.each(engines)("while the audit log's disk takes nothing, on $name", (en
     const clear = obstruct(home);
     const first = openAuditedLedger(home);
     first.ledger.record(failed("a"));
+    await first.ledger.settle();
+    expect(await storedIds(await first.database())).toEqual(["a"]);
     await first.close();
     expect(journals(home)).toEqual([expect.stringMatching(/\.closed\.journal$/)]);
     clear();

@@ -40,7 +40,12 @@ type Books = {
   readonly ledger: Ledger | undefined;
   readonly prices: Prices;
   readonly trace: RequestTrace | undefined;
+  /** Takes what is secret out of a text. */
+  readonly redact: (text: string) => string;
 };
+
+/** Of what clients and providers call things, what is kept; in UTF-16 units. */
+const MAX_NAME = 256;
 
 /** Unix milliseconds, and seconds of the process. */
 export type Beginning = { readonly at: number; readonly uptime: number };
@@ -75,8 +80,15 @@ export class Account {
 
   /** `since`: when it began, if not now. */
   constructor(holder: AccountHolder, books: Books, since?: Beginning) {
-    this.#holder = holder;
     this.#books = books;
+    const { client, requestedModel, session } = holder;
+    // What clients say of themselves is kept, and nobody knows what they put there.
+    this.#holder = {
+      ...holder,
+      client: this.#kept(client),
+      requestedModel: this.#kept(requestedModel),
+      session: session === undefined ? undefined : this.#kept(session),
+    };
     this.#at = since?.at ?? Date.now();
     this.#startedAt = since?.uptime ?? process.uptime();
   }
@@ -103,7 +115,8 @@ export class Account {
       return;
     }
     const { requestId: id, subject, nodes, session, client, dialect, requestedModel } = this.#holder;
-    const { upstream, model, reason: route } = step;
+    const { upstream } = step;
+    const [model, route] = [this.#kept(step.model), this.#kept(step.reason)];
     const at = this.#at;
     const asker = { id, at, subject, nodes, client, dialect, requestedModel };
     const request = { ...asker, upstream, model, route, credentialId, attempts, worst };
@@ -165,8 +178,8 @@ export class Account {
       dialect,
       upstream,
       requestedModel,
-      model,
-      route: step?.reason ?? "",
+      model: this.#kept(model),
+      route: this.#kept(step?.reason ?? ""),
       attempts: end.attempts,
       usage,
       estimated: answered !== undefined && !answered.final,
@@ -181,6 +194,11 @@ export class Account {
     if (price !== undefined) entry.priceVersion = price.version;
     if (end.errorCode !== undefined) entry.errorCode = end.errorCode;
     return { entry, costMicroUsd };
+  }
+
+  /** Whole before it is cut: of a secret no half is left. */
+  #kept(name: string): string {
+    return this.#books.redact(name).slice(0, MAX_NAME);
   }
 
   #elapsedMs(since: number): number {

@@ -88,12 +88,6 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
     else throw nothingHere();
     return;
   }
-  if (call.incoming.method !== "POST") {
-    throw new ProblemError("method_not_allowed", "The method is not allowed here; allowed is: POST.", {
-      headers: { allow: "POST" },
-    });
-  }
-  if (target.dialect === "loom") checkMediaType(call);
   const door = new Door(parts, call, target, headers, asker);
   const refuse = (error: unknown): void => {
     const problem =
@@ -104,6 +98,13 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
     sendDialectProblem(call.outgoing, target.dialect, problem, call.id);
     door.close("failed", problem.problem.status, problem.problem.code);
   };
+  try {
+    checkMethod(call);
+    if (target.dialect === "loom") checkMediaType(call);
+  } catch (error) {
+    refuse(error);
+    return;
+  }
   const ask = (body: Buffer): void => {
     if (door.isClosed) return;
     try {
@@ -174,6 +175,13 @@ function checkFraming({ incoming }: Call): void {
   if (!chunked || headersDistinct["content-length"] !== undefined) {
     throw new ProblemError("invalid_input", "The length of the body is given in an ambiguous way.");
   }
+}
+
+function checkMethod({ incoming }: Call): void {
+  if (incoming.method === "POST") return;
+  throw new ProblemError("method_not_allowed", "The method is not allowed here; allowed is: POST.", {
+    headers: { allow: "POST" },
+  });
 }
 
 function checkMediaType({ incoming }: Call): void {

@@ -166,6 +166,24 @@ describe("a request", () => {
   });
 
   test.each([
+    ["by another method", { method: "PUT", path: PATH, body: QUESTION }, { status: 405, code: "method_not_allowed" }],
+    [
+      "with a body of another type",
+      { method: "POST", path: "/proxy/anthropic/complete", body: QUESTION },
+      { status: 415, code: "unsupported_media_type" },
+    ],
+  ])("that comes %s has a row that says so", async (_how, { path, ...request }, { status, code }) => {
+    const upstream = await upstreamWith();
+    const gateway = await gatewayFor(upstream);
+    const headers = { authorization: `Bearer ${gateway.token}`, "content-type": "text/plain" };
+    expect((await ask(gateway.url + path, { ...request, headers })).status).toBe(status);
+    expect(gateway.entries).toMatchObject([{ outcome: "failed", status, errorCode: code, attempts: 0, upstream: "" }]);
+    await settled(gateway);
+    expect(gateway.entries).toHaveLength(1);
+    expect(upstream.seen).toHaveLength(0);
+  });
+
+  test.each([
     [
       "does not belong to who asks",
       { "x-loom-team": "team-1" },

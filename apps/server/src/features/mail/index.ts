@@ -7,7 +7,7 @@ import { createMailTransport } from "./mail-transport.ts";
 export type Mail = {
   /** Whether mail can be sent at all; where not, `send` does nothing. */
   readonly isSetUp: boolean;
-  /** In the background; never throws. `lane`: "sign_in" for what somebody waits for to sign in with. */
+  /** In the background; never throws. `lane`: default "other". */
   send(content: MailContent, lane?: MailLane): void;
   /** Resolves when nothing waits any more. */
   settled(): Promise<void>;

@@ -2,13 +2,17 @@ import type { Log } from "../../kit/log.ts";
 import type { Metrics } from "../../kit/metrics.ts";
 import { MailError, type MailTransport, type OutgoingMail } from "./mail-transport.ts";
 
-/** What a mail is for: one to sign in with has room of its own, which other mail cannot take, nor it theirs. */
-export type MailLane = "sign_in" | "other";
+/**
+ * What a mail is for: one to sign in with, or that says what happened to what lets somebody in. Each lane has room of its
+ * own, which other mail cannot take.
+ */
+export type MailLane = "sign_in" | "security" | "other";
 
-/** Mails that wait in one lane; what comes when it is full is dropped, counted and logged. */
-const MAX_WAITING = 1_000;
-/** In one lane. */
-const MAX_AT_ONCE = { sign_in: 2, other: 4 } as const;
+type Lane = { readonly waiting: OutgoingMail[]; readonly sending: Set<Promise<void>> };
+
+/** Mails that wait in each lane; what comes when it is full is dropped, counted and logged. */
+const MAX_WAITING = { sign_in: 1_000, security: 5_000, other: 1_000 } as const;
+const MAX_AT_ONCE = { sign_in: 2, security: 2, other: 4 } as const;
 /** Before the second and the third attempt, milliseconds. */
 const PAUSES_MS = [2_000, 20_000] as const;
 
@@ -25,8 +29,11 @@ export type MailQueueOptions = {
  */
 export class MailQueue {
   readonly #options: MailQueueOptions;
-  readonly #waiting: { readonly [lane in MailLane]: OutgoingMail[] } = { sign_in: [], other: [] };
-  readonly #sending = { sign_in: new Set<Promise<void>>(), other: new Set<Promise<void>>() };
+  readonly #lanes: { readonly [lane in MailLane]: Lane } = {
+    sign_in: newLane(),
+    security: newLane(),
+    other: newLane(),
+  };
   readonly #count: (labels: { readonly outcome: string }) => void;
 
   constructor(options: MailQueueOptions) {
@@ -40,25 +47,26 @@ export class MailQueue {
 
   /** Never throws and never waits. */
   send(mail: OutgoingMail, lane: MailLane = "other"): void {
-    if (this.#waiting[lane].length >= MAX_WAITING) {
+    const { waiting } = this.#lanes[lane];
+    if (waiting.length >= MAX_WAITING[lane]) {
       this.#count({ outcome: "dropped" });
       this.#options.log.error("mail dropped: too many are waiting for the mail server", { lane });
       return;
     }
-    this.#waiting[lane].push(mail);
+    waiting.push(mail);
     this.#next(lane);
   }
 
   /** Resolves when nothing waits any more. */
   async settled(): Promise<void> {
-    const { sign_in: signIn, other } = this.#sending;
-    while (signIn.size + other.size > 0) await Promise.all([...signIn, ...other]);
+    const sending = () => Object.values(this.#lanes).flatMap((lane) => [...lane.sending]);
+    for (let work = sending(); work.length > 0; work = sending()) await Promise.all(work);
   }
 
   #next(lane: MailLane): void {
-    const sending = this.#sending[lane];
+    const { sending, waiting } = this.#lanes[lane];
     while (sending.size < MAX_AT_ONCE[lane]) {
-      const mail = this.#waiting[lane].shift();
+      const mail = waiting.shift();
       if (mail === undefined) return;
       const work = this.#deliver(mail).finally(() => {
         sending.delete(work);
@@ -85,6 +93,10 @@ export class MailQueue {
       }
     }
   }
+}
+
+function newLane(): Lane {
+  return { waiting: [], sending: new Set() };
 }
 
 function sleep(ms: number): Promise<void> {

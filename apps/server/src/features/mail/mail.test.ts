@@ -160,7 +160,7 @@ test("the queue tries again what may work later, not what will not, and keeps no
   expect(text).toContain('loom_mails_total{outcome="dropped"} 96');
 });
 
-test("mail to sign in with goes out while other mail fills its own room, and the other way round", async () => {
+test("mail to sign in with, or about an account, goes out while other mail fills its own room, and the other way round", async () => {
   const sent: string[] = [];
   const metrics = createMetrics();
   const gate = Promise.withResolvers<void>();
@@ -168,13 +168,14 @@ test("mail to sign in with goes out while other mail fills its own room, and the
     log: SILENT_LOG,
     metrics,
     transport: async ({ to }) => {
-      if (to !== "signs in") await gate.promise;
+      if (to !== "signs in" && to !== "is warned") await gate.promise;
       sent.push(to);
     },
   });
   for (let count = 0; count < 1_100; count += 1) queue.send({ ...composeMail(CONTENT), to: "told" });
   queue.send({ ...composeMail(CONTENT), to: "signs in" }, "sign_in");
-  await expect.poll(() => sent).toEqual(["signs in"]);
+  queue.send({ ...composeMail(CONTENT), to: "is warned" }, "security");
+  await expect.poll(() => sent).toEqual(["signs in", "is warned"]);
   for (let count = 0; count < 1_100; count += 1) queue.send({ ...composeMail(CONTENT), to: "waits" }, "sign_in");
   gate.resolve();
   await queue.settled();

@@ -2,14 +2,15 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { sql } from "kysely";
 import type { User, Users } from "../../identity-types.ts";
-import { type AuditEvent, AuditLine } from "../../kit/audit.ts";
+import type { AuditEvent } from "../../kit/audit.ts";
 import { authenticateByAny } from "../../kit/auth.ts";
 import { createDispatcher } from "../../kit/dispatcher.ts";
 import { type Engine, type TestDatabase, testDatabase } from "../../kit/engines.testing.ts";
 import { KIT_MIGRATIONS } from "../../kit/job-claims.ts";
+import { testKit } from "../../kit/kit.testing.ts";
 import { listen } from "../../kit/listener.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
-import { createMetrics, type Metrics } from "../../kit/metrics.ts";
+import type { Metrics } from "../../kit/metrics.ts";
 import type { Action, Resource } from "../../kit/policy.ts";
 import { OWNER, type Subject } from "../../kit/subject.ts";
 import { type Answer, type PlainRequest, send } from "../../testing.ts";
@@ -75,10 +76,9 @@ export async function town(engine: Engine): Promise<Town> {
     const database = await home.open();
     const events: AuditEvent[] = [];
     const asked: { action: Action; resource: Resource }[] = [];
-    const audit = new AuditLine();
+    const kit = testKit(database);
+    const { audit, metrics } = kit;
     audit.connect({ record: (event) => void events.push(event) });
-    const metrics = createMetrics();
-    const kit = { log: SILENT_LOG, metrics, audit, redact: (text: string) => text, database: async () => database };
     const mails: MailContent[] = [];
     const mail = { isSetUp: true, send: (content: MailContent) => void mails.push(content), settled: async () => {} };
     const feature = people.build(kit, {

@@ -59,6 +59,17 @@ export const SECURITY_NEWS: { readonly [event in AuditEventName]?: Wording } = {
   "identity.unlinked": (event) => ofIdentity(event, "taken", "from"),
 };
 
+/**
+ * What an event is about: sign-ins and comings and goings are what a crowd does, each by another one; what lets somebody
+ * in, and what he may do on the server, changes seldom.
+ */
+export type Matter = "sign_in" | "membership" | "account";
+
+export function matterOf(event: AuditEventName): Matter {
+  if (event === "session.created") return "sign_in";
+  return event.startsWith("member.") ? "membership" : "account";
+}
+
 function own({ actor }: AuditEvent, subject: string, text: SecurityNews["text"]): SecurityNews | undefined {
   return actor.type === "user" ? { concerned: { type: "person", id: actor.id }, subject, text } : undefined;
 }

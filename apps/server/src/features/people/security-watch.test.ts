@@ -96,21 +96,26 @@ describe.each(engines)("on $name", { timeout: 60_000 }, (engine) => {
     await world.watch.close();
   });
 
-  test("a crowd that signs in, each once, takes nothing from what happens to an account", async () => {
-    await using world = await start();
-    const actor = (id: string) => ({ type: "user", id, name: id }) as const;
-    const details = { device: "Firefox on Linux", country: "DE" };
-    for (let index = 0; index < 6_000; index += 1) {
-      world.watch.hear({ ...world.event, event: "session.created", actor: actor(`user-${index}`), details });
-    }
-    world.watch.hear({ ...world.event, actor: actor("mallory") });
-    // Of the sign-ins, one was taken out at once.
-    expect(await world.metrics.render()).toContain('loom_security_notices_total{outcome="dropped"} 999');
-    world.open();
-    await expect.poll(() => world.told.length, { timeout: 30_000 }).toBe(1);
-    expect(world.told).toMatchObject([{ text: "An app that shows codes was added to your account by mallory." }]);
-    await world.watch.close();
-  });
+  test.each(["session.created", "member.added"] as const)(
+    "a crowd (%s), each once, takes nothing from what happens to an account",
+    async (event) => {
+      await using world = await start();
+      const actor = (id: string) => ({ type: "user", id, name: id }) as const;
+      const details = { device: "Firefox on Linux", country: "DE" };
+      for (let index = 0; index < 6_000; index += 1) {
+        const user = actor(`user-${index}`);
+        world.watch.hear({ ...world.event, event, actor: user, target: user, details });
+      }
+      world.watch.hear({ ...world.event, actor: actor("mallory") });
+      // Of the crowd's, one was taken out at once.
+      expect(await world.metrics.render()).toContain('loom_security_notices_total{outcome="dropped"} 999');
+      world.open();
+      await expect.poll(() => world.told.length, { timeout: 30_000 }).toBe(1);
+      expect(world.told).toMatchObject([{ text: "An app that shows codes was added to your account by mallory." }]);
+      expect(world.told[0]).not.toHaveProperty("lane");
+      await world.watch.close();
+    },
+  );
 
   test("of one event one person hears twenty times an hour, which takes nothing from others and other events", async () => {
     await using world = await start();

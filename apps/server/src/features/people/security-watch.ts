@@ -6,7 +6,7 @@ import type { PeopleDesk } from "./desk.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { findOrganization } from "./organization-store.ts";
 import { type Person, personById, personOf } from "./person-store.ts";
-import { type Concerned, SECURITY_NEWS } from "./security-news.ts";
+import { type Concerned, type Matter, matterOf, SECURITY_NEWS } from "./security-news.ts";
 import type { SeenDevices } from "./seen-devices.ts";
 import type { Telling } from "./telling.ts";
 
@@ -45,9 +45,12 @@ export type SecurityWatchOptions = {
 /** Listens to the audit log, and tells people, one after the other and off the way of every request. */
 export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatch {
   const { desk, telling, seen, log } = options;
-  // Sign-ins are what a crowd does, each by another one: they take no place from what seldom happens, nor its turn.
-  const signIns = new FairQueue<AuditEvent>(MAX_WAITING);
-  const rest = new FairQueue<AuditEvent>(MAX_WAITING);
+  // What a crowd does takes no place from what seldom happens, nor its turn.
+  const lanes: { readonly [matter in Matter]: FairQueue<AuditEvent> } = {
+    account: new FairQueue(MAX_WAITING),
+    membership: new FairQueue(MAX_WAITING),
+    sign_in: new FairQueue(MAX_WAITING),
+  };
   const counters = new Map<string, { readonly since: number; events: number }>();
   let work: Promise<void> | undefined;
   const count = options.metrics.counter({
@@ -58,7 +61,7 @@ export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatc
 
   async function tellAll(): Promise<void> {
     for (;;) {
-      const events = [rest.shift(), signIns.shift()].filter((event) => event !== undefined);
+      const events = Object.values(lanes).flatMap((lane) => lane.shift() ?? []);
       if (events.length === 0) break;
       for (const event of events) await tellOrLog(event);
     }
@@ -90,6 +93,7 @@ export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatc
         text,
         paragraphs,
         footnote: advice(isSelf),
+        ...(matterOf(event.event) === "account" ? {} : { lane: "other" }),
       });
       count({ outcome: "told" });
     }
@@ -173,12 +177,11 @@ export function createSecurityWatch(options: SecurityWatchOptions): SecurityWatc
       if (event.outcome !== "success") return;
       const concerned = SECURITY_NEWS[event.event]?.(event, "")?.concerned;
       if (concerned === undefined || isTooOften(event, concerned)) return;
-      const lane = event.event === "session.created" ? signIns : rest;
-      drop(lane.push(senderOf(event), event));
+      drop(lanes[matterOf(event.event)].push(senderOf(event), event));
       work ??= tellAll();
     },
     async close() {
-      const late = setTimeout(() => drop(rest.clear() + signIns.clear()), CLOSE_MS);
+      const late = setTimeout(() => drop(Object.values(lanes).reduce((sum, lane) => sum + lane.clear(), 0)), CLOSE_MS);
       while (work !== undefined) await work;
       clearTimeout(late);
     },

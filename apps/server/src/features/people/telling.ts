@@ -1,5 +1,6 @@
 import type { Notice } from "@loom/api";
 import type { Mail } from "../mail/index.ts";
+import type { MailLane } from "../mail/mail-queue.ts";
 import type { Notices } from "./notices.ts";
 
 export type News = {
@@ -11,6 +12,8 @@ export type News = {
   /** What else the mail says. */
   readonly paragraphs?: readonly string[];
   readonly footnote?: string;
+  /** With which other mails this one shares its room; default: with those about what lets somebody in. */
+  readonly lane?: MailLane;
 };
 
 export type Telling = {
@@ -21,16 +24,12 @@ export type Telling = {
 /** The one way in which a person is told what others have done to his account, or somebody who might be another. */
 export function createTelling(notices: Notices, mail: Pick<Mail, "send">): Telling {
   return {
-    async tell({ id, email }, { kind, subject, text, paragraphs = [], footnote }) {
+    async tell({ id, email }, { kind, subject, text, paragraphs = [], footnote, lane = "security" }) {
       await notices.add(id, { kind, text });
       // A tombstone has no address.
       if (email === "") return;
-      mail.send({
-        to: email,
-        subject,
-        paragraphs: [text, ...paragraphs],
-        ...(footnote === undefined ? {} : { footnote }),
-      });
+      const content = { to: email, subject, paragraphs: [text, ...paragraphs] };
+      mail.send(footnote === undefined ? content : { ...content, footnote }, lane);
     },
   };
 }

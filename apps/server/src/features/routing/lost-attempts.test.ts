@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Budget, UsageReport } from "@loom/api";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { engines } from "../../kit/engines.testing.ts";
+import { engines, type TestHome } from "../../kit/engines.testing.ts";
 import { ask } from "../gateway/gateway.testing.ts";
 import { startUpstream } from "../gateway/upstream.testing.ts";
 import { environmentOf, routesOf, startRoutingServer, to } from "./routing.testing.ts";
@@ -9,28 +9,33 @@ import { environmentOf, routesOf, startRoutingServer, to } from "./routing.testi
 const COMPLETION =
   '{"model":"gpt-5.4","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":2000,"completion_tokens":100}}';
 
+/** A server whose first provider for `oracle` loses every request, and whose second one answers. */
+async function startLosing(home: TestHome) {
+  const lost = await startUpstream((response) => void response.destroy());
+  const openai = await startUpstream(
+    (response) => void response.writeHead(200, { "content-type": "application/json" }).end(COMPLETION),
+  );
+  const server = await startRoutingServer(home, environmentOf({ anthropic: lost, openai, gemini: lost }));
+  onTestFinished(() => Promise.all([server.close(), lost.close(), openai.close()]).then(() => undefined));
+  const token = (await readFile(`${home.path}/owner-token`, "utf8")).trim();
+  await routesOf(server.url, token).put("oracle", to("anthropic/claude-opus-5", "openai/gpt-5.4"));
+  return { url: server.url, headers: { authorization: `Bearer ${token}` } };
+}
+
 describe.each(engines)("an attempt that is lost before another answers, on $name", (engine) => {
   test("is in the sums and on the budgets with what it may have cost, and is no request", async () => {
     await using home = await engine.create();
-    const lost = await startUpstream((response) => void response.destroy());
-    const openai = await startUpstream(
-      (response) => void response.writeHead(200, { "content-type": "application/json" }).end(COMPLETION),
-    );
-    const server = await startRoutingServer(home, environmentOf({ anthropic: lost, openai, gemini: lost }));
-    onTestFinished(() => Promise.all([server.close(), lost.close(), openai.close()]).then(() => undefined));
-    const token = (await readFile(`${home.path}/owner-token`, "utf8")).trim();
-    const headers = { authorization: `Bearer ${token}` };
+    const { url, headers } = await startLosing(home);
     const get = async <Type>(path: string): Promise<Type> =>
-      JSON.parse((await ask(server.url + path, { method: "GET", headers })).text);
-    await routesOf(server.url, token).put("oracle", to("anthropic/claude-opus-5", "openai/gpt-5.4"));
-    await ask(`${server.url}/api/budgets/token/owner`, {
+      JSON.parse((await ask(url + path, { method: "GET", headers })).text);
+    await ask(`${url}/api/budgets/token/owner`, {
       method: "PUT",
       headers,
       body: { dayMicroUsd: 1_000_000_000 },
     });
 
     const question = { model: "oracle", max_tokens: 500, messages: [{ role: "user", content: "x".repeat(8_000) }] };
-    const answers = [1, 2, 3].map(() => ask(`${server.url}/openai/v1/chat/completions`, { headers, body: question }));
+    const answers = [1, 2, 3].map(() => ask(`${url}/openai/v1/chat/completions`, { headers, body: question }));
     for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
 
     const { groups, total } = await get<UsageReport>("/api/usage?groupBy=upstream,outcome");
@@ -53,21 +58,13 @@ describe.each(engines)("an attempt that is lost before another answers, on $name
 
   test("takes nothing more from the limits per minute: a request counts once", async () => {
     await using home = await engine.create();
-    const lost = await startUpstream((response) => void response.destroy());
-    const openai = await startUpstream(
-      (response) => void response.writeHead(200, { "content-type": "application/json" }).end(COMPLETION),
-    );
-    const server = await startRoutingServer(home, environmentOf({ anthropic: lost, openai, gemini: lost }));
-    onTestFinished(() => Promise.all([server.close(), lost.close(), openai.close()]).then(() => undefined));
-    const token = (await readFile(`${home.path}/owner-token`, "utf8")).trim();
-    const headers = { authorization: `Bearer ${token}` };
-    await routesOf(server.url, token).put("oracle", to("anthropic/claude-opus-5", "openai/gpt-5.4"));
+    const { url, headers } = await startLosing(home);
     const limits = { requestsPerMinute: 2, tokensPerMinute: 4_000 };
-    await ask(`${server.url}/api/budgets/token/owner`, { method: "PUT", headers, body: limits });
+    await ask(`${url}/api/budgets/token/owner`, { method: "PUT", headers, body: limits });
 
     // About 2,000 tokens of the prompt, which are also the estimate for the lost attempt.
     const question = { model: "oracle", max_tokens: 500, messages: [{ role: "user", content: "x".repeat(8_000) }] };
-    const answer = await ask(`${server.url}/openai/v1/chat/completions`, { headers, body: question });
+    const answer = await ask(`${url}/openai/v1/chat/completions`, { headers, body: question });
     expect(answer).toMatchObject({ status: 200, headers: { "x-loom-attempts": "2" } });
     expect(answer.headers["x-ratelimit-remaining-requests"]).toBe("1");
   });

@@ -2,12 +2,10 @@
 import type { Kysely } from "kysely";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { User } from "../../identity-types.ts";
-import { AuditLine } from "../../kit/audit.ts";
 import { createDispatcher } from "../../kit/dispatcher.ts";
 import { engines } from "../../kit/engines.testing.ts";
+import { testKit } from "../../kit/kit.testing.ts";
 import { listen } from "../../kit/listener.ts";
-import { SILENT_LOG } from "../../kit/log.ts";
-import { createMetrics } from "../../kit/metrics.ts";
 import { send } from "../../testing.ts";
 import { dropMember, putMember, thePerson } from "../people/members.ts";
 import type { PeopleTables } from "../people/migrations.ts";
@@ -156,10 +154,8 @@ type Server = Node & { readonly url: string; close(): Promise<void> };
 async function startFollowed(house: SessionHouse): Promise<Server> {
   const node = await house.node();
   const database = await house.home.open();
-  const audit = new AuditLine();
-  audit.connect({ record: () => undefined });
-  const metrics = createMetrics();
-  const kit = { log: SILENT_LOG, metrics, audit, redact: (text: string) => text, database: async () => database };
+  const kit = testKit(database);
+  kit.audit.connect({ record: () => undefined });
   const rules = policy.build(kit, { users: () => node.users, organizationId: async () => undefined }).services;
   const { routes } = threads.build(kit, { filter: rules.filter, now: house.now, heartbeatMs: 20 });
   const dispatcher = createDispatcher({
@@ -169,11 +165,11 @@ async function startFollowed(house: SessionHouse): Promise<Server> {
     authenticate: node.sessions.byBearer,
     browsers: { secure: false, authenticate: node.sessions.byCookie },
     authorize: rules.authorize,
-    audit,
+    audit: kit.audit,
     isTrustedProxy: () => false,
     isStopping: () => false,
-    log: SILENT_LOG,
-    metrics,
+    log: kit.log,
+    metrics: kit.metrics,
   });
   const listener = await listen({ host: "127.0.0.1", port: 0, handle: dispatcher.handle });
   return { ...node, url: listener.url, close: () => listener.close({ drainMs: 0, abort: dispatcher.abortOpen }) };

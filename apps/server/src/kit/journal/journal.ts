@@ -151,9 +151,11 @@ export class Journal<Entry> {
       });
     }
     if (!this.#directoryUnsynced) return;
-    const directory = await open(this.#directory, "r");
-    await directory.sync().finally(() => directory.close());
     this.#directoryUnsynced = false;
+    await this.#syncDirectory().catch((error: unknown) => {
+      this.#directoryUnsynced = true;
+      throw error;
+    });
   }
 
   /**
@@ -180,6 +182,11 @@ export class Journal<Entry> {
       else await rename(path, path.replace(SEGMENT_SUFFIX, CLOSED_SUFFIX)).catch(ignoreMissing);
     }
     this.#segments = [];
+  }
+
+  async #syncDirectory(): Promise<void> {
+    const directory = await open(this.#directory, "r");
+    await directory.sync().finally(() => directory.close());
   }
 
   async #begin(): Promise<Segment<Entry>> {

@@ -1,3 +1,4 @@
+import { indexTerms } from "@loom/threads/records";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PassageReader } from "./passages.ts";
@@ -20,6 +21,34 @@ function passagesIn(text: string, reader = new PassageReader()): Told[] {
   return told;
 }
 
+/** The same, made of strings and maps: `words` have nothing between them that could be a part of two. */
+function plainly(words: readonly string[]): Told[] {
+  const told: Told[] = [];
+  let body: string[] = [];
+  let names: string[] = [];
+  const close = () => {
+    const counts = new Map<string, number>();
+    for (const term of body) counts.set(term, (counts.get(term) ?? 0) + 1);
+    const repeated = Array.from(counts).filter(([, count]) => count > 1);
+    told.push({
+      body: body.join(" "),
+      names: [...new Set(names)].join(" "),
+      repeats: `|${repeated.map(([term, count]) => `${term}=${count}|`).join("")}`,
+      distinct: [...counts.keys()],
+    });
+    body = [];
+    names = [];
+  };
+  for (const terms of words.map(indexTerms)) {
+    body.push(...split(terms.body));
+    names.push(...split(terms.names));
+    if (body.length >= 2_048) close();
+  }
+  if (body.length > 0) close();
+  return told;
+}
+
+const split = (text: string) => text.split(" ").filter((term) => term !== "");
 const textOf = (bytes: Uint8Array) => Buffer.from(bytes).toString("utf8");
 
 describe("the passages of a text", () => {
@@ -34,19 +63,50 @@ describe("the passages of a text", () => {
     });
   });
 
-  test("count as a map of strings would, for any words", () => {
+  test("are what a plain reading with strings and maps makes of it, for any words", () => {
     const reader = new PassageReader();
-    const word = fc.oneof(fc.constantFrom("a", "b", "ab", "ä", "語"), fc.string({ unit: "binary", maxLength: 8 }));
+    const unit = fc.oneof(
+      fc.constantFrom(
+        "a",
+        "B",
+        "7",
+        "_",
+        "\u00e4",
+        "\u8a9e",
+        "\u0301",
+        "\u00bd",
+        "\u2474",
+        "\u037a",
+        "foo",
+        "BAR",
+        "x".repeat(70),
+      ),
+      fc.string({ unit: "binary", maxLength: 2 }),
+    );
+    const word = fc.array(unit, { maxLength: 5 }).map((units) => units.join(""));
     fc.assert(
       fc.property(fc.array(word, { maxLength: 60 }), (words) => {
-        for (const { body, repeats, distinct } of passagesIn(words.join(" "), reader)) {
-          const counts = new Map<string, number>();
-          for (const term of body.split(" ")) counts.set(term, (counts.get(term) ?? 0) + 1);
-          expect(distinct).toEqual([...counts.keys()]);
-          const repeated = Array.from(counts).filter(([, count]) => count > 1);
-          expect(repeats).toBe(`|${repeated.map(([term, count]) => `${term}=${count}|`).join("")}`);
-        }
+        // A text of so few words is one passage, wherever they end.
+        expect(passagesIn(words.join(" "), reader)).toEqual(plainly([words.join(" ")]));
       }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("are cut where that reading cuts them, for any number of words", () => {
+    const reader = new PassageReader();
+    const words = fc.array(
+      fc.constantFrom("fooBar", "foo_bar", "plain", "Gr\u00f6\u00dfe", "\u65e5\u672c\u8a9e", "x7"),
+      {
+        minLength: 1_500,
+        maxLength: 4_000,
+      },
+    );
+    fc.assert(
+      fc.property(words, (some) => {
+        expect(passagesIn(some.join(" "), reader)).toEqual(plainly(some));
+      }),
+      { numRuns: 10 },
     );
   });
 

@@ -12,7 +12,7 @@ import { tsQuery } from "./match.ts";
 import { repeatMark } from "./passages.ts";
 
 /** Raised with every change of the tables or of how text is told apart: older ones are dropped and made anew. */
-const INDEX_VERSION = 2;
+const INDEX_VERSION = 3;
 const LOCK = "thread-search";
 
 const DIALECT: SearchDialect = {
@@ -172,9 +172,9 @@ function passageRows({ passages, bytes }: PassagePiece) {
   }));
 }
 
-/** Some characters are words that fold to a blank (U+037A, U+FE70): a term of nothing is none that PostgreSQL takes. */
+/** Most passages have no names. */
 function termsIn(text: string): string[] {
-  return text.split(" ").filter((term) => term !== "");
+  return text === "" ? [] : text.split(" ");
 }
 
 /** Terms are letters, digits and marks: between quotes, they stand for themselves. A name is known by its `=`. */

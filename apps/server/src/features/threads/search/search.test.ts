@@ -72,6 +72,8 @@ async function fill(threads: ThreadServer): Promise<string[]> {
         remote: "github.com/acme/webshop",
       },
     ),
+    // What falls into something else than one word: (81), 82., 1⁄2 between letters, a blank.
+    await threads.make(said("step \u2474\u247b then \u248f x\u00bdy \u037a o\u037ak \ufe70 \uff9e done", day(8))),
   ];
 }
 
@@ -115,6 +117,17 @@ const QUERIES = [
   "( AND",
   "the",
   "nowhere",
+  "\u247b",
+  "(8)",
+  "8",
+  '"step 1 8 then 8 x 1 2 y ok done"',
+  '"step 1 8 then 8 x 1 2 y o k done"',
+  "x\u00bdy",
+  "x12y",
+  "o\u037ak",
+  "\u037a",
+  "done \u037a",
+  "\uff9e",
 ];
 
 async function hitsOf(threads: ThreadServer, ids: readonly string[], query: string) {
@@ -189,6 +202,12 @@ describe.each(engines)("on $name", (engine) => {
       '"nothing of the kind"': [4],
       '"of nothing"': [],
       '"unbalanced': [6],
+      "\u247b": [7],
+      "(8)": [7],
+      "x\u00bdy": [7],
+      x12y: [7],
+      "o\u037ak": [7],
+      "done \u037a": [7],
     };
     for (const [query, where] of Object.entries(expected)) {
       expect([query, await whereIs(query)]).toEqual([query, where]);

@@ -7,7 +7,7 @@ import { repeatMark } from "./passages.ts";
 import { runIndexWorker, type WorkerAnswer, type WorkerFiles, type WorkerQuestion } from "./sqlite-worker.ts";
 
 /** Raised with every change of the index's tables or of how text is told apart: an older index is then made anew. */
-const INDEX_VERSION = 2;
+const INDEX_VERSION = 3;
 
 /** In this order: a match comes newest first, and the rest is looked up by key until there are enough. */
 const DIALECT: SearchDialect = {
