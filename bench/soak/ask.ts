@@ -1,4 +1,5 @@
 import { Agent, request } from "node:http";
+import type { Socket } from "node:net";
 import { planMark } from "./plan.ts";
 import type { Wish } from "./traffic.ts";
 import { bodyOf, endMark } from "./ways.ts";
@@ -11,6 +12,8 @@ export type Asked = {
   readonly promptBytes: number;
   readonly startedMs: number;
   readonly endedMs: number;
+  /** When its connection was made, for this request or an earlier one; absent: it had none. */
+  readonly connectedMs: number | undefined;
   /** When the client dropped the connection by its own will. */
   readonly leftMs: number | undefined;
   /** 0: no answer began. */
@@ -29,6 +32,8 @@ const HANG_MS = 60_000;
 const SLOW_MS = 4_000;
 const TAIL_BYTES = 2_000;
 
+const connectedAt = new WeakMap<Socket, number>();
+
 export function closeConnections(): void {
   agent.destroy();
 }
@@ -46,6 +51,7 @@ export function ask(base: string, bearer: string, wish: Wish): Promise<Asked> {
     let leftMs: number | undefined;
     let hung = false;
     let complete = false;
+    let connectedMs: number | undefined;
     let tail = "";
     const outgoing = request(`${base}${way.path(stream)}`, {
       method: "POST",
@@ -67,6 +73,14 @@ export function ask(base: string, bearer: string, wish: Wish): Promise<Asked> {
       outgoing.destroy();
     }, HANG_MS);
     const leaving = manner === "leaves before the answer" ? setTimeout(leave, 50 + (plan.id % 7) * 100) : undefined;
+    outgoing.once("socket", (socket) => {
+      connectedMs = connectedAt.get(socket);
+      if (connectedMs !== undefined) return;
+      socket.once("connect", () => {
+        connectedMs = Date.now();
+        connectedAt.set(socket, connectedMs);
+      });
+    });
     outgoing.on("response", (response) => {
       status = response.statusCode ?? 0;
       requestId = response.headers["x-request-id"]?.toString();
@@ -99,6 +113,7 @@ export function ask(base: string, bearer: string, wish: Wish): Promise<Asked> {
         promptBytes: body.length,
         startedMs,
         endedMs: Date.now(),
+        connectedMs,
         leftMs,
         status,
         requestId,

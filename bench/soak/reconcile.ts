@@ -72,7 +72,10 @@ export function reconcile({ asked, served, rows, restarts, sums }: Evidence): Re
       const endedMs = Math.max(request.endedMs, ...attempts.map((attempt) => attempt.endedMs));
       const kill = killAround(restarts, { startedMs: request.startedMs, endedMs });
       if (kill !== undefined && attempts.length === 0) withoutRow += 1;
-      else problem(attempts.length > 0 ? "reached the provider and has no row" : "has no row");
+      else
+        problem(
+          `${attempts.length > 0 ? "reached the provider and " : ""}has no row; ${connectionOf(request, restarts)}`,
+        );
       continue;
     }
     if (answer !== undefined && (row.estimated || total(row.tokens) === 0)) {
@@ -109,6 +112,14 @@ export function reconcile({ asked, served, rows, restarts, sums }: Evidence): Re
     lost: rows.filter(isLost).length,
     compared,
   };
+}
+
+/** What is known of a request that was not accounted for. */
+function connectionOf({ startedMs, endedMs, connectedMs }: Asked, restarts: readonly Restart[]): string {
+  const last = restarts.findLast(({ atMs }) => atMs <= startedMs);
+  const since = last === undefined ? "before any restart" : `${startedMs - last.backMs} ms after a ${last.kind}`;
+  const connected = connectedMs === undefined ? "never connected" : `connected ${startedMs - connectedMs} ms before`;
+  return `${since}, ${connected}, over after ${endedMs - startedMs} ms`;
 }
 
 /** Nothing was done for it, so there is nothing to account for. */
