@@ -23,7 +23,16 @@ export function killAround(
   );
 }
 
-/** Whether the request met a server that took none: one that drains, is gone, or only just starts. */
-export function metNoServer(restarts: readonly Restart[], { startedMs }: { readonly startedMs: number }): boolean {
-  return restarts.some(({ atMs, backMs }) => startedMs >= atMs - 100 && startedMs <= backMs + 100);
+/**
+ * Whether the request met a server that took none: one that drains, is gone, or only just starts; or was sent on a
+ * connection to one that was gone already.
+ */
+export function metNoServer(
+  restarts: readonly Restart[],
+  { startedMs, connectedMs }: { readonly startedMs: number; readonly connectedMs: number | undefined },
+): boolean {
+  return restarts.some(({ atMs, goneMs, backMs }) => {
+    if (startedMs >= atMs - 100 && startedMs <= backMs + 100) return true;
+    return connectedMs !== undefined && connectedMs < goneMs && startedMs >= goneMs;
+  });
 }
