@@ -1,3 +1,4 @@
+import { isOutputName } from "../output-store.ts";
 import type { OutputSource } from "../stored-outputs.ts";
 
 export type HeardOutputs = OutputSource & {
@@ -12,7 +13,8 @@ export function hearOutputs(outputs: OutputSource): HeardOutputs {
     unread,
     read(reference, maxBytes) {
       const text = outputs.read(reference, maxBytes);
-      if (text === undefined) unread.add(reference.sha256);
+      // What stands in a file can be anything: what is no name is never there.
+      if (text === undefined && isOutputName(reference.sha256)) unread.add(reference.sha256);
       return text;
     },
   };

@@ -252,6 +252,23 @@ describe("the index", () => {
     }
   });
 
+  test.each(['"../../../etc/hosts"', '["NAME"]', "1"])("awaits no output that is named %s", async (name) => {
+    const outcome = {
+      type: "success",
+      content: [{ type: "text", text: "hay ".repeat(3_000) }],
+      changed: false,
+    } as const;
+    const event = { type: "tool_completed", callId: "a", outcome } as const;
+    const { id, file } = await talk(["go"], { more: [{ type: "event", at: at(0), event }] });
+    const text = readFileSync(file, "utf8");
+    const named = (_: string, sha256: string) => `"sha256":${name.replace("NAME", sha256)}`;
+    writeFileSync(file, text.replace(/"sha256":"([0-9a-f]{64})"/, named));
+    expect(await found("go")).toEqual([id]);
+    const database = new DatabaseSync(indexFileOf(directory));
+    expect(database.prepare("SELECT count(*) AS count FROM awaited").get()).toEqual({ count: 0 });
+    database.close();
+  });
+
   test("follows the files: what is appended, rewritten and removed", async () => {
     const writer = store().create({ workspace: "/work", loomVersion: "1.2.3" });
     say(writer, ["apple"]);
