@@ -220,7 +220,12 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
     hear: ofPeople.services.watch.hear,
     ledgerFollower:
       log !== undefined && auditConfig.llm
-        ? new LlmEvents({ audit: log.services.audit, redact: kit.redact, now: Date.now })
+        ? new LlmEvents({
+            audit: log.services.audit,
+            redact: kit.redact,
+            warn: (message, fields) => kit.log.warn(message, fields),
+            now: Date.now,
+          })
         : undefined,
     authenticate: authenticateByAny(
       ofOwner.services.authenticate,

@@ -36,10 +36,11 @@ export class AuditQueue {
   readonly #options: AuditQueueOptions;
   readonly #retryTimer = new Timer(() => void this.flush());
   #waiting: Item[] = [];
-  /** Being written; tried again until it is. */
+  /**
+   * On its way to the disk; written again until it is there. Also what the kernel took and could not bring there: it says
+   * so once, and may take it for written afterwards. What is in the journal twice has the same id, and is stored once.
+   */
   #batch: Item[] = [];
-  /** In the kernel's hands. */
-  #unsynced: Item[] = [];
   /** Those that wait for room, oldest first, with their patience. */
   readonly #forRoom = new Map<Item, NodeJS.Timeout>();
   #writing: Promise<boolean> | undefined;
@@ -52,7 +53,7 @@ export class AuditQueue {
   }
 
   get size(): number {
-    return this.#waiting.length + this.#batch.length + this.#unsynced.length;
+    return this.#waiting.length + this.#batch.length;
   }
 
   /** Events given up since the start. */
@@ -88,7 +89,7 @@ export class AuditQueue {
     for (const timer of this.#forRoom.values()) clearTimeout(timer);
     const lost = [...this.#batch, ...this.#waiting, ...this.#forRoom.keys()];
     this.#forRoom.clear();
-    for (const item of [...this.#unsynced, ...lost]) settle(item);
+    for (const item of lost) settle(item);
     return lost.length;
   }
 
@@ -148,14 +149,10 @@ export class AuditQueue {
     try {
       while (this.size > 0) {
         if (this.#batch.length === 0) this.#batch = this.#waiting.splice(0, BATCH_ROWS);
-        if (this.#batch.length > 0) {
-          const events = this.#batch.map(({ entry }) => recordedOf(entry));
-          await append(Buffer.from(events.map(({ json }) => `${json}\n`).join("")), events);
-          this.#unsynced.push(...this.#batch);
-          this.#batch = [];
-        }
+        const events = this.#batch.map(({ entry }) => recordedOf(entry));
+        await append(Buffer.from(events.map(({ json }) => `${json}\n`).join("")), events);
         await sync();
-        for (const item of this.#unsynced.splice(0)) keep(item);
+        for (const item of this.#batch.splice(0)) keep(item);
         this.#makeRoom();
       }
       isWritten = true;
@@ -163,7 +160,7 @@ export class AuditQueue {
     } catch (error) {
       trouble.is(error);
       // They have their place, and nobody can say when the disk takes them.
-      for (const item of [...this.#unsynced, ...this.#batch, ...this.#waiting]) settle(item);
+      for (const item of [...this.#batch, ...this.#waiting]) settle(item);
       if (!this.#stopped) this.#retryTimer.start(RETRY_MS);
     }
     onWritten();

@@ -3,7 +3,7 @@ import type { Database } from "../../kit/database.ts";
 import { openDatabase } from "../../kit/database.ts";
 import { type LedgerHome, openTestLedger } from "../ledger/ledger.testing.ts";
 import { migrations as ledgerMigrations } from "../ledger/migrations.ts";
-import type { DurableLedger } from "../ledger/service.ts";
+import type { DurableLedger, LedgerBounds } from "../ledger/service.ts";
 import { openTestAudit } from "./audit.testing.ts";
 import { type AuditConfig, takeAuditConfig } from "./audit-config.ts";
 import { LlmEvents } from "./llm-events.ts";
@@ -21,7 +21,11 @@ export type AuditedLedger = {
 };
 
 /** A ledger whose rows are events of an audit log in the same database. */
-export function openAuditedLedger(home: LedgerHome, now = Date.now, config: Partial<AuditConfig> = {}): AuditedLedger {
+export function openAuditedLedger(
+  home: LedgerHome,
+  now = Date.now,
+  options: { readonly audit?: Partial<AuditConfig>; readonly bounds?: Partial<LedgerBounds> } = {},
+): AuditedLedger {
   const opening = openDatabase({
     ...home.place,
     migrations: [
@@ -30,9 +34,9 @@ export function openAuditedLedger(home: LedgerHome, now = Date.now, config: Part
     ],
   });
   const database = (): Promise<Database> => opening;
-  const audit = openTestAudit(home.path, database, { config: { ...takeAuditConfig({}), ...config } });
-  const follower = new LlmEvents({ audit, redact: String, now });
-  const { ledger } = openTestLedger(home, { database, follower, now });
+  const audit = openTestAudit(home.path, database, { config: { ...takeAuditConfig({}), ...options.audit } });
+  const follower = new LlmEvents({ audit, redact: String, warn: () => undefined, now });
+  const { ledger } = openTestLedger(home, { database, follower, now, bounds: options.bounds ?? {} });
   return {
     ledger,
     follower,

@@ -53,7 +53,7 @@ describe.each(engines)("a secret on $name", (engine) => {
       cacheWriteLongTokens: 0,
       reasoningTokens: 0,
     };
-    const follower = new LlmEvents({ audit, redact, now: Date.now });
+    const follower = new LlmEvents({ audit, redact, warn: () => undefined, now: Date.now });
     const asked: LedgerEntry = {
       id: "req-1",
       at: 1,

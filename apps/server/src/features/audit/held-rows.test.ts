@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { LedgerFollower, OpenedRequest } from "../../gateway-types.ts";
@@ -42,7 +42,9 @@ describe.each(engines)("while the audit log's disk takes nothing, on $name", (en
   it("no event is given up of more rows than its memory has room for", async () => {
     await using home = await engine.create();
     const clear = obstruct(home);
-    const audited = openAuditedLedger(home, Date.now, { queueCapacity: 1_000, overflow: "drop_newest" });
+    const audited = openAuditedLedger(home, Date.now, {
+      audit: { queueCapacity: 1_000, overflow: "drop_newest" },
+    });
     const ids = Array.from({ length: 3_000 }, (_, index) => `r${index}`);
     for (const id of ids) audited.ledger.record({ ...failed(id), model: id });
     for (let attempt = 0; attempt < 3; attempt += 1) await audited.ledger.settle();
@@ -50,6 +52,26 @@ describe.each(engines)("while the audit log's disk takes nothing, on $name", (en
     await until(() => journals(home).length === 0);
     expect(audited.dropped()).toBe(0);
     expect(await audited.eventIds()).toEqual(ids.sort());
+    await audited.close();
+  });
+
+  it("what is kept for it counts, and stops requests at the bound of the ledger's journal", async () => {
+    await using home = await engine.create();
+    const clear = obstruct(home);
+    const audited = openAuditedLedger(home, Date.now, { bounds: { journalBytes: 1_500 } });
+    for (const id of ["a", "b", "c", "d"]) {
+      audited.ledger.record(failed(id));
+      await audited.ledger.settle();
+    }
+    expect(await storedIds(await audited.database())).toEqual(["a", "b", "c", "d"]);
+    const [name = ""] = journals(home);
+    expect(audited.ledger.state).toMatchObject({
+      healthy: false,
+      journalBytes: statSync(join(home.path, "ledger", name)).size,
+    });
+    clear();
+    await until(() => journals(home).length === 0);
+    expect(audited.ledger.state).toMatchObject({ healthy: true, journalBytes: 0, droppedRows: 0 });
     await audited.close();
   });
 

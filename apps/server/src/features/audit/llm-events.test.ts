@@ -13,10 +13,12 @@ import { LlmEvents } from "./llm-events.ts";
 import { verifyChain } from "./verify.ts";
 
 let seen: AuditEntry[];
+let warned: string[];
 let now: number;
 let events: LlmEvents;
 beforeEach(() => {
   seen = [];
+  warned = [];
   now = 1_000_000;
   const audit = {
     takes: () => true,
@@ -25,7 +27,12 @@ beforeEach(() => {
       onKept();
     },
   };
-  events = new LlmEvents({ audit, redact: (text) => text.replaceAll("canary", "***"), now: () => now });
+  events = new LlmEvents({
+    audit,
+    redact: (text) => text.replaceAll("canary", "***"),
+    warn: (message) => void warned.push(message),
+    now: () => now,
+  });
 });
 
 function many(count: number, fields: Partial<LedgerEntry> = {}): LedgerEntry[] {
@@ -100,7 +107,7 @@ describe("requests that differ in nothing but their time", () => {
         else onKept();
       },
     };
-    events = new LlmEvents({ audit, redact: String, now: () => now });
+    events = new LlmEvents({ audit, redact: String, warn: () => undefined, now: () => now });
     events.see(Array.from({ length: 12_000 }, (_, index) => entry(`s${index}`, { model: `m${index}` })));
     for (let attempt = 0; attempt < 5; attempt += 1) expect(await events.tell({ all: true })).toBe(false);
     expect(seen.length).toBeLessThanOrEqual(512);
@@ -136,6 +143,14 @@ it("has one id for the same requests, and another for others", async () => {
   expect(ids[0]).toMatch(/^audit-[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/);
   expect(ids[1]).toBe(ids[0]);
   expect(ids[2]).not.toBe(ids[0]);
+});
+
+it("is behind for ever of no row that no event can be made of, and says so", async () => {
+  events.see([entry("a", { at: 9e15 }), entry("b", { at: 9e15 }), entry("c", { model: "other" })]);
+  expect(await events.tell({ all: true })).toBe(true);
+  expect(seen.map(({ requestId }) => requestId)).toEqual(["c"]);
+  expect(warned).toHaveLength(1);
+  expect(events.isBehind).toBe(false);
 });
 
 it("keeps secrets out of names and error codes", async () => {

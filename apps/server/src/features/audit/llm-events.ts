@@ -12,6 +12,7 @@ export type LlmEventsOptions = {
   };
   /** Takes secrets out of a text. */
   readonly redact: (text: string) => string;
+  readonly warn: (message: string, fields: { readonly error: string }) => void;
   /** Unix milliseconds. */
   readonly now: () => number;
 };
@@ -104,9 +105,22 @@ export class LlmEvents implements LedgerFollower {
       const slice = this.#due.splice(0, SLICE);
       for (const { ids } of slice) this.#openIds -= ids.length;
       this.#leaving += slice.length;
-      await Promise.allSettled(slice.map(async (group) => this.#options.audit.keep(this.#eventOf(group), onKept)));
+      await Promise.allSettled(slice.map((group) => this.#pass(group, onKept)));
     }
     return this.#leaving === 0 && this.#due.length === 0;
+  }
+
+  /** A row that no event can be made of would else hold the files of all others for good. */
+  async #pass(group: Group, onKept: () => void): Promise<void> {
+    const { audit, warn } = this.#options;
+    let event: AuditEntry;
+    try {
+      event = this.#eventOf(group);
+    } catch (error) {
+      warn("requests are in no event of the audit log: a row of the ledger is damaged", { error: String(error) });
+      return onKept();
+    }
+    await audit.keep(event, onKept);
   }
 
   #keyOf({ nodes, subject, upstream, model, requestedModel, outcome, status, errorCode }: LedgerEntry): string {

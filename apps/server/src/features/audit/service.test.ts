@@ -2,9 +2,10 @@ import { spawn } from "node:child_process";
 import { utimesSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { AuditEvent } from "../../kit/audit.ts";
 import { engines, testDatabase } from "../../kit/engines.testing.ts";
+import { Journal } from "../../kit/journal/journal.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
 import { Trouble } from "../../kit/trouble.ts";
 import { entry, event, openTestAudit, SEAL } from "./audit.testing.ts";
@@ -46,6 +47,33 @@ describe.each(engines)("an acknowledged event on $name", (engine) => {
     const stored = rows.map(({ target_id }) => target_id);
     expect(new Set(stored).size).toBe(stored.length);
     expect([...acknowledged].filter((id) => !stored.includes(id))).toEqual([]);
+    expect((await verifyChain(database, { seal: SEAL })).problems).toEqual([]);
+  });
+});
+
+describe.each(engines)("an event that the kernel took and did not bring to the disk, on $name", (engine) => {
+  it("is written again, and stored once", async () => {
+    const test = await testDatabase(engine, SETS);
+    onTestFinished(() => test[Symbol.asyncDispose]());
+    const database = await test.open();
+    const audit = openTestAudit(test.path, async () => database);
+    onTestFinished(() => audit.close());
+    const append = vi.spyOn(Journal.prototype, "append");
+    const sync = vi.spyOn(Journal.prototype, "sync");
+    onTestFinished(() => {
+      append.mockRestore();
+      sync.mockRestore();
+    });
+    for (const id of ["a", "b", "c"]) {
+      append.mockClear();
+      // No disk fails when a test wants it to.
+      sync.mockRejectedValueOnce(new Error("EIO"));
+      await audit.record(event(id));
+      await audit.settle();
+      expect(append).toHaveBeenCalledTimes(2);
+    }
+    const rows = await database.tables<AuditTables>().selectFrom("audit").select("target_id").execute();
+    expect(rows.map(({ target_id }) => target_id)).toEqual(["a", "b", "c"]);
     expect((await verifyChain(database, { seal: SEAL })).problems).toEqual([]);
   });
 });
@@ -104,6 +132,8 @@ describe("a full queue", () => {
       await queue.put(entry("2", 0));
       await queue.flush();
       expect(isKept).toBe(false);
+      // The kernel may have thrown away what it could not bring to the disk: all is written again.
+      written.length = 0;
       mend();
       await queue.flush();
       await kept;

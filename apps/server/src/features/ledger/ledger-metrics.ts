@@ -11,7 +11,7 @@ export type LedgerMetrics = {
 export type LedgerState = {
   /** Rows that are in this process's memory only. */
   readonly unwrittenRows: number;
-  /** Bytes in the journal that are not in the database yet. */
+  /** Bytes in the journal that wait for the database or for the follower. */
   readonly journalBytes: number;
   /** Rows given up since the start, because nothing could be written. */
   readonly droppedRows: number;
@@ -103,7 +103,7 @@ export function createLedgerMetrics(metrics: Metrics): LedgerMetrics {
       });
       metrics.observed({
         name: "loom_ledger_journal_bytes",
-        help: "Bytes in the ledger's journal that wait for the database.",
+        help: "Bytes in the ledger's journal that wait for the database or the audit log.",
         type: "gauge",
         read: () => read().journalBytes,
       });

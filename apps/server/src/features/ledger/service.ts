@@ -83,7 +83,7 @@ export class DurableLedger implements Ledger {
   get state(): LedgerState & { readonly acknowledgedRows: number } {
     return {
       unwrittenRows: this.#writer.unwrittenRows,
-      journalBytes: this.#journal?.waitingBytes ?? 0,
+      journalBytes: this.#journalBytes,
       droppedRows: this.#dropped,
       acknowledgedRows: this.#writer.acknowledgedRows,
       healthy: this.healthy(),
@@ -155,8 +155,13 @@ export class DurableLedger implements Ledger {
 
   #exceeds(times: number): boolean {
     const { unwrittenRows, journalBytes } = this.#bounds;
-    const inJournal = this.#journal?.waitingBytes ?? 0;
-    return this.#writer.unwrittenRows >= times * unwrittenRows || inJournal >= times * journalBytes;
+    return this.#writer.unwrittenRows >= times * unwrittenRows || this.#journalBytes >= times * journalBytes;
+  }
+
+  /** Files that are held for the follower take their place on the disk, too, whatever of them is stored. */
+  get #journalBytes(): number {
+    const isHeld = this.#mover?.isHeld === true;
+    return (isHeld ? this.#journal?.fileBytes : this.#journal?.waitingBytes) ?? 0;
   }
 
   #afterWriting(): void {

@@ -62,7 +62,6 @@ export type PeopleTables = {
     version: number;
   };
   team_member: { team_id: string; person_id: string; role: string; joined_at: string; version: Generated<number> };
-  /** Teams that are gone, until what others keep of them is gone as well. */
   /** Whoever has the token and the address may join; the token itself is nowhere. */
   invitation: {
     id: string;

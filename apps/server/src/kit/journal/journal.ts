@@ -76,6 +76,11 @@ export class Journal<Entry> {
     return this.#segments.reduce((sum, { written, taken }) => sum + written - taken, 0);
   }
 
+  /** Bytes of all files, also of what is committed. */
+  get fileBytes(): number {
+    return this.#segments.reduce((sum, { written }) => sum + written, 0);
+  }
+
   /** A file whose lines are all committed stays for those to come; `release` deletes it when none have. */
   get hasSpentFile(): boolean {
     return this.#current !== undefined && isDone(this.#current);
