@@ -16,7 +16,7 @@ import { writeTombstone } from "./tombstones.ts";
 
 const DAY_MS = 86_400_000;
 /** An output is there a moment before the record that refers to it; what is left half-written is as young. */
-const YOUNG_MS = 60 * 60 * 1_000;
+export const YOUNG_MS = 60 * 60 * 1_000;
 
 export type RetentionOptions = {
   readonly directory: string;

@@ -76,7 +76,7 @@ export class OutputStore {
 
   /** The text, or its first `maxBytes` bytes; `undefined` where the file is missing or not what it was. */
   read({ sha256, bytes }: OutputReference, maxBytes = Number.POSITIVE_INFINITY): string | undefined {
-    if (!/^[0-9a-f]{64}$/.test(sha256)) return undefined;
+    if (!isOutputName(sha256)) return undefined;
     let content: Buffer;
     try {
       content = readHead(this.fileOf(sha256), Math.min(bytes, maxBytes));
@@ -88,6 +88,10 @@ export class OutputStore {
     if (bytes > maxBytes) return new TextDecoder().decode(content, { stream: true });
     return createHash("sha256").update(content).digest("hex") === sha256 ? content.toString("utf8") : undefined;
   }
+}
+
+export function isOutputName(sha256: unknown): sha256 is string {
+  return typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256);
 }
 
 function readHead(file: string, bytes: number): Buffer {

@@ -1,15 +1,15 @@
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import type { ThreadId } from "@loom/core";
-import type { OutputStore } from "../output-store.ts";
 import type { ThreadRecord } from "../record.ts";
 import { MAX_OUTPUT_BYTES, searchableText } from "../searchable-text.ts";
-import { outputsNamedIn, restoreOutputs } from "../stored-outputs.ts";
+import { type OutputSource, restoreOutputs } from "../stored-outputs.ts";
 import { indexTerms } from "../text/terms.ts";
 import { addToFacts, factsOf, factsText, type ThreadFacts } from "../thread-facts.ts";
 import { readLines, recordIn } from "../thread-lines.ts";
 import { checkHeader } from "../thread-reader.ts";
 import { anchorAt } from "./anchor.ts";
+import { hearOutputs } from "./heard-outputs.ts";
 import { awaitOutput } from "./late-outputs.ts";
 
 /** What was read of a thread, and up to where. */
@@ -27,7 +27,7 @@ const FACTS_ROLE = "title";
  * Brings the index up to what a thread's file holds now; only what was appended is read. A file that was rewritten is
  * read anew. To be called within a transaction. @throws ThreadError where the file is no thread; Node's own errors.
  */
-export function readIntoIndex(database: DatabaseSync, id: ThreadId, file: string, outputs: OutputStore): void {
+export function readIntoIndex(database: DatabaseSync, id: ThreadId, file: string, outputs: OutputSource): void {
   const stat = statSync(file);
   const reading = startReading(database, id, file, stat.size);
   const { key } = reading;
@@ -43,16 +43,15 @@ export function readIntoIndex(database: DatabaseSync, id: ThreadId, file: string
       facts = factsOf(checkHeader(file, record));
       continue;
     }
-    // Before the text is read: one that comes in between is read once more.
-    const lacking = lackingIn(bytes, outputs);
-    const said = record === undefined ? undefined : readRecord(record, facts, outputs);
+    const heard = hearOutputs(outputs);
+    const said = record === undefined ? undefined : readRecord(record, facts, heard);
     facts = said?.facts ?? addToFacts(facts, "unknown");
     if (said === undefined) damaged.push(facts.version);
     for (const { sha, at } of said?.commits ?? []) addCommit.run(sha, key, at);
     if (said?.entry === undefined) continue;
     const { role, text, at } = said.entry;
     const entry = addEntry({ turn: facts.turns, role, at, position: start, length: bytes.length }, text);
-    for (const sha256 of lacking) awaitOutput(database, { sha256, entry, thread: key });
+    for (const sha256 of heard.unread) awaitOutput(database, { sha256, entry, thread: key });
   }
   // Not even a header yet: a thread that is just being made.
   if (facts === undefined) return;
@@ -60,13 +59,8 @@ export function readIntoIndex(database: DatabaseSync, id: ThreadId, file: string
   saveReading(database, { key, position, facts, damaged }, { file, ...stat });
 }
 
-function lackingIn(line: Buffer, outputs: OutputStore): readonly string[] {
-  if (!line.includes('"stored_text"')) return [];
-  return outputsNamedIn(line.toString("utf8")).filter((sha256) => !outputs.has(sha256));
-}
-
 /** What one record adds; `undefined` where it is damaged. */
-function readRecord(record: ThreadRecord | "unknown", facts: ThreadFacts, outputs: OutputStore) {
+function readRecord(record: ThreadRecord | "unknown", facts: ThreadFacts, outputs: OutputSource) {
   if (record === "unknown") return { facts: addToFacts(facts, record), commits: [], entry: undefined };
   if (record.type === "thread") return undefined;
   try {

@@ -29,7 +29,7 @@ export function createTables(database: DatabaseSync): void {
     CREATE INDEX entry_thread ON entry (thread, role);
     CREATE VIRTUAL TABLE entry_text USING fts5
       (body, names, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '3');
-    -- Long outputs that an entry refers to and that were not here when it was read: they may come later.
+    -- Long outputs that an entry refers to and that could not be read when it was: they may come, or be mended, later.
     CREATE TABLE awaited (sha256 TEXT NOT NULL, entry INTEGER NOT NULL, thread INTEGER NOT NULL, PRIMARY KEY (sha256, entry))
       WITHOUT ROWID;
     CREATE INDEX awaited_thread ON awaited (thread);

@@ -1,15 +1,14 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import type { SQLOutputValue } from "node:sqlite";
 import type { ThreadId } from "@loom/core";
-import type { OutputStore } from "../output-store.ts";
 import { decodeRecord } from "../record.ts";
 import { MAX_OUTPUT_BYTES, searchableText } from "../searchable-text.ts";
-import { restoreOutputs } from "../stored-outputs.ts";
+import { type OutputSource, restoreOutputs } from "../stored-outputs.ts";
 
 /** Where the text of an entry is. */
-export type EntrySources = { readonly fileOf: (id: ThreadId) => string; readonly outputs: OutputStore };
+export type EntrySources = { readonly fileOf: (id: ThreadId) => string; readonly outputs: OutputSource };
 
-/** What was said where a row with `id`, `position` and `length` points to; `undefined` where the file is not what the index knew. */
+/** What was said where a row with `id`, `position` and `length` points to; `undefined` where the file is not what the index knew, or cannot be read now. */
 export function textOfEntry(
   row: Record<string, SQLOutputValue>,
   { fileOf, outputs }: EntrySources,
@@ -17,7 +16,7 @@ export function textOfEntry(
   return textAt(fileOf(String(row.id) as ThreadId), Number(row.position), Number(row.length), outputs);
 }
 
-function textAt(file: string, position: number, length: number, outputs: OutputStore): string | undefined {
+function textAt(file: string, position: number, length: number, outputs: OutputSource): string | undefined {
   const bytes = Buffer.alloc(length);
   try {
     const descriptor = openSync(file, "r");

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { completed, llm, SETTINGS, says } from "../events.testing.ts";
+import { replace } from "../file-watch.testing.ts";
 import { OutputStore } from "../output-store.ts";
 import type { ThreadRecord } from "../record.ts";
 import { createThreadStore } from "../thread-store.ts";
@@ -207,6 +208,62 @@ describe("the index", () => {
     renameSync(`${kept[0]}.away`, `${kept[0]}`);
     expect(await hits()).toEqual([[id], [id], []]);
     expect(statSync(file).mtimeMs).toBe(mtimeMs);
+    const database = new DatabaseSync(indexFileOf(directory));
+    expect(database.prepare("SELECT count(*) AS count FROM awaited").get()).toEqual({ count: 0 });
+    database.close();
+  });
+
+  test("hears of a long output that was damaged, when it is mended, and of one that could not be opened for a while", async () => {
+    const text = `needle ${"hay ".repeat(3_000)}`;
+    const outcome = { type: "success", content: [{ type: "text", text }], changed: false } as const;
+    const event = { type: "tool_completed", callId: "a", outcome } as const;
+    const { id, file } = await talk(["go"], { more: [{ type: "event", at: at(0), event }] });
+    const outputs = new OutputStore(join(directory, "outputs"));
+    const kept = outputs.fileOf(outputs.put(text).sha256);
+    const awaited = () => {
+      const database = new DatabaseSync(indexFileOf(directory));
+      const { count } = database.prepare("SELECT count(*) AS count FROM awaited").get() ?? {};
+      database.close();
+      return count;
+    };
+    for (const isGoneFirst of [false, true]) {
+      rmSync(indexFileOf(directory), { force: true });
+      if (isGoneFirst) rmSync(kept);
+      else writeFileSync(kept, "torn");
+      expect([await found("needle"), awaited()]).toEqual([[], 1]);
+      writeFileSync(kept, "torn");
+      expect([await found("needle"), awaited()]).toEqual([[], 1]);
+      outputs.put(text);
+      // As when a process has too many files open.
+      const restore = replace({
+        openSync:
+          (original) =>
+          (...args) => {
+            if (args[0] === file) throw Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
+            return original(...args);
+          },
+      });
+      try {
+        expect([await found("needle"), awaited()]).toEqual([[], 1]);
+      } finally {
+        restore();
+      }
+      expect([await found("needle"), awaited()]).toEqual([[id], 0]);
+    }
+  });
+
+  test.each(['"../../../etc/hosts"', '["NAME"]', "1"])("awaits no output that is named %s", async (name) => {
+    const outcome = {
+      type: "success",
+      content: [{ type: "text", text: "hay ".repeat(3_000) }],
+      changed: false,
+    } as const;
+    const event = { type: "tool_completed", callId: "a", outcome } as const;
+    const { id, file } = await talk(["go"], { more: [{ type: "event", at: at(0), event }] });
+    const text = readFileSync(file, "utf8");
+    const named = (_: string, sha256: string) => `"sha256":${name.replace("NAME", sha256)}`;
+    writeFileSync(file, text.replace(/"sha256":"([0-9a-f]{64})"/, named));
+    expect(await found("go")).toEqual([id]);
     const database = new DatabaseSync(indexFileOf(directory));
     expect(database.prepare("SELECT count(*) AS count FROM awaited").get()).toEqual({ count: 0 });
     database.close();

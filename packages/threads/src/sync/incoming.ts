@@ -22,6 +22,8 @@ export type Incoming = {
   readonly lastAt: string | undefined;
   /** What it says last of whether the thread is in the trash. */
   readonly deleted: boolean | undefined;
+  /** When it was begun to be got, by `now`. */
+  readonly since: number;
   /** Outputs that go with it and that the server does not have yet, by `addLacking`. */
   readonly lacking: readonly string[];
 };
@@ -35,13 +37,14 @@ function toDisk(descriptor: number): Promise<void> {
  * where the server has no such thread (any more). `expected`: what it is known to have. @throws RemoteError, also where it is not what its digest says.
  */
 export async function downloadRecords(
-  { directory, ...ends }: IncomingPlace,
+  { directory, now, ...ends }: IncomingPlace,
   id: ThreadId,
   after: RecordPoint,
   expected: ThreadVersion | undefined,
   call: RemoteCall,
 ): Promise<Incoming | undefined> {
   const { remote } = ends;
+  const since = now();
   const file = incomingFile(directory, id);
   makePrivateDirectory(directory);
   const descriptor = openSync(file, "w", 0o600);
@@ -74,7 +77,7 @@ export async function downloadRecords(
     }
     // It may get its name without more ado: a thread that is there is whole, also after a power cut.
     await toDisk(descriptor);
-    return { file, after, end, bytes: tail.position, lastAt, deleted, lacking: [...lacking] };
+    return { file, after, end, bytes: tail.position, lastAt, deleted, since, lacking: [...lacking] };
   } catch (error) {
     rmSync(file, { force: true });
     throw error;
@@ -86,6 +89,8 @@ export async function downloadRecords(
 export type IncomingPlace = OutputEnds & {
   /** Of the threads. */
   readonly directory: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 };
 
 /** What is in it counts for nothing after a crash, and is removed by the next clean-up, as all that ends like this. */

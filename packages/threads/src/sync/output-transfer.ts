@@ -117,6 +117,21 @@ export async function fetchLate(
   return [...missing, ...(await fetchOutputs(ends, id, there, call))];
 }
 
+/**
+ * Takes the outputs that a file of records names for new once more, and gives those that were here and are not any more,
+ * by `addLacking`. @throws Node's own errors.
+ */
+export function renewOutputs(outputs: OutputStore, file: string, lacking: readonly string[]): readonly string[] {
+  const known = new Set(lacking);
+  const gone = new Set<string>();
+  for (const { bytes } of readLines(file)) {
+    for (const sha256 of outputsNamedIn(bytes.toString("utf8"))) {
+      if (!outputs.renew(sha256) && !known.has(sha256)) addLacking(gone, sha256);
+    }
+  }
+  return [...gone];
+}
+
 function contentOf(outputs: OutputStore, sha256: string): Buffer | undefined {
   try {
     const content = readFileSync(outputs.fileOf(sha256));

@@ -1,7 +1,7 @@
 import { renameSync, rmSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ThreadId } from "@loom/core";
-import { eraseThread } from "../garbage.ts";
+import { eraseThread, YOUNG_MS } from "../garbage.ts";
 import { askForLease, type Lease } from "../lease.ts";
 import { OutputStore } from "../output-store.ts";
 import { encodeRecord, type Visibility } from "../record.ts";
@@ -10,7 +10,7 @@ import { readTombstone, removeTombstone, type Tombstone } from "../tombstones.ts
 import { Budget } from "./budget.ts";
 import { downloadRecords, type Incoming } from "./incoming.ts";
 import { mergeIncoming, touch } from "./merge-thread.ts";
-import { addLacking, fetchLate, type OutputEnds, outputsIn, sendOutputs } from "./output-transfer.ts";
+import { addLacking, fetchLate, type OutputEnds, outputsIn, renewOutputs, sendOutputs } from "./output-transfer.ts";
 import { BEGINNING, type RecordPoint } from "./record-point.ts";
 import { anchorOf, type FileState, pointAt, type Survey, surveyThread } from "./survey.ts";
 import { freshState, hasMore, type SyncJournal, type ThreadSyncState, withLacking } from "./sync-journal.ts";
@@ -245,6 +245,7 @@ export class Reconciler {
     // Gone in this moment, and whoever looks again is told so.
     if (incoming === undefined) return this.#askAgain(state, call);
     return this.#withFile(id, survey, incoming, () => {
+      const lacks = this.#lacksOf(incoming);
       const merged = mergeIncoming(directory, id, survey, incoming, {
         now: now(),
         onSide(side) {
@@ -257,7 +258,7 @@ export class Reconciler {
       });
       if (merged === "busy") return "busy";
       // What ours say of who may see it goes up again, and is asked for then.
-      const { wanted: _, ...rest } = withLacking(this.#syncedUpTo(state, merged.common), incoming.lacking, false);
+      const { wanted: _, ...rest } = lacks(this.#syncedUpTo(state, merged.common));
       return this.#save(withoutRemote(rest), "again");
     });
   }
@@ -297,11 +298,12 @@ export class Reconciler {
     try {
       if (!isLease(lease)) return "busy";
       if (exists(file) || readTombstone(directory, id) !== undefined || incoming.end.version === 0) return "again";
+      const lacks = this.#lacksOf(incoming);
       renameSync(incoming.file, file);
       touch(file, incoming.lastAt, now());
       const end = { ...incoming.end, position: incoming.bytes };
       const known = this.#syncedUpTo(freshState(id), end, { deleted: incoming.deleted ?? false });
-      return this.#settle(withLacking(known, incoming.lacking, false), seenNow(file));
+      return this.#settle(lacks(known), seenNow(file));
     } finally {
       if (isLease(lease)) lease.release();
       rmSync(incoming.file, { force: true });
@@ -314,8 +316,19 @@ export class Reconciler {
     expected: ThreadVersion | undefined,
     call: RemoteCall,
   ): Promise<Incoming | undefined> {
-    const place = { ...this.#ends, directory: this.#options.directory };
+    const { directory, now } = this.#options;
+    const place = { ...this.#ends, directory, now };
     return this.#underway.use(PAGE_BYTES, () => downloadRecords(place, id, after, expected, call));
+  }
+
+  /**
+   * To be asked just before the incoming records get into a thread: a clean-up may have taken what goes with them for
+   * unused if they were long on their way. What it has removed is on the server, and is fetched in this round.
+   */
+  #lacksOf({ file, since, lacking }: Incoming): (state: ThreadSyncState) => ThreadSyncState {
+    const isLongAgo = Math.abs(this.#options.now() - since) >= YOUNG_MS / 2;
+    const gone = isLongAgo ? renewOutputs(this.#ends.outputs, file, lacking) : [];
+    return (state) => withLacking(withLacking(state, lacking, false), gone, true);
   }
 
   /** Says in the thread what was done to it on the server. Where something was said meanwhile, that comes first. */
