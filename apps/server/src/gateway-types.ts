@@ -190,6 +190,8 @@ export type LedgerFollower = {
   tell(options: { readonly all: boolean }): Promise<boolean>;
   /** Whether it has seen what would not outlive this process: until then, the rows stay in the journal. */
   readonly isBehind: boolean;
+  /** Whether so much waits to be passed on that it should see no more. */
+  readonly isFull: boolean;
 };
 
 /** What is known of a request that leaves for a provider: enough to account for it, should this process die. */

@@ -280,7 +280,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "Show how far threads are the same here and on the server, or make them the same now.",
     details: [
       "Sessions sync by themselves, after each turn and at their end. status (default) asks nobody and needs no sign-in: it",
-      "says what is not on the server yet, what went wrong, and when it is tried again. now tries everything at once.",
+      "says what is not on the server yet, what went wrong, and when it is tried again. now tries everything at once,",
+      "and sends long outputs that the server has lost.",
     ],
     arguments: [{ name: "ACTION", required: false, description: "status (default) or now." }],
     flags: [JSON_FLAG, ...COMMON_FLAGS],

@@ -43,7 +43,7 @@ async function syncNow(settings: Settings): Promise<SyncOutcome> {
   try {
     const until = Date.now() + BUSY_MS;
     for (;;) {
-      const outcome = await sync.run({ signal: stop.signal, hurry: true });
+      const outcome = await sync.run({ signal: stop.signal, hurry: true, checkOutputs: true });
       if (outcome.type !== "busy" || Date.now() >= until) return outcome;
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
@@ -84,7 +84,9 @@ function report(server: string, status: SyncStatus, notices: readonly string[]):
     lines.push(`${id}: ${own.message} Next try: ${shown(own.nextTryAt)}.`);
   }
   for (const { id, record, bytes, most } of tooLong) {
-    const [size, bound] = [bytes, most].map((each) => (each / 1_048_576).toFixed(1));
+    // Up, so that what is just over the bound does not read as if it were within it.
+    const size = (Math.ceil((bytes / 1_048_576) * 10) / 10).toFixed(1);
+    const bound = (most / 1_048_576).toFixed(1);
     lines.push(
       `${id}: record ${record} (line ${record} of its file) has ${size} MiB, and the server takes ${bound} MiB: it and all that follows stay on this machine only. Go on in a new thread to have what comes next on the server.`,
     );

@@ -72,7 +72,7 @@ describe("loom threads", PATIENT, () => {
     const server = `127.0.0.1-${createHash("sha256").update(env.LOOM_SERVER_URL).digest("hex").slice(0, 12)}`;
     const directory = join(home.stateDir, "loom", "sync", server);
     const synced = { version: 0, digest: "", position: 0, anchor: "", private: false };
-    const tooLong = { record: 12, bytes: 17 * 1_048_576 };
+    const tooLong = { record: 12, bytes: 15 * 1_048_576 + 1 };
     const lacking = { outputs: ["a".repeat(64), "b".repeat(64)], more: true, isDue: false };
     await mkdir(directory, { recursive: true });
     await writeFile(
@@ -83,7 +83,7 @@ describe("loom threads", PATIENT, () => {
     await rm(directory, { recursive: true });
     expect(code).toBe(0);
     expect(stdout).toContain(
-      `${id}: record 12 (line 12 of its file) has 17.0 MiB, and the server takes 15.0 MiB: it and all that follows stay on this machine only. Go on in a new thread`,
+      `${id}: record 12 (line 12 of its file) has 15.1 MiB, and the server takes 15.0 MiB: it and all that follows stay on this machine only. Go on in a new thread`,
     );
     expect(stdout).toContain(
       `${id}: at least 2 long outputs are neither here nor on the server: a machine that has what is missing`,

@@ -31,22 +31,30 @@ export function addLacking(lacking: Set<string>, sha256: string): void {
   if (lacking.size <= MAX_LACKING) lacking.add(sha256);
 }
 
-/** All outputs that a thread's file names and this machine lacks, as many at once as may be asked for. @throws Node's own errors. */
-export async function* lackingIn(outputs: OutputStore, file: string): AsyncGenerator<readonly string[], void> {
-  let lacking = new Set<string>();
+/**
+ * The outputs that a thread's file names in front of the byte `end` and that `isWanted`, as many at once as may be asked
+ * for. @throws Node's own errors.
+ */
+export async function* outputsIn(
+  file: string,
+  isWanted: (sha256: string) => boolean,
+  end = Number.POSITIVE_INFINITY,
+): AsyncGenerator<ReadonlySet<string>, void> {
+  let wanted = new Set<string>();
   let breath = BREATH_BYTES;
   for (const { bytes, position } of readLines(file)) {
+    if (position >= end) break;
     for (const sha256 of outputsNamedIn(bytes.toString("utf8"))) {
-      if (!outputs.has(sha256)) lacking.add(sha256);
-      if (lacking.size < MAX_ASKED) continue;
-      yield [...lacking];
-      lacking = new Set();
+      if (isWanted(sha256)) wanted.add(sha256);
+      if (wanted.size < MAX_ASKED) continue;
+      yield wanted;
+      wanted = new Set();
     }
     if (position < breath) continue;
     breath = position + BREATH_BYTES;
     await setImmediate();
   }
-  if (lacking.size > 0) yield [...lacking];
+  if (wanted.size > 0) yield wanted;
 }
 
 /** Sends those of the outputs that the server lacks. One that is lost here, or too long, is passed over: whoever reads says so. */

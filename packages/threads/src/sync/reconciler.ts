@@ -10,10 +10,10 @@ import { readTombstone, removeTombstone, type Tombstone } from "../tombstones.ts
 import { Budget } from "./budget.ts";
 import { downloadRecords, type Incoming } from "./incoming.ts";
 import { mergeIncoming, touch } from "./merge-thread.ts";
-import { addLacking, fetchLate, lackingIn, type OutputEnds, sendOutputs } from "./output-transfer.ts";
+import { addLacking, fetchLate, type OutputEnds, outputsIn, sendOutputs } from "./output-transfer.ts";
 import { BEGINNING, type RecordPoint } from "./record-point.ts";
 import { anchorOf, type FileState, pointAt, type Survey, surveyThread } from "./survey.ts";
-import { freshState, type SyncJournal, type ThreadSyncState, withLacking } from "./sync-journal.ts";
+import { freshState, hasMore, type SyncJournal, type ThreadSyncState, withLacking } from "./sync-journal.ts";
 import { writeBehind } from "./thread-file-writer.ts";
 import {
   type RemoteCall,
@@ -67,7 +67,9 @@ export class Reconciler {
       outputs: new OutputStore(join(directory, "outputs")),
       places: new Budget(MAX_OUTPUTS_UNDERWAY),
       onTooLong(id, sha256, bytes) {
-        const [size, most] = [bytes, remote.maxOutputBytes].map((each) => (each / 1024 / 1024).toFixed(1));
+        // Up, so that what is just over the bound does not read as if it were within it.
+        const size = (Math.ceil((bytes / 1024 / 1024) * 10) / 10).toFixed(1);
+        const most = (remote.maxOutputBytes / 1024 / 1024).toFixed(1);
         notify(
           `${sha256}-too-long`,
           `An output of thread ${id} is ${size} MB long, and ${remote.name} takes ${most} MB: it stays on this machine alone.`,
@@ -93,11 +95,37 @@ export class Reconciler {
     const { lacking, ...state } = journal.thread(id);
     if (lacking === undefined) return;
     const left = new Set<string>();
-    const all = lacking.more === true ? lackingIn(this.#ends.outputs, this.#fileOf(id)) : [lacking.outputs];
+    const isLacking = (sha256: string) => !this.#ends.outputs.has(sha256);
+    const all = hasMore(lacking) ? outputsIn(this.#fileOf(id), isLacking) : [lacking.outputs];
     for await (const some of all) {
-      for (const sha256 of await fetchLate(this.#ends, id, some, call)) addLacking(left, sha256);
+      for (const sha256 of await fetchLate(this.#ends, id, [...some], call)) addLacking(left, sha256);
     }
     journal.putThread(withLacking(state, [...left], false));
+  }
+
+  /**
+   * Sends the outputs of a settled thread that the server has lost, or never had: records go up once, and what goes with
+   * them is not looked for again otherwise. One that is too long was told of when its record went up. @throws as `reconcile`.
+   */
+  async sendLostOutputs(id: ThreadId, call: RemoteCall): Promise<void> {
+    const { outputs } = this.#ends;
+    const ends = { ...this.#ends, onTooLong: () => undefined };
+    const isHere = (sha256: string) => outputs.has(sha256);
+    if (!this.#isSettledThere(id)) return;
+    const { position } = this.#options.journal.thread(id).synced;
+    for await (const some of outputsIn(this.#fileOf(id), isHere, position)) {
+      // Made private meanwhile, nothing of it is sent.
+      if (!this.#isSettledThere(id)) return;
+      await sendOutputs(ends, id, some, call);
+    }
+  }
+
+  /** The server has the thread, and the file is as it was when that was found out. */
+  #isSettledThere(id: ThreadId): boolean {
+    const { fate, seen, synced, remote } = this.#options.journal.thread(id);
+    if (fate !== undefined || remote !== undefined || synced.version === 0) return false;
+    const stat = statOf(this.#fileOf(id));
+    return seen !== undefined && seen.size === stat?.size && seen.mtimeMs === stat.mtimeMs;
   }
 
   async #step(id: ThreadId, call: RemoteCall, madeThreads: ThreadId[]): Promise<Step> {

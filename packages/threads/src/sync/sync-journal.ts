@@ -89,6 +89,11 @@ export function withLacking(state: ThreadSyncState, outputs: readonly string[], 
   };
 }
 
+/** The thread may lack others than those that are remembered by name: of as many as can be, older journals do not say so. */
+export function hasMore({ outputs, more }: LackingOutputs): boolean {
+  return more === true || outputs.length >= MAX_LACKING;
+}
+
 const NAME = "journal.jsonl";
 const SLACK_LINES = 256;
 

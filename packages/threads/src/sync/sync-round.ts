@@ -30,6 +30,8 @@ export type SyncRequest = {
   readonly first?: ThreadId;
   /** A person asks: also what is to wait after a failure is tried. */
   readonly hurry?: boolean;
+  /** The server is asked once which long outputs of settled threads it lacks, and gets them. Reads all of these threads. */
+  readonly checkOutputs?: boolean;
 };
 
 export type SyncOutcome =
@@ -83,6 +85,9 @@ export class SyncRound {
       if (this.#settled > 0) await this.#hearWhatChanged();
       while (this.#more.size > 0) await this.#workAt(this.#takeMore());
       await this.#workAt(this.#lackingThreads(), (id) => this.#lateOutputs(id));
+      if (this.#request.checkOutputs === true) {
+        await this.#workAt([...this.#journal.threads.keys()].values(), (id) => this.#lostOutputs(id));
+      }
     } catch (error) {
       this.#request.signal.throwIfAborted();
       if (!(error instanceof RemoteError)) throw error;
@@ -167,6 +172,20 @@ export class SyncRound {
       if (lacking === undefined) return;
       const failure = nextFailure(lacking.failure, error, now(), random);
       this.#journal.putThread({ ...state, lacking: { ...lacking, failure } });
+      this.#countFailure(error);
+    }
+  }
+
+  async #lostOutputs(id: ThreadId): Promise<void> {
+    try {
+      await this.#reconciler.sendLostOutputs(id, this.#call);
+      this.#failuresInARow = 0;
+    } catch (error) {
+      if (this.#call.signal.aborted || !isOfOneThread(error)) throw error;
+      this.#failed += 1;
+      const { stateDirectory } = this.#options;
+      const text = `The server was not sent all long outputs of thread ${id}: ${error.message}`;
+      leaveNotice(stateDirectory, `${id}-outputs`, text);
       this.#countFailure(error);
     }
   }

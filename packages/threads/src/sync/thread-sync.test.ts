@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -237,6 +237,82 @@ describe("an output that comes to the server after its thread", () => {
   });
 });
 
+describe("an output that the server has lost", () => {
+  const SHA256 = createHash("sha256").update(LONG).digest("hex");
+  const check = { checkOutputs: true };
+
+  /** Told of what it is asked for and given; the first `refusals` outputs are not taken. */
+  function watching(refusals = 0) {
+    const seen: string[] = [];
+    const watched: ThreadRemote = {
+      ...remote,
+      missingOutputs(id, outputs, call) {
+        seen.push(`asked for ${outputs.length} of ${id}`);
+        return remote.missingOutputs(id, outputs, call);
+      },
+      async putOutput(id, sha256, content, call) {
+        if (refusals-- > 0) throw new RemoteError("request", "The disk is full.");
+        seen.push(`given ${sha256}`);
+        await remote.putOutput(id, sha256, content, call);
+      },
+    };
+    return { seen, watched };
+  }
+
+  test.each([false, true])(
+    "is sent by a machine that has it when a person asks; journal deleted: %s",
+    async (isDeleted) => {
+      const [a, b] = [machine(), machine()];
+      const id = await a.begin("alpha", { output: LONG });
+      await a.begin("beta");
+      await a.sync({ ...remote, putOutput: async () => undefined });
+      await b.sync(remote);
+      expect(b.syncWith(remote).status()).toMatchObject({ lacking: [{ id, outputs: 1 }] });
+      if (isDeleted) a.forget();
+      const { seen, watched } = watching();
+      await a.sync(watched);
+      expect(seen.splice(0)).toEqual([]);
+      expect(await a.sync(watched, check)).toMatchObject({ type: "done", failed: 0 });
+      expect(seen.splice(0)).toEqual([`asked for 1 of ${id}`, `given ${SHA256}`]);
+      await b.sync(remote);
+      expect(b.threads()).toEqual(a.threads());
+      expect(b.text()).toContain(JSON.stringify(LONG).slice(1, -1));
+      expect(b.syncWith(remote).status()).toMatchObject({ pending: 0, lacking: [] });
+      await a.sync(watched, check);
+      expect(seen).toEqual([`asked for 1 of ${id}`]);
+    },
+  );
+
+  test("is not sent for a thread that stays on this machine, also where it could not be taken back yet", async () => {
+    const a = machine();
+    const id = await a.begin("alpha", { output: LONG });
+    await a.begin("beta", { output: LONG, private: true });
+    await a.sync({ ...remote, putOutput: async () => undefined });
+    await a.store.change(id, { private: true });
+    const { seen, watched } = watching();
+    const cannotPurge: ThreadRemote = { ...watched, purge: () => Promise.reject(new RemoteError("request", "No.")) };
+    expect(await a.sync(cannotPurge, check)).toMatchObject({ failed: 1 });
+    await a.sync(watched, check);
+    expect(seen).toEqual([]);
+  });
+
+  test("is told of where the server does not take it, and the others are sent all the same", async () => {
+    const a = machine();
+    const id = await a.begin("alpha", { output: LONG });
+    await a.begin("beta", { output: `${LONG}more` });
+    await a.sync({ ...remote, putOutput: async () => undefined });
+    const { seen, watched } = watching(1);
+    expect(await a.sync(watched, check)).toMatchObject({ type: "done", failed: 1 });
+    expect(seen.filter((each) => each.startsWith("given"))).toHaveLength(1);
+    expect(a.syncWith(remote).takeNotices()).toEqual([
+      expect.stringMatching(/^The server was not sent all long outputs of thread T-.*: The disk is full\.$/),
+    ]);
+    expect(await a.sync(watched, check)).toMatchObject({ failed: 0 });
+    expect(seen).toContain(`asked for 1 of ${id}`);
+    expect(new Set(seen.filter((each) => each.startsWith("given"))).size).toBe(2);
+  });
+});
+
 test("more outputs than a server is asked for at once go up, and come late, some behind a thousand that still lack", {
   timeout: 120_000,
 }, async () => {
@@ -267,6 +343,9 @@ test("more outputs than a server is asked for at once go up, and come late, some
   await put(1_008, 1_010);
   await b.sync(remote);
   expect(lacking()).toEqual({ names: names.slice(0, 1_008), told: [{ id, outputs: 1_000, more: true }] });
+  // A journal from before there was such a word.
+  const journal = join(b.stateDirectory, "journal.jsonl");
+  writeFileSync(journal, readFileSync(journal, "utf8").replaceAll(',"more":true', ""));
   await put(0, 10);
   await b.sync(remote);
   expect(lacking()).toEqual({ names: names.slice(10, 1_008), told: [{ id, outputs: 998 }] });

@@ -2,7 +2,7 @@ import type { ThreadId } from "@loom/core";
 import { askForLease } from "../lease.ts";
 import { isToWait } from "./failure.ts";
 import { pendingThreads } from "./pending-threads.ts";
-import { type Failure, SyncJournal } from "./sync-journal.ts";
+import { type Failure, hasMore, SyncJournal } from "./sync-journal.ts";
 import { type SyncOutcome, type SyncRequest, SyncRound, type ThreadSyncOptions } from "./sync-round.ts";
 import { takeNotices } from "./thread-notices.ts";
 
@@ -91,7 +91,7 @@ export class ThreadSync {
       lacking: states.flatMap(({ id, fate, lacking }) =>
         lacking === undefined || fate !== undefined
           ? []
-          : [{ id, outputs: lacking.outputs.length, ...(lacking.more === true ? { more: true } : {}) }],
+          : [{ id, outputs: lacking.outputs.length, ...(hasMore(lacking) ? { more: true } : {}) }],
       ),
       ...(failure === undefined ? {} : { failure }),
       ...(succeededAt === undefined ? {} : { succeededAt }),

@@ -39,6 +39,20 @@ describe.each(engines)("while the audit log's disk takes nothing, on $name", (en
     await audited.close();
   });
 
+  it("no event is given up of more rows than its memory has room for", async () => {
+    await using home = await engine.create();
+    const clear = obstruct(home);
+    const audited = openAuditedLedger(home, Date.now, { queueCapacity: 1_000, overflow: "drop_newest" });
+    const ids = Array.from({ length: 3_000 }, (_, index) => `r${index}`);
+    for (const id of ids) audited.ledger.record({ ...failed(id), model: id });
+    for (let attempt = 0; attempt < 3; attempt += 1) await audited.ledger.settle();
+    clear();
+    await until(() => journals(home).length === 0);
+    expect(audited.dropped()).toBe(0);
+    expect(await audited.eventIds()).toEqual(ids.sort());
+    await audited.close();
+  });
+
   it("a server that ends leaves them to the next one", async () => {
     await using home = await engine.create();
     const clear = obstruct(home);
@@ -110,6 +124,7 @@ describe.each(engines)("a request that a dead server left open, on $name", (engi
     const audited = openAuditedLedger(home);
     const killed: LedgerFollower = {
       isBehind: false,
+      isFull: false,
       tell: async () => true,
       see() {
         throw new Error("killed");

@@ -89,6 +89,30 @@ describe("requests that differ in nothing but their time", () => {
     expect(events.isBehind).toBe(false);
   });
 
+  it("are passed on a few hundred at once while the disk takes none, and all of them in the end", async () => {
+    const waiting: (() => void)[] = [];
+    let isBroken = true;
+    const audit = {
+      takes: () => true,
+      async keep(each: AuditEntry, onKept: () => void) {
+        seen.push(each);
+        if (isBroken) waiting.push(onKept);
+        else onKept();
+      },
+    };
+    events = new LlmEvents({ audit, redact: String, now: () => now });
+    events.see(Array.from({ length: 12_000 }, (_, index) => entry(`s${index}`, { model: `m${index}` })));
+    for (let attempt = 0; attempt < 5; attempt += 1) expect(await events.tell({ all: true })).toBe(false);
+    expect(seen.length).toBeLessThanOrEqual(512);
+    expect([events.isFull, events.isBehind]).toEqual([true, true]);
+    isBroken = false;
+    for (const onKept of waiting) onKept();
+    // Those that were refused come first, whatever else is due.
+    expect(await events.tell({ all: false })).toBe(true);
+    expect(new Set(seen.map(({ requestId }) => requestId)).size).toBe(12_000);
+    expect([events.isFull, events.isBehind]).toEqual([false, false]);
+  });
+
   it("are others where who asked, the model or the outcome is another", async () => {
     const token = (id: string) => ({ nodes: [{ kind: "token", id }] });
     events.see([entry("a", token("1")), entry("b", token("2")), entry("c", { ...token("1"), model: "m" })]);

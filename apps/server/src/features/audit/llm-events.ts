@@ -40,7 +40,8 @@ export class LlmEvents implements LedgerFollower {
   readonly #names = new Map<string, string>();
   readonly #nodes = new WeakMap<readonly BudgetNode[], string>();
   readonly #open = new Map<string, Group>();
-  #full: Group[] = [];
+  /** To be passed on, oldest first: full, or their time has come. */
+  #due: Group[] = [];
   #openIds = 0;
   #since = 0;
   /** Events on their way to the disk. */
@@ -53,6 +54,11 @@ export class LlmEvents implements LedgerFollower {
 
   get isBehind(): boolean {
     return this.#openIds + this.#leaving > 0;
+  }
+
+  /** Only while the disk takes no events: else so many are passed on. */
+  get isFull(): boolean {
+    return this.#openIds >= MAX_OPEN;
   }
 
   see(entries: readonly LedgerEntry[]): void {
@@ -72,7 +78,7 @@ export class LlmEvents implements LedgerFollower {
       if (entry.at >= group.last.at) group.last = entry;
       if (group.ids.push(entry.id) < MAX_IDS) continue;
       this.#open.delete(key);
-      this.#full.push(group);
+      this.#due.push(group);
     }
   }
 
@@ -84,25 +90,23 @@ export class LlmEvents implements LedgerFollower {
 
   async #tell({ all }: { readonly all: boolean }): Promise<boolean> {
     const { now } = this.#options;
-    const isDue = all || this.#openIds >= MAX_OPEN || Math.abs(now() - this.#since) >= WINDOW_MS;
-    const leaving = [...this.#full, ...this.#open.values()].filter(
-      ({ first, ids }) => isDue || ids.length >= MAX_IDS || first.outcome !== "completed",
-    );
-    this.#full = [];
-    for (const { key, ids } of leaving) {
-      if (ids.length < MAX_IDS) this.#open.delete(key);
-      this.#openIds -= ids.length;
+    const isDue = all || this.isFull || Math.abs(now() - this.#since) >= WINDOW_MS;
+    for (const group of this.#open.values()) {
+      if (!isDue && group.first.outcome === "completed") continue;
+      this.#open.delete(group.key);
+      this.#due.push(group);
     }
-    this.#leaving += leaving.length;
     const onKept = (): void => {
       this.#leaving -= 1;
     };
-    // Not all at once: the queue of events has room for a thousand at least.
-    for (let start = 0; start < leaving.length; start += SLICE) {
-      const slice = leaving.slice(start, start + SLICE);
+    // Not all at once: the queue of events has room for a thousand at least, and gives up what it has no room for.
+    while (this.#due.length > 0 && this.#leaving < SLICE) {
+      const slice = this.#due.splice(0, SLICE);
+      for (const { ids } of slice) this.#openIds -= ids.length;
+      this.#leaving += slice.length;
       await Promise.allSettled(slice.map(async (group) => this.#options.audit.keep(this.#eventOf(group), onKept)));
     }
-    return this.#leaving === 0;
+    return this.#leaving === 0 && this.#due.length === 0;
   }
 
   #keyOf({ nodes, subject, upstream, model, requestedModel, outcome, status, errorCode }: LedgerEntry): string {

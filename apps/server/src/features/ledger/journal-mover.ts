@@ -48,12 +48,13 @@ export class JournalMover {
     await this.#release();
   }
 
-  /** Those that wait now: under load there may be more for ever. */
+  /** Those that wait now: under load there may be more for ever. What the follower has no room for stays. */
   async #moveRows(): Promise<void> {
     const { journal, follower } = this.#options;
     if (!this.#sawOthers) await this.recover({ alsoLive: true });
     this.#sawOthers = true;
-    for (let left = journal.waitingBytes; left > 0; ) {
+    if (follower?.isFull === true) await follower.tell({ all: false });
+    for (let left = journal.waitingBytes; left > 0 && follower?.isFull !== true; ) {
       const chunk = await journal.next();
       if (chunk === undefined) break;
       await this.#store.insert(chunk.entries);
@@ -80,7 +81,7 @@ export class JournalMover {
   async recover({ alsoLive }: { readonly alsoLive: boolean }): Promise<void> {
     const { directory, journal, database, follower, warn, now } = this.#options;
     const store = this.#store;
-    const canTell = (await follower?.tell({ all: false })) ?? true;
+    let canTell = (await follower?.tell({ all: false })) ?? true;
     const stored: LedgerEntry[] = [];
     await recoverLeftovers({
       directory,
@@ -95,9 +96,9 @@ export class JournalMover {
       async committed() {
         if (!canTell) return false;
         follower?.see(stored.splice(0));
-        const isTold = (await follower?.tell({ all: true })) ?? true;
+        canTell = (await follower?.tell({ all: true })) ?? true;
         await database.sync();
-        return isTold;
+        return canTell;
       },
       maxRows: TRANSACTION_ROWS,
       warn,
