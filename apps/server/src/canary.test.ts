@@ -109,8 +109,18 @@ test("a key that a client gives for a model, a session or its own name is in no 
   const server = await startServerProcess(`${home.path}/data`, { env, args });
   const authorization = `Bearer ${server.token}`;
   const STRANGE = `sk-ant-api03-${"x".repeat(300)}`;
+  const day = { dayMicroUsd: 1_000_000_000 };
+  for (const [path, body] of [
+    ["/api/admin/prices", { provider: "openai", model: "*", prices: { input: 1, output: 1 } }],
+    ["/api/budgets/session/*", day],
+    ["/api/budgets/model/*", day],
+  ] as const) {
+    const headers = { authorization, "content-type": "application/json" };
+    const { status } = await send(server.url, { method: "PUT", path, headers, body: JSON.stringify(body) });
+    expect([path, status]).toEqual([path, 200]);
+  }
   for (const secret of [CANARY, STRANGE, server.token]) {
-    const names = { "x-loom-session": secret.slice(0, 120), "user-agent": secret.slice(0, 55) };
+    const names = { "x-loom-session": `${"s".repeat(100)} ${secret}`, "user-agent": secret };
     const headers = { authorization, "content-type": "application/json", ...names };
     for (const path of ["/proxy/openai/v1/chat/completions", "/openai/v1/chat/completions"]) {
       for (const name of [secret, `openai/${secret}`, `${"y".repeat(250)} ${secret}`]) {

@@ -5,7 +5,7 @@ import { clientAddress, type TrustedProxies } from "./client-address.ts";
 import type { Listed } from "./live-list.ts";
 import type { Log } from "./log.ts";
 import type { Authorize } from "./policy.ts";
-import type { Subject } from "./subject.ts";
+import { ANONYMOUS, type Subject } from "./subject.ts";
 
 /** One request on its way through the server. */
 export type Call = {
@@ -22,8 +22,8 @@ export type Call = {
   /** Whether somebody may do something still, for answers that last. */
   readonly authorize: Authorize;
   /**
-   * Who asked, as he is known by now; nobody where his token or session is over, or he came without. For answers that last:
-   * it does not count as use of a session.
+   * Who asked, as he is known by now; absent where his token or session is over. Whoever came as nobody stays that. For
+   * answers that last: it does not count as use of a session.
    */
   subjectNow(): Promise<Subject | undefined>;
   /** Who is at the other end, proxies that are trusted left out. */
@@ -51,6 +51,8 @@ export class OpenCall implements Call, Listed {
   readonly startedAt = process.uptime();
   /** For the log and the metrics; one of a bounded set. */
   route = "none";
+  /** Whether it came with nothing that says who asks, or nothing that means anything. */
+  isFromNobody = false;
   place = -1;
   #controller: AbortController | undefined;
   #listener: (() => void) | undefined;
@@ -74,8 +76,8 @@ export class OpenCall implements Call, Listed {
     return this.#surroundings.authorize;
   }
 
-  subjectNow(): Promise<Subject | undefined> {
-    return this.#surroundings.subjectNow(this.incoming);
+  async subjectNow(): Promise<Subject | undefined> {
+    return this.isFromNobody ? ANONYMOUS : this.#surroundings.subjectNow(this.incoming);
   }
 
   get origin(): RequestOrigin {

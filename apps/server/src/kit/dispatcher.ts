@@ -167,9 +167,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return subject?.type === "anonymous" ? undefined : subject;
   }
 
-  async function answer(call: Call): Promise<void> {
+  async function answer(call: OpenCall): Promise<void> {
     checkHostAndOrigin(call.incoming, options.hosts);
     const subject = await subjectOf(call);
+    call.isFromNobody = subject.type === "anonymous";
     const direct = matchDirect(call.incoming.method ?? "", pathOf(call.incoming));
     if (direct !== undefined) return answerer.run({ call, subject }, direct.route, direct.params);
     hono ??= import("./hono-app.ts").then(({ createHonoApp }) => createHonoApp(routes, answerer));

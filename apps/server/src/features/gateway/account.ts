@@ -81,14 +81,8 @@ export class Account {
   /** `since`: when it began, if not now. */
   constructor(holder: AccountHolder, books: Books, since?: Beginning) {
     this.#books = books;
-    const { client, requestedModel, session } = holder;
-    // What clients say of themselves is kept, and nobody knows what they put there.
-    this.#holder = {
-      ...holder,
-      client: this.#kept(client),
-      requestedModel: this.#kept(requestedModel),
-      session: session === undefined ? undefined : this.#kept(session),
-    };
+    // Kept as the client said it, and nobody knows what he put there.
+    this.#holder = { ...holder, requestedModel: this.#kept(holder.requestedModel) };
     this.#at = since?.at ?? Date.now();
     this.#startedAt = since?.uptime ?? process.uptime();
   }

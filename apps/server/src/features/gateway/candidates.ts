@@ -277,7 +277,7 @@ export class Candidates {
     this.worst = worstCase(this.#asked, step, prices);
     const admission = budgets.reserve({
       nodes: this.#asker.nodes,
-      model: step.model,
+      model: this.#parts.redact(step.model),
       worst: this.worst,
       session,
       after: this.#reservation,

@@ -58,7 +58,12 @@ const SESSION_HEADERS: ReadonlySet<string> = new Set([
 const MAX_SESSION = 128;
 const MAX_CLIENT = 60;
 
-export function readClientHeaders(incoming: IncomingMessage, queryToken: string | undefined): ClientHeaders {
+/** `redact`: takes what is secret out of what a client calls itself and its session. */
+export function readClientHeaders(
+  incoming: IncomingMessage,
+  queryToken: string | undefined,
+  redact: (text: string) => string,
+): ClientHeaders {
   const raw = incoming.rawHeaders;
   const forwarded: string[] = [];
   const listed = incoming.headers.connection === undefined ? undefined : connectionOptions(incoming.headers.connection);
@@ -79,14 +84,14 @@ export function readClientHeaders(incoming: IncomingMessage, queryToken: string 
       else tokens.push(token);
       continue;
     }
-    if (SESSION_HEADERS.has(name)) session ??= value.slice(0, MAX_SESSION);
+    if (SESSION_HEADERS.has(name)) session ??= redact(value).slice(0, MAX_SESSION);
     if (name.startsWith("x-loom-")) {
       if (name === PAYER_HEADERS.organization) payers = [...(payers ?? []), { kind: "organization", id: value }];
       else if (name === PAYER_HEADERS.team) payers = [...(payers ?? []), { kind: "team", id: value }];
       continue;
     }
     if (KEPT.has(name) || name.startsWith("x-forwarded-") || listed?.has(name) === true) continue;
-    if (name === "user-agent") client = productOf(value);
+    if (name === "user-agent") client = productOf(redact(value));
     forwarded.push(original, value);
   }
   return {

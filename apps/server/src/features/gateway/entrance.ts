@@ -34,7 +34,7 @@ export function openRequest(
 ): RawRequest {
   const { path, query, token: queryToken } = splitQuery(call.incoming.url ?? "/");
   const target = isAmbiguousPath(path) ? undefined : targetOf(path, query);
-  const headers = readClientHeaders(call.incoming, queryToken);
+  const headers = readClientHeaders(call.incoming, queryToken, entrance.parts.redact);
   const dialect = target?.dialect ?? fallback;
   return {
     label: labelOf(target),

@@ -130,69 +130,6 @@ test("requests at the same time have connections of their own", async () => {
   expect(server.connections()).toBe(5);
 });
 
-/** Answers the first request of each connection but the last ones; ends the connection at the next request. */
-async function startForgetful({ answers = 1, leave = (socket: Socket): void => void socket.end() } = {}) {
-  let answered = 0;
-  return await startServer((socket) => {
-    let isFirst = true;
-    socket.on("data", () => {
-      if (isFirst && (answered === 0 || answers > 1)) socket.write(OK);
-      else leave(socket);
-      answered += 1;
-      isFirst = false;
-    });
-  });
-}
-
-test("a request that passes the end of an idle connection is sent on a new one", async () => {
-  const server = await startForgetful({ answers: 9 });
-  const transport = openTransport();
-  for (let round = 0; round < 3; round += 1) {
-    const heard = new Heard();
-    transport.dispatch(server.origin, request(), heard);
-    expect(await heard.over).toMatchObject({ statuses: [200], body: "ok", error: undefined });
-  }
-  expect(server.connections()).toBe(3);
-});
-
-test.each([
-  ["a second time", {}, request(), 2],
-  ["where the connection was reset", { leave: (socket: Socket) => void socket.resetAndDestroy() }, request(), 1],
-  ["where its body is gone", {}, undefined, 1],
-  [
-    "where an answer had begun",
-    { leave: (socket: Socket) => void socket.end("HTTP/1.1 200 OK\r\ncontent-le") },
-    request(),
-    1,
-  ],
-])("it is not sent again %s", async (_, behaviour, second, connections) => {
-  const server = await startForgetful(behaviour);
-  const transport = openTransport();
-  const first = new Heard();
-  transport.dispatch(server.origin, request(), first);
-  await first.over;
-  const heard = new Heard();
-  transport.dispatch(server.origin, second ?? request({ body: new PassThrough().end("{}") }), heard);
-  expect((await heard.over).error).toBeInstanceOf(Error);
-  expect(server.connections()).toBe(connections);
-});
-
-test("whoever leaves while it is sent again is asked nothing more", async () => {
-  const server = await startForgetful({ answers: 9 });
-  const transport = openTransport();
-  const first = new Heard();
-  transport.dispatch(server.origin, request(), first);
-  await first.over;
-  const heard = new Heard();
-  let starts = 0;
-  heard.onStart = () => {
-    starts += 1;
-    if (starts === 2) heard.control?.abort(new Error("left"));
-  };
-  transport.dispatch(server.origin, request(), heard);
-  expect(await heard.over).toMatchObject({ statuses: [], error: { message: "left" } });
-});
-
 test.each([
   ["ends with it", "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"],
   ["is not kept for long", "HTTP/1.1 200 OK\r\nkeep-alive: timeout=1\r\ncontent-length: 2\r\n\r\nok"],

@@ -345,7 +345,7 @@ function saysError(error: unknown): boolean {
 }
 
 const EMPTY = Buffer.alloc(0);
-const MAX_MODEL = 200;
+const MAX_MODEL = 1_024;
 
 const RESPONSE_ENDS: ReadonlySet<string> = new Set(["response.completed", "response.incomplete", "response.failed"]);
 

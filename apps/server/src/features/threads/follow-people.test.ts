@@ -115,6 +115,16 @@ describe.each(engines)("on $name", { timeout: 60_000 }, (engine) => {
     await Promise.all(others.map((other) => other.pass(2)));
   });
 
+  test("who comes as nobody follows what is public, also with a cookie that means nothing any more", async () => {
+    const path = await threadOfAda("public");
+    for (const headers of [{}, { cookie: "loom_session=ls_gone" }]) {
+      const follower = await listenTo(here.url, "", path, headers);
+      await follower.until(2);
+      await hear();
+      await follower.pass(2);
+    }
+  });
+
   test("a session that runs out ends what follows by it: to follow is no use of it", async () => {
     const path = await threadOfAda("public");
     const sessions = await sessionsOf(bob);

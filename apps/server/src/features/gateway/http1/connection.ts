@@ -14,9 +14,6 @@ export type ConnectionKeeper = {
   onGone(connection: Connection): void;
 };
 
-/** Sends a request on another connection, and says whether it does. */
-export type SendAgain = () => boolean;
-
 /** A body up to this size goes out in one piece with the head: copying it is cheaper than a second buffer. */
 const ONE_PIECE = 16 * 1024;
 
@@ -33,8 +30,6 @@ export class Connection implements ResponseSink, Listed {
   readonly #keeper: ConnectionKeeper;
   readonly #parser = new ResponseParser(this);
   #running: RunningRequest | undefined;
-  /** Sends the request elsewhere, where it may. */
-  #again: SendAgain | undefined;
   #body: RequestBody | undefined;
   #head: ResponseHead | undefined;
   #trailers: UpstreamHeaders | undefined;
@@ -47,11 +42,7 @@ export class Connection implements ResponseSink, Listed {
     this.#socket = socket;
     this.#host = host;
     this.#keeper = keeper;
-    socket.on("error", (error: NodeJS.ErrnoException) => {
-      // Written to after the other side's end had come.
-      if (error.code === "EPIPE") this.#lose(error);
-      else this.#break(error);
-    });
+    socket.on("error", (error) => this.#break(error));
     socket.on("end", () => this.#onSilence());
     socket.on("close", () => {
       this.#break(closed());
@@ -63,14 +54,10 @@ export class Connection implements ResponseSink, Listed {
     return this.#socket.writable && this.#socket.readable;
   }
 
-  /**
-   * The connection is free. Never throws: what is wrong with the request is told to the handler. `again`: asked where the
-   * other side has ended the connection without a byte of response, as if it had done so before the request came.
-   */
-  send(request: UpstreamRequest, handler: UpstreamHandler, again?: SendAgain): void {
+  /** The connection is free. Never throws: what is wrong with the request is told to the handler. */
+  send(request: UpstreamRequest, handler: UpstreamHandler): void {
     const running = new RunningRequest(this, handler);
     this.#running = running;
-    this.#again = again;
     handler.onRequestStart(running);
     if (this.#running !== running) return;
     try {
@@ -84,7 +71,6 @@ export class Connection implements ResponseSink, Listed {
 
   /** `length` bytes have been read into `READ_MEMORY`. */
   onRead(length: number): void {
-    this.#again = undefined;
     const bytes = Buffer.allocUnsafe(length);
     READ_MEMORY.copy(bytes, 0, 0, length);
     try {
@@ -159,7 +145,7 @@ export class Connection implements ResponseSink, Listed {
   #onSilence(): void {
     if (this.#running !== undefined && this.#parser.finish() && this.#trailers !== undefined)
       this.#finish({ reusable: false });
-    this.#lose(closed());
+    this.#break(closed());
     this.#socket.destroy();
   }
 
@@ -177,16 +163,6 @@ export class Connection implements ResponseSink, Listed {
     running?.handler.onResponseEnd(running, trailers);
   }
 
-  /** The other side has ended the connection, in good order. */
-  #lose(error: Error): void {
-    if (this.#running === undefined || this.#again?.() !== true) {
-      this.#break(error);
-      return;
-    }
-    this.#parser.stop();
-    this.#reset();
-  }
-
   #break(error: Error): void {
     const running = this.#running;
     this.#parser.stop();
@@ -198,7 +174,6 @@ export class Connection implements ResponseSink, Listed {
     this.#body?.stop();
     this.#body = undefined;
     this.#running = undefined;
-    this.#again = undefined;
     this.#head = undefined;
     this.#trailers = undefined;
   }

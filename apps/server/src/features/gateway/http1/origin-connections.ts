@@ -10,8 +10,6 @@ const net = process.getBuiltinModule("node:net");
 const IDLE_MS = 30_000;
 /** Where the other side says how long it keeps one, so much earlier. */
 const AHEAD_MS = 1_500;
-/** An end that comes so soon after a request was on its way before it; one that comes later may be a failure. */
-const STALE_MS = 1_000;
 
 /** The connections to one upstream: as many as there are requests, the one used last first. */
 export class OriginConnections implements ConnectionKeeper {
@@ -32,29 +30,12 @@ export class OriginConnections implements ConnectionKeeper {
 
   dispatch(request: UpstreamRequest, handler: UpstreamHandler, connectMs: number): void {
     const free = this.#takeIdle();
-    if (free === undefined) {
-      this.#sendOnNew(request, handler, connectMs);
-      return;
-    }
-    const { body } = request;
-    if (body !== null && !Buffer.isBuffer(body)) {
-      free.send(request, handler);
-      return;
-    }
-    const sentAt = this.#now();
-    free.send(request, handler, () => {
-      // Its end and the request passed each other: nobody has read the request.
-      if (this.#closed || this.#now() - sentAt > STALE_MS) return false;
-      this.#sendOnNew(request, handler, connectMs);
-      return true;
-    });
-  }
-
-  #sendOnNew(request: UpstreamRequest, handler: UpstreamHandler, connectMs: number): void {
-    this.#connect(connectMs, (connection, error) => {
-      if (connection === undefined) handler.onResponseError(NO_CONTROL, error);
-      else connection.send(request, handler);
-    });
+    if (free !== undefined) free.send(request, handler);
+    else
+      this.#connect(connectMs, (connection, error) => {
+        if (connection === undefined) handler.onResponseError(NO_CONTROL, error);
+        else connection.send(request, handler);
+      });
   }
 
   onFree(connection: Connection, idleMs: number | undefined): void {
@@ -77,7 +58,7 @@ export class OriginConnections implements ConnectionKeeper {
   sweep(): boolean {
     const now = this.#now();
     for (const connection of [...this.#idle]) if (connection.idleUntil <= now) connection.destroy();
-    return this.#all.size > 0;
+    return this.#all.size + this.#connecting.size > 0;
   }
 
   close(): void {
