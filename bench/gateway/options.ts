@@ -13,7 +13,7 @@ export type GatewayBenchOptions = {
 
 export const HELP = `npm run bench:gateway -- --harness DIR [options]
   --harness DIR  a checkout of gateway-bench in which \`npm install --ignore-scripts\` has run
-  --rounds N     rounds of the phases about CPU; the first one finds everybody cold (default 3)
+  --rounds N     rounds of the phases about CPU; the first one finds everybody cold (default 6)
   --only PHASES  e.g. rps,stream: a look, not a measurement
   --write-docs   put the table into docs/benchmarks.md`;
 
@@ -23,7 +23,7 @@ export function readOptions(args: readonly string[]): GatewayBenchOptions | "hel
     args: [...args],
     options: {
       harness: { type: "string" },
-      rounds: { type: "string", default: "3" },
+      rounds: { type: "string", default: "6" },
       only: { type: "string" },
       "write-docs": { type: "boolean", default: false },
       help: { type: "boolean", default: false },
