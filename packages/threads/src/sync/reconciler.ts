@@ -1,20 +1,19 @@
 import { renameSync, rmSync, type Stats, statSync } from "node:fs";
-import { join } from "node:path";
 import type { ThreadId } from "@loom/core";
-import { eraseThread, YOUNG_MS } from "../garbage.ts";
+import { eraseThread } from "../garbage.ts";
 import { askForLease, type Lease } from "../lease.ts";
-import { OutputStore } from "../output-store.ts";
 import { encodeRecord, type Visibility } from "../record.ts";
 import { leasesIn, threadFile } from "../thread-store.ts";
 import { readTombstone, removeTombstone, type Tombstone } from "../tombstones.ts";
 import { Budget } from "./budget.ts";
 import { downloadRecords, type Incoming } from "./incoming.ts";
 import { mergeIncoming, touch } from "./merge-thread.ts";
-import { addLacking, fetchLate, type OutputEnds, outputsIn, renewOutputs, sendOutputs } from "./output-transfer.ts";
+import { sendOutputs } from "./output-transfer.ts";
 import { BEGINNING, type RecordPoint } from "./record-point.ts";
 import { anchorOf, type FileState, pointAt, type Survey, surveyThread } from "./survey.ts";
-import { freshState, hasMore, type SyncJournal, type ThreadSyncState, withLacking } from "./sync-journal.ts";
+import { freshState, type SyncJournal, type ThreadSyncState, withLacking } from "./sync-journal.ts";
 import { writeBehind } from "./thread-file-writer.ts";
+import { ThreadOutputs } from "./thread-outputs.ts";
 import {
   type RemoteCall,
   RemoteError,
@@ -48,7 +47,6 @@ const MAX_STEPS = 20;
 const MAX_BYTES_UNDERWAY = 16 * 1024 * 1024;
 /** What a page of records on its way down counts for. */
 const PAGE_BYTES = 2 * 1024 * 1024;
-const MAX_OUTPUTS_UNDERWAY = 4;
 
 /**
  * Makes one thread the same here and on the server. Everything is found out by comparing, nothing is believed that the
@@ -56,26 +54,13 @@ const MAX_OUTPUTS_UNDERWAY = 4;
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
-  readonly #ends: OutputEnds;
+  /** What goes with the records of the threads. */
+  readonly outputs: ThreadOutputs;
   readonly #underway = new Budget(MAX_BYTES_UNDERWAY);
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    const { remote, directory, notify } = options;
-    this.#ends = {
-      remote,
-      outputs: new OutputStore(join(directory, "outputs")),
-      places: new Budget(MAX_OUTPUTS_UNDERWAY),
-      onTooLong(id, sha256, bytes) {
-        // Up, so that what is just over the bound does not read as if it were within it.
-        const size = (Math.ceil((bytes / 1024 / 1024) * 10) / 10).toFixed(1);
-        const most = (remote.maxOutputBytes / 1024 / 1024).toFixed(1);
-        notify(
-          `${sha256}-too-long`,
-          `An output of thread ${id} is ${size} MB long, and ${remote.name} takes ${most} MB: it stays on this machine alone.`,
-        );
-      },
-    };
+    this.outputs = new ThreadOutputs(options);
   }
 
   /** @throws RemoteError; ThreadError where the thread is damaged; Node's own errors. */
@@ -89,45 +74,6 @@ export class Reconciler {
     throw new RemoteError("request", `Thread ${id} changes faster than it can be synced.`);
   }
 
-  /** Gets the outputs that the thread lacks, as far as they are on the server by now. @throws as `reconcile`. */
-  async fetchLateOutputs(id: ThreadId, call: RemoteCall): Promise<void> {
-    const { journal } = this.#options;
-    const { lacking, ...state } = journal.thread(id);
-    if (lacking === undefined) return;
-    const left = new Set<string>();
-    const isLacking = (sha256: string) => !this.#ends.outputs.has(sha256);
-    const all = hasMore(lacking) ? outputsIn(this.#fileOf(id), isLacking) : [lacking.outputs];
-    for await (const some of all) {
-      for (const sha256 of await fetchLate(this.#ends, id, [...some], call)) addLacking(left, sha256);
-    }
-    journal.putThread(withLacking(state, [...left], false));
-  }
-
-  /**
-   * Sends the outputs of a settled thread that the server has lost, or never had: records go up once, and what goes with
-   * them is not looked for again otherwise. One that is too long was told of when its record went up. @throws as `reconcile`.
-   */
-  async sendLostOutputs(id: ThreadId, call: RemoteCall): Promise<void> {
-    const { outputs } = this.#ends;
-    const ends = { ...this.#ends, onTooLong: () => undefined };
-    const isHere = (sha256: string) => outputs.has(sha256);
-    if (!this.#isSettledThere(id)) return;
-    const { position } = this.#options.journal.thread(id).synced;
-    for await (const some of outputsIn(this.#fileOf(id), isHere, position)) {
-      // Made private meanwhile, nothing of it is sent.
-      if (!this.#isSettledThere(id)) return;
-      await sendOutputs(ends, id, some, call);
-    }
-  }
-
-  /** The server has the thread, and the file is as it was when that was found out. */
-  #isSettledThere(id: ThreadId): boolean {
-    const { fate, seen, synced, remote } = this.#options.journal.thread(id);
-    if (fate !== undefined || remote !== undefined || synced.version === 0) return false;
-    const stat = statOf(this.#fileOf(id));
-    return seen !== undefined && seen.size === stat?.size && seen.mtimeMs === stat.mtimeMs;
-  }
-
   async #step(id: ThreadId, call: RemoteCall, madeThreads: ThreadId[]): Promise<Step> {
     const state = this.#options.journal.thread(id);
     const { directory, remote } = this.#options;
@@ -138,7 +84,7 @@ export class Reconciler {
     }
     if (state.fate === "removed") return this.#save({ ...freshState(id), ...remoteOf(state) }, "again");
     if (state.fate !== undefined) return this.#settle(state, seenNow(file));
-    const { outputs } = this.#ends;
+    const { outputs } = this.outputs.ends;
     const { maxRecordBytes } = remote;
     const survey = await surveyThread(id, file, state.keptHere ?? state.synced, { maxRecordBytes, outputs });
     if (state.keptHere !== undefined && (!survey.private || state.remote !== undefined)) {
@@ -176,7 +122,7 @@ export class Reconciler {
       const most = Math.max(MAX_BATCH_BYTES, survey.longest);
       const { batch, answer } = await this.#underway.use(isRead ? survey.added.bytes : most, async () => {
         const next = isRead ? survey.added : nextBatch(file, from, survey.sendable);
-        await sendOutputs(this.#ends, id, next.outputs, call);
+        await sendOutputs(this.outputs.ends, id, next.outputs, call);
         return { batch: next, answer: await this.#send(id, from.version, next, call) };
       });
       isRead = false;
@@ -245,7 +191,7 @@ export class Reconciler {
     // Gone in this moment, and whoever looks again is told so.
     if (incoming === undefined) return this.#askAgain(state, call);
     return this.#withFile(id, survey, incoming, () => {
-      const lacks = this.#lacksOf(incoming);
+      const lacks = this.outputs.lacksOf(incoming);
       const merged = mergeIncoming(directory, id, survey, incoming, {
         now: now(),
         onSide(side) {
@@ -298,7 +244,7 @@ export class Reconciler {
     try {
       if (!isLease(lease)) return "busy";
       if (exists(file) || readTombstone(directory, id) !== undefined || incoming.end.version === 0) return "again";
-      const lacks = this.#lacksOf(incoming);
+      const lacks = this.outputs.lacksOf(incoming);
       renameSync(incoming.file, file);
       touch(file, incoming.lastAt, now());
       const end = { ...incoming.end, position: incoming.bytes };
@@ -317,18 +263,8 @@ export class Reconciler {
     call: RemoteCall,
   ): Promise<Incoming | undefined> {
     const { directory, now } = this.#options;
-    const place = { ...this.#ends, directory, now };
+    const place = { ...this.outputs.ends, directory, now };
     return this.#underway.use(PAGE_BYTES, () => downloadRecords(place, id, after, expected, call));
-  }
-
-  /**
-   * To be asked just before the incoming records get into a thread: a clean-up may have taken what goes with them for
-   * unused if they were long on their way. What it has removed is on the server, and is fetched in this round.
-   */
-  #lacksOf({ file, since, lacking }: Incoming): (state: ThreadSyncState) => ThreadSyncState {
-    const isLongAgo = Math.abs(this.#options.now() - since) >= YOUNG_MS / 2;
-    const gone = isLongAgo ? renewOutputs(this.#ends.outputs, file, lacking) : [];
-    return (state) => withLacking(withLacking(state, lacking, false), gone, true);
   }
 
   /** Says in the thread what was done to it on the server. Where something was said meanwhile, that comes first. */

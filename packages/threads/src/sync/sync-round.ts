@@ -138,55 +138,58 @@ export class SyncRound {
     if (this.#journal.server.underway === undefined) {
       this.#journal.putServer({ ...this.#journal.server, underway: true });
     }
-    try {
-      const { type, madeThreads } = await this.#reconciler.reconcile(id, this.#call);
-      for (const made of madeThreads) this.#more.add(made);
-      this.#failuresInARow = 0;
-      if (type === "settled") this.#settled += 1;
-      else this.#open += 1;
-    } catch (error) {
-      if (this.#call.signal.aborted || !isOfOneThread(error)) throw error;
-      this.#failed += 1;
-      const { directory, now, random } = this.#options;
-      const state = this.#journal.thread(id);
-      const failure = nextFailureOfThread(state.failure, error, threadFile(directory, id), now(), random);
-      this.#journal.putThread({ ...state, failure });
-      this.#countFailure(error);
-    }
+    await this.#tryAt(
+      async () => {
+        const { type, madeThreads } = await this.#reconciler.reconcile(id, this.#call);
+        for (const made of madeThreads) this.#more.add(made);
+        if (type === "settled") this.#settled += 1;
+        else this.#open += 1;
+      },
+      (error) => {
+        this.#failed += 1;
+        const { directory, now, random } = this.#options;
+        const state = this.#journal.thread(id);
+        const failure = nextFailureOfThread(state.failure, error, threadFile(directory, id), now(), random);
+        this.#journal.putThread({ ...state, failure });
+      },
+    );
   }
 
-  #countFailure(error: Error): void {
-    if (error instanceof RemoteError && error.kind === "request") this.#failuresInARow += 1;
-    if (this.#failuresInARow >= FAILURES_IN_A_ROW) throw error;
+  #lateOutputs(id: ThreadId): Promise<void> {
+    return this.#tryAt(
+      () => this.#reconciler.outputs.getLate(id, this.#call),
+      (error) => {
+        const { now, random } = this.#options;
+        const state = this.#journal.thread(id);
+        const { lacking } = state;
+        if (lacking === undefined) return;
+        const failure = nextFailure(lacking.failure, error, now(), random);
+        this.#journal.putThread({ ...state, lacking: { ...lacking, failure } });
+      },
+    );
   }
 
-  async #lateOutputs(id: ThreadId): Promise<void> {
+  #lostOutputs(id: ThreadId): Promise<void> {
+    return this.#tryAt(
+      () => this.#reconciler.outputs.sendLost(id, this.#call),
+      (error) => {
+        this.#failed += 1;
+        const text = `The server was not sent all long outputs of thread ${id}: ${error.message}`;
+        leaveNotice(this.#options.stateDirectory, `${id}-outputs`, text);
+      },
+    );
+  }
+
+  /** What fails for one thread alone is remembered, and the others go on, unless the server fails again and again. */
+  async #tryAt(work: () => Promise<void>, onFailure: (error: Error) => void): Promise<void> {
     try {
-      await this.#reconciler.fetchLateOutputs(id, this.#call);
+      await work();
       this.#failuresInARow = 0;
     } catch (error) {
       if (this.#call.signal.aborted || !isOfOneThread(error)) throw error;
-      const { now, random } = this.#options;
-      const state = this.#journal.thread(id);
-      const { lacking } = state;
-      if (lacking === undefined) return;
-      const failure = nextFailure(lacking.failure, error, now(), random);
-      this.#journal.putThread({ ...state, lacking: { ...lacking, failure } });
-      this.#countFailure(error);
-    }
-  }
-
-  async #lostOutputs(id: ThreadId): Promise<void> {
-    try {
-      await this.#reconciler.sendLostOutputs(id, this.#call);
-      this.#failuresInARow = 0;
-    } catch (error) {
-      if (this.#call.signal.aborted || !isOfOneThread(error)) throw error;
-      this.#failed += 1;
-      const { stateDirectory } = this.#options;
-      const text = `The server was not sent all long outputs of thread ${id}: ${error.message}`;
-      leaveNotice(stateDirectory, `${id}-outputs`, text);
-      this.#countFailure(error);
+      onFailure(error);
+      if (error instanceof RemoteError && error.kind === "request") this.#failuresInARow += 1;
+      if (this.#failuresInARow >= FAILURES_IN_A_ROW) throw error;
     }
   }
 
