@@ -58,6 +58,9 @@ async function measure(directory: string, messages: number): Promise<string[][]>
     clearInterval(progress),
   );
   const indexing = (performance.now() - indexStart) / 1_000;
+  const tidyStart = performance.now();
+  await engine.tidy(() => false);
+  const tidying = (performance.now() - tidyStart) / 1_000;
   // Each is one passage.
   const indexed = (await engine.state()).passages;
   const isWhole = indexed >= messages;
@@ -73,6 +76,7 @@ async function measure(directory: string, messages: number): Promise<string[][]>
     ["corpus on SQLite", `${indexed} messages, ${megabytes(lines)} MB of JSON lines`, "", ""],
     ["stored", `${(messages / stored).toFixed(0)} messages a second`, "", ""],
     ["indexed", `${(indexed / indexing).toFixed(0)} messages a second`, "5000", verdict(indexed / indexing >= 5_000)],
+    ["merged when nothing came any more", `${tidying.toFixed(1)} s`, "", ""],
     ["index", `${megabytes(join(directory, "thread-search.sqlite"))} MB`, "", ""],
   ];
   const search = async (query: string): Promise<void> => {

@@ -1,5 +1,5 @@
 import type { QueryPlan, Wanted } from "./query.ts";
-import { type Term, wordsOf } from "./terms.ts";
+import { MAX_TERM_UNITS, plainTerm, readTerms, type Term } from "./terms.ts";
 
 /** A piece of a text around what was found in it; `highlights` are UTF-16 offsets into `text`, in order, apart. */
 export type Snippet = { readonly text: string; readonly highlights: readonly (readonly [number, number])[] };
@@ -35,15 +35,46 @@ function matchesIn(text: string, plan: QueryPlan): Term[] {
   const beginnings = wanted.flatMap(({ phrases, names }) =>
     [...phrases, ...names].filter(({ prefix }) => prefix).map(({ terms }) => terms.at(-1) ?? ""),
   );
+  const firsts = new Set([...exact, ...beginnings].map((term) => term.charCodeAt(0)));
   const matches = (term: string) => exact.has(term) || beginnings.some((start) => term.startsWith(start));
   const found: Term[] = [];
-  for (const { parts, whole } of wordsOf(text)) {
-    const [first] = parts;
-    const last = parts.at(-1);
-    if (whole !== undefined && matches(whole) && first !== undefined && last !== undefined) {
-      found.push({ start: first.start, end: last.end, term: whole });
-    } else found.push(...parts.filter(({ term }) => matches(term)));
-  }
+  let word: { readonly start: number; end: number } | undefined;
+  let before = 0;
+  const note = (start: number, end: number): void => {
+    if (word === undefined) word = { start, end };
+    else word.end = end;
+  };
+  /** Found as a whole, it counts instead of its parts. */
+  const endWord = (whole: string | undefined): void => {
+    if (whole !== undefined && word !== undefined && matches(whole)) {
+      found.length = before;
+      found.push({ ...word, term: whole });
+    }
+    before = found.length;
+    word = undefined;
+  };
+  readTerms(text, {
+    onPlain(start, end) {
+      note(start, end);
+      // Most terms are not even looked at: a plain one begins as it does in lower case, but for this bit.
+      if (!firsts.has(text.charCodeAt(start) | 0x20)) return;
+      const term = plainTerm(text, start, end);
+      if (matches(term)) found.push({ start, end, term });
+    },
+    onTerm(term) {
+      note(term.start, term.end);
+      if (matches(term.term)) found.push(term);
+    },
+    onPlainWord(parts) {
+      const isLong = parts > 1 && word !== undefined;
+      endWord(
+        isLong
+          ? text.slice(word?.start, word?.end).replaceAll("_", "").toLowerCase().slice(0, MAX_TERM_UNITS)
+          : undefined,
+      );
+    },
+    onWord: endWord,
+  });
   return found;
 }
 

@@ -147,6 +147,41 @@ describe("a snippet", () => {
     expect(part.length).toBeLessThanOrEqual(162);
     expect(part).toMatch(/^….*…$/);
   });
+  test("marks every word and every part of one that is looked for, and nothing else", () => {
+    const unit = fc.oneof(
+      fc.constantFrom("a", "B", "_", "-", "é", "日", "本", "\u0301", "foo", "Foo", "fooBar", "FOO_bar", "BAR", " "),
+      fc.constantFrom("foo", "bar", " "),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(unit, { maxLength: 6 }),
+        fc.constantFrom("foo", "foobar", "é", "日本", `foo${"x".repeat(70)}`),
+        (units, query) => {
+          const text = `${units.join("")} foo${"x".repeat(70)}`.replace(/ +/g, " ").trim();
+          const plan = planQuery(query);
+          if (plan === undefined) throw new Error("no plan");
+          const wanted = new Set(
+            plan.all.flat().flatMap(({ phrases, names }) => [...phrases, ...names].flatMap(({ terms }) => terms)),
+          );
+          const marked = new Set<number>();
+          const mark = (from: number, to: number): void => {
+            for (let at = from; at < to; at++) marked.add(at);
+          };
+          for (const { parts, whole } of wordsOf(text)) {
+            const [first] = parts;
+            if (whole !== undefined && wanted.has(whole) && first !== undefined)
+              mark(first.start, parts.at(-1)?.end ?? 0);
+            else for (const { start, end, term } of parts) if (wanted.has(term)) mark(start, end);
+          }
+          const { highlights } = snippetOf(text, plan, text.length + 1);
+          const found = new Set<number>();
+          for (const [from, to] of highlights) for (let at = from; at < to; at++) found.add(at);
+          expect([...found].sort()).toEqual([...marked].sort());
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
   test("cuts no character in two", () => {
     const text = `${"🦄".repeat(200)} needle ${"🦄".repeat(200)}`;
     expect(shown(text, "needle").text.isWellFormed()).toBe(true);

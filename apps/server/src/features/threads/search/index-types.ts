@@ -76,6 +76,8 @@ export type SearchEngine = {
   readonly frequencies: (terms: readonly string[]) => Promise<ReadonlyMap<string, number>>;
   /** False where another has written since the batch's revision; then nothing has changed. */
   readonly write: (batch: IndexBatch) => Promise<boolean>;
+  /** Does in steps what was put off when batches were written, until nothing is left to do or `until` says so. */
+  readonly tidy: (until: () => boolean) => Promise<void>;
   /** Rows of a query over the index and the table `thread`. */
   readonly rows: <Row>(query: SqlText) => Promise<readonly Row[]>;
   /** How the engine says what differs. */

@@ -7,6 +7,7 @@ import { CommitQueue } from "../commit-queue.ts";
 import { readRecords } from "../incoming-records.ts";
 import { migrations, type ThreadTables } from "../migrations.ts";
 import { AT, headerOf, newThreadId, said, text } from "../threads.testing.ts";
+import type { SearchEngine } from "./index-types.ts";
 import { indexAll } from "./indexer.ts";
 import { openPostgresEngine } from "./postgres-engine.ts";
 import { openSqliteEngine } from "./sqlite-engine.ts";
@@ -46,4 +47,48 @@ test.each(engines)("on $name, answers that are still coming in are not read by t
   await indexAll(parts);
   expect((await index.state()).passages).toBe(21);
   await index.close();
+});
+
+test("what each batch leaves in the index is merged when nothing more comes, also by who opens it next", async () => {
+  await using home = await testDatabase(sqlite, [{ feature: "threads", migrations }]);
+  const database = await home.open();
+  const queue = new CommitQueue(async () => database, Date.now);
+  const tables = async () => database.tables<ThreadTables>();
+  const outputs = { read: async () => undefined };
+  const write = async (engine: SearchEngine, threads: number): Promise<void> => {
+    for (let made = 0; made < threads; made++) {
+      const id = newThreadId();
+      const records = readRecords([headerOf(id), text(said(`the same words and number${made}`))], id);
+      await queue.commit((context) => createThread(context, { id, owner: "owner", organization: null }, records, wish));
+      await indexAll({ tables, engine, outputs });
+    }
+  };
+  const segments = async ({ rows }: SearchEngine): Promise<unknown> =>
+    (
+      await rows<{ segments: number }>({
+        sql: "SELECT count(DISTINCT segid) AS segments FROM search_text_idx",
+        parameters: [],
+      })
+    )[0]?.segments;
+  const found = async ({ rows }: SearchEngine): Promise<unknown> =>
+    rows({
+      sql: "SELECT rowid FROM search_text WHERE search_text MATCH ? ORDER BY rowid DESC",
+      parameters: ['"same words"'],
+    });
+  const first = await openSqliteEngine(database.place);
+  await write(first, 20);
+  expect(await segments(first)).toBe(20);
+  const before = await found(first);
+  await first.tidy(() => true);
+  expect(await segments(first)).toBe(20);
+  await first.close();
+  const second = await openSqliteEngine(database.place);
+  await second.tidy(() => false);
+  expect(await segments(second)).toBe(1);
+  expect(await found(second)).toEqual(before);
+  // A few are left as they are.
+  await write(second, 5);
+  await second.tidy(() => false);
+  expect(await segments(second)).toBe(6);
+  await second.close();
 });

@@ -36,8 +36,8 @@ export class PassageReader {
       word = body.byteLength;
     };
     readTerms(text, {
-      onPlain: (from, to) => body.addPlain(text, from, to),
-      onTerm: (term) => body.add(term),
+      onPlain: (from, to) => body.addPlain(text, from, Math.min(to, from + MAX_TERM_UNITS)),
+      onTerm: ({ term }) => body.add(term),
       onPlainWord(parts) {
         if (parts > 1) {
           const before = names.byteLength;

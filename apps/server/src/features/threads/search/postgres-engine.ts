@@ -64,6 +64,8 @@ export async function openPostgresEngine(database: Database): Promise<SearchEngi
       });
       return result.rows;
     },
+    // The server's own vacuum does it.
+    async tidy() {},
     async close() {},
   };
 }

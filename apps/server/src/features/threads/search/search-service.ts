@@ -26,6 +26,8 @@ export type SearchParts = {
   readonly log: Log;
 };
 
+/** At a time: what has come meanwhile is not to wait for longer. */
+const TIDY_MS = 500;
 /** Between two attempts to open an index that could not be opened. */
 const REOPEN_MS = 10_000;
 
@@ -47,8 +49,10 @@ export function createSearchService({ database, outputs, visible, now, log }: Se
     search: async (subject, options) =>
       searchThreads({ tables, engine: await engine(), outputs, visible, now }, subject, options),
     async catchUp(signal) {
-      const parts = { tables, engine: await engine(), outputs };
-      await indexAll(parts, signal);
+      const index = await engine();
+      await indexAll({ tables, engine: index, outputs }, signal);
+      const end = performance.now() + TIDY_MS;
+      await index.tidy(() => signal.aborted || performance.now() >= end);
     },
     async close() {
       const opened = await opening?.catch(() => undefined);

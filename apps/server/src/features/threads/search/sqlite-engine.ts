@@ -9,6 +9,9 @@ import { runIndexWorker, type WorkerAnswer, type WorkerFiles, type WorkerQuestio
 /** Raised with every change of the index's tables or of how text is told apart: an older index is then made anew. */
 const INDEX_VERSION = 3;
 
+/** Batches that are written before what they left to be merged is merged: a search looks into each. */
+const MAX_UNMERGED = 256;
+
 /** In this order: a match comes newest first, and the rest is looked up by key until there are enough. */
 const DIALECT: SearchDialect = {
   candidates: sql`search_text cross join search_passage as p on p.key = search_text.rowid
@@ -75,6 +78,14 @@ export async function openSqliteEngine(database: string): Promise<SearchEngine> 
   }
   const rows = <Row>(sql: string, parameters: readonly unknown[] = []): Promise<readonly Row[]> =>
     ask({ type: "rows", sql, parameters: parameters.map((value) => sqlValue(value) as string | number | null) });
+  // Whoever was killed may have left something.
+  let unmerged = 1;
+  /** Between two steps, others have a turn. */
+  async function merge(until: () => boolean): Promise<void> {
+    while (unmerged > 0 && !until()) {
+      if (!(await ask<boolean>({ type: "merge" }))) unmerged = 0;
+    }
+  }
   return {
     dialect: DIALECT,
     async state() {
@@ -102,6 +113,7 @@ export async function openSqliteEngine(database: string): Promise<SearchEngine> 
       return new Map(found.map(({ term, passages }) => [term, passages]));
     },
     async write({ revision, dropped, droppedPassages, pieces, ...rest }) {
+      if (unmerged >= MAX_UNMERGED) await merge(() => false);
       const isCurrent = await ask<boolean>({ type: "begin", revision, dropped, droppedPassages });
       if (!isCurrent) return false;
       let written = Promise.resolve();
@@ -115,8 +127,10 @@ export async function openSqliteEngine(database: string): Promise<SearchEngine> 
       }
       await written;
       await ask({ type: "commit", ...rest });
+      unmerged += 1;
       return true;
     },
+    tidy: merge,
     rows: ({ sql, parameters }) => rows(sql, parameters),
     async close() {
       if (broken === undefined) await ask({ type: "close" }).catch(() => undefined);

@@ -6,6 +6,7 @@ type Question =
   | ({ readonly type: "begin" } & Pick<IndexBatch, "revision" | "dropped" | "droppedPassages">)
   | ({ readonly type: "passages" } & PassagePiece)
   | ({ readonly type: "commit" } & Pick<IndexBatch, "state" | "threads" | "frequencies">)
+  | { readonly type: "merge" }
   | { readonly type: "close" };
 
 export type WorkerQuestion = Question & { readonly id: number };
@@ -22,12 +23,14 @@ export function runIndexWorker(): void {
   const { chmodSync, closeSync, openSync, rmSync } = process.getBuiltinModule("node:fs");
   const files = workerData as WorkerFiles;
 
-  // A batch becomes one segment, and sixteen are merged at a time: each text is written three times instead of five or six,
-  // and a query looks into some more segments. There is no index of beginnings: it costs as much as the words themselves,
-  // and is used for beginnings of just its length alone.
+  // A batch becomes one segment, and nothing is merged while it is written: that is done afterwards, when sixteen have
+  // come together. There is no index of beginnings: it costs as much as the words themselves, and is used for beginnings of
+  // just its length alone.
   const OPTIONS = `
     INSERT INTO search_text (search_text, rank) VALUES ('hashsize', ${32 * 1024 * 1024});
-    INSERT INTO search_text (search_text, rank) VALUES ('automerge', 16);`;
+    INSERT INTO search_text (search_text, rank) VALUES ('automerge', 0);
+    INSERT INTO search_text (search_text, rank) VALUES ('usermerge', 16);
+    INSERT INTO search_text (search_text, rank) VALUES ('crisismerge', 1000);`;
   const TABLES = `
     CREATE TABLE IF NOT EXISTS search_state (
       only INTEGER PRIMARY KEY CHECK (only = 1), revision INTEGER NOT NULL, passages INTEGER NOT NULL,
@@ -111,6 +114,9 @@ export function runIndexWorker(): void {
     "INSERT INTO search_frequency VALUES (?, ?) ON CONFLICT (term) DO UPDATE SET passages = passages + excluded.passages",
   );
 
+  const mergePages = writer.prepare("INSERT INTO search_text (search_text, rank) VALUES ('merge', 500)");
+  const changes = writer.prepare("SELECT total_changes() AS changes");
+
   function begin({ revision, dropped, droppedPassages }: Extract<Question, { type: "begin" }>): boolean {
     // Whoever began before has given up.
     rollBack();
@@ -170,6 +176,15 @@ export function runIndexWorker(): void {
     writer.exec("COMMIT");
   }
 
+  /** Some of what there is to merge; false where there is nothing more, or something else is being written. */
+  function merge(): boolean {
+    if (writer.isTransaction) return false;
+    const before = changes.get()?.changes;
+    mergePages.run();
+    // Where there was something to do, it has changed two rows or more.
+    return Number(changes.get()?.changes) - Number(before) >= 2;
+  }
+
   function rollBack(): void {
     if (writer.isTransaction) writer.exec("ROLLBACK");
   }
@@ -184,6 +199,8 @@ export function runIndexWorker(): void {
         return add(question);
       case "commit":
         return commit(question);
+      case "merge":
+        return merge();
       default:
         reader.close();
         writer.close();
