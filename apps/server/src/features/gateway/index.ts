@@ -18,7 +18,7 @@ import { createLightTransport } from "./light-transport.ts";
 import { listModels, modelNames } from "./model-list.ts";
 import type { GatewayParts, HealthyLedger } from "./parts.ts";
 import { createPoolTransport } from "./pool-transport.ts";
-import { DIALECT_PREFIXES, targetOfDialect, targetOfProxy } from "./target.ts";
+import { DIALECT_PREFIXES, isAmbiguousPath, type Target, targetOfDialect, targetOfProxy } from "./target.ts";
 import { upstreamsOf } from "./upstreams.ts";
 
 /** Silence in front of a client after which middle boxes begin to doubt; some give up after half a minute. */
@@ -101,6 +101,7 @@ function proxyRoute(service: GatewayService): RawRoute {
   const kindOf = (name: string) => service.parts.upstreams.get(name)?.config.kind;
   return {
     prefix: "/proxy/",
+    readsWhole: wholeBodies((path) => targetOfProxy(path.slice("/proxy".length), "", kindOf)),
     contracts: [api.llm.complete, api.llm.stream],
     open: (call) =>
       openRequest(service, call, "loom", (path, query) => targetOfProxy(path.slice("/proxy".length), query, kindOf)),
@@ -110,10 +111,29 @@ function proxyRoute(service: GatewayService): RawRoute {
 function dialectRoutes(service: GatewayService): RawRoute[] {
   return Object.entries(DIALECT_PREFIXES).map(([prefix, dialect]) => ({
     prefix,
+    readsWhole: wholeBodies((path) => targetOfDialect(path.slice(prefix.length - 1), "", dialect)),
     contracts: [],
     open: (call) =>
       openRequest(service, call, dialect, (path, query) =>
         targetOfDialect(path.slice(prefix.length - 1), query, dialect),
       ),
   }));
+}
+
+/** Paths whose answers are known: the same few come all the time. */
+const MAX_KNOWN_PATHS = 1_000;
+
+function wholeBodies(targetOf: (path: string) => Target | undefined): (url: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (url) => {
+    const end = url.indexOf("?");
+    const path = end === -1 ? url : url.slice(0, end);
+    const before = known.get(path);
+    if (before !== undefined) return before;
+    const operation = isAmbiguousPath(path) ? undefined : targetOf(path)?.operation;
+    const reads = operation === "generate" || operation === "count_tokens";
+    if (known.size >= MAX_KNOWN_PATHS) known.clear();
+    known.set(path, reads);
+    return reads;
+  };
 }
