@@ -92,10 +92,8 @@ function letPlainFirst(
     toNode(socket) {
       for (const take of byNode) take.call(server, socket);
     },
-    onSlow(socket, { canBeAnswered }) {
-      if (canBeAnswered) refuse(Object.assign(new Error("Too slow."), { code: "ERR_HTTP_REQUEST_TIMEOUT" }), socket);
-      else socket.destroy();
-    },
+    refuse: (socket) =>
+      refuse(Object.assign(new Error("The request took too long."), { code: "ERR_HTTP_REQUEST_TIMEOUT" }), socket),
   });
   server.removeAllListeners(event);
   server.on(event, (socket: Socket) => plain.add(socket));

@@ -5,6 +5,7 @@ import type { Budgets, Credentials, RequestTrace, Routing } from "../../gateway-
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import { LiveList } from "../../kit/live-list.ts";
+import { flat } from "../../kit/plain-http/plain-head.ts";
 import type { RawRoute } from "../../kit/raw-route.ts";
 import { route } from "../../kit/route.ts";
 import type { Subject } from "../../kit/subject.ts";
@@ -120,20 +121,21 @@ function dialectRoutes(service: GatewayService): RawRoute[] {
   }));
 }
 
-/** Paths whose answers are known: the same few come all the time. */
+/** The same few come all the time. */
 const MAX_KNOWN_PATHS = 1_000;
+const MAX_KNOWN_PATH = 200;
 
 function wholeBodies(targetOf: (path: string) => Target | undefined): (url: string) => boolean {
-  const known = new Map<string, boolean>();
+  const known = new Set<string>();
   return (url) => {
     const end = url.indexOf("?");
     const path = end === -1 ? url : url.slice(0, end);
-    const before = known.get(path);
-    if (before !== undefined) return before;
+    if (known.has(path)) return true;
     const operation = isAmbiguousPath(path) ? undefined : targetOf(path)?.operation;
-    const reads = operation === "generate" || operation === "count_tokens";
+    if (operation !== "generate" && operation !== "count_tokens") return false;
+    if (path.length > MAX_KNOWN_PATH) return true;
     if (known.size >= MAX_KNOWN_PATHS) known.clear();
-    known.set(path, reads);
-    return reads;
+    known.add(flat(path));
+    return true;
   };
 }

@@ -20,8 +20,8 @@ export type PlainKeeper = {
 
 const HEAD_END = Buffer.from("\r\n\r\n", "latin1");
 const MAX_HEAD_BYTES = 16 * 1024;
-/** What a client may send ahead of its turn. */
-const MAX_AHEAD_BYTES = 64 * 1024;
+/** What a client may send ahead of its turn: to wait with more of it would be not to notice that he leaves. */
+const MAX_AHEAD_BYTES = 256 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -38,15 +38,17 @@ export class PlainConnection implements Listed {
   #left = 0;
   /** What came behind it. */
   #ahead: Buffer | undefined;
+  /** No request is taken any more: what comes is thrown away, and the connection goes. */
+  #isClosing = false;
+  #isFresh = true;
   /** Since when it has been waiting for what it is waiting for, in seconds of the process. */
-  since: number;
-  isFresh = true;
+  #since: number;
   place = -1;
 
   constructor(socket: Socket, keeper: PlainKeeper) {
     this.#socket = socket;
     this.#keeper = keeper;
-    this.since = keeper.now();
+    this.#since = keeper.now();
     socket.on("data", this.#onData);
     socket.on("drain", this.#onDrain);
     socket.on("end", this.#onEnd);
@@ -55,24 +57,40 @@ export class PlainConnection implements Listed {
     socket.on("error", ignore);
   }
 
+  /** Nobody waits for anything on it. */
   get isIdle(): boolean {
-    return this.#request === undefined;
+    return this.#request === undefined || (this.#isClosing && this.#response === undefined);
   }
 
-  get waitsForBody(): boolean {
-    return this.#left > 0;
+  /** What it has been waiting for from its client, and for how many milliseconds. `undefined`: for nothing that has a limit. */
+  waitsFor(now: number): { readonly what: "request" | "next" | "body" | "end" | undefined; readonly ms: number } {
+    const ms = 1000 * (now - this.#since);
+    if (this.#isClosing) return { what: this.#socket.writableLength > 0 ? undefined : "end", ms };
+    if (this.#request === undefined) return { what: this.#isFresh ? "request" : "next", ms };
+    return { what: this.#left > 0 ? "body" : undefined, ms };
   }
 
-  get canBeAnswered(): boolean {
-    return this.#response !== undefined && !this.#response.headersSent;
+  destroy(): void {
+    this.#socket.destroy();
   }
 
-  get socket(): Socket {
-    return this.#socket;
+  /** It took too long. `refuse` says so on the socket and ends it, if nothing was said yet. */
+  giveUp(refuse: (socket: Socket) => void): void {
+    const response = this.#response;
+    const isAnswered = response === undefined ? this.#request !== undefined : response.headersSent;
+    this.#close();
+    if (isAnswered) {
+      this.#socket.destroy();
+      return;
+    }
+    this.#response = undefined;
+    response?.close({ isFinished: false });
+    refuse(this.#socket);
   }
 
   readonly #onData = (bytes: Buffer): void => {
-    if (this.#request === undefined) this.#begin(bytes);
+    if (this.#isClosing) this.#throwAway(bytes);
+    else if (this.#request === undefined) this.#begin(bytes);
     else this.#take(this.#request, bytes, 0);
   };
 
@@ -83,8 +101,8 @@ export class PlainConnection implements Listed {
       this.#handOver(bytes);
       return;
     }
-    this.isFresh = false;
-    this.since = this.#keeper.now();
+    this.#isFresh = false;
+    this.#since = this.#keeper.now();
     const request = new PlainRequest(this.#socket, head);
     const response = new PlainResponse(request, {
       keepAlive: head.keepAlive,
@@ -112,32 +130,50 @@ export class PlainConnection implements Listed {
 
   #keepAhead(bytes: Buffer): void {
     this.#ahead = this.#ahead === undefined ? bytes : Buffer.concat([this.#ahead, bytes]);
-    if (this.#ahead.length > MAX_AHEAD_BYTES) this.#socket.pause();
+    if (this.#ahead.length > MAX_AHEAD_BYTES) this.#socket.destroy();
   }
 
   #onEnded(response: PlainResponse): void {
     // What the kernel takes at once is the rule. Whoever ended it may have more to do first.
     if (this.#socket.writableLength === 0) process.nextTick(() => this.#finish(response));
-    else this.#socket.write(NOTHING, () => this.#finish(response));
+    else
+      this.#socket.write(NOTHING, (error) => {
+        if (error === undefined || error === null) this.#finish(response);
+      });
   }
 
   #finish(response: PlainResponse): void {
-    if (this.#response !== response) return;
+    // Where the socket is gone, its "close" says how it ended.
+    if (this.#response !== response || this.#socket.destroyed) return;
     this.#response = undefined;
     this.#request?.leave();
     response.close({ isFinished: true });
-    if (!response.keepAlive) this.#socket.end();
-    else if (this.#left === 0) this.#next();
+    if (this.#isClosing || !response.keepAlive) {
+      this.#close();
+      // Whoever still sends would be reset, and might not read his answer.
+      if (this.#left === 0) this.#socket.destroySoon();
+      else this.#socket.end();
+    } else if (this.#left === 0) this.#next();
+  }
+
+  #close(): void {
+    this.#isClosing = true;
+    this.#ahead = undefined;
+    this.#since = this.#keeper.now();
+  }
+
+  #throwAway(bytes: Buffer): void {
+    this.#left -= bytes.length;
+    if (this.#left <= 0 && this.#response === undefined) this.#socket.destroySoon();
   }
 
   /** The request is answered and its body is over. */
   #next(): void {
     this.#request = undefined;
-    this.since = this.#keeper.now();
+    this.#since = this.#keeper.now();
     const ahead = this.#ahead;
-    if (ahead === undefined) return;
+    if (ahead === undefined || this.#socket.destroyed) return;
     this.#ahead = undefined;
-    this.#socket.resume();
     this.#begin(ahead);
   }
 
@@ -161,7 +197,10 @@ export class PlainConnection implements Listed {
   /** The client says nothing more. Who leaves in the middle gets nothing more either, as with Node's own server. */
   readonly #onEnd = (): void => {
     if (this.#response?.isEnded === false) this.#socket.destroy();
-    else this.#socket.end();
+    else {
+      this.#close();
+      this.#socket.end();
+    }
   };
 
   readonly #onClose = (): void => {

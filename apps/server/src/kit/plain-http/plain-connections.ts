@@ -14,21 +14,21 @@ export class PlainConnections {
   readonly #connections = new LiveList<PlainConnection>();
   readonly #keeper: PlainKeeper;
   readonly #limits: PlainLimits;
-  readonly #onSlow: (socket: Socket, options: { readonly canBeAnswered: boolean }) => void;
+  readonly #refuse: (socket: Socket) => void;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `toNode`: takes over a socket for Node's own server. `onSlow`: has to end one whose request does not come. */
+  /** `toNode`: takes over a socket for Node's own server. `refuse`: tells one that its request took too long, and ends it. */
   constructor(
     requests: PlainRequests,
     options: {
       readonly limits: PlainLimits;
       readonly toNode: (socket: Socket) => void;
-      readonly onSlow: (socket: Socket, options: { readonly canBeAnswered: boolean }) => void;
+      readonly refuse: (socket: Socket) => void;
     },
   ) {
-    const { limits, toNode, onSlow } = options;
+    const { limits, toNode, refuse } = options;
     this.#limits = limits;
-    this.#onSlow = onSlow;
+    this.#refuse = refuse;
     this.#keeper = {
       ...requests,
       connection: {
@@ -50,23 +50,20 @@ export class PlainConnections {
   }
 
   closeIdle(): void {
-    for (const connection of this.#connections.all()) if (connection.isIdle) connection.socket.destroy();
+    for (const connection of this.#connections.all()) if (connection.isIdle) connection.destroy();
   }
 
   closeAll(): void {
-    for (const connection of this.#connections.all()) connection.socket.destroy();
+    for (const connection of this.#connections.all()) connection.destroy();
   }
 
   #sweep(): void {
     const now = process.uptime();
+    const { headers, request, keepAlive } = this.#limits;
     for (const connection of this.#connections.all()) {
-      const { isIdle, isFresh, waitsForBody, canBeAnswered, socket } = connection;
-      const waitedMs = 1000 * (now - connection.since);
-      if (isIdle && !isFresh) {
-        if (waitedMs > this.#limits.keepAlive) socket.destroy();
-      } else if (isIdle ? waitedMs > this.#limits.headers : waitsForBody && waitedMs > this.#limits.request) {
-        this.#onSlow(socket, { canBeAnswered: isIdle || canBeAnswered });
-      }
+      const { what, ms } = connection.waitsFor(now);
+      if ((what === "request" && ms > headers) || (what === "body" && ms > request)) connection.giveUp(this.#refuse);
+      else if ((what === "next" && ms > keepAlive) || (what === "end" && ms > headers)) connection.destroy();
     }
     if (this.#connections.size > 0) return;
     clearInterval(this.#timer);

@@ -73,6 +73,12 @@ function isBlank(code: number): boolean {
 /** The same few names come with every request. */
 const names = new Map<string, string>();
 const MAX_NAMES = 1_000;
+const MAX_NAME = 64;
+
+/** A copy: a slice of a head would keep all of it in memory. */
+export function flat(text: string): string {
+  return Buffer.from(text, "latin1").toString("latin1");
+}
 
 function headerName(written: string): string | undefined {
   const known = names.get(written);
@@ -80,7 +86,8 @@ function headerName(written: string): string | undefined {
   const name = written.toLowerCase();
   // As the key of a plain object it would be lost.
   if (!NAME.test(written) || name in Object.prototype) return undefined;
+  if (written.length > MAX_NAME) return name;
   if (names.size >= MAX_NAMES) names.clear();
-  names.set(written, name);
+  names.set(flat(written), name);
   return name;
 }

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
@@ -91,6 +91,10 @@ async function say(socket: Socket, pieces: readonly Buffer[], isAll: (heard: str
   }
   return done;
 }
+
+/** Its open connections. */
+const count = (server: Server): Promise<number> =>
+  new Promise((resolve) => server.getConnections((_, connections) => resolve(connections)));
 
 const bytes = (text: string): Buffer => Buffer.from(text, "latin1");
 const undated = (heard: string): string => heard.replaceAll(/^Date: .*$/gm, "Date: -");
@@ -374,7 +378,6 @@ test("when the server ends, idle connections close, and who is being answered ge
 });
 
 test("who says nothing, or not all of it, is told so; who has nothing to ask any more is let go", async () => {
-  const slow: string[] = [];
   const limits = { headers: 10, request: 10, keepAlive: 10 };
   const server = createServer((socket) => connections.add(socket));
   const connections = new PlainConnections(
@@ -382,22 +385,108 @@ test("who says nothing, or not all of it, is told so; who has nothing to ask any
     {
       limits,
       toNode: (socket) => void socket.destroy(),
-      onSlow(socket, { canBeAnswered }) {
-        slow.push(String(canBeAnswered));
-        socket.destroy();
-      },
+      refuse: (socket) => void socket.end("too slow"),
     },
   );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   cleanUp.push(() => server.close());
   const { port } = server.address() as AddressInfo;
-  const silent = open(port);
-  await once(silent, "close");
-  expect(slow).toEqual(["true"]);
-  const half = open(port);
-  half.write(`${PLAIN}12`);
-  await once(half, "close");
-  expect(slow).toEqual(["true", "true"]);
-  expect(answers(await say(open(port), [bytes(`${PLAIN}12345`)], () => false))).toBe(1);
-  expect(slow).toHaveLength(2);
+  expect(await say(open(port), [], () => false)).toBe("too slow");
+  expect(await say(open(port), [bytes(`${PLAIN}12`)], () => false)).toBe("too slow");
+  const heard = await say(open(port), [bytes(`${PLAIN}12345`)], () => false);
+  expect([answers(heard), heard.includes("slow")]).toEqual([1, false]);
+  // One that was told so, and stays.
+  const stays = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  cleanUp.push(() => stays.destroy());
+  let said = "";
+  stays.on("data", (part: Buffer) => {
+    said += part.toString("latin1");
+  });
+  await once(stays, "end");
+  expect(said).toBe("too slow");
+  await expect.poll(() => count(server), { timeout: 10_000 }).toBe(0);
+});
+
+test("behind an answer that closes, nothing is taken any more, and the connection goes without the client's doing", async () => {
+  let requests = 0;
+  const server = await serve({
+    answer(incoming, outgoing) {
+      requests += 1;
+      echo(incoming, outgoing);
+    },
+  });
+  const socket = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true });
+  cleanUp.push(() => socket.destroy());
+  socket.on("error", () => {});
+  const closing = "POST /plain HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\na";
+  const ended = once(socket, "end");
+  await say(socket, [bytes(closing)], (heard) => answers(heard) > 0);
+  await ended;
+  // Nobody is there any more, so that these bytes are answered with a reset.
+  const asking = setInterval(() => socket.write(`${PLAIN}12345`), 20);
+  cleanUp.push(() => clearInterval(asking));
+  await new Promise((resolve) => socket.once("close", resolve));
+  expect(requests).toBe(1);
+});
+
+test.each([70_000, 100_000, 130_000])(
+  "a body of %i bytes that is taken late, and then another request on the same connection",
+  async (size) => {
+    const server = await serve({
+      answer: (incoming, outgoing) => void setTimeout(() => echo(incoming, outgoing), 50),
+    });
+    const socket = open(server.port);
+    const body = "x".repeat(size);
+    const wire = `POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: ${size}\r\n\r\n`;
+    const first = await say(socket, [bytes(wire), bytes(body)], (heard) => heard.endsWith(`"body":"${body}"}`));
+    expect(answers(first)).toBe(1);
+    const heard = await say(socket, [bytes(LAST.replace("/last", "/plain/last"))], () => false);
+    expect(heard).toContain('"body":"end"');
+    expect(server.plain()).toBe(2);
+  },
+);
+
+test("a client that is reset while the end of its answer waits for it has not got it", async () => {
+  let finished: boolean | undefined;
+  let written = (): void => {};
+  const isWritten = new Promise<void>((resolve) => {
+    written = resolve;
+  });
+  const server = await serve({
+    answer(_, outgoing) {
+      const size = 50_000_000;
+      outgoing.on("close", () => {
+        finished = outgoing.writableFinished;
+      });
+      outgoing.writeHead(200, { "content-length": size });
+      outgoing.end(Buffer.alloc(size, "x"));
+      written();
+    },
+  });
+  const socket = open(server.port);
+  socket.on("error", () => {});
+  socket.pause();
+  socket.write(`${PLAIN}12345${PLAIN}12345`);
+  await isWritten;
+  socket.resetAndDestroy();
+  await expect.poll(() => finished).toBe(false);
+  expect(server.plain()).toBe(1);
+});
+
+test("who sends far ahead of his turn is cut off, so that he cannot leave unnoticed", async () => {
+  let closed = 0;
+  const server = await serve({
+    answer(incoming, outgoing) {
+      incoming.takeBody({ onPiece() {}, onEnd() {} });
+      outgoing.on("close", () => {
+        closed += 1;
+      });
+    },
+  });
+  const socket = open(server.port);
+  socket.on("error", () => {});
+  socket.write(`${PLAIN}12345`);
+  socket.write(Buffer.alloc(1_000_000, "x"));
+  await new Promise((resolve) => socket.once("close", resolve));
+  await expect.poll(() => closed).toBe(1);
 });

@@ -16,7 +16,9 @@ export class PlainRequest implements RawIncoming {
   #taker: BodyTaker | undefined;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
+  #isPaused = false;
   #isWhole = false;
+  #isLeft = false;
 
   constructor(socket: Socket, { url, rawHeaders, headers }: PlainHead) {
     this.socket = socket;
@@ -30,16 +32,18 @@ export class PlainRequest implements RawIncoming {
   }
 
   takeBody(taker: BodyTaker): void {
-    this.#taker = taker;
+    // Whoever has all of it is not kept any longer.
+    this.#taker = this.#isWhole ? NOBODY : taker;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const piece of waiting) taker.onPiece(piece);
+    this.#goOn();
     if (this.#isWhole) taker.onEnd();
-    else if (this.#waitingBytes > MAX_WAITING_BYTES) this.socket.resume();
   }
 
   destroy(): void {
-    this.socket.destroy();
+    // The connection may serve another one by now.
+    if (!this.#isLeft) this.socket.destroy();
   }
 
   /** From the connection: some more of the body. */
@@ -50,20 +54,32 @@ export class PlainRequest implements RawIncoming {
     }
     this.#waiting.push(piece);
     this.#waitingBytes += piece.length;
-    if (this.#waitingBytes > MAX_WAITING_BYTES) this.socket.pause();
+    if (this.#waitingBytes <= MAX_WAITING_BYTES || this.#isPaused) return;
+    this.#isPaused = true;
+    this.socket.pause();
   }
 
   /** From the connection: that was all of it. */
   end(): void {
     this.#isWhole = true;
-    this.#taker?.onEnd();
+    const taker = this.#taker;
+    if (taker === undefined) return;
+    this.#taker = NOBODY;
+    taker.onEnd();
   }
 
   /** From the connection: it was answered, and what is still to come of its body is for nobody. */
   leave(): void {
+    this.#isLeft = true;
     this.#waiting = [];
-    if (this.#taker === undefined && this.#waitingBytes > MAX_WAITING_BYTES) this.socket.resume();
     this.#taker = NOBODY;
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.socket.resume();
   }
 }
 

@@ -70,12 +70,13 @@ export class PlainResponse extends EventEmitter implements RawOutgoing {
   }
 
   flushHeaders(): void {
+    if (!this.#isOpen) return;
     const head = this.#takeHead();
     if (head !== "") this.#socket.write(head, "latin1");
   }
 
   writeNow(...pieces: readonly (Buffer | string)[]): boolean {
-    if (this.destroyed || this.#isEnded) return true;
+    if (!this.#isOpen) return true;
     const socket = this.#socket;
     const head = this.#takeHead();
     const [first] = pieces;
@@ -89,7 +90,7 @@ export class PlainResponse extends EventEmitter implements RawOutgoing {
   }
 
   end(last: Buffer | string = "", encoding: BufferEncoding = "utf8"): void {
-    if (this.destroyed || this.#isEnded) return;
+    if (!this.#isOpen) return;
     if (typeof last === "string") {
       // One system call, and no buffer, where all of it is of one byte for each character.
       if (encoding === "latin1" || last === "") {
@@ -102,6 +103,9 @@ export class PlainResponse extends EventEmitter implements RawOutgoing {
   }
 
   destroy(): void {
+    // The connection may serve another one by now.
+    if (this.destroyed) return;
+    this.destroyed = true;
     this.#socket.destroy();
   }
 
@@ -110,6 +114,10 @@ export class PlainResponse extends EventEmitter implements RawOutgoing {
     this.destroyed = true;
     this.writableFinished = isFinished;
     this.emit("close");
+  }
+
+  get #isOpen(): boolean {
+    return !this.destroyed && !this.#isEnded && this.#socket.writable;
   }
 
   #takeHead(): string {
