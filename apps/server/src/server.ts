@@ -138,7 +138,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const failed = (error: unknown) => log.warn("what a crash left is not brought in yet", { error: String(error) });
       await features.ledger.services.recoverLost().catch(failed);
     }
-    listener = await listen({ host, port, tls: options.tls, handle: dispatcher.handle });
+    listener = await listen({ host, port, tls: options.tls, handle: dispatcher.handle, plain: dispatcher.plain });
   } catch (error) {
     await database.close();
     await log.close();

@@ -1,7 +1,7 @@
 import { hash, randomBytes, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage } from "node:http";
 import { Secret } from "@loom/config";
 import type { RequestOrigin } from "./audit.ts";
+import type { RequestHead } from "./request-head.ts";
 import { OWNER, type Subject } from "./subject.ts";
 
 /** The request that a token came with, for who writes down where it is used; `before`: it is no use of it, it came before. */
@@ -72,7 +72,7 @@ export function authenticateOne(token: Secret): Authenticate {
 }
 
 /** The token of `Authorization: Bearer …` (RFC 6750, 2.1), or nothing where there is none or more than one. */
-export function bearerToken(request: IncomingMessage): string | undefined {
+export function bearerToken(request: RequestHead): string | undefined {
   const values = request.headersDistinct.authorization;
   const value = values?.length === 1 ? values[0] : undefined;
   return value === undefined ? undefined : /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i.exec(value)?.[1];
@@ -82,7 +82,7 @@ export function bearerToken(request: IncomingMessage): string | undefined {
 const TOKEN_HEADERS = ["authorization", "x-api-key", "x-goog-api-key", "api-key"] as const;
 
 /** Why a request has no token that counts, as a sentence for whoever sent it. Says nothing of the tokens themselves. */
-export function missingTokenSentence({ headersDistinct }: IncomingMessage): string {
+export function missingTokenSentence({ headersDistinct }: RequestHead): string {
   const values = headersDistinct.authorization ?? [];
   const given = TOKEN_HEADERS.filter((name) => headersDistinct[name] !== undefined);
   if (values.length > 1) return "The request has several Authorization headers, so none counts: send one.";

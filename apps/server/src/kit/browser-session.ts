@@ -1,7 +1,7 @@
-import type { IncomingMessage } from "node:http";
 import type { Authenticate, TokenUse } from "./auth.ts";
 import { cookieName, cookieValues } from "./cookies.ts";
 import { ProblemError } from "./problem-reply.ts";
+import type { RequestHead } from "./request-head.ts";
 import { ANONYMOUS, type Subject } from "./subject.ts";
 
 export const SESSION_COOKIE = "loom_session";
@@ -19,7 +19,7 @@ const SAFE_METHODS: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "O
  * @throws ProblemError where somebody has planted a second one, or where it may be another site that asks.
  */
 export async function subjectOfBrowser(
-  request: IncomingMessage,
+  request: RequestHead,
   sessions: BrowserSessions,
   from?: TokenUse,
 ): Promise<Subject> {
@@ -39,7 +39,7 @@ export async function subjectOfBrowser(
  * checked by `checkHostAndOrigin`; browsers send it, or Sec-Fetch-Site, with everything but GET and HEAD.
  * @throws ProblemError where neither says that it is a page of this server that asks.
  */
-export function requireSameOrigin(request: IncomingMessage): void {
+export function requireSameOrigin(request: RequestHead): void {
   if (SAFE_METHODS.has(request.method)) return;
   const site = request.headers["sec-fetch-site"];
   if (request.headers.origin !== undefined || site === "same-origin") return;

@@ -1,18 +1,22 @@
 import { randomUUIDv7 } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Audit, RequestOrigin } from "./audit.ts";
 import { clientAddress, type TrustedProxies } from "./client-address.ts";
 import type { Listed } from "./live-list.ts";
 import type { Log } from "./log.ts";
 import type { Authorize } from "./policy.ts";
+import type { RawIncoming, RawOutgoing } from "./raw-exchange.ts";
+import type { RequestHead } from "./request-head.ts";
+import type { RequestMessage } from "./request-message.ts";
+import type { ResponseMessage } from "./response-message.ts";
+
 import { ANONYMOUS, type Subject } from "./subject.ts";
 
-/** One request on its way through the server. */
-export type Call = {
+/** One request on its way through the server: as Node has it, or what every raw route gets along with. */
+export type Call<Incoming = RequestMessage, Outgoing = ResponseMessage> = {
   /** `req-` and a UUIDv7: in the log, in the `x-request-id` header and in problem documents. */
   readonly id: string;
-  readonly incoming: IncomingMessage;
-  readonly outgoing: ServerResponse;
+  readonly incoming: Incoming;
+  readonly outgoing: Outgoing;
   /** Fires when the client is gone, and when the server has to end what still runs. */
   readonly signal: AbortSignal;
   /** Like the signal, for the routes where every microsecond counts. One listener; the last one set is called. */
@@ -30,22 +34,26 @@ export type Call = {
   readonly origin: RequestOrigin;
 };
 
+export type RawCall = Call<RawIncoming, RawOutgoing>;
+
 /** What all calls of a server share. */
 export type Surroundings = {
   readonly log: Log;
   readonly audit: Audit;
   readonly authorize: Authorize;
-  readonly subjectNow: (incoming: IncomingMessage) => Promise<Subject | undefined>;
+  readonly subjectNow: (incoming: RequestHead) => Promise<Subject | undefined>;
   readonly isTrustedProxy: TrustedProxies;
 };
 
 const MAX_USER_AGENT = 200;
 
 /** A call that is being answered. Makes its signal when somebody asks for it. */
-export class OpenCall implements Call, Listed {
+export class OpenCall<Incoming extends RawIncoming = RawIncoming, Outgoing extends RawOutgoing = RawOutgoing>
+  implements Call<Incoming, Outgoing>, Listed
+{
   readonly id = `req-${randomUUIDv7()}`;
-  readonly incoming: IncomingMessage;
-  readonly outgoing: ServerResponse;
+  readonly incoming: Incoming;
+  readonly outgoing: Outgoing;
   readonly #surroundings: Surroundings;
   /** In seconds of the process; `performance.now()` would load a module for the same. */
   readonly startedAt = process.uptime();
@@ -58,7 +66,7 @@ export class OpenCall implements Call, Listed {
   #listener: (() => void) | undefined;
   #stopped = false;
 
-  constructor(incoming: IncomingMessage, outgoing: ServerResponse, surroundings: Surroundings) {
+  constructor(incoming: Incoming, outgoing: Outgoing, surroundings: Surroundings) {
     this.incoming = incoming;
     this.outgoing = outgoing;
     this.#surroundings = surroundings;

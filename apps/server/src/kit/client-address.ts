@@ -1,5 +1,5 @@
-import type { IncomingMessage } from "node:http";
 import { BlockList, isIP } from "node:net";
+import type { RequestHead } from "./request-head.ts";
 
 /** Whose word on the client's address is taken. */
 export type TrustedProxies = (address: string) => boolean;
@@ -28,7 +28,7 @@ export function networks(parts: readonly string[]): (address: string) => boolean
  * The address of the client: that of the connection, or, behind trusted proxies, the last in `X-Forwarded-For` that
  * none of them wrote for one of their own. What stands further to the left anybody could have written.
  */
-export function clientAddress(request: IncomingMessage, isTrusted: TrustedProxies): string {
+export function clientAddress(request: RequestHead, isTrusted: TrustedProxies): string {
   let address = plain(request.socket.remoteAddress ?? "");
   if (isIP(address) === 0 || !isTrusted(address)) return address;
   const forwarded = (request.headersDistinct["x-forwarded-for"] ?? []).join(",").split(",");

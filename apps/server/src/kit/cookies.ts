@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { RequestHead } from "./request-head.ts";
 
 /**
  * With `__Host-` a browser takes a cookie only by https, only from this very host and only for all of its paths
@@ -9,7 +9,7 @@ export function cookieName(name: string, { secure }: { readonly secure: boolean 
 }
 
 /** The values of all cookies of that name, as they came. */
-export function cookieValues(request: IncomingMessage, name: string): readonly string[] {
+export function cookieValues(request: RequestHead, name: string): readonly string[] {
   const values: string[] = [];
   for (const pair of (request.headers.cookie ?? "").split(";")) {
     const at = pair.indexOf("=");

@@ -1,10 +1,8 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { type AuditKeeper, actorOf } from "./audit.ts";
 import type { Authenticate } from "./auth.ts";
 import { bearerToken, missingTokenSentence } from "./auth.ts";
 import { type BrowserSessions, subjectOfBrowser } from "./browser-session.ts";
-import type { Call } from "./call.ts";
-import { OpenCall } from "./call.ts";
+import { type Call, OpenCall, type RawCall } from "./call.ts";
 import type { TrustedProxies } from "./client-address.ts";
 import { DatabaseUnavailable } from "./database-error.ts";
 import type { Admitted, Answerer } from "./hono-app.ts";
@@ -13,10 +11,14 @@ import { checkHostAndOrigin } from "./host-check.ts";
 import { LiveList } from "./live-list.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
+import type { PlainRequests } from "./plain-http/plain-connections.ts";
 import type { Action, Authorize, Resource } from "./policy.ts";
 import { ProblemError, sendProblem } from "./problem-reply.ts";
 import type { RawRequest, RawRoute } from "./raw-route.ts";
+import type { RequestHead } from "./request-head.ts";
+import type { RequestMessage } from "./request-message.ts";
 import { recordRequests } from "./request-record.ts";
+import type { ResponseMessage } from "./response-message.ts";
 import type { Route } from "./route.ts";
 import { createMatcher } from "./route-match.ts";
 import { ANONYMOUS, type Subject } from "./subject.ts";
@@ -39,7 +41,9 @@ export type DispatcherOptions = {
 
 export type Dispatcher = {
   /** Answers one request, whatever it is; never throws. */
-  handle(incoming: IncomingMessage, outgoing: ServerResponse): void;
+  handle(incoming: RequestMessage, outgoing: ResponseMessage): void;
+  /** Those of the raw routes whose bodies are read as a whole. */
+  readonly plain: PlainRequests;
   /** Ends what is still being answered: fires the signal of each. */
   abortOpen(): void;
 };
@@ -96,7 +100,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** What the answer is where the policy says no, and when that is recorded. */
   function refusalOf(
-    call: Call,
+    call: RawCall,
     subject: Subject,
     { action, hidden }: { readonly action: Action; readonly hidden: boolean },
     resource: Resource,
@@ -122,7 +126,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   /** Somebody tries tokens. Nothing of the token itself is kept. */
-  function unknownToken(call: Call): ProblemError {
+  function unknownToken(call: RawCall): ProblemError {
     void call.audit.record({
       event: "access.unauthenticated",
       outcome: "denied",
@@ -134,7 +138,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   /** @throws ProblemError for a token that nobody knows. */
-  function authenticated(call: Call, token: string | undefined): Subject | Promise<Subject> {
+  function authenticated(call: RawCall, token: string | undefined): Subject | Promise<Subject> {
     if (token === undefined) throw needsToken(call);
     const subject = options.authenticate(token, call);
     const orUnknown = (known: Subject | undefined): Subject => {
@@ -158,7 +162,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   /** As `subjectOf`; that a token is over by now is no attempt to guess one, and that it is not, no use of it. */
-  async function subjectNow(incoming: IncomingMessage): Promise<Subject | undefined> {
+  async function subjectNow(incoming: RequestHead): Promise<Subject | undefined> {
     const token = bearerToken(incoming);
     if (token !== undefined) return options.authenticate(token, "before");
     const { browsers } = options;
@@ -167,7 +171,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return subject?.type === "anonymous" ? undefined : subject;
   }
 
-  async function answer(call: OpenCall): Promise<void> {
+  async function answer(call: OpenCall<RequestMessage, ResponseMessage>): Promise<void> {
     checkHostAndOrigin(call.incoming, options.hosts);
     const subject = await subjectOf(call);
     call.isFromNobody = subject.type === "anonymous";
@@ -192,7 +196,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
   }
 
-  function admit(call: Call, request: RawRequest, subject: Subject): void {
+  function admit(call: RawCall, request: RawRequest, subject: Subject): void {
     mustBeKept();
     const refusal = refusalOf(call, subject, { action: request.action, hidden: false }, request.resource);
     if (refusal === undefined) request.answer(subject);
@@ -200,27 +204,45 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     else void refusal.recorded.then(() => refuse(call, request, refusal.error));
   }
 
-  function refuse(call: Call, request: RawRequest, error: unknown): void {
+  function refuse(call: RawCall, request: RawRequest, error: unknown): void {
     if (error instanceof ProblemError && !call.outgoing.headersSent) request.refuse(error);
     else fail(call, error);
+  }
+
+  function begin(call: OpenCall): void {
+    const { outgoing } = call;
+    if (options.isStopping()) outgoing.setHeader("connection", "close");
+    open.add(call);
+    // Of the response, not of the request: that one closes as soon as its body has been read.
+    outgoing.on("close", () => {
+      open.delete(call);
+      if (!outgoing.writableFinished) call.stop();
+      record.end(call);
+    });
+    // The client closed while we were writing: "close" says so too.
+    outgoing.on("error", ignore);
+  }
+
+  function rawRouteOf(url: string): RawRoute | undefined {
+    return rawRoutes.find(({ prefix }) => url.startsWith(prefix));
   }
 
   return {
     handle(incoming, outgoing) {
       const call = new OpenCall(incoming, outgoing, surroundings);
-      if (options.isStopping()) outgoing.setHeader("connection", "close");
-      open.add(call);
-      // Of the response, not of the request: that one closes as soon as its body has been read.
-      outgoing.on("close", () => {
-        open.delete(call);
-        if (!outgoing.writableFinished) call.stop();
-        record.end(call);
-      });
-      // The client closed while we were writing: "close" says so too.
-      outgoing.on("error", ignore);
-      const raw = rawRoutes.find((route) => incoming.url?.startsWith(route.prefix) === true);
+      begin(call);
+      const raw = rawRouteOf(incoming.url ?? "");
       if (raw !== undefined) answerRaw(call, raw);
       else answer(call).catch((error: unknown) => fail(call, error));
+    },
+    plain: {
+      accepts: (url) => rawRouteOf(url)?.readsWhole(url) === true,
+      handle(incoming, outgoing) {
+        const call = new OpenCall(incoming, outgoing, surroundings);
+        begin(call);
+        const raw = rawRouteOf(incoming.url);
+        if (raw !== undefined) answerRaw(call, raw);
+      },
     },
     abortOpen() {
       for (const call of open.all()) call.stop();
@@ -239,12 +261,12 @@ function forbidden(): ProblemError {
 }
 
 /** RFC 6750, section 3. */
-function needsToken({ incoming }: Call): ProblemError {
+function needsToken({ incoming }: RawCall): ProblemError {
   const detail = missingTokenSentence(incoming);
   return new ProblemError("unauthenticated", detail, { headers: { "www-authenticate": "Bearer" } });
 }
 
-function fail(call: Call, error: unknown): void {
+function fail(call: RawCall, error: unknown): void {
   const { outgoing, log } = call;
   if (!(error instanceof ProblemError)) {
     log.error("request failed", { requestId: call.id, error: error instanceof Error ? error.stack : String(error) });
@@ -256,7 +278,7 @@ function fail(call: Call, error: unknown): void {
   sendProblem(outgoing, problemOf(call, error), call.id);
 }
 
-function problemOf(call: Call, error: unknown): ProblemError {
+function problemOf(call: RawCall, error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   if (error instanceof DatabaseUnavailable) {
     const detail = "The Loom server cannot reach its database: try again.";
@@ -265,13 +287,13 @@ function problemOf(call: Call, error: unknown): ProblemError {
   return new ProblemError("internal", `The server made a mistake; its log has more under ${call.id}.`);
 }
 
-function pathOf(incoming: IncomingMessage): string {
+function pathOf(incoming: RequestHead): string {
   const url = incoming.url ?? "/";
   const end = url.indexOf("?");
   return end === -1 ? url : url.slice(0, end);
 }
 
-function queryOf(incoming: IncomingMessage): URLSearchParams {
+function queryOf(incoming: RequestHead): URLSearchParams {
   const url = incoming.url ?? "/";
   const start = url.indexOf("?");
   return new URLSearchParams(start === -1 ? "" : url.slice(start + 1));

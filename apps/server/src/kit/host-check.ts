@@ -1,6 +1,6 @@
-import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { ProblemError } from "./problem-reply.ts";
+import type { RequestHead } from "./request-head.ts";
 
 export type HostPolicy = {
   /** Names by which the server may be called besides those of the loopback interface; no port, lower case. */
@@ -10,7 +10,7 @@ export type HostPolicy = {
   /** e.g. `https://loom.example.com`. A browser page of any other origin, but for the server's own, is refused. */
   readonly origins: readonly string[];
   /** The server's own origin, for a request whose Host has been checked. */
-  readonly ownOrigin: (request: IncomingMessage) => string;
+  readonly ownOrigin: (request: RequestHead) => string;
 };
 
 /**
@@ -18,7 +18,7 @@ export type HostPolicy = {
  * rebinding") is found by the Host header, any other page by its Origin.
  * @throws ProblemError
  */
-export function checkHostAndOrigin(request: IncomingMessage, policy: HostPolicy): void {
+export function checkHostAndOrigin(request: RequestHead, policy: HostPolicy): void {
   const { rawHeaders } = request;
   const value = onlyValue(rawHeaders, "host");
   const host = value === undefined ? undefined : hostName(value);

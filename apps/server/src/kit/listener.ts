@@ -1,8 +1,12 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server as NodeServer } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { PROBLEM_MEDIA_TYPE, problemOf } from "@loom/api";
 import { http, https } from "@loom/api/http";
+import { PlainConnections, type PlainRequests } from "./plain-http/plain-connections.ts";
 import { RequestMessage } from "./request-message.ts";
+import { ResponseMessage } from "./response-message.ts";
+
+type Server = NodeServer<typeof RequestMessage, typeof ResponseMessage>;
 
 export type ListenerOptions = {
   readonly host: string;
@@ -10,7 +14,9 @@ export type ListenerOptions = {
   readonly port: number;
   /** PEM. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
-  handle(incoming: IncomingMessage, outgoing: ServerResponse): void;
+  handle(incoming: RequestMessage, outgoing: ResponseMessage): void;
+  /** Requests for whom Node's own parser and responses would be most of the work. Default: none. */
+  readonly plain?: PlainRequests;
 };
 
 export type Listener = {
@@ -50,12 +56,16 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     keepAliveTimeout: LIMITS.keepAlive,
     noDelay: true,
     IncomingMessage: RequestMessage,
+    ServerResponse: ResponseMessage,
   };
   const server: Server =
     options.tls === undefined
       ? http.createServer(settings, options.handle)
       : https().createServer({ ...settings, ...options.tls }, options.handle);
   server.on("clientError", refuse);
+  const plain =
+    options.plain &&
+    letPlainFirst(server, options.tls === undefined ? "connection" : "secureConnection", options.plain);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port, options.host, () => {
@@ -65,27 +75,58 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       const scheme = options.tls === undefined ? "http" : "https";
       const { port } = server.address() as AddressInfo;
       const host = options.host.includes(":") ? `[${options.host}]` : options.host;
-      resolve({ url: `${scheme}://${host}:${port}`, close: (closing) => drain(server, closing) });
+      resolve({ url: `${scheme}://${host}:${port}`, close: (closing) => drain(server, plain, closing) });
     });
   });
 }
 
-async function drain(server: Server, { drainMs, abort }: { drainMs: number; abort: () => void }): Promise<void> {
+/** Node's server gets a connection when something comes on it that is not plain. */
+function letPlainFirst(
+  server: Server,
+  event: "connection" | "secureConnection",
+  requests: PlainRequests,
+): PlainConnections {
+  const byNode = server.listeners(event);
+  const plain = new PlainConnections(requests, {
+    limits: LIMITS,
+    toNode(socket) {
+      for (const take of byNode) take.call(server, socket);
+    },
+    refuse: (socket) =>
+      refuse(Object.assign(new Error("The request took too long."), { code: "ERR_HTTP_REQUEST_TIMEOUT" }), socket),
+  });
+  server.removeAllListeners(event);
+  server.on(event, (socket: Socket) => plain.add(socket));
+  return plain;
+}
+
+async function drain(
+  server: Server,
+  plain: PlainConnections | undefined,
+  { drainMs, abort }: { drainMs: number; abort: () => void },
+): Promise<void> {
   await letIn(server);
   return new Promise((resolve) => {
+    const closeIdle = (): void => {
+      server.closeIdleConnections();
+      plain?.closeIdle();
+    };
     // A connection is idle as soon as its request has been answered, and would be kept for the next one.
-    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+    const sweep = setInterval(closeIdle, SWEEP_MS);
     let deadline: NodeJS.Timeout | undefined;
     server.close(() => {
       clearInterval(sweep);
       clearTimeout(deadline);
       resolve();
     });
-    server.closeIdleConnections();
+    closeIdle();
     const cut = (): void => {
       abort();
-      server.closeIdleConnections();
-      deadline = setTimeout(() => server.closeAllConnections(), LIMITS.lastWords);
+      closeIdle();
+      deadline = setTimeout(() => {
+        server.closeAllConnections();
+        plain?.closeAll();
+      }, LIMITS.lastWords);
     };
     if (drainMs <= 0) cut();
     else deadline = setTimeout(cut, drainMs);

@@ -1,7 +1,7 @@
-import type { ServerResponse } from "node:http";
 import type { FieldError, Problem, ProblemCode } from "@loom/api";
 import { PROBLEM_MEDIA_TYPE, problemOf } from "@loom/api";
 import type { JsonObject } from "@loom/core";
+import type { RawOutgoing } from "./raw-exchange.ts";
 
 /** Thrown by whoever finds that a request cannot be done; becomes the response. `message` is for the client. */
 export class ProblemError extends Error {
@@ -62,7 +62,7 @@ export const PAGE_HEADERS: { readonly [name: string]: string } = {
   "referrer-policy": "same-origin",
 };
 
-export function sendProblem(outgoing: ServerResponse, error: ProblemError, requestId: string): void {
+export function sendProblem(outgoing: RawOutgoing, error: ProblemError, requestId: string): void {
   const { problem } = error;
   const body = JSON.stringify({ ...error.extensions, ...problem, instance: requestId });
   const retryAfter =

@@ -1,20 +1,22 @@
 import type { Contract } from "@loom/api";
-import type { Call } from "./call.ts";
+import type { RawCall } from "./call.ts";
 import type { Action, Resource } from "./policy.ts";
 import type { ProblemError } from "./problem-reply.ts";
 import type { Subject } from "./subject.ts";
 
 /**
  * A part of the address space whose paths, headers and errors are a provider's and not ours. Its requests pass the same
- * checks as all others, and are then answered on Node's own request and response.
+ * checks as all others, and are then answered on the request and the response themselves.
  */
 export type RawRoute = {
   /** e.g. `/proxy/`: all paths that begin so. */
   readonly prefix: string;
   /** What is below it of our own API, for its description. */
   readonly contracts: readonly Contract[];
+  /** Whether a POST to this path, which may have a query, has a body that is read as a whole before anything else happens. */
+  readsWhole(url: string): boolean;
   /** Reads what the path and the headers say, and nothing else. */
-  open(call: Call): RawRequest;
+  open(call: RawCall): RawRequest;
 };
 
 /** A request that has not been let in yet. */

@@ -1,10 +1,5 @@
 import { http } from "@loom/api/http";
-
-/** Who takes a request's body: each piece once, and its end, which does not come where the connection breaks off. */
-export type BodyTaker = {
-  onPiece(piece: Buffer): void;
-  onEnd(): void;
-};
+import type { BodyTaker } from "./raw-exchange.ts";
 
 /**
  * A request whose body goes from the parser to whoever takes it. As a stream it would go through a buffer, some ten
@@ -15,8 +10,10 @@ export class RequestMessage extends http.IncomingMessage {
   /** Some of the body, or its end, is in the stream already. */
   #streams = false;
 
-  /** Once, and by nobody who also reads the stream. Takes whatever size comes: nothing is held back. */
+  /** See `RawIncoming`. */
   takeBody(taker: BodyTaker): void {
+    // The response says so, too.
+    this.on("error", ignore);
     if (this.#streams) {
       this.on("data", (piece: Buffer) => taker.onPiece(piece)).once("end", () => taker.onEnd());
       return;
@@ -44,3 +41,5 @@ export class RequestMessage extends http.IncomingMessage {
 }
 
 const NOBODY: BodyTaker = { onPiece() {}, onEnd() {} };
+
+function ignore(): void {}

@@ -1,12 +1,12 @@
-import type { IncomingMessage } from "node:http";
 import { isLoopbackName } from "./host-check.ts";
+import type { RequestHead } from "./request-head.ts";
 
 /** How browsers reach the server. */
 export type WebAddress = {
   /** By https: their cookies are for that alone. By plain http, only on the loopback interface. */
   readonly secure: boolean;
   /** e.g. `https://loom.example.com`: the public one, or that of the request, whose Host has been checked by then. */
-  originOf(request: IncomingMessage): string;
+  originOf(request: RequestHead): string;
 };
 
 export function createWebAddress(options: {

@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 
 /** Up to this size a piece is copied to stand between its size and its line end, which is cheaper than three buffers. */
@@ -11,11 +11,11 @@ const ONE_PIECE = 16 * 1024;
  * each of them to the socket in four parts, and waits for the next tick to do so.
  */
 export class ClientBody {
-  readonly #outgoing: ServerResponse;
+  readonly #outgoing: RawOutgoing;
   readonly #framed: boolean;
 
   /** `headers`: flat, name after value, and with nothing in them about the body's framing but a length. */
-  constructor(outgoing: ServerResponse, status: number, headers: string[]) {
+  constructor(outgoing: RawOutgoing, status: number, headers: string[]) {
     const { httpVersion, method } = outgoing.req;
     const isBodiless = method === "HEAD" || status === 204 || status === 304;
     this.#outgoing = outgoing;
@@ -30,28 +30,16 @@ export class ClientBody {
   writeText(text: string): boolean {
     const outgoing = this.#outgoing;
     if (text === "") return true;
-    outgoing.cork();
-    const isTaken = outgoing.write(this.#framed ? framedText(text) : text);
-    outgoing.uncork();
-    return isTaken;
+    return outgoing.writeNow(this.#framed ? framedText(text) : text);
   }
 
   /** `false`: the client takes no more for now, and the response will say `drain`. */
   write(chunk: Buffer): boolean {
     const outgoing = this.#outgoing;
     if (chunk.length === 0) return true;
-    // Not at the next tick but at the end of this call.
-    outgoing.cork();
-    let isTaken: boolean;
-    if (!this.#framed) isTaken = outgoing.write(chunk);
-    else if (chunk.length <= COPIED) isTaken = outgoing.write(framed(chunk));
-    else {
-      outgoing.write(Buffer.from(`${chunk.length.toString(16)}\r\n`, "latin1"));
-      outgoing.write(chunk);
-      isTaken = outgoing.write(LINE_END);
-    }
-    outgoing.uncork();
-    return isTaken;
+    if (!this.#framed) return outgoing.writeNow(chunk);
+    if (chunk.length <= COPIED) return outgoing.writeNow(framed(chunk));
+    return outgoing.writeNow(Buffer.from(`${chunk.length.toString(16)}\r\n`, "latin1"), chunk, LINE_END);
   }
 
   /** `last`: the whole body, or the rest of it. */

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from "node:http";
 import { PAYER_HEADERS, type Payer } from "../../kit/charged-nodes.ts";
+import type { RequestHead } from "../../kit/request-head.ts";
 
 /** Headers of one request that Loom itself looks at, found in one walk. */
 export type ClientHeaders = {
@@ -60,7 +60,7 @@ const MAX_CLIENT = 60;
 
 /** `redact`: takes what is secret out of what a client calls itself and its session. */
 export function readClientHeaders(
-  incoming: IncomingMessage,
+  incoming: RequestHead,
   queryToken: string | undefined,
   redact: (text: string) => string,
 ): ClientHeaders {

@@ -1,6 +1,5 @@
-import type { ServerResponse } from "node:http";
-import type { Writable } from "node:stream";
 import type { LlmFailure, Usage } from "@loom/core";
+import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import type { ReadRefusal } from "./failure-of-refusal.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 
@@ -32,9 +31,12 @@ export type Delivery = {
   read(): Answered | undefined;
 };
 
+/** Whoever says when he takes more. */
+export type Drained = { once(event: "drain", listener: () => void): unknown };
+
 /** What a delivery needs of the exchange that it belongs to. */
 export type DeliveryHost = {
-  readonly outgoing: ServerResponse;
+  readonly outgoing: RawOutgoing;
   readonly keepAliveMs: number;
   /** Headers of ours. */
   headers(): { readonly [name: string]: string };
@@ -42,9 +44,9 @@ export type DeliveryHost = {
    * Until the client takes more, or `until` does, which says so by `drain`. Where it is waited for several, until the last
    * of them does.
    */
-  pause(until?: Writable): void;
+  pause(until?: Drained): void;
   /** `after` will not say `drain`, and is not waited for any more. */
-  resume(after: Writable): void;
+  resume(after: Drained): void;
   firstByte(): void;
   /**
    * This attempt is over; what was sent of it, if anything, ends as broken. `isOfModel`: whether what came may be of a model

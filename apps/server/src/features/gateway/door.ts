@@ -1,4 +1,4 @@
-import type { Call } from "../../kit/call.ts";
+import type { RawCall } from "../../kit/call.ts";
 import { Account, type Outcome } from "./account.ts";
 import type { Asker } from "./candidates.ts";
 import type { ClientHeaders } from "./client-headers.ts";
@@ -14,14 +14,14 @@ import { problemFor } from "./wire-errors.ts";
  */
 export class Door {
   readonly #parts: GatewayParts;
-  readonly #call: Call;
+  readonly #call: RawCall;
   readonly #target: Target;
   readonly #headers: ClientHeaders;
   readonly #asker: Asker;
   readonly #since = { at: Date.now(), uptime: process.uptime() };
   isClosed = false;
 
-  constructor(parts: GatewayParts, call: Call, target: Target, headers: ClientHeaders, asker: Asker) {
+  constructor(parts: GatewayParts, call: RawCall, target: Target, headers: ClientHeaders, asker: Asker) {
     this.#parts = parts;
     this.#call = call;
     this.#target = target;

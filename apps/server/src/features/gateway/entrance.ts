@@ -1,6 +1,6 @@
 import { geminiTokenCount, responsesTokenCount } from "@loom/llm";
 import type { Dialect } from "../../gateway-types.ts";
-import type { Call } from "../../kit/call.ts";
+import type { RawCall } from "../../kit/call.ts";
 import { chargedNodes, nodesWithoutPayers } from "../../kit/charged-nodes.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { RawRequest } from "../../kit/raw-route.ts";
@@ -28,7 +28,7 @@ export type Entrance = {
 /** A request at the gateway's door. `targetOf` reads its path; `undefined`: there is nothing there. */
 export function openRequest(
   entrance: Entrance,
-  call: Call,
+  call: RawCall,
   fallback: Dialect,
   targetOf: (path: string, query: string) => Target | undefined,
 ): RawRequest {
@@ -53,7 +53,7 @@ export function openRequest(
 /** @throws ProblemError where nobody pays for it, which is in the ledger then: see `chargedNodes`. */
 function askerFor(
   { askerOf, parts }: Entrance,
-  call: Call,
+  call: RawCall,
   subject: Subject,
   target: Target,
   headers: ClientHeaders,
@@ -76,7 +76,7 @@ function askerFor(
   }
 }
 
-function answer(entrance: Entrance, call: Call, target: Target, headers: ClientHeaders, asker: Asker): void {
+function answer(entrance: Entrance, call: RawCall, target: Target, headers: ClientHeaders, asker: Asker): void {
   const { parts } = entrance;
   const { operation, upstream } = target;
   const understood = operation === "generate" || operation === "count_tokens";
@@ -122,7 +122,7 @@ function answer(entrance: Entrance, call: Call, target: Target, headers: ClientH
 }
 
 /** Where the provider of the model cannot count in the client's dialect, the size of the prompt has to do. */
-function estimated({ parts }: Entrance, call: Call, target: Target, question: Question, { nodes }: Asker): boolean {
+function estimated({ parts }: Entrance, call: RawCall, target: Target, question: Question, { nodes }: Asker): boolean {
   const plan = parts.routing.plan({
     model: question.model,
     nodes,
@@ -147,7 +147,11 @@ function countInDialect(tokens: number, dialect: Dialect): unknown {
 }
 
 /** All models, or the one that the path names. */
-function sendModels({ modelNames }: Entrance, call: Call, { model, dialect }: Target & { dialect: WireDialect }): void {
+function sendModels(
+  { modelNames }: Entrance,
+  call: RawCall,
+  { model, dialect }: Target & { dialect: WireDialect },
+): void {
   if (call.incoming.method !== "GET") throw nothingHere();
   const headers = { "x-request-id": call.id };
   modelNames()
@@ -167,7 +171,7 @@ function sendModels({ modelNames }: Entrance, call: Call, { model, dialect }: Ta
 }
 
 /** Node's parser refuses most of what two servers could read as different requests; this is the rest. */
-function checkFraming({ incoming }: Call): void {
+function checkFraming({ incoming }: RawCall): void {
   if (incoming.headers["transfer-encoding"] === undefined) return;
   const { headersDistinct } = incoming;
   const encodings = headersDistinct["transfer-encoding"] ?? [];
@@ -177,14 +181,14 @@ function checkFraming({ incoming }: Call): void {
   }
 }
 
-function checkMethod({ incoming }: Call): void {
+function checkMethod({ incoming }: RawCall): void {
   if (incoming.method === "POST") return;
   throw new ProblemError("method_not_allowed", "The method is not allowed here; allowed is: POST.", {
     headers: { allow: "POST" },
   });
 }
 
-function checkMediaType({ incoming }: Call): void {
+function checkMediaType({ incoming }: RawCall): void {
   if (/^application\/json\s*(?:;|$)/i.test(incoming.headers["content-type"] ?? "")) return;
   throw new ProblemError("unsupported_media_type", "The body has to be JSON, with Content-Type application/json.", {
     headers: { "accept-post": "application/json" },

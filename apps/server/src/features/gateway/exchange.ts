@@ -1,15 +1,14 @@
-import type { ServerResponse } from "node:http";
-import type { Writable } from "node:stream";
 import type { LlmFailure } from "@loom/core";
-import type { Call } from "../../kit/call.ts";
+import type { RawCall } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
+import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import { Account, type Outcome } from "./account.ts";
 import { Attempt, type AttemptListener, LINGER_MS, type Refusal } from "./attempt.ts";
 import { type Asker, type Candidate, Candidates, type Found } from "./candidates.ts";
 import { codecFor } from "./codecs.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { DecodedDelivery } from "./decoded-delivery.ts";
-import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
+import type { Answered, Delivery, DeliveryHost, Drained } from "./delivery.ts";
 import { type ReadRefusal, readErrorAnswer, readRefusal } from "./failure-of-refusal.ts";
 import { CUT_OFF, SHUTTING_DOWN, UNREADABLE, UNWRITABLE, WEB_PAGE } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
@@ -25,11 +24,11 @@ import { problemFor } from "./wire-errors.ts";
  * and settled once, however it ends. Callbacks all the way: a promise for each step would cost more than the step.
  */
 export class Exchange implements AttemptListener, DeliveryHost {
-  readonly outgoing: ServerResponse;
+  readonly outgoing: RawOutgoing;
   readonly keepAliveMs: number;
   place = -1;
   readonly #parts: GatewayParts;
-  readonly #call: Call;
+  readonly #call: RawCall;
   readonly #asked: Asked;
   readonly #account: Account;
   readonly #candidates: Candidates;
@@ -148,7 +147,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     return { ...limits, "x-request-id": this.#call.id, ...way };
   }
 
-  pause(until: Writable = this.outgoing): void {
+  pause(until: Drained = this.outgoing): void {
     if (this.#pauseFor(until)) until.once("drain", () => this.resume(until));
   }
 

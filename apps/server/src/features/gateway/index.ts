@@ -5,6 +5,7 @@ import type { Budgets, Credentials, RequestTrace, Routing } from "../../gateway-
 import { defineFeature } from "../../kit/feature.ts";
 import { every } from "../../kit/jobs.ts";
 import { LiveList } from "../../kit/live-list.ts";
+import { flat } from "../../kit/plain-http/plain-head.ts";
 import type { RawRoute } from "../../kit/raw-route.ts";
 import { route } from "../../kit/route.ts";
 import type { Subject } from "../../kit/subject.ts";
@@ -18,7 +19,7 @@ import { createLightTransport } from "./light-transport.ts";
 import { listModels, modelNames } from "./model-list.ts";
 import type { GatewayParts, HealthyLedger } from "./parts.ts";
 import { createPoolTransport } from "./pool-transport.ts";
-import { DIALECT_PREFIXES, targetOfDialect, targetOfProxy } from "./target.ts";
+import { DIALECT_PREFIXES, isAmbiguousPath, type Target, targetOfDialect, targetOfProxy } from "./target.ts";
 import { upstreamsOf } from "./upstreams.ts";
 
 /** Silence in front of a client after which middle boxes begin to doubt; some give up after half a minute. */
@@ -101,6 +102,7 @@ function proxyRoute(service: GatewayService): RawRoute {
   const kindOf = (name: string) => service.parts.upstreams.get(name)?.config.kind;
   return {
     prefix: "/proxy/",
+    readsWhole: wholeBodies((path) => targetOfProxy(path.slice("/proxy".length), "", kindOf)),
     contracts: [api.llm.complete, api.llm.stream],
     open: (call) =>
       openRequest(service, call, "loom", (path, query) => targetOfProxy(path.slice("/proxy".length), query, kindOf)),
@@ -110,10 +112,30 @@ function proxyRoute(service: GatewayService): RawRoute {
 function dialectRoutes(service: GatewayService): RawRoute[] {
   return Object.entries(DIALECT_PREFIXES).map(([prefix, dialect]) => ({
     prefix,
+    readsWhole: wholeBodies((path) => targetOfDialect(path.slice(prefix.length - 1), "", dialect)),
     contracts: [],
     open: (call) =>
       openRequest(service, call, dialect, (path, query) =>
         targetOfDialect(path.slice(prefix.length - 1), query, dialect),
       ),
   }));
+}
+
+/** The same few come all the time. */
+const MAX_KNOWN_PATHS = 1_000;
+const MAX_KNOWN_PATH = 200;
+
+function wholeBodies(targetOf: (path: string) => Target | undefined): (url: string) => boolean {
+  const known = new Set<string>();
+  return (url) => {
+    const end = url.indexOf("?");
+    const path = end === -1 ? url : url.slice(0, end);
+    if (known.has(path)) return true;
+    const operation = isAmbiguousPath(path) ? undefined : targetOf(path)?.operation;
+    if (operation !== "generate" && operation !== "count_tokens") return false;
+    if (path.length > MAX_KNOWN_PATH) return true;
+    if (known.size >= MAX_KNOWN_PATHS) known.clear();
+    known.add(flat(path));
+    return true;
+  };
 }

@@ -1,6 +1,6 @@
-import type { ServerResponse } from "node:http";
 import type { Transform } from "node:stream";
 import type { LlmFailure } from "@loom/core";
+import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import { areForeignEvents, holdsSign, mayBeForeignDocument } from "./answer-signs.ts";
 import { beginsLikeEvents, beginsLikeJson, mayBeOfModel } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
@@ -26,7 +26,7 @@ export type NativeOptions = {
 /** The upstream's own bytes, as they come. The head waits for the first of them: until then another may answer. */
 export class NativeDelivery implements Delivery {
   readonly #host: DeliveryHost;
-  readonly #outgoing: ServerResponse;
+  readonly #outgoing: RawOutgoing;
   readonly #options: NativeOptions;
   #status = 0;
   #headers: UpstreamHeaders = {};

@@ -1,8 +1,9 @@
 import type { LlmRequest } from "@loom/core";
 import { FOREIGN_SEAL } from "@loom/llm";
 import type { RouteStep } from "../../gateway-types.ts";
-import type { Call } from "../../kit/call.ts";
+import type { RawCall } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
+import { RequestMessage } from "../../kit/request-message.ts";
 import { priceOf } from "./account.ts";
 import type { ClientHeaders } from "./client-headers.ts";
 import { codecFor, codecOf, voiceOf } from "./codecs.ts";
@@ -30,7 +31,7 @@ export type Passage = {
 };
 
 export type Asked = {
-  readonly call: Call;
+  readonly call: RawCall;
   readonly target: Target;
   readonly headers: ClientHeaders;
   /** Absent: the body is passed on unread. */
@@ -70,6 +71,7 @@ export function canCount(target: Target, question: Question, upstream: Upstream,
 function passedPassage({ call, target, headers }: Asked, upstream: Upstream, credential: RequestHeaders): Passage {
   const dialect = target.dialect === "loom" ? "chat" : target.dialect;
   const { incoming } = call;
+  if (!(incoming instanceof RequestMessage)) throw new Error("What is passed on as it comes has to be a stream.");
   const request = passedRequest({ target, upstream, credential, forwarded: headers.forwarded, incoming });
   const options = { dialect, hideUsage: false, isAnswer: false };
   return { dialect, native: true, hidesUsage: false, request, deliver: (host) => new NativeDelivery(host, options) };

@@ -1,6 +1,5 @@
-import type { IncomingMessage } from "node:http";
 import { ProblemError } from "../../kit/problem-reply.ts";
-import { type BodyTaker, RequestMessage } from "../../kit/request-message.ts";
+import type { BodyTaker, RawIncoming } from "../../kit/raw-exchange.ts";
 
 /** A 200,000 token prompt is about 1 MB; this leaves room for images. */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -13,7 +12,7 @@ const MAX_DISCARDED_BYTES = 256 * 1024 * 1024;
  * says as well.
  */
 export function readBody(
-  incoming: IncomingMessage,
+  incoming: RawIncoming,
   done: (body: Buffer) => void,
   refuse: (problem: ProblemError) => void,
 ): void {
@@ -26,19 +25,17 @@ export function readBody(
   const refused = length !== undefined && Number(length) > MAX_BODY_BYTES;
   if (refused) refuse(tooLarge());
   const body = new BodyCollector(incoming, refused ? ignore : done, refused ? ignore : refuse);
-  if (incoming instanceof RequestMessage) incoming.takeBody(body);
-  else incoming.on("data", (piece: Buffer) => body.onPiece(piece)).once("end", () => body.onEnd());
-  incoming.on("error", ignore);
+  incoming.takeBody(body);
 }
 
 class BodyCollector implements BodyTaker {
-  readonly #incoming: IncomingMessage;
+  readonly #incoming: RawIncoming;
   readonly #done: (body: Buffer) => void;
   readonly #refuse: (problem: ProblemError) => void;
   readonly #pieces: Buffer[] = [];
   #size = 0;
 
-  constructor(incoming: IncomingMessage, done: (body: Buffer) => void, refuse: (problem: ProblemError) => void) {
+  constructor(incoming: RawIncoming, done: (body: Buffer) => void, refuse: (problem: ProblemError) => void) {
     this.#incoming = incoming;
     this.#done = done;
     this.#refuse = refuse;

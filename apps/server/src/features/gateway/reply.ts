@@ -1,11 +1,11 @@
-import type { ServerResponse } from "node:http";
 import type { Dialect } from "../../gateway-types.ts";
 import { COMMON_HEADERS, type ProblemError, sendProblem } from "../../kit/problem-reply.ts";
+import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import { errorBody, errorStatus } from "./wire-errors.ts";
 
 /** Sends a problem in the client's own format. Nothing has been sent yet. */
 export function sendDialectProblem(
-  outgoing: ServerResponse,
+  outgoing: RawOutgoing,
   dialect: Dialect,
   error: ProblemError,
   requestId: string,
@@ -32,7 +32,7 @@ export function sendDialectProblem(
 }
 
 /** Sends a JSON answer that was made here. */
-export function sendJson(outgoing: ServerResponse, body: unknown, headers: { readonly [name: string]: string }): void {
+export function sendJson(outgoing: RawOutgoing, body: unknown, headers: { readonly [name: string]: string }): void {
   if (outgoing.destroyed) return;
   const text = JSON.stringify(body);
   outgoing.writeHead(200, {

@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import type { Refusal } from "./attempt.ts";
 import { contentEncoding } from "./content-decoding.ts";
 import { responseHeaders } from "./response-headers.ts";
@@ -9,7 +9,7 @@ import type { RequestHeaders } from "./upstream-request.ts";
  * that key, or cannot be read, and is nothing for a client.
  */
 export function sendRefusal(
-  outgoing: ServerResponse,
+  outgoing: RawOutgoing,
   { status, headers, body }: Refusal,
   options: {
     readonly ours: { readonly [name: string]: string };

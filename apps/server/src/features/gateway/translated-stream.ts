@@ -1,7 +1,7 @@
-import type { ServerResponse } from "node:http";
 import type { LlmEvent, LlmFailure, LlmResponse } from "@loom/core";
 import type { AnswerIdentity, LlmStreamDecoder } from "@loom/llm";
 import { COMMON_HEADERS } from "../../kit/problem-reply.ts";
+import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import { areForeignEvents, isForeignDocument } from "./answer-signs.ts";
 import { mayBeOfModel } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
@@ -26,7 +26,7 @@ export type TranslatedOptions = {
  */
 export class TranslatedStream implements Delivery {
   readonly #host: DeliveryHost;
-  readonly #outgoing: ServerResponse;
+  readonly #outgoing: RawOutgoing;
   readonly #options: TranslatedOptions;
   readonly #encoder: { push(events: readonly LlmEvent[]): string };
   #body: ClientBody | undefined;

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import type { Call } from "../../kit/call.ts";
 import { eventIdOf, type GoingOn } from "./follow-place.ts";
 import { eventsOf, type Listener, type LiveHub, type News } from "./live-hub.ts";
@@ -40,7 +41,7 @@ export function follow(call: FollowedCall, options: FollowOptions): Promise<void
 }
 
 /** What is needed of a call. */
-type FollowedCall = Pick<Call, "id" | "outgoing" | "signal">;
+type FollowedCall = Pick<Call, "id" | "signal"> & { readonly outgoing: ServerResponse };
 
 class Follower implements Listener {
   readonly #call: FollowedCall;
