@@ -1,6 +1,7 @@
 import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import { Secret } from "@loom/config";
 import type { RequestOrigin } from "./audit.ts";
+import { flat } from "./flat-text.ts";
 import type { RequestHead } from "./request-head.ts";
 import { OWNER, type Subject } from "./subject.ts";
 
@@ -51,7 +52,7 @@ export function hashToken(token: string): Buffer {
   if (known !== undefined) return known;
   const digest = hash("sha256", token, "buffer");
   if (recent.size >= MAX_RECENT) recent.clear();
-  recent.set(token, digest);
+  recent.set(flat(token), digest);
   return digest;
 }
 

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { flat } from "./flat-text.ts";
 import { ProblemError } from "./problem-reply.ts";
 import type { RequestHead } from "./request-head.ts";
 
@@ -68,11 +69,12 @@ function isAllowedHost(host: string, policy: HostPolicy): boolean {
 function hostName(value: string): string | undefined {
   const known = hostNames.get(value);
   if (known !== undefined) return known;
-  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(value);
+  const own = flat(value);
+  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(own);
   const name = (match?.[1] ?? match?.[2])?.toLowerCase().replace(/\.$/, "");
   if (name === undefined) return undefined;
   if (hostNames.size >= MAX_HOST_NAMES) hostNames.clear();
-  hostNames.set(value, name);
+  hostNames.set(own, name);
   return name;
 }
 

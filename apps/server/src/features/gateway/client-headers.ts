@@ -1,4 +1,5 @@
 import { PAYER_HEADERS, type Payer } from "../../kit/charged-nodes.ts";
+import { flat } from "../../kit/flat-text.ts";
 import type { RequestHead } from "../../kit/request-head.ts";
 
 /** Headers of one request that Loom itself looks at, found in one walk. */
@@ -84,10 +85,10 @@ export function readClientHeaders(
       else tokens.push(token);
       continue;
     }
-    if (SESSION_HEADERS.has(name)) session ??= redact(value).slice(0, MAX_SESSION);
+    if (SESSION_HEADERS.has(name)) session ??= flat(redact(value).slice(0, MAX_SESSION));
     if (name.startsWith("x-loom-")) {
-      if (name === PAYER_HEADERS.organization) payers = [...(payers ?? []), { kind: "organization", id: value }];
-      else if (name === PAYER_HEADERS.team) payers = [...(payers ?? []), { kind: "team", id: value }];
+      if (name === PAYER_HEADERS.organization) payers = [...(payers ?? []), { kind: "organization", id: flat(value) }];
+      else if (name === PAYER_HEADERS.team) payers = [...(payers ?? []), { kind: "team", id: flat(value) }];
       continue;
     }
     if (KEPT.has(name) || name.startsWith("x-forwarded-") || listed?.has(name) === true) continue;
@@ -158,10 +159,11 @@ function connectionOptions(value: string): ReadonlySet<string> | undefined {
 function productOf(userAgent: string): string {
   const known = products.get(userAgent);
   if (known !== undefined) return known;
-  const [product = ""] = /^[^ /]*(?:\/[^ /]*)?/.exec(userAgent) ?? [];
+  const own = flat(userAgent);
+  const [product = ""] = /^[^ /]*(?:\/[^ /]*)?/.exec(own) ?? [];
   const name = product.slice(0, MAX_CLIENT).replaceAll(/[^\x21-\x7e]/g, "?");
   if (products.size >= MAX_PRODUCTS) products.clear();
-  products.set(userAgent, name);
+  products.set(own, name);
   return name;
 }
 

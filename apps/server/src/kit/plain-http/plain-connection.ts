@@ -23,6 +23,8 @@ const MAX_HEAD_BYTES = 16 * 1024;
 /** What a client may send ahead of its turn: to wait with more of it would be not to notice that he leaves. */
 const MAX_AHEAD_BYTES = 256 * 1024;
 const NOTHING = Buffer.alloc(0);
+/** So long after it was made, a connection on which nothing has come is not about to bring anything. */
+const FRESH_S = 1;
 
 /**
  * One client's connection as long as nothing comes on it but plain requests: see `readPlainHead`. Where something else
@@ -37,7 +39,8 @@ export class PlainConnection implements Listed {
   /** Of the request's body: what is still to come, in bytes. */
   #left = 0;
   /** What came behind it. */
-  #ahead: Buffer | undefined;
+  #ahead: Buffer[] = [];
+  #aheadBytes = 0;
   /** No request is taken any more: what comes is thrown away, and the connection goes. */
   #isClosing = false;
   #isFresh = true;
@@ -57,9 +60,10 @@ export class PlainConnection implements Listed {
     socket.on("error", ignore);
   }
 
-  /** Nobody waits for anything on it. */
-  get isIdle(): boolean {
-    return this.#request === undefined || (this.#isClosing && this.#response === undefined);
+  /** Nobody waits for anything on it. `now`, in seconds of the process: who has just come may be about to ask. */
+  isIdle(now: number): boolean {
+    if (this.#isClosing) return this.#response === undefined && this.#left <= 0;
+    return this.#request === undefined && !(this.#isFresh && now - this.#since < FRESH_S);
   }
 
   /** What it has been waiting for from its client, and for how many milliseconds. `undefined`: for nothing that has a limit. */
@@ -84,6 +88,7 @@ export class PlainConnection implements Listed {
       return;
     }
     this.#response = undefined;
+    this.#request?.leave();
     response?.close({ isFinished: false });
     refuse(this.#socket);
   }
@@ -129,8 +134,9 @@ export class PlainConnection implements Listed {
   }
 
   #keepAhead(bytes: Buffer): void {
-    this.#ahead = this.#ahead === undefined ? bytes : Buffer.concat([this.#ahead, bytes]);
-    if (this.#ahead.length > MAX_AHEAD_BYTES) this.#socket.destroy();
+    this.#ahead.push(bytes);
+    this.#aheadBytes += bytes.length;
+    if (this.#aheadBytes > MAX_AHEAD_BYTES) this.#socket.destroy();
   }
 
   #onEnded(response: PlainResponse): void {
@@ -158,7 +164,7 @@ export class PlainConnection implements Listed {
 
   #close(): void {
     this.#isClosing = true;
-    this.#ahead = undefined;
+    this.#takeAhead();
     this.#since = this.#keeper.now();
   }
 
@@ -171,10 +177,16 @@ export class PlainConnection implements Listed {
   #next(): void {
     this.#request = undefined;
     this.#since = this.#keeper.now();
-    const ahead = this.#ahead;
-    if (ahead === undefined || this.#socket.destroyed) return;
-    this.#ahead = undefined;
-    this.#begin(ahead);
+    if (this.#aheadBytes === 0 || this.#socket.destroyed) return;
+    this.#begin(this.#takeAhead());
+  }
+
+  #takeAhead(): Buffer {
+    const [first] = this.#ahead;
+    const ahead = first !== undefined && this.#ahead.length === 1 ? first : Buffer.concat(this.#ahead);
+    this.#ahead = [];
+    this.#aheadBytes = 0;
+    return ahead;
   }
 
   #handOver(bytes: Buffer): void {
@@ -207,7 +219,7 @@ export class PlainConnection implements Listed {
     this.#keeper.onGone(this);
     const response = this.#response;
     this.#response = undefined;
-    this.#ahead = undefined;
+    this.#takeAhead();
     response?.close({ isFinished: false });
   };
 }

@@ -50,7 +50,8 @@ export class PlainConnections {
   }
 
   closeIdle(): void {
-    for (const connection of this.#connections.all()) if (connection.isIdle) connection.destroy();
+    const now = process.uptime();
+    for (const connection of this.#connections.all()) if (connection.isIdle(now)) connection.destroy();
   }
 
   closeAll(): void {

@@ -1,3 +1,5 @@
+import { flat } from "../flat-text.ts";
+
 /** The head of a request that needs no more than a few lines to be understood. */
 export type PlainHead = {
   /** A path, maybe with a query. */
@@ -75,15 +77,10 @@ const names = new Map<string, string>();
 const MAX_NAMES = 1_000;
 const MAX_NAME = 64;
 
-/** A copy: a slice of a head would keep all of it in memory. */
-export function flat(text: string): string {
-  return Buffer.from(text, "latin1").toString("latin1");
-}
-
 function headerName(written: string): string | undefined {
   const known = names.get(written);
   if (known !== undefined) return known;
-  const name = written.toLowerCase();
+  const name = flat(written.toLowerCase());
   // As the key of a plain object it would be lost.
   if (!NAME.test(written) || name in Object.prototype) return undefined;
   if (written.length > MAX_NAME) return name;

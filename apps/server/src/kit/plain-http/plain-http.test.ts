@@ -377,6 +377,22 @@ test("when the server ends, idle connections close, and who is being answered ge
   await closed;
 });
 
+test("who has connected a moment before the end is answered, and told that the connection closes with it", async () => {
+  const server = await serve({
+    answer(incoming, outgoing) {
+      outgoing.setHeader("connection", "close");
+      echo(incoming, outgoing);
+    },
+  });
+  const socket = open(server.port);
+  await expect.poll(() => socket.readyState).toBe("open");
+  const closed = server.listener.close({ drainMs: 10_000, abort() {} });
+  // Some sweeps later.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(await say(socket, [bytes(`${PLAIN}12345`)], () => false)).toMatch(/\r\nConnection: close\r\n/);
+  await closed;
+});
+
 test("who says nothing, or not all of it, is told so; who has nothing to ask any more is let go", async () => {
   const limits = { headers: 10, request: 10, keepAlive: 10 };
   const server = createServer((socket) => connections.add(socket));

@@ -1,9 +1,11 @@
-import { EventEmitter } from "node:events";
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 import { http } from "@loom/api/http";
 import type { RawOutgoing } from "../raw-exchange.ts";
 import type { PlainRequest } from "./plain-request.ts";
+
+/** Not imported: that would read each of its exports, at every start of a server of one turn. */
+const { EventEmitter } = process.getBuiltinModule("node:events");
 
 /** What stands behind each of our heads, or in its place. */
 export type ConnectionHeaders = { readonly keepAlive: string; readonly close: string };

@@ -9,8 +9,10 @@ import { runIndexWorker, type WorkerAnswer, type WorkerFiles, type WorkerQuestio
 /** Raised with every change of the index's tables or of how text is told apart: an older index is then made anew. */
 const INDEX_VERSION = 3;
 
-/** Batches that are written before what they left to be merged is merged: a search looks into each. */
+/** Batches that are written before what they left to be merged is merged along with the next ones: a search looks into each. */
 const MAX_UNMERGED = 256;
+/** More than a batch adds, and over in some hundred milliseconds. */
+const STEPS_PER_BATCH = 8;
 
 /** In this order: a match comes newest first, and the rest is looked up by key until there are enough. */
 const DIALECT: SearchDialect = {
@@ -78,8 +80,8 @@ export async function openSqliteEngine(database: string): Promise<SearchEngine> 
   }
   const rows = <Row>(sql: string, parameters: readonly unknown[] = []): Promise<readonly Row[]> =>
     ask({ type: "rows", sql, parameters: parameters.map((value) => sqlValue(value) as string | number | null) });
-  // Whoever was killed may have left something.
-  let unmerged = 1;
+  // Whoever was killed may have left much.
+  let unmerged = MAX_UNMERGED;
   /** Between two steps, others have a turn. */
   async function merge(until: () => boolean): Promise<void> {
     while (unmerged > 0 && !until()) {
@@ -113,7 +115,8 @@ export async function openSqliteEngine(database: string): Promise<SearchEngine> 
       return new Map(found.map(({ term, passages }) => [term, passages]));
     },
     async write({ revision, dropped, droppedPassages, pieces, ...rest }) {
-      if (unmerged >= MAX_UNMERGED) await merge(() => false);
+      let steps = 0;
+      if (unmerged >= MAX_UNMERGED) await merge(() => steps++ === STEPS_PER_BATCH);
       const isCurrent = await ask<boolean>({ type: "begin", revision, dropped, droppedPassages });
       if (!isCurrent) return false;
       let written = Promise.resolve();
