@@ -1,3 +1,4 @@
+import { HEADER_NAME } from "../../kit/header-lines.ts";
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 
@@ -90,5 +91,5 @@ function framedText(text: string): Buffer {
 }
 
 function isHeaderLine(name: string, value: string): boolean {
-  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) && !/[^\t\x20-\x7e\x80-\xff]/.test(value);
+  return HEADER_NAME.test(name) && !/[^\t\x20-\x7e\x80-\xff]/.test(value);
 }

@@ -1,4 +1,5 @@
 import { flat } from "../flat-text.ts";
+import { HEADER_NAME, NOT_IN_HEADER_LINES } from "../header-lines.ts";
 
 /** The head of a request that needs no more than a few lines to be understood. */
 export type PlainHead = {
@@ -16,9 +17,6 @@ export type PlainHead = {
 
 /** The characters of RFC 3986 that need no escape in a path or a query. */
 const LINE = /^POST (\/[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*) HTTP\/1\.1$/;
-const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** Control characters, and line ends of one character. */
-const FORBIDDEN = /[^\t\r\n\x20-\x7e\x80-\xff]|\r(?!\n)|(?<!\r)\n/;
 const LENGTH = /^\d{1,8}$/;
 /** A body for whoever could be waiting for us, or of a length that only its end tells; or another protocol. */
 const UNUSUAL = ["transfer-encoding", "expect", "upgrade", "http2-settings"] as const;
@@ -31,7 +29,7 @@ const MAX_HEADERS = 100;
  * a path with a body of a given length, and any header that came twice, folded, or with something odd in it.
  */
 export function readPlainHead(text: string): PlainHead | undefined {
-  if (FORBIDDEN.test(text)) return undefined;
+  if (NOT_IN_HEADER_LINES.test(text)) return undefined;
   const lineEnd = text.indexOf("\r\n");
   const url = LINE.exec(lineEnd === -1 ? text : text.slice(0, lineEnd))?.[1];
   if (url === undefined || lineEnd === -1) return undefined;
@@ -82,7 +80,7 @@ function headerName(written: string): string | undefined {
   if (known !== undefined) return known;
   const name = flat(written.toLowerCase());
   // As the key of a plain object it would be lost.
-  if (!NAME.test(written) || name in Object.prototype) return undefined;
+  if (!HEADER_NAME.test(written) || name in Object.prototype) return undefined;
   if (written.length > MAX_NAME) return name;
   if (names.size >= MAX_NAMES) names.clear();
   names.set(flat(written), name);

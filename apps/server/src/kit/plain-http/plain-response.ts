@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 import { http } from "@loom/api/http";
+import { HEADER_NAME, NOT_IN_HEADER_LINES } from "../header-lines.ts";
 import type { RawOutgoing } from "../raw-exchange.ts";
 import type { PlainRequest } from "./plain-request.ts";
 
@@ -61,7 +62,7 @@ export class PlainResponse extends EventEmitter implements RawOutgoing {
   writeHead(status: number, headers: OutgoingHttpHeaders | readonly string[]): void {
     if (this.headersSent) throw new Error("The head was written before.");
     const lines = isList(headers) ? linesOfList(headers) : linesOf(headers);
-    if (NO_HEADERS.test(lines)) throw new Error("A header of the answer holds control characters.");
+    if (NOT_IN_HEADER_LINES.test(lines)) throw new Error("A header of the answer holds control characters.");
     const isFramed = FRAMED.test(lines) || status === 204 || status === 304;
     if (!isFramed) this.keepAlive = false;
     this.statusCode = status;
@@ -129,8 +130,6 @@ export class PlainResponse extends EventEmitter implements RawOutgoing {
   }
 }
 
-/** A line end within a line, and what is no byte. */
-const NO_HEADERS = /[^\t\r\n\x20-\x7e\x80-\xff]|\r(?!\n)|(?<!\r)\n/;
 const FRAMED = /^(?:content-length|transfer-encoding):/im;
 
 function isList(headers: OutgoingHttpHeaders | readonly string[]): headers is readonly string[] {
@@ -165,7 +164,7 @@ const MAX_NAMES = 1_000;
 
 function isName(name: string): boolean {
   if (names.has(name)) return true;
-  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name)) return false;
+  if (!HEADER_NAME.test(name)) return false;
   if (names.size >= MAX_NAMES) names.clear();
   names.add(name);
   return true;

@@ -1,3 +1,4 @@
+import { HEADER_NAME } from "../../../kit/header-lines.ts";
 import type { UpstreamRequest } from "../transport.ts";
 
 /** How the end of a request's body is told. */
@@ -8,7 +9,6 @@ export type RequestFraming =
 
 const METHOD = /^[A-Z]{1,20}$/;
 const PATH = /^\/[\x21-\x7e]*$/;
-const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const NO_HEADER_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** What only the one who writes the request may say. */

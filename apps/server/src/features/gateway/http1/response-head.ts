@@ -1,3 +1,4 @@
+import { HEADER_NAME, NOT_IN_HEADER_LINES } from "../../../kit/header-lines.ts";
 import type { UpstreamHeaders } from "../transport.ts";
 
 /** The head of a response, and what it says about the body. */
@@ -31,9 +32,6 @@ export class BadResponse extends Error {
 }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** Control characters, and line ends of one character. */
-const FORBIDDEN = /[^\t\r\n\x20-\x7e\x80-\xff]|\r(?!\n)|(?<!\r)\n/;
 const MAX_HEADERS = 256;
 
 /**
@@ -58,7 +56,8 @@ export function readResponseHead(text: string, { toHead }: { readonly toHead: bo
 
 /** @throws BadResponse where a line could be taken for two, or for none */
 export function checkCharacters(text: string): void {
-  if (FORBIDDEN.test(text)) throw new BadResponse("HPE_INVALID_HEADER_TOKEN", "A header holds control characters.");
+  if (NOT_IN_HEADER_LINES.test(text))
+    throw new BadResponse("HPE_INVALID_HEADER_TOKEN", "A header holds control characters.");
 }
 
 /** Header lines from `start` on, also those behind a chunked body. @throws BadResponse */
