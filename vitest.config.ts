@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -8,7 +9,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     pool: "forks",
     // Most tests wait for processes and databases more than they compute.
-    maxWorkers: "100%",
+    maxWorkers: availableParallelism() + 1,
     globalSetup: ["apps/server/src/kit/engines-setup.testing.ts"],
     // On a machine that others share, a process that starts late is no news; the report names what needed a second try.
     retry: process.env.CI === undefined ? 0 : 1,

@@ -11,6 +11,8 @@ export type RequestDeadlines = {
   readonly gapMs: number;
   /** For an answer that comes in one piece. */
   readonly completeMs: number;
+  /** Until an answer to a `GET` begins, for which nothing has to be sent first. Default `completeMs`. */
+  readonly beginMs?: number;
 };
 
 /** What every request to one server needs. */
@@ -58,12 +60,13 @@ export async function requestJson(context: ClientContext, call: ClientCall): Pro
 export async function requestText(context: ClientContext, call: ClientCall, accept: string): Promise<string> {
   const { server, deadlines } = context;
   try {
-    const response = await send(context, call, accept, deadlines.completeMs);
+    const { completeMs, beginMs = completeMs } = deadlines;
+    const response = await send(context, call, accept, call.method === "GET" ? beginMs : completeMs);
     return await responseText(response, {
       maxBytes: MAX_ANSWER_BYTES,
       larger: "fail",
       gapMs: deadlines.gapMs,
-      totalMs: deadlines.completeMs,
+      totalMs: completeMs,
       signal: call.signal,
     });
   } catch (error) {

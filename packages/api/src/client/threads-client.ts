@@ -73,7 +73,7 @@ export type ThreadsClient = {
 };
 
 /** Nobody waits long for these: what fails is tried again. */
-const DEADLINES: RequestDeadlines = { connectMs: 5_000, gapMs: 15_000, completeMs: 60_000 };
+const DEADLINES: RequestDeadlines = { connectMs: 5_000, gapMs: 15_000, completeMs: 60_000, beginMs: 15_000 };
 
 export function createThreadsClient(
   options: Omit<LoomClientOptions, "deadlines"> & { readonly deadlines?: Partial<RequestDeadlines> },
