@@ -46,13 +46,18 @@ describe("a document", () => {
   );
 });
 
+test.each(["{}", " [ ]\n"])("nothing is an answer only where it may be: %j", (text) => {
+  expect(isForeignDocument(text)).toBe(false);
+  expect(isForeignDocument(text, { mayBeEmpty: false })).toBe(true);
+});
+
 describe("a document that has only begun", () => {
   test.each(['{"id":"1","obj', '{\n  "candidates": [', '\xef\xbb\xbf{ "model":"m"', "[", "\n\n", "data: {"])(
     "need not be waited for: %j",
     (text) => expect(mayBeForeignDocument(text)).toBe(false),
   );
 
-  test.each(["{", '{"sta', '{"ch', '\xef\xbb\xbf\n{ "checks":[{"id":1}]', '{"created":1,"choices":'])(
+  test.each(["{", "{ }", "[\n]", '{"sta', '{"ch', '\xef\xbb\xbf\n{ "checks":[{"id":1}]', '{"created":1,"choices":'])(
     "may be anything: %j",
     (text) => expect(mayBeForeignDocument(text)).toBe(true),
   );

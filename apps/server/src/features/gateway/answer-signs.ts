@@ -30,19 +30,24 @@ const ANSWER_MEMBERS: ReadonlySet<string> = new Set([
 /** What besides may stand in an event of a stream. */
 const EVENT_MEMBERS = ["type", "delta", "error"];
 
-const ODD_BEGINNING = new RegExp(`^[\\s\\xef\\xbb\\xbf]*\\{\\s*(?:$|"(?!(?:${[...ANSWER_MEMBERS].join("|")})"))`);
+const ODD_BEGINNING = new RegExp(
+  `^[\\s\\xef\\xbb\\xbf]*(?:\\{\\s*(?:$|\\}|"(?!(?:${[...ANSWER_MEMBERS].join("|")})"))|\\[\\s*\\])`,
+);
 const EVENT = new RegExp(`"(?:${[...ANSWER_MEMBERS, ...EVENT_MEMBERS].join("|")})"\\s*:|\\[DONE\\]`);
 const DATA_OBJECT = /(?:^|\n)data: ?\{\s*"/;
 
 /**
  * Whether this is whole JSON and yet no answer of a model: an object that has none of the members by which answers are
- * known, in any dialect, or a list of such objects. What is no JSON is not judged, nor what is empty: Gemini leaves out
- * what has nothing to say.
+ * known, in any dialect, or a list of such objects. What is no JSON is not judged. `mayBeEmpty`: as with Gemini, which
+ * leaves out what has nothing to say; default true.
  */
-export function isForeignDocument(text: string): boolean {
+export function isForeignDocument(
+  text: string,
+  { mayBeEmpty = true }: { readonly mayBeEmpty?: boolean } = {},
+): boolean {
   const value = parsed(text.replace(/^\uFEFF/, ""));
-  if (!Array.isArray(value)) return isForeign(value);
-  return value.length > 0 && value.every(isForeign);
+  if (isEmpty(value)) return !mayBeEmpty;
+  return Array.isArray(value) ? value.every(isForeign) : isForeign(value);
 }
 
 /** Whether an object begins here, and not as answers do. Its end has to say what it is. */
@@ -62,8 +67,12 @@ export function holdsSign(text: string): boolean {
 
 function isForeign(value: unknown): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const keys = Object.keys(value);
-  return keys.length > 0 && !keys.some((key) => ANSWER_MEMBERS.has(key));
+  return !isEmpty(value) && !Object.keys(value).some((key) => ANSWER_MEMBERS.has(key));
+}
+
+/** An object or a list with nothing in it. */
+function isEmpty(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
 }
 
 function parsed(text: string): unknown {

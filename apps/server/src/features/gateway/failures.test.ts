@@ -410,6 +410,8 @@ describe("another upstream", () => {
     ["plain text that says it is JSON", JSON_TYPE, "Service is starting.", false],
     ["a health check", JSON_TYPE, '{"status":"ok"}', false],
     ["somebody's greeting, in no hurry", {}, '\n{"message":"hello","version":{"id":1}}', false],
+    ["an object with nothing in it", {}, "{ }", false],
+    ["a list with nothing in it", JSON_TYPE, "[]\n", false],
     ["events of something else", SSE, 'data: {"status":"ok"}\n\ndata: {"status":"gone"}\n\n', false],
     ["no body", JSON_TYPE, "", true],
     ["no body and no type", {}, "", true],

@@ -213,11 +213,13 @@ function endOfString(lines: Buffer, from: number): number {
 class DocumentTap implements UsageTap {
   readonly #marks: Marks;
   readonly #counts: Counts;
+  readonly #mayBeEmpty: boolean;
   #parts: Buffer[] = [];
   #length = 0;
   #kept = 0;
 
   constructor(dialect: WireDialect) {
+    this.#mayBeEmpty = dialect === "gemini";
     this.#marks = MARKS[dialect];
     this.#counts = new Counts(dialect);
   }
@@ -253,7 +255,8 @@ class DocumentTap implements UsageTap {
     const reading = { ...this.#counts.reading(), complete, failed: false, textBytes };
     if (isError) return { ...reading, error: bytes.toString("utf8") };
     const isSmall = complete && bytes.length <= MAX_ERROR;
-    const foreign = isSmall && !this.#counts.hasSigns && isForeignDocument(bytes.toString("utf8"));
+    const mayBeEmpty = this.#mayBeEmpty;
+    const foreign = isSmall && !this.#counts.hasSigns && isForeignDocument(bytes.toString("utf8"), { mayBeEmpty });
     return foreign ? { ...reading, foreign } : reading;
   }
 }
