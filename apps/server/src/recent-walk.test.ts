@@ -9,7 +9,7 @@ import { type SignInServer, startSignInServer } from "./features/sign-in/sign-in
 import { headerOf, newThreadId } from "./features/threads/threads.testing.ts";
 import { type DatabasePlace, openDatabase } from "./kit/database.ts";
 import { engines, type TestHome } from "./kit/engines.testing.ts";
-import { encoded, FAREWELLS, type Json, OpenApi, type Operation } from "./schema-fuzz.testing.ts";
+import { encoded, FAREWELLS, type Json, OpenApi, type Operation } from "./openapi.testing.ts";
 import { DATABASE_FILE } from "./server.ts";
 
 /** Here it is that one proves it again. */

@@ -6,16 +6,9 @@ import { TestBrowser } from "./features/sign-in/browser.testing.ts";
 import { type SignInServer, startSignInServer } from "./features/sign-in/sign-in.testing.ts";
 import { headerOf, newThreadId } from "./features/threads/threads.testing.ts";
 import { engines, type TestHome } from "./kit/engines.testing.ts";
-import {
-  type Asked,
-  type Break,
-  encoded,
-  FAREWELLS,
-  type Json,
-  MAX_SEGMENT,
-  OpenApi,
-  type Operation,
-} from "./schema-fuzz.testing.ts";
+import { encoded, FAREWELLS, type Json, OpenApi, type Operation } from "./openapi.testing.ts";
+import { type Break, breaksOf } from "./schema-breaks.testing.ts";
+import { type Asked, anyRequest, MAX_SEGMENT } from "./schema-fuzz.testing.ts";
 import type { Answer } from "./testing.ts";
 
 /** Who asks, and by which headers he is known. */
@@ -181,7 +174,7 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
   }
 
   test("an input that breaks its schema in one place is refused, in a sentence about that field", async () => {
-    const all = openApi.operations.flatMap((operation) => openApi.breaksOf(operation));
+    const all = openApi.operations.flatMap((operation) => breaksOf(openApi, operation));
     expect(all.length).toBeGreaterThan(500);
     // Of each operation, the first who comes as far as to be read; the others have to be turned away soundly.
     const readers = new Map<Operation, Asker>();
@@ -212,8 +205,8 @@ describe.each(engines)("on $name", { timeout: 120_000 }, (engine) => {
 
   test("whatever else one asks, nothing fails and every refusal is a problem document", async () => {
     const lasting = openApi.operations.filter(({ method, path }) => !FAREWELLS.test(`${method} ${path}`));
-    const byAnybody = fc.record({ as: fc.constantFrom(0, 1, 2, 3), asked: openApi.anyRequest(lasting, knownOf) });
-    const byOthers = fc.record({ as: fc.constantFrom(2, 3), asked: openApi.anyRequest(openApi.operations, knownOf) });
+    const byAnybody = fc.record({ as: fc.constantFrom(0, 1, 2, 3), asked: anyRequest(openApi, lasting, knownOf) });
+    const byOthers = fc.record({ as: fc.constantFrom(2, 3), asked: anyRequest(openApi, openApi.operations, knownOf) });
     const seen = new Set<number>();
     await fc.assert(
       fc.asyncProperty(fc.oneof({ weight: 9, arbitrary: byAnybody }, byOthers), async ({ as, asked }) => {
