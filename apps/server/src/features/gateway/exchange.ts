@@ -177,7 +177,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     const reached = this.#attempt?.reached === true;
     this.#attempt?.abort();
     const delivery = this.#delivery;
-    if (delivery?.sent === true && delivery.isWhole()) {
+    if (delivery?.isWhole() === true) {
       delivery.onEnd({});
       return;
     }

@@ -1,11 +1,8 @@
 import { NO_USAGE, type Usage } from "@loom/core";
 import type { RouteStep, WorstCase } from "../../gateway-types.ts";
 import type { Prices } from "../ledger/prices.ts";
-import { BYTES_PER_TOKEN } from "./account.ts";
+import { BYTES_PER_TOKEN, mostOutput } from "./output-bound.ts";
 import type { Asked } from "./passage.ts";
-
-/** Where a client gives no bound, this much output is held for it, in tokens: what codecs ask for in its place. */
-const DEFAULT_OUTPUT_TOKENS = 32_000;
 
 const FREE: WorstCase = { inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
 
@@ -13,11 +10,7 @@ const FREE: WorstCase = { inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
 export function worstCase({ target, question }: Asked, { upstream, model }: RouteStep, prices: Prices): WorstCase {
   if (question === undefined || target.operation !== "generate") return FREE;
   const inputTokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
-  const outputTokens = Math.min(
-    question.maxOutputTokens ?? DEFAULT_OUTPUT_TOKENS,
-    // No answer is longer, whatever bound the client gives.
-    prices.contextWindow(upstream, model) ?? Number.POSITIVE_INFINITY,
-  );
+  const outputTokens = mostOutput(question.maxOutputTokens, { upstream, model }, prices);
   const most = dearest({ upstream, model }, { inputTokens, outputTokens }, prices);
   return most === undefined ? { inputTokens, outputTokens } : { inputTokens, outputTokens, costMicroUsd: most };
 }
