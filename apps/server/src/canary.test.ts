@@ -346,3 +346,31 @@ test.runIf(process.platform === "linux")("a key is in no argument of the process
   server.process.kill();
   await server.process.exited;
 });
+
+test.runIf(process.platform === "linux")("no secret stays in the environment that other programs see", async () => {
+  await using home = await temporaryDirectory();
+  const key = (letter: string): string => Buffer.alloc(32, letter).toString("base64");
+  const secrets = {
+    ANTHROPIC_API_KEY: "canary-shared-51f0",
+    LOOM_SERVER_ANTHROPIC_API_KEY: "canary-own-92c7",
+    LOOM_SERVER_COMPATIBLE_LOCAL_API_KEY: "canary-compatible-0b3e",
+    LOOM_SERVER_MASTER_KEY: key("m"),
+    LOOM_SERVER_AUDIT_KEY: key("a"),
+    LOOM_SERVER_AUDIT_WEBHOOK_URL: "https://127.0.0.1:9/canary-address-77ad",
+    LOOM_SERVER_AUDIT_WEBHOOK_SECRET: `whsec_${key("w")}`,
+    LOOM_SERVER_SMTP_PASSWORD: "canary-mail-4d19",
+    LOOM_SERVER_OIDC_TELLTALE_CLIENT_SECRET: "canary-client-e6b2",
+  };
+  const env = environment(home.path, {
+    ...secrets,
+    LOOM_SERVER_COMPATIBLE_LOCAL_BASE_URL: "http://127.0.0.1:9/v1",
+    LOOM_SERVER_OIDC_TELLTALE_ISSUER: "http://127.0.0.1:9",
+    LOOM_SERVER_OIDC_TELLTALE_CLIENT_ID: "loom",
+  });
+  const server = await startServerProcess(`${home.path}/data`, { env });
+  const seen = await readFile(`/proc/${server.process.pid}/environ`, "utf8");
+  expect(seen).toContain("LOOM_SERVER_OIDC_TELLTALE_CLIENT_ID=loom");
+  expect(Object.entries(secrets).filter(([, secret]) => seen.includes(secret))).toEqual([]);
+  server.process.kill();
+  await server.process.exited;
+});

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Environment } from "@loom/config";
-import { ConfigError, readSecret, type Secret } from "@loom/config";
+import { ConfigError, type Secret, takeSecret } from "@loom/config";
 import { type LedgerConfig, readLedgerConfig } from "./features/ledger/ledger-config.ts";
 import { networks, type TrustedProxies } from "./kit/client-address.ts";
 import {
@@ -70,7 +70,7 @@ export function takeServerConfig(
   return {
     providers,
     dormantProviders: readDormantProviders(env, providers),
-    masterKey: takeMasterKey(env, options),
+    masterKey: takeSecret(env, "LOOM_SERVER_MASTER_KEY", options),
     defaultProvider: readDefaultProvider(env, providers),
     deadlines: readDeadlines(env),
     ledger: readLedgerConfig(env),
@@ -87,15 +87,6 @@ export function takeServerConfig(
     ],
     allowUnpricedModels: readUnpricedModels(env),
   };
-}
-
-function takeMasterKey(
-  env: NodeJS.ProcessEnv,
-  options: { readonly warn?: (sentence: string) => void },
-): Secret | undefined {
-  const secret = readSecret(env, "LOOM_SERVER_MASTER_KEY", options);
-  delete env.LOOM_SERVER_MASTER_KEY;
-  return secret;
 }
 
 function readDefaultProvider(env: Environment, providers: ServerConfig["providers"]): string | undefined {

@@ -1,5 +1,5 @@
 import type { CredentialInfo, CredentialSecret } from "@loom/api";
-import { readSecret, readSecretFile } from "@loom/config";
+import { readSecretFile, takeSecret } from "@loom/config";
 import { commandAudit } from "./command-audit.ts";
 import { commandDatabase, onCommandDatabase } from "./command-database.ts";
 import { CREDENTIAL_HELP, type CredentialCommand, parseCredentialCommand } from "./credential-command-line.ts";
@@ -37,7 +37,7 @@ export async function runCredentialCommand(
     return;
   }
   const place = commandDatabase(command.dataDirectory, env, { mayMake: command.type === "add", warn: streams.say });
-  const masterKey = readSecret(env, "LOOM_SERVER_MASTER_KEY", { warn: streams.say });
+  const masterKey = takeSecret(env, "LOOM_SERVER_MASTER_KEY", { warn: streams.say });
   // Before the database: whoever is asked for a key may take a while.
   const secret = command.type === "add" ? await readCredential(command, streams) : undefined;
   await onCommandDatabase(place, async (database) => {

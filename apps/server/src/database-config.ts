@@ -1,4 +1,4 @@
-import { ConfigError, type Environment, readSecret } from "@loom/config";
+import { ConfigError, type Environment, eraseVariable, readSecret } from "@loom/config";
 import { type PostgresAddress, parsePostgresUrl } from "./kit/postgres-address.ts";
 
 const OWN = "LOOM_SERVER_DATABASE_URL";
@@ -22,8 +22,8 @@ export function takeDatabaseAddress(
   if (name === undefined) return undefined;
   const fromFile = (env[`${name}_FILE`] ?? "") !== "";
   const url = readSecret(env, name, options);
-  delete env[OWN];
-  delete env[SHARED];
+  eraseVariable(OWN, env);
+  eraseVariable(SHARED, env);
   if (url === undefined) return undefined;
   const seconds = readNumber(env, "LOOM_SERVER_DATABASE_STATEMENT_TIMEOUT", MAX_STATEMENT_SECONDS);
   return parsePostgresUrl(url, fromFile ? `${name}_FILE` : name, {

@@ -84,6 +84,8 @@ export type Credentials = {
     readonly available: number;
     readonly coolingDown: number;
     readonly disabled: number;
+    /** Of those that cool down: whose quota is used up. */
+    readonly usedUp?: number;
     /** Until the first of them has cooled down, in milliseconds. */
     readonly retryAfterMs?: number;
   };

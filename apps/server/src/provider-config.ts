@@ -1,5 +1,5 @@
 import type { Environment } from "@loom/config";
-import { ConfigError, readSecret, type Secret } from "@loom/config";
+import { ConfigError, type Secret, takeSecret } from "@loom/config";
 import { vertexOrigin } from "@loom/llm";
 import { secretsOfGoogleCredential } from "./google-credential.ts";
 import { readKeyFile } from "./key-file.ts";
@@ -222,12 +222,6 @@ function baseUrlVariables(name: ProviderName, { sharedKeyUsed }: { sharedKeyUsed
     ...(name === "openai" ? [COMPATIBLE_OPENAI] : []),
     ...(sharedKeyUsed ? [`${upper}_BASE_URL`] : []),
   ];
-}
-
-function takeSecret(env: NodeJS.ProcessEnv, name: string, options: Options): Secret | undefined {
-  const secret = readSecret(env, name, options);
-  delete env[name];
-  return secret;
 }
 
 function readBaseUrl(env: Environment, variable: string): string | undefined {

@@ -29,4 +29,15 @@ describe("eraseVariable", () => {
     expect(output).toContain("OTHER=still here");
     expect(output).not.toContain("canary");
   });
+
+  it.runIf(existsSync("/proc/self/environ"))(
+    "works through a view of the environment, and leaves it alone for a copy",
+    () => {
+      const read = "console.log(execSync(\"tr '\\\\0' '\\\\n' < /proc/$PPID/environ\").toString());";
+      const view = 'eraseVariable("LOOM_TEST_KEY", new Proxy(process.env, {}));';
+      expect(runWithCanary(`${view} ${read}`)).not.toContain("canary");
+      const copy = 'eraseVariable("LOOM_TEST_KEY", { ...process.env });';
+      expect(runWithCanary(`${copy} ${read}`)).toContain(CANARY);
+    },
+  );
 });

@@ -5,12 +5,13 @@ const MAX_ENVIRONMENT_BYTES = 16 * 1024 * 1024;
 
 /**
  * Removes a variable of this process for good: no child inherits it, and on Linux `/proc/PID/environ`, which every
- * program of the same user can read, does not show its value any more.
+ * program of the same user can read, does not show its value any more. `env`: where to remove it; what is no more than a
+ * copy of the process's own variables leaves those alone.
  */
-export function eraseVariable(name: string): void {
+export function eraseVariable(name: string, env: NodeJS.ProcessEnv = process.env): void {
   const value = process.env[name];
-  delete process.env[name];
-  if (value !== undefined && value !== "") eraseInitialValue(name, value);
+  delete env[name];
+  if (value !== undefined && value !== "" && process.env[name] === undefined) eraseInitialValue(name, value);
 }
 
 /**

@@ -14,5 +14,6 @@ export type { Setting, SettingKey, SettingValue } from "./schema.ts";
 export { SETTINGS, variablesOf } from "./schema.ts";
 export type { Environment } from "./secret.ts";
 export { readSecret, readSecretFile, Secret } from "./secret.ts";
+export { takeSecret } from "./take-secret.ts";
 export type { LoomDirectories } from "./xdg.ts";
 export { loomDirectories } from "./xdg.ts";

@@ -1,4 +1,4 @@
-import { ConfigError, readSecret, type Secret } from "@loom/config";
+import { ConfigError, type Secret, takeSecret } from "@loom/config";
 import type { AuditSeverity } from "../../kit/audit-events.ts";
 import type { OverflowPolicy } from "./audit-queue.ts";
 import { readChoice, readNumber, readSeverity } from "./audit-variables.ts";
@@ -29,8 +29,7 @@ export function takeAuditConfig(
   env: NodeJS.ProcessEnv,
   options: { readonly warn?: (sentence: string) => void } = {},
 ): AuditConfig {
-  const key = readSecret(env, "LOOM_SERVER_AUDIT_KEY", options);
-  delete env.LOOM_SERVER_AUDIT_KEY;
+  const key = takeSecret(env, "LOOM_SERVER_AUDIT_KEY", options);
   if (key !== undefined && Buffer.from(key.expose(), "base64").length !== 32) {
     throw new ConfigError('LOOM_SERVER_AUDIT_KEY has to be 32 bytes in base64, e.g. of "openssl rand -base64 32".');
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { ConfigError, type Environment, readSecret } from "@loom/config";
+import { ConfigError, type Environment, takeSecret } from "@loom/config";
 import type { AuditSeverity } from "../../kit/audit-events.ts";
 import { type ReachableAddress, reachableAddresses } from "../../kit/outgoing-address.ts";
 import { readChoice, readNumber, readSeverity } from "./audit-variables.ts";
@@ -77,10 +77,8 @@ function readSyslog(env: Environment): SinksConfig["syslog"] {
 }
 
 function takeWebhook(env: NodeJS.ProcessEnv, options: Warn): SinksConfig["webhook"] {
-  const address = readSecret(env, "LOOM_SERVER_AUDIT_WEBHOOK_URL", options);
-  const secret = readSecret(env, "LOOM_SERVER_AUDIT_WEBHOOK_SECRET", options);
-  delete env.LOOM_SERVER_AUDIT_WEBHOOK_URL;
-  delete env.LOOM_SERVER_AUDIT_WEBHOOK_SECRET;
+  const address = takeSecret(env, "LOOM_SERVER_AUDIT_WEBHOOK_URL", options);
+  const secret = takeSecret(env, "LOOM_SERVER_AUDIT_WEBHOOK_SECRET", options);
   if (address === undefined) return undefined;
   if (secret === undefined) {
     throw new ConfigError("LOOM_SERVER_AUDIT_WEBHOOK_URL needs LOOM_SERVER_AUDIT_WEBHOOK_SECRET or its _FILE twin.");

@@ -148,7 +148,7 @@ describe.each(engines)("on $name", (engine) => {
       await add("one", "key-one");
       await add("two", "key-two");
       refusals.set("key-one", answer(429, { "retry-after": "600" }, "quota"));
-      refusals.set("key-two", answer(429, { "retry-after": "90" }));
+      refusals.set("key-two", answer(429, { "retry-after": "90" }, "quota"));
       for (let round = 0; round < 2; round += 1) {
         const { status, headers, text } = await house.ask();
         expect(status).toBe(429);
@@ -160,6 +160,35 @@ describe.each(engines)("on $name", (engine) => {
       await house.restart();
       expect((await house.ask()).status).toBe(429);
       expect(upstream.seen).toHaveLength(2);
+    });
+
+    test("it is no quota where the provider only limits their rate", async () => {
+      await start();
+      await add("one", "key-one");
+      await add("two", "key-two");
+      refusals.set("key-one", answer(429, { "retry-after": "40" }));
+      refusals.set("key-two", answer(429, { "retry-after": "40" }));
+      for (let round = 0; round < 2; round += 1) {
+        const { status, headers, text } = await house.ask();
+        expect([status, text]).toEqual([429, expect.stringContaining("anthropic limits the rate of its credentials")]);
+        expect(Number(headers.get("retry-after"))).toBeLessThanOrEqual(40);
+        expect(text).not.toContain("quota");
+      }
+      expect(upstream.seen).toHaveLength(2);
+    });
+
+    test("one that can be asked again at once says it in the provider's own words", async () => {
+      await start();
+      await add("one", "key-one");
+      await add("two", "key-two");
+      refusals.set("key-one", answer(429, {}, "You exceeded your current quota."));
+      refusals.set("key-two", answer(429, {}, "Slow down."));
+      for (let round = 0; round < 3; round += 1) {
+        const { status, headers, text } = await house.ask();
+        expect([status, text]).toEqual([429, expect.stringContaining("Slow down.")]);
+        expect(headers.get("retry-after")).toBeNull();
+      }
+      expect(upstream.seen.map(keyOf).filter((key) => key === "key-two")).toHaveLength(3);
     });
 
     test("a single one says it in the provider's own words first", async () => {

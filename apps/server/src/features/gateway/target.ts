@@ -28,7 +28,7 @@ export type Target = {
 const ROOT = String.raw`^(?:/api(?:/anthropic|(?:/coding)?/paas)?)?(?:/v\d+(?:(?:alpha|beta)\d*)?)?`;
 const KNOWN = new RegExp(
   `${ROOT}/(?:(messages)|(messages/count_tokens)|(chat/completions)|(responses)|(responses/input_tokens)|(models(?:/[^/:]+)?)|` +
-    String.raw`((?:embeddings|completions|moderations|rerank|images/generations|audio/\w+|responses/.+)))$`,
+    String.raw`((?:embeddings|completions|moderations|rerank|images/generations|audio/\w+|responses/compact)))$`,
 );
 const GOOGLE =
   /^(?:\/v\d+(?:(?:alpha|beta)\d*)?)?(?:\/projects\/[^/]+\/locations\/[^/]+)?(?:\/publishers\/(\w+))?\/models\/(.+):(\w+)$/;

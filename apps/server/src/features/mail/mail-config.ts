@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { ConfigError, type Environment, readSecret, type Secret } from "@loom/config";
+import { ConfigError, type Environment, type Secret, takeSecret } from "@loom/config";
 
 /**
  * How the connection is protected: `tls` from its first byte; `starttls`: asked for, and nothing is said where it is not
@@ -34,8 +34,7 @@ export function takeMailConfig(
   env: NodeJS.ProcessEnv,
   options: { readonly warn?: (sentence: string) => void } = {},
 ): MailConfig | undefined {
-  const password = readSecret(env, "LOOM_SERVER_SMTP_PASSWORD", options);
-  delete env.LOOM_SERVER_SMTP_PASSWORD;
+  const password = takeSecret(env, "LOOM_SERVER_SMTP_PASSWORD", options);
   const host = env.LOOM_SERVER_SMTP_HOST ?? "";
   const directory = env.LOOM_SERVER_MAIL_DIRECTORY ?? "";
   if (host === "" && directory === "") return undefined;

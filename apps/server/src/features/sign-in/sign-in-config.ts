@@ -1,5 +1,5 @@
 import { Resolver } from "node:dns";
-import { ConfigError, type Environment, readSecret, type Secret } from "@loom/config";
+import { ConfigError, type Environment, type Secret, takeSecret } from "@loom/config";
 import { isLoopbackName } from "../../kit/host-check.ts";
 
 /** Somebody whom this server believes who a person is. */
@@ -121,8 +121,7 @@ function required(env: Environment, variable: string): string {
 }
 
 function takeClientSecret(env: NodeJS.ProcessEnv, variable: string, options: Options): Secret {
-  const secret = readSecret(env, variable, options);
-  delete env[variable];
+  const secret = takeSecret(env, variable, options);
   if (secret !== undefined) return secret;
   throw new ConfigError(`${variable}, or ${variable}_FILE, has to be set, too.`);
 }
