@@ -6,6 +6,9 @@ import type { Asked } from "./passage.ts";
 import { DEFAULT_OUTPUT_TOKENS } from "./question.ts";
 
 const FREE: WorstCase = { inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
+/** Of the models whose window nobody knows, in tokens. */
+const LARGEST_WINDOW = 1_000_000;
+
 const UNKNOWN: WorstCase = { inputTokens: 0, outputTokens: 0, isUnbounded: true };
 
 /** What a request costs at most on this step of its route. */
@@ -17,7 +20,7 @@ export function worstCase({ target, question }: Asked, { upstream, model }: Rout
   const promptTokens = Math.ceil(promptBytes / BYTES_PER_TOKEN);
   if (question.isUnbounded === true) return { ...UNKNOWN, inputTokens: promptTokens };
   const window = prices.contextWindow(upstream, model);
-  const inputTokens = refersBack ? Math.max(promptTokens, window ?? 0) : promptTokens;
+  const inputTokens = refersBack ? Math.max(promptTokens, window ?? LARGEST_WINDOW) : promptTokens;
   // No answer is longer, whatever bound the client gives.
   const outputTokens = answers * Math.min(maxOutputTokens, window ?? Number.POSITIVE_INFINITY);
   const most = dearest({ upstream, model }, { inputTokens, outputTokens }, prices);
