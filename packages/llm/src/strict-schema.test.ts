@@ -1,6 +1,7 @@
 import type { JsonObject, LlmRequest } from "@loom/core";
 import { describe, expect, test } from "vitest";
 import { anthropicMessages, gemini, type LlmCodec, openAiChat, openAiResponses } from "./index.ts";
+import { bodyOf } from "./wire.testing.ts";
 
 const OPEN = { type: "object", properties: { a: { type: "object", properties: { b: { type: "string" } } } } };
 const B = { type: "object", properties: { b: { type: "string" } }, additionalProperties: false };
@@ -20,8 +21,8 @@ function decoded(body: JsonObject): LlmRequest {
 }
 
 function encoded(codec: LlmCodec, request: LlmRequest) {
-  const { body, leftOut } = codec.encodeRequest(request, { stream: false }) as { body: JsonObject; leftOut?: string[] };
-  return { body: JSON.stringify(body), leftOut };
+  const wire = codec.encodeRequest(request, { stream: false });
+  return { body: JSON.stringify(bodyOf(wire)), leftOut: wire.ok ? wire.leftOut : undefined };
 }
 
 const answersBy = (responseJsonSchema: JsonObject) =>

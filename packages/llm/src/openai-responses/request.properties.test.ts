@@ -1,4 +1,4 @@
-import type { LlmRequest, Message, UserContent } from "@loom/core";
+import type { JsonObject, LlmRequest, Message, UserContent } from "@loom/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bodyOf } from "../wire.testing.ts";

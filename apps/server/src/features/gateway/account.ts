@@ -23,8 +23,10 @@ export type AccountHolder = {
   readonly dialect: Dialect;
   readonly requestedModel: string;
   readonly promptBytes: number;
-  /** What the client allowed; absent: no bound. */
+  /** What the client allowed for each answer; absent: no bound. */
   readonly maxOutputTokens: number | undefined;
+  /** How many answers it asked for. */
+  readonly answers: number;
 };
 
 type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
@@ -206,7 +208,8 @@ export class Account {
     const inputTokens = Math.ceil(this.#holder.promptBytes / BYTES_PER_TOKEN);
     const seen = usage ?? { ...NO_USAGE, inputTokens };
     // Whatever came in place of an answer: no model writes more than it may, and no estimate is more than was held for it.
-    const most = mostOutput(this.#holder.maxOutputTokens, step, this.#books.prices);
+    const { upstream = "", model = "" } = step ?? {};
+    const most = mostOutput(this.#holder, this.#books.prices.contextWindow(upstream, model));
     const written = Math.min(Math.ceil(textBytes / BYTES_PER_TOKEN), most);
     return { ...seen, outputTokens: Math.max(seen.outputTokens, written) };
   }

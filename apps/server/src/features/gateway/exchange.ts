@@ -53,10 +53,11 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.keepAliveMs = parts.keepAliveMs;
     this.#asked = asked;
     const { session, client } = headers;
-    const { model: requestedModel = "", promptBytes = 0, maxOutputTokens } = question ?? {};
+    const { model: requestedModel = "", promptBytes = 0, maxOutputTokens, answers = 1 } = question ?? {};
     const { dialect } = target;
     const { id: requestId } = call;
-    const asker = { requestId, subject, nodes, session, client, dialect, requestedModel, promptBytes, maxOutputTokens };
+    const allowed = { maxOutputTokens, answers };
+    const asker = { requestId, subject, nodes, session, client, dialect, requestedModel, promptBytes, ...allowed };
     this.#account = new Account(asker, parts);
     this.#candidates = new Candidates(parts, asked, asker, this.#account, (error) => this.#crash(error));
   }

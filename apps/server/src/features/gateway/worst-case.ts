@@ -5,12 +5,22 @@ import { BYTES_PER_TOKEN, mostOutput } from "./output-bound.ts";
 import type { Asked } from "./passage.ts";
 
 const FREE: WorstCase = { inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
+/** Of the models whose window nobody knows, in tokens. */
+const LARGEST_WINDOW = 1_000_000;
+
+const UNKNOWN: WorstCase = { inputTokens: 0, outputTokens: 0, isUnbounded: true };
 
 /** What a request costs at most on this step of its route. */
 export function worstCase({ target, question }: Asked, { upstream, model }: RouteStep, prices: Prices): WorstCase {
-  if (question === undefined || target.operation !== "generate") return FREE;
-  const inputTokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
-  const outputTokens = mostOutput(question.maxOutputTokens, { upstream, model }, prices);
+  const { operation } = target;
+  if (operation !== "generate" && operation !== "use") return FREE;
+  if (question === undefined) return UNKNOWN;
+  const { promptBytes, refersBack } = question;
+  const promptTokens = Math.ceil(promptBytes / BYTES_PER_TOKEN);
+  if (question.isUnbounded === true) return { ...UNKNOWN, inputTokens: promptTokens };
+  const window = prices.contextWindow(upstream, model);
+  const inputTokens = refersBack ? Math.max(promptTokens, window ?? LARGEST_WINDOW) : promptTokens;
+  const outputTokens = mostOutput(question, window);
   const most = dearest({ upstream, model }, { inputTokens, outputTokens }, prices);
   return most === undefined ? { inputTokens, outputTokens } : { inputTokens, outputTokens, costMicroUsd: most };
 }
