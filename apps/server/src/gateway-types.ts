@@ -17,6 +17,8 @@ export type WorstCase = {
   readonly outputTokens: number;
   /** Absent = price unknown. */
   readonly costMicroUsd?: number;
+  /** Nobody can say how much will be used before it is done, so there is no worst cost. */
+  readonly isUnbounded?: true;
 };
 
 /** What is held for a request that runs. Settled exactly once; after its lease it lapses by itself. */
@@ -82,6 +84,8 @@ export type Credentials = {
     readonly available: number;
     readonly coolingDown: number;
     readonly disabled: number;
+    /** Of those that cool down: whose quota is used up. */
+    readonly usedUp?: number;
     /** Until the first of them has cooled down, in milliseconds. */
     readonly retryAfterMs?: number;
   };

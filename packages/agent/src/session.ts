@@ -306,7 +306,9 @@ class AgentSession implements Session {
 
   #onLlmEvent(requestId: number, event: LlmEvent): void {
     if (event.type === "completed") this.#onAnswer(event.response);
-    else if (event.type !== "error" && event.type !== "thinking_signature") this.#update(event);
+    else if (event.type === "text_delta" || event.type === "thinking_delta" || event.type === "tool_call_delta") {
+      this.#update(event);
+    }
     if (event.type === "tool_call_delta") {
       // The machine counts calls; what they say is in the whole answer.
       if (this.#seenCalls.has(event.callId)) return;

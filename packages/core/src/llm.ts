@@ -170,6 +170,8 @@ export type LlmEvent =
    * that is not shown. `dialect` says whose seal it is.
    */
   | { readonly type: "thinking_signature"; readonly signature: string; readonly dialect?: string }
+  /** Thinking that is nothing but ciphertext, in its place among the other deltas. */
+  | { readonly type: "thinking_redacted"; readonly data: string; readonly dialect?: string }
   | {
       readonly type: "tool_call_delta";
       readonly callId: string;

@@ -105,9 +105,10 @@ function deltasOf(content: AssistantContent, sizes: readonly number[]): LlmEvent
   }
 }
 
-function sealOf({ signature, dialect: sealer }: ThinkingBlock): LlmEvent[] {
-  if (signature === undefined) return [];
-  return [{ type: "thinking_signature", signature, ...(sealer === undefined ? {} : { dialect: sealer }) }];
+function sealOf({ signature, redactedData: data, dialect: sealer }: ThinkingBlock): LlmEvent[] {
+  const whose = sealer === undefined ? {} : { dialect: sealer };
+  if (data !== undefined) return [{ type: "thinking_redacted", data, ...whose }];
+  return signature === undefined ? [] : [{ type: "thinking_signature", signature, ...whose }];
 }
 
 function pieces(text: string, sizes: readonly number[]): string[] {

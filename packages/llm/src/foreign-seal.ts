@@ -1,5 +1,5 @@
-import type { ThinkingBlock } from "@loom/core";
-import { asText, parseJsonObject } from "./json-reader.ts";
+import type { JsonObject, ThinkingBlock } from "@loom/core";
+import { asArray, asCount, asObject, asText, parseJsonObject } from "./json-reader.ts";
 
 /**
  * Another dialect's seal, on its way through a client that only keeps it: wrapped, so that it is never taken for one of
@@ -14,6 +14,12 @@ export type ForeignSeal = {
   readonly callId?: string;
   /** The thought itself, where the client keeps no thoughts but what they led to. */
   readonly text?: string;
+  /** Its place there, as the number of characters of text that came before it since the last call. */
+  readonly at?: number;
+  /** How many characters of text came before the call that this is kept on, since the call before. */
+  readonly textLength?: number;
+  /** Thoughts that came behind this one and led to the same call. */
+  readonly more?: readonly ForeignSeal[];
 };
 
 const MARK = "loom1:";
@@ -31,11 +37,17 @@ export function wrapSeal(seal: ForeignSeal): string {
 /** The wrapped seal, or `undefined` for one of the dialect's own. */
 export function unwrapSeal(seal: string): ForeignSeal | undefined {
   if (!seal.startsWith(FOREIGN_SEAL)) return undefined;
-  const json = parseJsonObject(fromBase64(seal).slice(MARK.length));
+  return readSeal(parseJsonObject(fromBase64(seal).slice(MARK.length)));
+}
+
+function readSeal(json: JsonObject | undefined): ForeignSeal | undefined {
   const data = asText(json?.data);
   const dialect = asText(json?.dialect);
   const callId = asText(json?.callId);
   const text = asText(json?.text);
+  const at = asCount(json?.at);
+  const textLength = asCount(json?.textLength);
+  const more = asArray(json?.more).flatMap((each) => readSeal(asObject(each)) ?? []);
   const kind = json?.kind;
   if (data === undefined || (kind !== "signature" && kind !== "redacted" && kind !== "call")) return undefined;
   return {
@@ -44,6 +56,9 @@ export function unwrapSeal(seal: string): ForeignSeal | undefined {
     ...(dialect === undefined ? {} : { dialect }),
     ...(callId === undefined ? {} : { callId }),
     ...(text === undefined ? {} : { text }),
+    ...(at === undefined ? {} : { at }),
+    ...(textLength === undefined ? {} : { textLength }),
+    ...(more.length === 0 ? {} : { more }),
   };
 }
 

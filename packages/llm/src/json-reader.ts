@@ -3,15 +3,50 @@ import type { JsonObject, JsonValue } from "@loom/core";
 /** Deeper nesting is refused: it could be read, but writing it out again would exhaust the stack. */
 export const MAX_JSON_DEPTH = 512;
 
-/** The value of a JSON text (RFC 8259); `undefined` where it is none, or is nested too deeply. Never throws. */
-export function parseJson(text: string, maxDepth = MAX_JSON_DEPTH): JsonValue | undefined {
+/** Numbers as they were written, which the language's own types do not know yet: ECMAScript, JSON.parse source text access. */
+declare global {
+  interface JSON {
+    rawJSON(text: string): JsonObject;
+    isRawJSON(value: unknown): value is JsonObject;
+    parse(
+      text: string,
+      reviver: (key: string, value: JsonValue, context: { readonly source?: string }) => JsonValue,
+    ): JsonValue;
+  }
+}
+
+/**
+ * The value of a JSON text (RFC 8259); `undefined` where it is none, or is nested too deeply. Never throws.
+ *
+ * A number that JavaScript would write in another way (`12345678901234567890`, `1.10`) is kept as it is written, and
+ * `JSON.stringify` writes it so: it may be an id in the arguments of a tool. The readers of numbers take it for a number.
+ */
+export function parseJson(text: string): JsonValue | undefined {
+  return parse(text, MAX_JSON_DEPTH, () =>
+    MAYBE_INEXACT.test(text) ? JSON.parse(text, keepNumber) : JSON.parse(text),
+  );
+}
+
+/** With nothing but JavaScript's own numbers, for what is read by code and goes to nobody else. */
+export function parsePlainJson(text: string, maxDepth: number): JsonValue | undefined {
+  return parse(text, maxDepth, () => JSON.parse(text));
+}
+
+function parse(text: string, maxDepth: number, read: () => JsonValue): JsonValue | undefined {
   let value: JsonValue;
   try {
-    value = JSON.parse(text);
+    value = read();
   } catch {
     return undefined;
   }
   return text.length > maxDepth && isDeeperThan(maxDepth, value) ? undefined : value;
+}
+
+/** Numbers of many digits, with an exponent, with a nought at the end of their decimals, and -0. Looking is cheaper than reviving. */
+const MAYBE_INEXACT = /[:[,]\s*-?(?:[\d.]{16}|[\d.]{1,15}[eE]|\d{1,15}\.\d{0,15}0(?!\d))|[:[,]\s*-0(?!\.)/;
+
+function keepNumber(_key: string, value: JsonValue, { source }: { readonly source?: string }): JsonValue {
+  return typeof value !== "number" || source === undefined || String(value) === source ? value : JSON.rawJSON(source);
 }
 
 /** Like `parseJson`, for a text that has to be an object. */
@@ -33,9 +68,16 @@ export function asText(value: JsonValue | undefined): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
+/** A number, however it was written. */
+export function asNumber(value: JsonValue | undefined): number | undefined {
+  if (JSON.isRawJSON(value)) return Number(value.rawJSON);
+  return typeof value === "number" ? value : undefined;
+}
+
 /** A whole number of at least 0, which is what token counts and indexes are. */
 export function asCount(value: JsonValue | undefined): number | undefined {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+  const number = asNumber(value);
+  return number !== undefined && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
 }
 
 /**
@@ -51,11 +93,11 @@ export function plainString(json: string, start: number, tail: string): string |
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value);
 }
 
 function isDeeperThan(depth: number, value: JsonValue): boolean {
-  if (typeof value !== "object" || value === null) return false;
+  if (typeof value !== "object" || value === null || JSON.isRawJSON(value)) return false;
   if (depth === 0) return true;
   for (const inner of Object.values(value)) if (isDeeperThan(depth - 1, inner)) return true;
   return false;

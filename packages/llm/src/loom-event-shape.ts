@@ -16,6 +16,12 @@ export function readLoomEvent(value: unknown): LlmEvent | "unknown" | "malformed
       if (dialect === undefined) return { type: "thinking_signature", signature };
       return typeof dialect === "string" ? { type: "thinking_signature", signature, dialect } : "malformed";
     }
+    case "thinking_redacted": {
+      const { data, dialect } = value;
+      if (typeof data !== "string") return "malformed";
+      if (dialect === undefined) return { type: "thinking_redacted", data };
+      return typeof dialect === "string" ? { type: "thinking_redacted", data, dialect } : "malformed";
+    }
     case "tool_call_delta": {
       const { callId, name, argumentsFragment } = value;
       const valid = typeof callId === "string" && typeof name === "string" && typeof argumentsFragment === "string";

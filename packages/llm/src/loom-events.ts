@@ -1,6 +1,6 @@
 import type { LlmEvent, LlmFailure } from "@loom/core";
 import type { LlmStreamDecoder } from "./codec.ts";
-import { MAX_JSON_DEPTH, parseJson, plainString } from "./json-reader.ts";
+import { MAX_JSON_DEPTH, parsePlainJson, plainString } from "./json-reader.ts";
 import { readLoomEvent } from "./loom-event-shape.ts";
 import { SseDecoder, type SseEvent } from "./sse.ts";
 
@@ -70,7 +70,7 @@ class LoomEventDecoder implements LlmStreamDecoder {
   }
 
   #read({ data }: SseEvent, events: LlmEvent[]): void {
-    const event = readTextDelta(data) ?? readLoomEvent(parseJson(data, MAX_EVENT_DEPTH));
+    const event = readTextDelta(data) ?? readLoomEvent(parsePlainJson(data, MAX_EVENT_DEPTH));
     if (event === "unknown") return;
     if (event === "malformed") {
       this.#end(FOREIGN, events);

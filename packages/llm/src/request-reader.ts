@@ -1,6 +1,6 @@
 import type { AssistantContent, JsonObject, JsonValue, LlmRequest, Message, UserContent } from "@loom/core";
 import type { DecodedRequest } from "./codec.ts";
-import { asObject, parseJsonObject } from "./json-reader.ts";
+import { asNumber, asObject, parseJsonObject } from "./json-reader.ts";
 import { RequestProblem, refuse } from "./request-problem.ts";
 
 /**
@@ -60,8 +60,10 @@ export function readName(value: JsonValue | undefined, path: string): string {
 
 /** A whole number of at least 1. */
 export function readPositive(value: JsonValue | undefined, path: string): number {
-  const valid = typeof value === "number" && Number.isSafeInteger(value) && value > 0;
-  return valid ? value : refuse(path, "must be a whole number of at least 1");
+  const number = asNumber(value);
+  return number !== undefined && Number.isSafeInteger(number) && number > 0
+    ? number
+    : refuse(path, "must be a whole number of at least 1");
 }
 
 /** A number from `min` to `max`, where there is one. */
@@ -71,7 +73,8 @@ export function readNumber(
   { min = 0, max = Number.POSITIVE_INFINITY }: { readonly min?: number; readonly max?: number } = {},
 ): number | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value === "number" && value >= min && value <= max) return value;
+  const number = asNumber(value);
+  if (number !== undefined && number >= min && number <= max) return number;
   const bounds = max === Number.POSITIVE_INFINITY ? `of at least ${min}` : `from ${min} to ${max}`;
   return refuse(path, `must be a number ${bounds}`);
 }

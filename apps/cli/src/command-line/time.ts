@@ -7,7 +7,7 @@ const TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?
 /** `12h`, `7d`, `2w` ago, a date (UTC) or a time of RFC 3339, as RFC 3339 in UTC. @throws CliError `usage`. */
 export function pastTime(flag: string, text: string, now: number): string {
   const [, count, unit] = /^(\d{1,5})([hdw])$/.exec(text) ?? [];
-  if (count !== undefined && (unit === "h" || unit === "d" || unit === "w")) {
+  if (count !== undefined && Number(count) > 0 && (unit === "h" || unit === "d" || unit === "w")) {
     return new Date(now - Number(count) * UNITS[unit]).toISOString();
   }
   const time = TIME.test(text) ? Date.parse(text) : Number.NaN;

@@ -39,6 +39,7 @@ describe("loom usage", () => {
   });
 
   it.each([
+    [["--since", "0d"], "loom: --since must be a time like 12h, 7d, 2w or 2026-01-31.\n"],
     [["--since", "yesterday"], "loom: --since must be a time like 12h, 7d, 2w or 2026-01-31.\n"],
     [["--json", "--csv"], "loom: --json and --csv exclude each other.\n"],
   ])("refuses %j in one sentence", async (words, message) => {

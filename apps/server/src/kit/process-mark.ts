@@ -21,11 +21,16 @@ export function isGone({ pid, start, boot: then, namespace: where }: ProcessMark
   return now !== then || startOf(pid) !== start;
 }
 
-/** Field 22 of `/proc/PID/stat`, counted behind the name, which may hold anything. */
+/** Field 22 of `/proc/PID/stat`, counted behind the name, which may hold anything. `undefined`: it does not run. */
 function startOf(pid: number): string | undefined {
   const text = readText(`/proc/${pid}/stat`);
-  return text?.slice(text.lastIndexOf(")") + 2).split(" ")[19];
+  const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");
+  // A zombie has died; only its parent has not asked about that yet.
+  return fields === undefined || DEAD.has(fields[0] ?? "") ? undefined : fields[19];
 }
+
+/** What `/proc/PID/stat` calls the state of a process that will never run again. */
+const DEAD: ReadonlySet<string> = new Set(["Z", "X", "x"]);
 
 function boot(): string | undefined {
   return readText("/proc/sys/kernel/random/boot_id")?.trim();

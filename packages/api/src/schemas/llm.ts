@@ -67,6 +67,11 @@ const llmEvent: z.ZodType<LlmEvent> = z
       dialect: z.string().exactOptional(),
     }),
     z.strictObject({
+      type: z.literal("thinking_redacted"),
+      data: z.string(),
+      dialect: z.string().exactOptional(),
+    }),
+    z.strictObject({
       type: z.literal("tool_call_delta"),
       callId: z.string(),
       name: z.string(),

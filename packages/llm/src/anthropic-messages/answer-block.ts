@@ -76,7 +76,7 @@ function thinkingBlock(start: string, startSignature: string): AnswerBlock {
 
 function redactedBlock(data: string): AnswerBlock {
   return {
-    opening: undefined,
+    opening: data === "" ? undefined : { type: "thinking_redacted", data, dialect: DIALECT },
     add: () => undefined,
     content: () => (data === "" ? undefined : { type: "thinking", text: "", redactedData: data, dialect: DIALECT }),
   };

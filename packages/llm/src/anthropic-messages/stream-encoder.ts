@@ -87,6 +87,14 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
         if (seal !== "") this.#seals.push(seal);
         return this.#start(event) + this.#seal(seal);
       }
+      case "thinking_redacted": {
+        const { data, dialect = "anthropic" } = event;
+        const wire = thinkingToWire({ type: "thinking", text: "", redactedData: data, dialect });
+        const seal = sealIn(wire);
+        this.#seals.push(seal);
+        if (wire.type !== "thinking") return this.#start(event) + this.#wholeBlock(wire);
+        return this.#start(event) + this.#close() + this.#seal(seal);
+      }
       case "tool_call_delta":
         return this.#start(event) + this.#toolDelta(event.callId, event.name, event.argumentsFragment);
     }
@@ -166,20 +174,26 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
 
   #restOfThinking(block: ThinkingBlock): string {
     const wire = thinkingToWire(block);
-    if (wire.type !== "thinking") return this.#wholeBlock(wire);
+    if (wire.type !== "thinking") return this.#wasSealed(sealIn(wire)) ? "" : this.#wholeBlock(wire);
     const fresh = block.text.slice(this.#sentThinking);
     const goesOn = block.text !== "" && this.#sentThinking > 0;
     this.#sentThinking -= block.text.length - fresh.length;
-    const signature = typeof wire.signature === "string" ? wire.signature : "";
-    const sealed = this.#seals.indexOf(signature);
-    if (sealed >= 0) this.#seals.splice(sealed, 1);
-    if (sealed >= 0 && fresh === "") return "";
-    const seal = sealed >= 0 ? "" : signature;
+    const signature = sealIn(wire);
+    const wasSealed = this.#wasSealed(signature);
+    if (wasSealed && fresh === "") return "";
+    const seal = wasSealed ? "" : signature;
     // It went out without a seal, and a block after it: too late.
     if (goesOn && fresh === "" && this.#open?.type !== "thinking") return "";
     let out = goesOn ? this.#switchTo("thinking") : this.#openBlock("thinking");
     if (fresh !== "") out += this.#delta("thinking_delta", "thinking", fresh);
     return out + (seal === "" ? this.#close() : this.#seal(seal));
+  }
+
+  /** Whether this seal went out live; each time that it did counts once. */
+  #wasSealed(seal: string): boolean {
+    const at = this.#seals.indexOf(seal);
+    if (at >= 0) this.#seals.splice(at, 1);
+    return at >= 0;
   }
 
   /** Seals the thinking that is open, or thinking that is not shown, and closes it. */
@@ -232,6 +246,11 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
 
 const EMPTY_TEXT: JsonObject = { type: "text", text: "" };
 const EMPTY_THINKING: JsonObject = { type: "thinking", thinking: "", signature: "" };
+
+/** What seals a thought: its signature, or all of it where it is ciphertext. */
+function sealIn({ signature, data }: JsonObject): string {
+  return typeof signature === "string" ? signature : typeof data === "string" ? data : "";
+}
 
 function wireEvent(data: JsonObject): string {
   return `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;

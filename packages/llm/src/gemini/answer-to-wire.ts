@@ -1,6 +1,6 @@
 import type { AssistantContent, JsonObject, ThinkingBlock, ToolUseBlock } from "@loom/core";
 import type { AnswerIdentity } from "../codec.ts";
-import { sealToClient, unwrapSeal, wrapSeal } from "../foreign-seal.ts";
+import { isForeign, ThoughtsOnCall } from "./thoughts-on-call.ts";
 
 /** One chunk, or the only one. */
 export function chunkToWire(
@@ -24,46 +24,31 @@ export function modelOf(answered: string, { model = "" }: AnswerIdentity): strin
 }
 
 /**
- * The parts of an answer. A thought that another provider sealed leaves its seal on the call that it led to, with its text:
- * clients of this dialect give back what is sealed, and few give back thoughts. Blocks that only another dialect knows
- * cannot be in the answer, since none of its tools were asked for.
+ * The parts of an answer. Thoughts that another provider sealed leave their seals on the call that they led to. Blocks
+ * that only another dialect knows cannot be in the answer, since none of its tools were asked for.
  */
 export function partsToWire(content: readonly AssistantContent[]): JsonObject[] {
   const parts: JsonObject[] = [];
-  let waiting: ThinkingBlock | undefined;
+  const thoughts = new ThoughtsOnCall();
   for (const block of content) {
+    thoughts.see(block);
     if (block.type === "thinking") {
-      if (isForeign(block)) waiting = block;
       if (block.text !== "" || block.signature !== undefined) parts.push(thoughtToWire(block));
     } else if (block.type === "tool_use") {
-      parts.push(callToWire(block, waiting));
-      waiting = undefined;
+      parts.push(callToWire(block, thoughts.take()));
     } else if (block.type === "text") parts.push({ text: block.text, ...sealOf(block.signature) });
     else if (block.dialect === "gemini") parts.push(block.data);
   }
   return parts;
 }
 
-/** `thought` is what another provider thought before the call, and sealed. */
-export function callToWire(
-  { id, name, input, signature }: ToolUseBlock,
-  thought: ThinkingBlock | undefined,
-): JsonObject {
-  const seal = signature ?? (thought === undefined ? undefined : wrappedThought(thought));
-  return { functionCall: { id, name, args: input }, ...sealOf(seal) };
-}
-
-export function isForeign({ signature, redactedData, dialect }: ThinkingBlock): boolean {
-  return dialect !== "gemini" && (signature !== undefined || redactedData !== undefined);
+/** `thoughts` is the seal of what another provider thought before the call. */
+export function callToWire({ id, name, input, signature }: ToolUseBlock, thoughts: string | undefined): JsonObject {
+  return { functionCall: { id, name, args: input }, ...sealOf(signature ?? thoughts) };
 }
 
 function thoughtToWire(block: ThinkingBlock): JsonObject {
   return { text: block.text, thought: true, ...sealOf(isForeign(block) ? undefined : block.signature) };
-}
-
-function wrappedThought(block: ThinkingBlock): string | undefined {
-  const seal = unwrapSeal(sealToClient(block, "gemini") ?? "");
-  return seal === undefined ? undefined : wrapSeal({ ...seal, text: block.text });
 }
 
 function sealOf(signature: string | undefined): { thoughtSignature?: string } {

@@ -3,18 +3,18 @@ import type {
   JsonObject,
   JsonValue,
   Message,
-  ThinkingBlock,
   ToolResultBlock,
   ToolResultContent,
   ToolUseBlock,
   UserContent,
 } from "@loom/core";
-import { sealedThought, thoughtFromClient, unwrapSeal } from "../foreign-seal.ts";
+import { thoughtFromClient, unwrapSeal } from "../foreign-seal.ts";
 import { asObject, asText } from "../json-reader.ts";
 import { resultsInCallOrder } from "../openai-chat/result-order.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import { mergeNeighbours, readArray, readName, readObject, readString } from "../request-reader.ts";
 import { readMedia } from "./media-parts.ts";
+import { placeThoughts } from "./thoughts-on-call.ts";
 import { field } from "./wire-field.ts";
 
 /** A call that has no result yet. */
@@ -102,8 +102,8 @@ function readAnswer(parts: readonly JsonObject[], path: string, index: number): 
     const where = `${path}.parts.${at}`;
     const seal = asText(field(part, "thoughtSignature"));
     const foreign = unwrapSeal(seal ?? "");
-    // The thought of another provider, which comes back on what it led to.
-    if (foreign !== undefined && part.thought !== true) takeThought(blocks, sealedThought(foreign.text ?? "", foreign));
+    // Thoughts of another provider, which come back on what they led to.
+    const behind = foreign !== undefined && part.thought !== true ? placeThoughts(blocks, foreign) : [];
     const signature = seal === undefined || foreign !== undefined ? {} : { signature: seal };
     const call = field(part, "functionCall");
     if (call !== undefined) {
@@ -117,17 +117,9 @@ function readAnswer(parts: readonly JsonObject[], path: string, index: number): 
     } else if (Object.keys(part).some((key) => key !== "thoughtSignature" && key !== "thought_signature")) {
       blocks.push(opaque(part, where));
     }
+    blocks.push(...behind);
   }
   return blocks;
-}
-
-/** In the place of the same thought without its seal, if the client kept that too. */
-function takeThought(blocks: AssistantContent[], thought: ThinkingBlock): void {
-  const at = blocks.findLastIndex(
-    (block) => block.type === "thinking" && block.text === thought.text && block.signature === undefined,
-  );
-  if (at >= 0) blocks[at] = thought;
-  else blocks.push(thought);
 }
 
 function readCall(call: JsonObject, path: string, fallbackId: string): ToolUseBlock {

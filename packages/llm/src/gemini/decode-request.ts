@@ -8,7 +8,7 @@ import type {
   ToolDefinition,
 } from "@loom/core";
 import type { DecodedRequest } from "../codec.ts";
-import { asText } from "../json-reader.ts";
+import { asNumber, asText } from "../json-reader.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import {
   readArray,
@@ -136,7 +136,7 @@ function chosen(value: JsonValue | undefined, tools: ToolDefinition[], providerT
 
 function readFormat(config: JsonObject): OutputFormat | undefined {
   const candidates = field(config, "candidateCount");
-  if (candidates !== undefined && candidates !== 1) refuse("generationConfig.candidateCount", "must be 1");
+  if (candidates !== undefined && asNumber(candidates) !== 1) refuse("generationConfig.candidateCount", "must be 1");
   const modalities = readArray(field(config, "responseModalities") ?? [], "generationConfig.responseModalities");
   for (const modality of modalities) {
     if (modality !== "TEXT") refuseValue("generationConfig.responseModalities", modality);

@@ -103,8 +103,11 @@ describe("a request", () => {
     expect(config).toEqual(mode === undefined ? undefined : { functionCallingConfig: { mode } });
   });
 
-  test("asks the model for one call at a time, since there is no switch for it", () => {
-    const { systemInstruction } = encode({ system: "Be brief.", tools: [tool, tool], parallelToolCalls: false });
+  test.each([
+    ["one tool", [tool]],
+    ["two tools", [tool, tool]],
+  ])("asks the model for one call at a time, since there is no switch for it: %s", (_name, tools) => {
+    const { systemInstruction } = encode({ system: "Be brief.", tools, parallelToolCalls: false });
     expect(systemInstruction).toEqual({
       parts: [{ text: "Be brief." }, { text: "Call at most one tool in an answer." }],
     });

@@ -27,7 +27,7 @@ export function encodeRequest(request: LlmRequest, options: GeminiOptions): Enco
   return writeRequest(
     () => {
       const { model, system, messages, parallelToolCalls } = request;
-      const instructions = parallelToolCalls === false && request.tools.length > 1 ? [system, ONE_CALL] : [system];
+      const instructions = parallelToolCalls === false && request.tools.length > 0 ? [system, ONE_CALL] : [system];
       const parts = instructions.filter((text) => text !== "").map((text) => ({ text }));
       return {
         contents: contentsToWire(messages, { ...traitsOf(model), ...options }),

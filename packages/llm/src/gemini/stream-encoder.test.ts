@@ -81,7 +81,14 @@ describe("a stream to a client", () => {
     const whole = gemini.encodeResponse(response(thought, call), IDENTITY);
     for (const body of [events.at(-1), whole]) {
       const [, seal = ""] = /"thoughtSignature":"([^"]+)"/.exec(JSON.stringify(body)) ?? [];
-      expect(unwrapSeal(seal)).toEqual({ kind: "signature", data: "EqQ", dialect: "anthropic", text: "Hm." });
+      expect(unwrapSeal(seal)).toEqual({
+        kind: "signature",
+        data: "EqQ",
+        dialect: "anthropic",
+        text: "Hm.",
+        at: 0,
+        textLength: 0,
+      });
     }
     expect(events[0]).toEqual(chunk({ text: "Hm.", thought: true }));
   });

@@ -1,9 +1,10 @@
-import type { AssistantContent, JsonObject, LlmEvent, LlmResponse, ThinkingBlock } from "@loom/core";
+import type { AssistantContent, JsonObject, LlmEvent, LlmResponse } from "@loom/core";
 import type { AnswerIdentity, LlmStreamEncoder } from "../codec.ts";
-import { callToWire, chunkToWire, isForeign, modelOf } from "./answer-to-wire.ts";
+import { callToWire, chunkToWire, modelOf } from "./answer-to-wire.ts";
 import { answerId } from "./encode-response.ts";
 import { failureToWire } from "./failure.ts";
 import { finishReasonToWire } from "./finish-reason.ts";
+import { isForeign, ThoughtsOnCall } from "./thoughts-on-call.ts";
 import { usageToWire } from "./usage.ts";
 
 /**
@@ -45,6 +46,7 @@ export class GeminiStreamEncoder implements LlmStreamEncoder {
         return event.text === "" ? "" : this.#text(event.text, ',"thought":true');
       case "thinking_signature":
         return event.dialect === "gemini" ? this.#seal(event.signature) : "";
+      case "thinking_redacted":
       case "tool_call_delta":
         return "";
       case "completed":
@@ -76,11 +78,10 @@ export class GeminiStreamEncoder implements LlmStreamEncoder {
 
   #complete(response: LlmResponse): string {
     const parts: JsonObject[] = [];
-    let waiting: ThinkingBlock | undefined;
+    const thoughts = new ThoughtsOnCall();
     for (const block of response.message.content) {
-      if (block.type === "thinking" && isForeign(block)) waiting = block;
-      parts.push(...this.#rest(block, waiting));
-      if (block.type === "tool_use") waiting = undefined;
+      thoughts.see(block);
+      parts.push(...this.#rest(block, thoughts));
     }
     const candidate = { parts, finishReason: finishReasonToWire(response.stopReason) };
     const chunk = chunkToWire(
@@ -93,7 +94,7 @@ export class GeminiStreamEncoder implements LlmStreamEncoder {
   }
 
   /** What of a block of the whole answer has not gone out yet. */
-  #rest(block: AssistantContent, waiting: ThinkingBlock | undefined): JsonObject[] {
+  #rest(block: AssistantContent, thoughts: ThoughtsOnCall): JsonObject[] {
     switch (block.type) {
       case "text": {
         const fresh = block.text.slice(this.#sentText);
@@ -110,7 +111,7 @@ export class GeminiStreamEncoder implements LlmStreamEncoder {
         return fresh === "" ? [] : [{ text: fresh, thought: true }];
       }
       case "tool_use":
-        return [callToWire(block, waiting)];
+        return [callToWire(block, thoughts.take())];
       case "opaque":
         return block.dialect === "gemini" ? [block.data] : [];
     }

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue, LlmRequest, OutputFormat, ThinkingSetting } from "@loom/core";
-import { asArray, asCount, asObject, asText } from "../json-reader.ts";
+import { asArray, asCount, asNumber, asObject, asText } from "../json-reader.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import {
   readArray,
@@ -43,7 +43,7 @@ export function readSettings(json: JsonObject): Omit<Settings, "toolChoice"> {
 }
 
 function refuseUnsayable(json: JsonObject): void {
-  if (json.n !== undefined && json.n !== null && json.n !== 1) refuse("n", "must be 1");
+  if (json.n !== undefined && json.n !== null && asNumber(json.n) !== 1) refuse("n", "must be 1");
   if (json.functions !== undefined) refuse("functions", "is not supported: use tools");
   if (json.logprobs === true) refuse("logprobs", "is not supported: this model is another provider's");
   if (Object.keys(asObject(json.logit_bias) ?? {}).length > 0) {

@@ -44,6 +44,7 @@ export class OpenAiStreamEncoder implements LlmStreamEncoder {
         return this.#start(event) + this.#call(event.callId, event.name, event.argumentsFragment);
       // Nothing in this dialect is sealed.
       case "thinking_signature":
+      case "thinking_redacted":
         return "";
       case "completed":
         return this.#complete(event.response);

@@ -40,9 +40,7 @@ const eventStream = fc
   .tuple(completed, fc.boolean(), fc.integer({ min: 1, max: 5 }))
   .map(([whole, live, size]): LlmEvent[] => {
     const { content } = whole.response.message;
-    // No event tells of a thought that is nothing but ciphertext: its place is lost behind what came as deltas.
-    const told = live && content.every((block) => block.type !== "thinking" || block.redactedData === undefined);
-    return [...(told ? content.flatMap((block) => deltasOf(block, size)) : []), whole];
+    return [...(live ? content.flatMap((block) => deltasOf(block, size)) : []), whole];
   });
 
 function deltasOf(block: AssistantContent, size: number): LlmEvent[] {
@@ -54,11 +52,10 @@ function deltasOf(block: AssistantContent, size: number): LlmEvent[] {
     case "text":
       return pieces.map((text) => ({ type: "text_delta", text }));
     case "thinking": {
-      const { signature, dialect } = block;
-      const seal: LlmEvent[] =
-        signature === undefined
-          ? []
-          : [{ type: "thinking_signature", signature, ...(dialect === undefined ? {} : { dialect }) }];
+      const { signature, redactedData: data, dialect } = block;
+      const sealer = dialect === undefined ? {} : { dialect };
+      if (data !== undefined) return [{ type: "thinking_redacted", data, ...sealer }];
+      const seal: LlmEvent[] = signature === undefined ? [] : [{ type: "thinking_signature", signature, ...sealer }];
       return [...pieces.map((text): LlmEvent => ({ type: "thinking_delta", text })), ...seal];
     }
     case "tool_use":

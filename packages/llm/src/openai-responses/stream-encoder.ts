@@ -9,8 +9,9 @@ import type {
 } from "@loom/core";
 import type { AnswerIdentity, LlmStreamEncoder } from "../codec.ts";
 import { sealToClient } from "../foreign-seal.ts";
+import { JsonObjectEnd } from "../json-end.ts";
 import { asArray, asObject, asText } from "../json-reader.ts";
-import { toolInputText } from "../tool-input.ts";
+import { toolInputText, toolUseFromText } from "../tool-input.ts";
 import { failureToWire } from "./failure.ts";
 import {
   answerId,
@@ -28,7 +29,15 @@ import { nameToClient } from "./tool-name.ts";
 
 /** The message or the thought that is being written. */
 type OpenItem = { readonly type: "message" | "reasoning"; readonly id: string; readonly index: number; text: string };
-type OpenCall = { readonly id: string; readonly index: number; readonly name: string; sentArguments: boolean };
+type OpenCall = {
+  readonly id: string;
+  readonly index: number;
+  readonly name: string;
+  readonly end: JsonObjectEnd;
+  /** Its arguments as far as they came. */
+  json: string;
+  sentArguments: boolean;
+};
 
 const PART_ADDED = { message: "response.content_part.added", reasoning: "response.reasoning_summary_part.added" };
 const PART_DONE = { message: "response.content_part.done", reasoning: "response.reasoning_summary_part.done" };
@@ -38,8 +47,8 @@ const TEXT = { message: "response.output_text", reasoning: "response.reasoning_s
  * Loom's events as the stream of a response: items one after the other, each added, filled and done, and one event that
  * ends it all. Clients keep items in the order in which they are done.
  *
- * Text, thoughts and the arguments of calls go out as they come; calls are done at the end, since they may come
- * interleaved. A thought is done when its seal comes or something else begins, whatever is first.
+ * Text, thoughts and the arguments of calls go out as they come. Calls may come interleaved: one is done when its
+ * arguments are whole and something else begins, or at the end. A thought is done when its seal comes or something else begins, whatever is first.
  */
 export class ResponsesStreamEncoder implements LlmStreamEncoder {
   readonly #identity: AnswerIdentity;
@@ -49,6 +58,8 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
   #sequence = 0;
   #open: OpenItem | undefined;
   readonly #calls = new Map<string, OpenCall>();
+  /** Calls that were done before the end. */
+  readonly #doneCalls = new Set<string>();
   /** Items that are done, by their index. */
   readonly #output: JsonObject[] = [];
   #index = 0;
@@ -80,7 +91,12 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
         this.#sentThinking += event.text.length;
         return start + this.#delta("reasoning", event.text);
       case "thinking_signature":
-        return start + this.#seal(event.signature, event.dialect);
+        return start + this.#seal(sealToClient(event, "responses"));
+      case "thinking_redacted": {
+        const { data: redactedData, dialect } = event;
+        const sealed = { redactedData, ...(dialect === undefined ? {} : { dialect }) };
+        return start + this.#close() + this.#seal(sealToClient(sealed, "responses"));
+      }
       case "tool_call_delta":
         return start + this.#callDelta(event.callId, event.name, event.argumentsFragment);
       case "completed":
@@ -111,7 +127,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
   }
 
   #openItem(type: OpenItem["type"]): string {
-    const closing = this.#close();
+    const closing = this.#close() + this.#wholeCallsDone();
     const index = this.#index++;
     const id = itemId(type, this.#answer, index);
     this.#open = { type, id, index, text: "" };
@@ -120,8 +136,8 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
   }
 
   /** A seal that no text came before is a thought of its own. */
-  #seal(signature: string, dialect: string | undefined): string {
-    const seal = sealToClient({ signature, ...(dialect === undefined ? {} : { dialect }) }, "responses") ?? signature;
+  #seal(seal: string | undefined): string {
+    if (seal === undefined) return "";
     const opening = this.#open?.type === "reasoning" ? "" : this.#openItem("reasoning");
     this.#sentSeals.push(seal);
     return opening + this.#close(seal);
@@ -146,13 +162,17 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
   }
 
   #callDelta(callId: string, name: string, fragment: string): string {
+    // What comes for a call that is done can only be white space.
+    if (this.#doneCalls.has(callId)) return "";
     let out = "";
     let call = this.#calls.get(callId);
     if (call === undefined) {
-      out = this.#close();
+      out = this.#close() + this.#wholeCallsDone();
       call = this.#openCall(callId, name);
       out += this.#callAdded(call, { type: "tool_use", id: callId, name, input: {}, malformedInput: "" });
     }
+    call.json += fragment;
+    call.end.push(fragment);
     // What a tool takes as text is inside the JSON, and goes out when that is whole.
     if (fragment === "" || nameToClient(call.name).isText) return out;
     call.sentArguments = true;
@@ -162,7 +182,8 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
   #openCall(callId: string, name: string): OpenCall {
     const index = this.#index++;
     const type = nameToClient(name).isText ? "custom_tool_call" : "function_call";
-    const call = { id: itemId(type, this.#answer, index), index, name, sentArguments: false };
+    const id = itemId(type, this.#answer, index);
+    const call = { id, index, name, end: new JsonObjectEnd(), json: "", sentArguments: false };
     this.#calls.set(callId, call);
     return call;
   }
@@ -181,7 +202,12 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
     let out = "";
     for (const block of content) out += this.#rest(block);
     out += this.#close();
-    for (const block of content) if (block.type === "tool_use") out += this.#callDone(block);
+    for (const block of content) {
+      if (block.type !== "tool_use") continue;
+      out += this.#callDone(block);
+      const seal = callSealOf(block);
+      if (seal !== undefined) out += this.#sealItem(seal);
+    }
     const { status, incomplete } = statusOf(response.stopReason);
     const ended = responseToWire(this.#answer, this.#identity, {
       status,
@@ -203,7 +229,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
       case "thinking":
         return this.#restOfThought(block);
       case "tool_use": {
-        if (this.#calls.has(block.id)) return "";
+        if (this.#calls.has(block.id) || this.#doneCalls.has(block.id)) return "";
         const closing = this.#close();
         const call = this.#openCall(block.id, block.name);
         return closing + this.#callAdded(call, { ...block, input: {}, malformedInput: "" });
@@ -259,9 +285,18 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
       const done = { item_id: id, output_index: index, name: nameToClient(block.name).name, arguments: text };
       out += this.#event("response.function_call_arguments.done", done);
     }
-    out += this.#itemDone(index, item);
-    const seal = callSealOf(block);
-    return seal === undefined ? out : out + this.#sealItem(seal);
+    return out + this.#itemDone(index, item);
+  }
+
+  /** Keeps calls before what the model went on with behind them. */
+  #wholeCallsDone(): string {
+    let out = "";
+    for (const [callId, { name, json, end }] of this.#calls) {
+      if (!end.ended) continue;
+      out += this.#callDone(toolUseFromText(callId, name, json));
+      this.#doneCalls.add(callId);
+    }
+    return out;
   }
 
   #sealItem(seal: string): string {

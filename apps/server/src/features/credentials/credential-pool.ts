@@ -1,7 +1,7 @@
 import type { LlmErrorCode, LlmFailure } from "@loom/core";
 import type { CredentialLease, CredentialOutcome, Credentials } from "../../gateway-types.ts";
 import type { Clock } from "../../kit/clock.ts";
-import { GOOD_STANDING, type PoolMember, type RequestHeaders, type Standing } from "./pool-member.ts";
+import { GOOD_STANDING, type PoolMember, QUOTA_USED_UP, type RequestHeaders, type Standing } from "./pool-member.ts";
 import { attraction, hashText } from "./rendezvous.ts";
 
 /** How requests without an affinity are spread: in turn, or to whoever has the fewest in flight. Both by weight. */
@@ -64,6 +64,7 @@ export class CredentialPool implements Credentials {
   health(upstream: string): ReturnType<Credentials["health"]> {
     const now = this.#options.clock.monotonic();
     const counts = { available: 0, coolingDown: 0, disabled: 0 };
+    let usedUp = 0;
     let soonest = Number.POSITIVE_INFINITY;
     for (const member of this.#upstreams.get(upstream) ?? []) {
       const state = member.state(now);
@@ -71,10 +72,11 @@ export class CredentialPool implements Credentials {
       else if (state === "disabled") counts.disabled += 1;
       else {
         counts.coolingDown += 1;
+        if (member.standing.reason === QUOTA_USED_UP) usedUp += 1;
         soonest = Math.min(soonest, member.coolUntil - now);
       }
     }
-    return counts.coolingDown === 0 ? counts : { ...counts, retryAfterMs: Math.ceil(soonest) };
+    return counts.coolingDown === 0 ? counts : { ...counts, usedUp, retryAfterMs: Math.ceil(soonest) };
   }
 
   /** Upstreams with members. */
@@ -143,7 +145,7 @@ export class CredentialPool implements Credentials {
       if (member.source.refused()) this.count(member);
       else this.disable(member, `The provider refused it${status === undefined ? "" : ` (HTTP ${status})`}.`);
     } else if (quotaExhausted || code === "budget_exceeded") {
-      this.#cool(member, retryAfterMs ?? QUOTA_MS, "Its quota at the provider is used up.");
+      this.#cool(member, retryAfterMs ?? QUOTA_MS, QUOTA_USED_UP);
     } else if (code === "rate_limited" && retryAfterMs !== undefined) {
       this.#cool(member, retryAfterMs, "The provider limits its rate.");
     } else if (COUNTED.has(code)) this.count(member);

@@ -22,6 +22,9 @@ export type Standing = {
   readonly until: number | undefined;
 };
 
+/** The reason of one that cools down because its quota is used up. */
+export const QUOTA_USED_UP = "Its quota at the provider is used up.";
+
 export const GOOD_STANDING: Standing = { state: "available", reason: undefined, since: undefined, until: undefined };
 
 /** What somebody has decided about a credential. */

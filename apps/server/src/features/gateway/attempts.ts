@@ -185,11 +185,16 @@ function processMs(): number {
 
 /** `last`: what the last credential met with. Where there are several, all of them together say when to come back. */
 function noCredential({ upstream }: RouteStep, credentials: Credentials, last: LlmFailure | undefined): LlmFailure {
-  const { available, coolingDown, disabled, retryAfterMs } = credentials.health(upstream);
-  const usedUp = last?.code === "rate_limited" || last?.code === "budget_exceeded";
-  if (last !== undefined && !(usedUp && coolingDown > 0 && available + coolingDown + disabled > 1)) return last;
-  if (coolingDown > 0) {
-    const message = `All credentials of the provider ${upstream} have used up their quota: try again later.`;
+  const { available, coolingDown, disabled, usedUp, retryAfterMs } = credentials.health(upstream);
+  const isLimited = last?.code === "rate_limited" || last?.code === "budget_exceeded";
+  // One that is available has been asked, and may be again at once: what it met with says more than the others do.
+  const allWait = available === 0 && coolingDown > 0;
+  if (last !== undefined && !(isLimited && allWait && coolingDown + disabled > 1)) return last;
+  if (allWait) {
+    const message =
+      usedUp === coolingDown
+        ? `All credentials of the provider ${upstream} have used up their quota: try again later.`
+        : `The provider ${upstream} limits the rate of its credentials, and none can be used at the moment: try again later.`;
     return { code: "rate_limited", message, retryable: true, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   }
   const message = `The provider ${upstream} has no credential that works: add one on the server.`;

@@ -17,6 +17,7 @@ import { type Question, readQuestion } from "./question.ts";
 import { readBody } from "./read-body.ts";
 import { sendDialectProblem, sendJson } from "./reply.ts";
 import { isAmbiguousPath, type Target, type WireDialect } from "./target.ts";
+import { readUse } from "./use-question.ts";
 
 export type Entrance = {
   readonly parts: GatewayParts;
@@ -80,7 +81,8 @@ function answer(entrance: Entrance, call: RawCall, target: Target, headers: Clie
   const { parts } = entrance;
   const { operation, upstream } = target;
   const understood = operation === "generate" || operation === "count_tokens";
-  if (!understood) {
+  const isRead = understood || (operation === "use" && upstream !== undefined && isJsonPost(call));
+  if (!isRead) {
     if (upstream !== undefined)
       new Exchange(parts, { call, target, headers, question: undefined, subject: asker.subject }, asker).start();
     else if (operation === "models" && target.dialect !== "loom")
@@ -108,7 +110,7 @@ function answer(entrance: Entrance, call: RawCall, target: Target, headers: Clie
   const ask = (body: Buffer): void => {
     if (door.isClosed) return;
     try {
-      const question = readQuestion(target, body);
+      const question = understood ? readQuestion(target, body) : readUse(target, body);
       if (operation === "count_tokens" && estimated(entrance, call, target, question, asker)) {
         door.leave();
         return;
@@ -181,6 +183,11 @@ function checkFraming({ incoming }: RawCall): void {
   }
 }
 
+/** Whether limits can know what it asks for; what is no JSON, such as a recording, is passed on as it comes. */
+function isJsonPost({ incoming }: RawCall): boolean {
+  return incoming.method === "POST" && isJson(incoming);
+}
+
 function checkMethod({ incoming }: RawCall): void {
   if (incoming.method === "POST") return;
   throw new ProblemError("method_not_allowed", "The method is not allowed here; allowed is: POST.", {
@@ -189,10 +196,14 @@ function checkMethod({ incoming }: RawCall): void {
 }
 
 function checkMediaType({ incoming }: RawCall): void {
-  if (/^application\/json\s*(?:;|$)/i.test(incoming.headers["content-type"] ?? "")) return;
+  if (isJson(incoming)) return;
   throw new ProblemError("unsupported_media_type", "The body has to be JSON, with Content-Type application/json.", {
     headers: { "accept-post": "application/json" },
   });
+}
+
+function isJson({ headers }: RawCall["incoming"]): boolean {
+  return /^application\/json\s*(?:;|$)/i.test(headers["content-type"] ?? "");
 }
 
 function nothingHere(): ProblemError {

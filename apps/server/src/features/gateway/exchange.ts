@@ -55,7 +55,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.keepAliveMs = parts.keepAliveMs;
     this.#asked = asked;
     const { session, client } = headers;
-    const { model: requestedModel = "", promptBytes = 0, maxOutputTokens } = question ?? {};
+    const { model: requestedModel = "", promptBytes = 0, maxOutputTokens: each, answers = 1 } = question ?? {};
+    const maxOutputTokens = each === undefined ? undefined : each * answers;
     const { dialect } = target;
     const { id: requestId } = call;
     const asker = { requestId, subject, nodes, session, client, dialect, requestedModel, promptBytes, maxOutputTokens };

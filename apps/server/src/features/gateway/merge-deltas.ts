@@ -12,7 +12,7 @@ export function mergeDeltas(events: readonly LlmEvent[]): readonly LlmEvent[] {
   let run: Delta | undefined;
   let text = "";
   for (const event of events) {
-    if (event.type === "completed" || event.type === "error" || event.type === "thinking_signature") {
+    if (!isDelta(event)) {
       if (run !== undefined) merged.push(withText(run, text));
       merged.push(event);
       run = undefined;
@@ -26,6 +26,10 @@ export function mergeDeltas(events: readonly LlmEvent[]): readonly LlmEvent[] {
   }
   if (run !== undefined) merged.push(withText(run, text));
   return merged;
+}
+
+function isDelta(event: LlmEvent): event is Delta {
+  return event.type === "text_delta" || event.type === "thinking_delta" || event.type === "tool_call_delta";
 }
 
 function belongTogether(a: Delta, b: Delta): boolean {

@@ -22,7 +22,8 @@ describe("a path under /proxy", () => {
     ["/openai/v1/chat/completions", { dialect: "chat", operation: "generate", path: "/v1/chat/completions" }],
     ["/openai/responses", { dialect: "responses", operation: "generate" }],
     ["/openai/v1/embeddings", { dialect: "chat", operation: "use" }],
-    ["/openai/v1/responses/resp_1/cancel", { operation: "use" }],
+    ["/openai/v1/responses/input_tokens", { dialect: "responses", operation: "count_tokens" }],
+    ["/openai/v1/responses/compact", { operation: "use" }],
     ["/zai/api/coding/paas/v4/chat/completions", { dialect: "chat", operation: "generate" }],
     ["/zai/api/anthropic/v1/messages", { dialect: "anthropic", operation: "generate" }],
     [
@@ -48,12 +49,27 @@ describe("a path under /proxy", () => {
     "/anthropic/v1/files",
     "/openai/v1/organization/admin_api_keys",
     "/openai/v1/batches",
+    "/openai/v1/responses/resp_1",
+    "/openai/v1/responses/resp_1/input_items",
+    "/openai/v1/responses/resp_1/cancel",
+    "/openai/v1/responses/compact/input_items",
+    "/openai/responses/resp_1",
     "/gemini/v1beta/cachedContents",
   ])("%s is for those who may administer", (path) => {
     expect(target(path)?.operation).toBe("administer");
   });
 
-  test.each(["/", "/anthropic", ""])("%j leads nowhere", (path) => {
+  test.each([
+    "/",
+    "/anthropic",
+    "",
+    "/anthropic/v1/messages/",
+    "/anthropic/v1/Messages",
+    "/anthropic/v1/messages;x=1",
+    "/anthropic/v1/%6dessages",
+    "/anthropic/v1/message%zz",
+    "/openai/v1/chat/completions/",
+  ])("%j leads nowhere", (path) => {
     expect(target(path)).toBeUndefined();
   });
 });

@@ -28,7 +28,7 @@ export type Target = {
 const ROOT = String.raw`^(?:/api(?:/anthropic|(?:/coding)?/paas)?)?(?:/v\d+(?:(?:alpha|beta)\d*)?)?`;
 const KNOWN = new RegExp(
   `${ROOT}/(?:(messages)|(messages/count_tokens)|(chat/completions)|(responses)|(responses/input_tokens)|(models(?:/[^/:]+)?)|` +
-    String.raw`((?:embeddings|completions|moderations|rerank|images/generations|audio/\w+|responses/.+)))$`,
+    String.raw`((?:embeddings|completions|moderations|rerank|images/generations|audio/\w+|responses/compact)))$`,
 );
 const GOOGLE =
   /^(?:\/v\d+(?:(?:alpha|beta)\d*)?)?(?:\/projects\/[^/]+\/locations\/[^/]+)?(?:\/publishers\/(\w+))?\/models\/(.+):(\w+)$/;
@@ -54,7 +54,14 @@ export function targetOfProxy(
   const match = PROXY.exec(path);
   if (match === null) return undefined;
   const [, upstream = "", rest = ""] = match;
-  return classify(rest, query, dialectOfKind(kindOf(upstream) ?? upstream), upstream);
+  const target = classify(rest, query, dialectOfKind(kindOf(upstream) ?? upstream), upstream);
+  return target.operation === "administer" && isAlmostKnown(rest) ? undefined : target;
+}
+
+/** What a provider may take for work with a model, though it is spelt differently: nobody would count what it uses. */
+function isAlmostKnown(path: string): boolean {
+  const plain = decoded(path)?.replace(/;.*$/, "").replace(/\/+$/, "").toLowerCase();
+  return plain === undefined || (plain !== path && KNOWN.test(plain));
 }
 
 /** Reads what comes behind `/anthropic`, `/openai` or `/gemini`. */
