@@ -38,6 +38,10 @@ export type Drained = { once(event: "drain", listener: () => void): unknown };
 export type DeliveryHost = {
   readonly outgoing: RawOutgoing;
   readonly keepAliveMs: number;
+  /** What the key that was sent to the upstream looks like, in plain and otherwise. */
+  readonly secrets: readonly string[];
+  /** Takes what is secret out of a text. */
+  redact(text: string): string;
   /** Headers of ours. */
   headers(): { readonly [name: string]: string };
   /**

@@ -8,8 +8,9 @@ import { ClientBody } from "./client-body.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { DecodedTap } from "./decoded-tap.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
+import { ErrorEventFilter } from "./error-events.ts";
 import { CUT_OFF, NO_ANSWER } from "./failures.ts";
-import { responseHeaders } from "./response-headers.ts";
+import { responseHeaders, withoutSecrets } from "./response-headers.ts";
 import type { WireDialect } from "./target.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 import { UsageChunkFilter } from "./usage-chunk-filter.ts";
@@ -35,6 +36,7 @@ export class NativeDelivery implements Delivery {
   #tap: UsageTap | undefined;
   #decoded: DecodedTap | undefined;
   #filter: UsageChunkFilter | undefined;
+  #errors: ErrorEventFilter | undefined;
   #commit: NodeJS.Timeout | undefined;
   #body: ClientBody | undefined;
   /** The whole body of an answer, which goes out with the head. */
@@ -61,7 +63,10 @@ export class NativeDelivery implements Delivery {
       const decoder = createContentDecoder(encoding);
       if (decoder === undefined) this.#tap = undefined;
       else this.#decode(this.#tap, decoder);
-    } else if (this.#options.hideUsage && this.#eventStream) this.#filter = new UsageChunkFilter();
+    } else if (this.#eventStream) {
+      this.#errors = new ErrorEventFilter((text) => this.#host.redact(text));
+      if (this.#options.hideUsage) this.#filter = new UsageChunkFilter();
+    }
     // A client that waits for a slow beginning should at least know that there is one.
     if (this.#eventStream) this.#commit = setTimeout(() => this.#sendHead({ alone: true }), this.#host.keepAliveMs);
   }
@@ -104,7 +109,7 @@ export class NativeDelivery implements Delivery {
       if (this.#held !== undefined) this.#release(this.#held);
       if (!this.sent) this.#sendHead({ alone: false });
       if (cutOff && !reading.failed) this.#endBroken(CUT_OFF);
-      else this.#body?.end(this.#whole ?? this.#filter?.end(), trailers);
+      else this.#body?.end(this.#whole ?? this.#rest(), withoutSecrets(trailers, this.#host.secrets));
       if (refusal === undefined) this.#host.finished(cutOff ? "cut_off" : "completed", answered(reading));
       else this.#host.finished("failed", answered(reading), refusal.failure);
     });
@@ -185,8 +190,10 @@ export class NativeDelivery implements Delivery {
       }
       this.#sendHead({ alone: false });
     }
-    const out = this.#filter === undefined ? chunk : this.#filter.push(chunk);
+    const clean = this.#errors === undefined ? chunk : this.#errors.push(chunk);
+    const out = this.#filter === undefined ? clean : this.#filter.push(clean);
     if (this.#body?.write(out) === false) this.#host.pause();
+    // What is paused waits for it as soon as it goes on.
     if (this.#isReadable && this.#isLast(chunk)) this.#host.expectEnd();
   }
 
@@ -234,16 +241,24 @@ export class NativeDelivery implements Delivery {
       this.#outgoing.destroy();
       return;
     }
-    this.#body?.write(this.#filter?.end() ?? EMPTY);
+    this.#body?.write(this.#rest());
     this.#body?.end(Buffer.from(streamError(this.#options.dialect, failure), "utf8"), NO_TRAILERS);
+  }
+
+  /** What a filter still holds of the stream. */
+  #rest(): Buffer {
+    const held = this.#errors?.end() ?? EMPTY;
+    return this.#filter === undefined ? held : Buffer.concat([this.#filter.push(held), this.#filter.end()]);
   }
 
   #sendHead({ alone }: { readonly alone: boolean }): void {
     clearTimeout(this.#commit);
     if (this.sent) return;
     this.sent = true;
-    const changed = this.#filter !== undefined;
-    const headers = responseHeaders(this.#headers, this.#host.headers(), { eventStream: this.#eventStream, changed });
+    const { secrets } = this.#host;
+    const eventStream = this.#eventStream;
+    const changed = this.#errors !== undefined;
+    const headers = responseHeaders(this.#headers, this.#host.headers(), { eventStream, changed, secrets });
     this.#body = new ClientBody(this.#outgoing, this.#status, headers);
     if (alone) this.#outgoing.flushHeaders();
     this.#host.firstByte();
