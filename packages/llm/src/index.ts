@@ -13,6 +13,7 @@ export type {
   LlmCodec,
   LlmStreamDecoder,
   LlmStreamEncoder,
+  ProviderStreamDecoder,
 } from "./codec.ts";
 export { FOREIGN_SEAL } from "./foreign-seal.ts";
 export { gemini, geminiOnVertex } from "./gemini/codec.ts";

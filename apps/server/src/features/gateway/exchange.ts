@@ -55,11 +55,11 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.keepAliveMs = parts.keepAliveMs;
     this.#asked = asked;
     const { session, client } = headers;
-    const { model: requestedModel = "", promptBytes = 0, maxOutputTokens: each, answers = 1 } = question ?? {};
-    const maxOutputTokens = each === undefined ? undefined : each * answers;
+    const { model: requestedModel = "", promptBytes = 0, maxOutputTokens, answers = 1 } = question ?? {};
     const { dialect } = target;
     const { id: requestId } = call;
-    const asker = { requestId, subject, nodes, session, client, dialect, requestedModel, promptBytes, maxOutputTokens };
+    const allowed = { maxOutputTokens, answers };
+    const asker = { requestId, subject, nodes, session, client, dialect, requestedModel, promptBytes, ...allowed };
     this.#account = new Account(asker, parts);
     this.#candidates = new Candidates(parts, asked, asker, this.#account, (error) => this.#crash(error));
   }
@@ -188,7 +188,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     const reached = this.#attempt?.reached === true;
     this.#attempt?.abort();
     const delivery = this.#delivery;
-    if (delivery?.sent === true && delivery.isWhole()) {
+    if (delivery?.isWhole() === true) {
       delivery.onEnd({});
       return;
     }

@@ -2,6 +2,7 @@ import type { Transform } from "node:stream";
 import type { LlmFailure } from "@loom/core";
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import { areForeignEvents, holdsSign, mayBeForeignDocument } from "./answer-signs.ts";
+import { answeredBy } from "./answered.ts";
 import { beginsLikeEvents, beginsLikeJson, mayBeOfModel } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
@@ -191,16 +192,13 @@ export class NativeDelivery implements Delivery {
     }
     const clean = this.#errors === undefined ? chunk : this.#errors.push(chunk);
     const out = this.#filter === undefined ? clean : this.#filter.push(clean);
-    const isTaken = this.#body?.write(out) !== false;
-    if (!isTaken) this.#host.pause();
-    if (!this.#isReadable || !this.#isLast(chunk)) return;
-    if (isTaken) this.#host.expectEnd();
-    // What is paused waits for nothing: once the client has taken it, and it goes on.
-    else this.#outgoing.once("drain", () => this.#host.expectEnd());
+    if (this.#body?.write(out) === false) this.#host.pause();
+    // What is paused waits for it as soon as it goes on.
+    if (this.#isReadable && this.#isLast(chunk)) this.#host.expectEnd();
   }
 
   isWhole(): boolean {
-    return this.#isReadable && this.#tap?.isSealed() === true;
+    return this.sent && this.#isReadable && (this.#tap?.isSealed() === true || this.#tap?.isFinished() === true);
   }
 
   /** An answer in events that the client gets as they are looked at. */
@@ -210,6 +208,8 @@ export class NativeDelivery implements Delivery {
 
   /** Whether nothing can come behind this. No text can look like it, since a line cannot end within one, nor a quote. */
   #isLast(chunk: Buffer): boolean {
+    // Some keep the connection open behind an answer, and give no mark.
+    if (this.#tap?.isFinished() === true) return true;
     switch (this.#options.dialect) {
       case "anthropic":
         return /"message_stop"\s*\}\s*$/.test(chunk.toString("latin1", Math.max(0, chunk.length - 32)));
@@ -299,6 +299,5 @@ const ERROR_FIRST = /^\s*(?:event: ?error\r?\n|data: ?\{"(?:error"|type": ?"erro
 
 function answered(reading: TapReading | undefined): Answered {
   if (reading === undefined) return { usage: undefined, final: false, model: undefined, textBytes: 0 };
-  const { usage, counted, complete, model, textBytes } = reading;
-  return { usage: counted ? usage : undefined, final: counted && complete, model, textBytes };
+  return answeredBy(reading, { isWhole: reading.complete, textBytes: reading.textBytes });
 }
