@@ -40,7 +40,7 @@ export function openRequest(
   return {
     label: labelOf(target),
     token: headers.token,
-    action: target?.operation === "administer" ? "administer" : "use",
+    action: target !== undefined && isAdministration(target, call) ? "administer" : "use",
     resource: { type: "model", ...(target?.upstream === undefined ? {} : { id: target.upstream }) },
     refuse: (problem) => sendDialectProblem(call.outgoing, dialect, problem, call.id),
     answer(subject) {
@@ -49,6 +49,12 @@ export function openRequest(
       answer(entrance, call, target, headers, askerFor(entrance, call, subject, target, headers));
     },
   };
+}
+
+/** Models are listed by everybody, and deleted by few. */
+function isAdministration({ operation }: Target, { incoming }: RawCall): boolean {
+  const { method = "GET" } = incoming;
+  return operation === "administer" || (operation === "models" && method !== "GET" && method !== "HEAD");
 }
 
 /** @throws ProblemError where nobody pays for it, which is in the ledger then: see `chargedNodes`. */
