@@ -50,6 +50,9 @@ const RATE_KEYS = {
 /** A bill with one of these depends on what a usage of Loom does not count, so no price is better than a wrong one. */
 const UNCOUNTED = /^(requests|output_reasoning|output_citation|output_audio|output_image|output_video)_/;
 
+/** Models that write nothing, so that a price for what they read is all that there is. */
+const READERS = /embed|moderation|rerank/;
+
 const target = fileURLToPath(new URL("../packages/llm/src/catalogue/catalogue.json", import.meta.url));
 
 export async function catalogueText(): Promise<string> {
@@ -144,7 +147,7 @@ function toList(id: string, prices: Price): PriceList | undefined {
     if (typeof price === "number") continue;
     for (const tier of price.tiers) tiers.set(tier.start, { ...tiers.get(tier.start), [name]: perMillion(tier.price) });
   }
-  const { input, output, ...cache } = base;
+  const { input, output = READERS.test(id) ? 0 : undefined, ...cache } = base;
   if (input === undefined || output === undefined) return undefined;
   const sorted = [...tiers].toSorted(([a], [b]) => a - b).map(([above, rates]) => ({ above, ...rates }));
   return { input, output, ...cache, ...(sorted.length === 0 ? {} : { tiers: sorted }) };
@@ -163,7 +166,8 @@ function minutes(time: string): string {
   return match[1];
 }
 
-if (import.meta.main) {
+// By its name, since the one who runs it may have imported it.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const text = await catalogueText();
   await writeFile(`${target}.new`, text);
   await rename(`${target}.new`, target);

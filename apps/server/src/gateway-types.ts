@@ -17,6 +17,8 @@ export type WorstCase = {
   readonly outputTokens: number;
   /** Absent = price unknown. */
   readonly costMicroUsd?: number;
+  /** Nobody can say how much will be used before it is done, so there is no worst cost. */
+  readonly isUnbounded?: true;
 };
 
 /** What is held for a request that runs. Settled exactly once; after its lease it lapses by itself. */

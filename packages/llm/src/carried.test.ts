@@ -75,7 +75,11 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
     sign: /"disable_parallel_tool_use":true|"parallel_tool_calls":false|at most one tool/,
   },
   "Strict arguments": {
-    change: { tools: [{ name: "bash", description: "", inputSchema: { type: "object" }, strict: true }] },
+    change: {
+      tools: [
+        { name: "bash", description: "", inputSchema: { type: "object", additionalProperties: false }, strict: true },
+      ],
+    },
     sign: /"strict":true|"VALIDATED"/,
   },
   "How much to think": {

@@ -87,7 +87,12 @@ export const CARRIED: readonly CarriedFeature[] = [
     fate: EVERYWHERE,
     note: "Gemini has no switch: the model is asked in the instructions.",
   },
-  { name: "Strict arguments", askedBy: ALL, fate: EVERYWHERE, note: "Gemini: for all tools or none." },
+  {
+    name: "Strict arguments",
+    askedBy: ALL,
+    fate: EVERYWHERE,
+    note: "OpenAI's dialects take a schema whose objects are all closed and whose properties are all required, Anthropic Messages one whose objects are all closed; for any other, and for such a schema of answers at OpenAI, `x-loom-left-out` says `strict schemas`. Gemini: for all tools or none.",
+  },
   {
     name: "How much to think",
     askedBy: ALL,
@@ -115,7 +120,7 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "Answers by a JSON schema",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "Anthropic Messages and Gemini have no place for the schema's name.",
+    note: "Anthropic Messages and Gemini have no place for the schema's name; Anthropic Messages has objects closed that do not say what else may be in them.",
   },
   { name: "Answers in any JSON", askedBy: ["chat", "responses", "gemini"], fate: fates({ anthropic: "refused" }) },
   {

@@ -3,6 +3,7 @@ import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
 import { writeRequest } from "../request-problem.ts";
+import { isStrictForClaude, strictnessLeftOut } from "../strict-schema.ts";
 import { isBlank, textToWire } from "./block-to-wire.ts";
 import { cacheToWire } from "./cache-marker.ts";
 import { encodeMessages, isOwnThinking, type WireMessage } from "./encode-messages.ts";
@@ -18,26 +19,27 @@ const MARKED_USER_MESSAGES = 2;
  * tools, and of the newest two user messages are marked. The provider takes at most four.
  */
 export function encodeRequest(request: LlmRequest, { stream }: { readonly stream: boolean }): EncodedRequest {
-  return writeRequest(
-    () => {
-      const automatic = !isMarked(request);
-      const hasSystem = !isBlank(request.system);
-      const systemCache = automatic ? "5m" : request.systemCache;
-      const tools = encodeTools(request, { marked: automatic && !hasSystem });
-      const messages = encodeMessages(request.messages);
-      if (automatic) markForCaching(messages);
-      return {
-        model: request.model,
-        max_tokens: request.maxTokens,
-        ...(hasSystem ? { system: [{ ...textToWire({ text: request.system }), ...cacheToWire(systemCache) }] } : {}),
-        ...(tools.length === 0 ? {} : { tools }),
-        messages,
-        ...settingsToWire(request),
-        ...(stream ? { stream } : {}),
-      };
-    },
-    thinkingLeftOut(request.messages, isOwnThinking),
-  );
+  return writeRequest(() => {
+    const automatic = !isMarked(request);
+    const hasSystem = !isBlank(request.system);
+    const systemCache = automatic ? "5m" : request.systemCache;
+    const tools = encodeTools(request, { marked: automatic && !hasSystem });
+    const messages = encodeMessages(request.messages);
+    if (automatic) markForCaching(messages);
+    return {
+      model: request.model,
+      max_tokens: request.maxTokens,
+      ...(hasSystem ? { system: [{ ...textToWire({ text: request.system }), ...cacheToWire(systemCache) }] } : {}),
+      ...(tools.length === 0 ? {} : { tools }),
+      messages,
+      ...settingsToWire(request),
+      ...(stream ? { stream } : {}),
+    };
+  }, [
+    ...thinkingLeftOut(request.messages, isOwnThinking),
+    // The schema of an answer is closed where it is open: without strictness there is none.
+    ...strictnessLeftOut({ tools: request.tools }, isStrictForClaude),
+  ]);
 }
 
 function encodeTools({ tools, providerTools }: LlmRequest, { marked }: { readonly marked: boolean }): JsonObject[] {
@@ -51,7 +53,7 @@ function toolToWire({ name, description, inputSchema, strict, cache }: ToolDefin
     name,
     ...(description === "" ? {} : { description }),
     input_schema: inputSchema,
-    ...(strict === undefined ? {} : { strict }),
+    ...(strict === undefined ? {} : { strict: strict && isStrictForClaude(inputSchema) }),
     ...cacheToWire(cache),
   };
 }

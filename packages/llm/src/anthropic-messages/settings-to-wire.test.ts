@@ -123,7 +123,7 @@ describe("the choice of a tool", () => {
 
 describe("the form of the answer", () => {
   test("is a schema, with what it is for inside", () => {
-    const schema = { type: "object", properties: {} };
+    const schema = { type: "object", properties: {}, additionalProperties: false };
     expect(encode({ output: { type: "json_schema", name: "city", schema, description: "A city." } })).toEqual({
       output_config: { format: { type: "json_schema", schema: { ...schema, description: "A city." } } },
     });

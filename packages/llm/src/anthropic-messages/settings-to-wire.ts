@@ -1,6 +1,7 @@
 import type { JsonObject, LlmRequest, OutputFormat } from "@loom/core";
 import { boundedId } from "../bounded-id.ts";
 import { refuse } from "../request-problem.ts";
+import { closed } from "../strict-schema.ts";
 import { budgetOf, effortOf, nearestEffort } from "../thinking-level.ts";
 import { type ModelTraits, traitsOf } from "./model-traits.ts";
 
@@ -52,7 +53,8 @@ function formatToWire(output: OutputFormat): JsonObject {
   }
   const { schema, description } = output;
   const described = description === undefined || "description" in schema ? schema : { ...schema, description };
-  return { type: "json_schema", schema: described };
+  // The provider wants to be told of every object that nothing else may be in it.
+  return { type: "json_schema", schema: closed(described) };
 }
 
 function samplingToWire({ temperature, topP, topK }: LlmRequest): JsonObject {

@@ -180,8 +180,12 @@ describe("a request that is written and read again", () => {
       return messages;
     });
 
+  /** What OpenAI holds a model to, where it is asked to. */
+  const schema = object.map(
+    (each): JsonObject => ({ ...each, type: "object", properties: {}, additionalProperties: false }),
+  );
   const tool = fc.record(
-    { name, description: words, inputSchema: object, strict: fc.boolean() },
+    { name, description: words, inputSchema: schema, strict: fc.boolean() },
     { requiredKeys: ["name", "description", "inputSchema"] },
   );
   const choice = fc.constantFrom<Pick<LlmRequest, "toolChoice" | "parallelToolCalls" | "providerTools">>(
@@ -212,7 +216,7 @@ describe("a request that is written and read again", () => {
           fc.record({
             type: fc.constant("json_schema" as const),
             name,
-            schema: object,
+            schema,
             strict: fc.boolean(),
             description: words,
           }),

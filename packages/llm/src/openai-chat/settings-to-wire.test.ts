@@ -88,11 +88,13 @@ test("whom and which session a client names goes out at a length that OpenAI tak
   expect(encode({ cacheKey: "s1" }, openAiChatCodec({ maxTokensField: "max_tokens" }))).toEqual({});
 });
 
+const CLOSED = { type: "object", additionalProperties: false } as const;
+
 test("a schema's name is one that OpenAI takes", () => {
-  const output = { type: "json_schema", name: "city & land", schema: {}, strict: true } as const;
+  const output = { type: "json_schema", name: "city & land", schema: CLOSED, strict: true } as const;
   expect(encode({ output }).response_format).toEqual({
     type: "json_schema",
-    json_schema: { name: "city___land", schema: {}, strict: true },
+    json_schema: { name: "city___land", schema: CLOSED, strict: true },
   });
 });
 

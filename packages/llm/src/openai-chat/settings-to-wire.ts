@@ -2,6 +2,7 @@ import type { JsonObject, LlmRequest, OutputFormat, ThinkingSetting, ToolChoice 
 import { boundedId } from "../bounded-id.ts";
 import { reasoningToWire } from "../openai-responses/effort.ts";
 import { refuse } from "../request-problem.ts";
+import { isStrictForOpenAi } from "../strict-schema.ts";
 import { effortOf, nearestEffort } from "../thinking-level.ts";
 import type { OpenAiChatOptions } from "./options.ts";
 
@@ -74,9 +75,10 @@ function reasoningOf(thinking: ThinkingSetting): JsonObject {
 
 function formatToWire(output: OutputFormat): JsonObject {
   if (output.type === "json") return { type: "json_object" };
-  const { type, ...rest } = output;
+  const { type, strict, ...rest } = output;
   const name = rest.name.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64);
-  return { type, json_schema: { ...rest, name } };
+  const held = strict === undefined ? {} : { strict: strict && isStrictForOpenAi(rest.schema) };
+  return { type, json_schema: { ...rest, name, ...held } };
 }
 
 /** The provider takes a choice only where there are tools to choose from. */

@@ -24,9 +24,12 @@ const result = (toolCallId: string, isError = false): UserContent => ({
   isError,
 });
 
+/** What OpenAI holds a model to. */
+const CLOSED = { type: "object", additionalProperties: false } as const;
+
 describe("a request", () => {
   test("has the provider's names for everything, and leaves nothing at the provider", () => {
-    const tools = [{ name: "bash", description: "Runs.", inputSchema: { type: "object" }, strict: true }];
+    const tools = [{ name: "bash", description: "Runs.", inputSchema: CLOSED, strict: true }];
     const request: LlmRequest = {
       ...BARE,
       system: "Be brief.",
@@ -40,7 +43,7 @@ describe("a request", () => {
       topK: 40,
       seed: 7,
       thinking: { type: "on", effort: "high", visible: true },
-      output: { type: "json_schema", name: "a", schema: { type: "object" }, strict: true },
+      output: { type: "json_schema", name: "a", schema: CLOSED, strict: true },
       userId: "u",
       cacheKey: "k".repeat(80),
     };
@@ -49,13 +52,13 @@ describe("a request", () => {
       instructions: "Be brief.",
       input: [{ type: "message", role: "user", content: [{ type: "input_text", text: "Hi" }] }],
       tools: [
-        { type: "function", name: "bash", description: "Runs.", parameters: { type: "object" }, strict: true },
+        { type: "function", name: "bash", description: "Runs.", parameters: CLOSED, strict: true },
         { type: "web_search" },
       ],
       tool_choice: { type: "function", name: "bash" },
       parallel_tool_calls: false,
       reasoning: { effort: "high", summary: "auto" },
-      text: { format: { type: "json_schema", name: "a", schema: { type: "object" }, strict: true } },
+      text: { format: { type: "json_schema", name: "a", schema: CLOSED, strict: true } },
       max_output_tokens: 100,
       temperature: 0.5,
       top_p: 0.9,

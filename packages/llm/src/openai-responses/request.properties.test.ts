@@ -1,4 +1,4 @@
-import type { LlmRequest, Message, UserContent } from "@loom/core";
+import type { JsonObject, LlmRequest, Message, UserContent } from "@loom/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bodyOf } from "../wire.testing.ts";
@@ -50,8 +50,12 @@ describe("a request that is written and read again", () => {
     return messages;
   });
 
+  /** What OpenAI holds a model to, where it is asked to. */
+  const schema = object.map(
+    (each): JsonObject => ({ ...each, type: "object", properties: {}, additionalProperties: false }),
+  );
   const tool = fc
-    .record({ name, description: words, inputSchema: object, strict: fc.boolean() })
+    .record({ name, description: words, inputSchema: schema, strict: fc.boolean() })
     .map(({ strict, ...rest }) => (strict ? { ...rest, strict } : rest));
 
   const request: fc.Arbitrary<LlmRequest> = fc.record(
@@ -79,7 +83,7 @@ describe("a request that is written and read again", () => {
       ),
       output: fc.oneof(
         fc.constant({ type: "json" as const }),
-        fc.record({ type: fc.constant("json_schema" as const), name, schema: object, strict: fc.boolean() }),
+        fc.record({ type: fc.constant("json_schema" as const), name, schema, strict: fc.boolean() }),
       ),
       userId: id,
       cacheKey: id,

@@ -52,7 +52,7 @@ function refusedModel(node: BudgetedNode, model: string): Refusal | undefined {
 
 function moneyVerdict(node: BudgetedNode, question: Question): Verdict {
   const { limits } = node.rule;
-  const { periods, model, now, allowUnpriced } = question;
+  const { periods, now, allowUnpriced } = question;
   const cost = question.worst.costMicroUsd;
   // What costs nothing passes, also when everything has been spent.
   if (cost === 0) return FINE;
@@ -64,7 +64,7 @@ function moneyVerdict(node: BudgetedNode, question: Question): Verdict {
     const limit = span && moneyLimit(limits, span);
     if (limit === undefined || span === undefined || counter === undefined) continue;
     if (cost === undefined) {
-      if (!allowUnpriced) return { refusal: unpriced(node, model), lacks: NONE };
+      if (!allowUnpriced) return { refusal: unpriced(node, question), lacks: NONE };
       if (counter.committed < limit) continue;
       return { refusal: exhausted(node, { span, counter, limit, question }), lacks: NONE };
     }
@@ -79,7 +79,11 @@ function moneyVerdict(node: BudgetedNode, question: Question): Verdict {
   return lacks === undefined ? FINE : { refusal: undefined, lacks };
 }
 
-function unpriced(node: BudgetedNode, model: string): Refusal {
+function unpriced(node: BudgetedNode, { model, worst }: Question): Refusal {
+  if (worst.isUnbounded === true) {
+    const message = `What such a request costs is not known before it is done, so the budget of ${inside(node)} could not be kept: set LOOM_SERVER_UNPRICED_MODELS=allow on the Loom server to let it pass.`;
+    return { reason: "money", message };
+  }
   const message = `The price of the model ${quoted(model)} is not known, so the budget of ${inside(node)} could not be kept: choose another model, or set LOOM_SERVER_UNPRICED_MODELS=allow on the Loom server.`;
   return { reason: "money", message };
 }

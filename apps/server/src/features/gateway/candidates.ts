@@ -1,4 +1,5 @@
 import type { LlmFailure } from "@loom/core";
+import { redactFailure } from "@loom/llm";
 import type {
   Admission,
   BudgetNode,
@@ -127,7 +128,7 @@ export class Candidates {
       provider: step?.upstream,
       model: step?.model,
       code: failure.code,
-      message: this.#parts.redact(failure.message),
+      message: redactFailure(failure, this.#parts.redact).message,
       ...(files.length === 0 ? {} : { files: files.join(", ") }),
     });
     if (byClient) this.cancelled();
@@ -165,7 +166,17 @@ export class Candidates {
 
   /** A path that is passed on as it is may be closed to a key that is good for everything else. */
   #isAboutThePath(outcome: CredentialOutcome): boolean {
-    return this.#asked.question === undefined && outcome.type === "failed" && outcome.failure.code === "unauthorized";
+    return this.#isPassedOn && outcome.type === "failed" && outcome.failure.code === "unauthorized";
+  }
+
+  get #isPassedOn(): boolean {
+    const { question, target } = this.#asked;
+    return question === undefined || target.operation === "use";
+  }
+
+  /** An alias that nobody has given a meaning: the upstream's own first model. */
+  #isOpen(model: string): boolean {
+    return isAlias(model) && !this.#isPassedOn;
   }
 
   #plan(): Attempts | LlmFailure {
@@ -173,9 +184,10 @@ export class Candidates {
     const session = headers.session ?? question?.cacheKey;
     const affinity = session === undefined ? undefined : affinityOf(this.#asker.nodes, session);
     const upstream = target.upstream === "default" ? undefined : target.upstream;
+    // What is passed on as it is goes where its path says, and names its model by itself.
     const plan =
-      question === undefined
-        ? ({ ok: true, steps: [{ upstream: upstream ?? "", model: "", reason: "path" }] } as const)
+      question === undefined || this.#isPassedOn
+        ? ({ ok: true, steps: [{ upstream: upstream ?? "", model: question?.model ?? "", reason: "path" }] } as const)
         : this.#parts.routing.plan({
             model: question.model,
             upstream,
@@ -213,7 +225,7 @@ export class Candidates {
       return;
     }
     const credential = lease.headers();
-    if (!(credential instanceof Promise) && !isOpen(step.model)) {
+    if (!(credential instanceof Promise) && !this.#isOpen(step.model)) {
       found({ type: "candidate", candidate: { step, upstream, lease, credential } });
       return;
     }
@@ -232,7 +244,7 @@ export class Candidates {
     found: (found: Found) => void,
   ): Promise<void> {
     const credential = await waiting;
-    const model = isOpen(step.model) ? await this.#parts.defaultModel(upstream, credential) : step.model;
+    const model = this.#isOpen(step.model) ? await this.#parts.defaultModel(upstream, credential) : step.model;
     if (model === undefined) {
       this.#skip(noDefaultModel(upstream), found);
       return;
@@ -306,11 +318,6 @@ const REFUSALS = {
   unavailable: "unavailable",
 } as const;
 const RETRYABLE: ReadonlySet<string> = new Set(["rate", "unavailable"]);
-
-/** An alias that nobody has given a meaning: the upstream's own first model. */
-function isOpen(model: string): boolean {
-  return isAlias(model);
-}
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 const NOTHING: WorstCase = { inputTokens: 0, outputTokens: 0 };

@@ -5,18 +5,19 @@ import { chargedNodes, nodesWithoutPayers } from "../../kit/charged-nodes.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { RawRequest } from "../../kit/raw-route.ts";
 import type { Subject } from "../../kit/subject.ts";
-import { BYTES_PER_TOKEN } from "./account.ts";
 import type { Asker } from "./candidates.ts";
 import { type ClientHeaders, readClientHeaders, splitQuery } from "./client-headers.ts";
 import { Door } from "./door.ts";
 import { Exchange } from "./exchange.ts";
 import { listInDialect, modelInDialect } from "./model-list.ts";
+import { BYTES_PER_TOKEN } from "./output-bound.ts";
 import type { GatewayParts } from "./parts.ts";
 import { canCount } from "./passage.ts";
 import { type Question, readQuestion } from "./question.ts";
 import { readBody } from "./read-body.ts";
 import { sendDialectProblem, sendJson } from "./reply.ts";
 import { isAmbiguousPath, type Target, type WireDialect } from "./target.ts";
+import { readUse } from "./use-question.ts";
 
 export type Entrance = {
   readonly parts: GatewayParts;
@@ -39,7 +40,7 @@ export function openRequest(
   return {
     label: labelOf(target),
     token: headers.token,
-    action: target?.operation === "administer" ? "administer" : "use",
+    action: target !== undefined && isAdministration(target, call) ? "administer" : "use",
     resource: { type: "model", ...(target?.upstream === undefined ? {} : { id: target.upstream }) },
     refuse: (problem) => sendDialectProblem(call.outgoing, dialect, problem, call.id),
     answer(subject) {
@@ -48,6 +49,12 @@ export function openRequest(
       answer(entrance, call, target, headers, askerFor(entrance, call, subject, target, headers));
     },
   };
+}
+
+/** Models are listed by everybody, and deleted by few. */
+function isAdministration({ operation }: Target, { incoming }: RawCall): boolean {
+  const { method = "GET" } = incoming;
+  return operation === "administer" || (operation === "models" && method !== "GET" && method !== "HEAD");
 }
 
 /** @throws ProblemError where nobody pays for it, which is in the ledger then: see `chargedNodes`. */
@@ -80,7 +87,8 @@ function answer(entrance: Entrance, call: RawCall, target: Target, headers: Clie
   const { parts } = entrance;
   const { operation, upstream } = target;
   const understood = operation === "generate" || operation === "count_tokens";
-  if (!understood) {
+  const isRead = understood || (operation === "use" && upstream !== undefined && isJsonPost(call));
+  if (!isRead) {
     checkNoTrace(call);
     if (upstream !== undefined)
       new Exchange(parts, { call, target, headers, question: undefined, subject: asker.subject }, asker).start();
@@ -109,7 +117,7 @@ function answer(entrance: Entrance, call: RawCall, target: Target, headers: Clie
   const ask = (body: Buffer): void => {
     if (door.isClosed) return;
     try {
-      const question = readQuestion(target, body);
+      const question = understood ? readQuestion(target, body) : readUse(target, body);
       if (operation === "count_tokens" && estimated(entrance, call, target, question, asker)) {
         door.leave();
         return;
@@ -183,6 +191,11 @@ function checkFraming({ incoming }: RawCall): void {
   }
 }
 
+/** Whether limits can know what it asks for; what is no JSON, such as a recording, is passed on as it comes. */
+function isJsonPost({ incoming }: RawCall): boolean {
+  return incoming.method === "POST" && isJson(incoming);
+}
+
 function checkMethod({ incoming }: RawCall): void {
   if (incoming.method === "POST") return;
   throw new ProblemError("method_not_allowed", "The method is not allowed here; allowed is: POST.", {
@@ -199,10 +212,14 @@ function checkNoTrace({ incoming }: RawCall): void {
 }
 
 function checkMediaType({ incoming }: RawCall): void {
-  if (/^application\/json\s*(?:;|$)/i.test(incoming.headers["content-type"] ?? "")) return;
+  if (isJson(incoming)) return;
   throw new ProblemError("unsupported_media_type", "The body has to be JSON, with Content-Type application/json.", {
     headers: { "accept-post": "application/json" },
   });
+}
+
+function isJson({ headers }: RawCall["incoming"]): boolean {
+  return /^application\/json\s*(?:;|$)/i.test(headers["content-type"] ?? "");
 }
 
 function nothingHere(): ProblemError {

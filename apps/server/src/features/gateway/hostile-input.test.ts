@@ -41,7 +41,7 @@ const COMPLETION = JSON.stringify({
 });
 
 test("a client that asks whether it may send its body is told to, and the provider hears nothing of that", async () => {
-  const { upstream, gateway } = await start((response) => response.end("{}"));
+  const { upstream, gateway } = await start((response) => response.end(COMPLETION));
   const body = '{"model":"claude-x","messages":[]}';
   const head = [
     `POST ${MESSAGES} HTTP/1.1`,
@@ -61,7 +61,7 @@ describe("a body of 100 MB", () => {
   test.each([{ headers: {} }, { headers: { "transfer-encoding": "chunked" } }])(
     "is refused and not passed on ($headers)",
     async ({ headers }) => {
-      const { upstream, gateway } = await start((response) => response.end("{}"));
+      const { upstream, gateway } = await start((response) => response.end(COMPLETION));
       const authorization = `Bearer ${gateway.token}`;
       const body = Buffer.alloc(100 * MEGABYTE, " ");
       const answer = await ask(gateway.url + MESSAGES, { headers: { authorization, ...headers }, body });

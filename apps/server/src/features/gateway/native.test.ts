@@ -274,7 +274,7 @@ describe("what goes to a provider", () => {
       { model: "vertex/claude-x", messages: [] },
     ],
   ])("from %s goes to %s", async (path, expected, body) => {
-    const upstream = await upstreamWith(answerJson("{}"));
+    const upstream = await upstreamWith(answerJson(ANSWER));
     const gateway = await gatewayFor(upstream);
     expect((await post(gateway, path, body)).status).toBe(200);
     expect(upstream.seen[0]?.path).toBe(expected);
@@ -355,10 +355,12 @@ describe("a path that Loom does not know", () => {
   });
 
   test("belongs to those who may administer", async () => {
-    const upstream = await upstreamWith(answerJson("{}"));
+    const upstream = await upstreamWith(answerJson(ANSWER));
     const gateway = await gatewayFor(upstream, { scopes: ["llm:use"] });
     const headers = { authorization: `Bearer ${gateway.token}` };
     expect((await ask(`${gateway.url}/proxy/openai/v1/files`, { method: "GET", headers })).status).toBe(403);
+    expect((await ask(`${gateway.url}/proxy/openai/v1/responses/r`, { method: "GET", headers })).status).toBe(403);
+    expect((await ask(`${gateway.url}/proxy/openai/v1/models/m`, { method: "DELETE", headers })).status).toBe(403);
     expect((await ask(`${gateway.url}/proxy/openai/v1/models`, { method: "GET", headers })).status).toBe(200);
     expect(upstream.seen).toHaveLength(1);
   });
@@ -371,7 +373,7 @@ describe("a token", () => {
     ["/proxy/gemini/v1beta/models/gemini-x:generateContent", "x-goog-api-key", ""],
     ["/proxy/openai/v1/chat/completions", "api-key", ""],
   ])("for %s is taken from %s", async (path, header, before) => {
-    const upstream = await upstreamWith(answerJson("{}"));
+    const upstream = await upstreamWith(answerJson(ANSWER));
     const gateway = await gatewayFor(upstream);
     const answer = await ask(gateway.url + path, {
       headers: { [header]: before + gateway.token },
@@ -382,7 +384,7 @@ describe("a token", () => {
   });
 
   test("in the query of a Gemini request goes no further", async () => {
-    const upstream = await upstreamWith(answerJson("{}"));
+    const upstream = await upstreamWith(answerJson(ANSWER));
     const gateway = await gatewayFor(upstream);
     const path = `/proxy/gemini/v1beta/models/gemini-x:generateContent?a=1&key=${gateway.token}&b=2`;
     expect((await ask(gateway.url + path, { body: { contents: [] } })).status).toBe(200);
@@ -391,7 +393,7 @@ describe("a token", () => {
   });
 
   test("that is wrong or missing is refused in the client's own words", async () => {
-    const upstream = await upstreamWith(answerJson("{}"));
+    const upstream = await upstreamWith(answerJson(ANSWER));
     const gateway = await gatewayFor(upstream);
     const wrong = { headers: { authorization: "Bearer wrong" }, body: { model: "m" } };
     const messages = await ask(gateway.url + MESSAGES, wrong);

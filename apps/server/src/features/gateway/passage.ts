@@ -5,6 +5,7 @@ import type { RawCall } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { RequestMessage } from "../../kit/request-message.ts";
 import { priceOf } from "./account.ts";
+import { isCounted } from "./answered.ts";
 import type { ClientHeaders } from "./client-headers.ts";
 import { codecFor, codecOf, voiceOf } from "./codecs.ts";
 import type { Delivery, DeliveryHost } from "./delivery.ts";
@@ -16,7 +17,14 @@ import { TranslatedAnswer } from "./translated-answer.ts";
 import { TranslatedStream } from "./translated-stream.ts";
 import type { UpstreamRequest } from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
-import { isNative, nativeRequest, passedRequest, type RequestHeaders, translatedRequest } from "./upstream-request.ts";
+import {
+  isNative,
+  nativeRequest,
+  passedRequest,
+  type RequestHeaders,
+  streamedRequest,
+  translatedRequest,
+} from "./upstream-request.ts";
 
 /** One client's request on its way to one upstream: what goes out, and how what comes back gets to the client. */
 export type Passage = {
@@ -51,7 +59,7 @@ export function openPassage(
   parts: GatewayParts,
 ): Passage {
   const { target, question } = asked;
-  if (question === undefined) return passedPassage(asked, upstream, credential);
+  if (question === undefined || target.operation === "use") return passedPassage(asked, upstream, credential);
   if (target.operation === "count_tokens" && !canCount(target, question, upstream, step.model)) {
     throw new ProblemError("invalid_request", `The provider ${upstream.name} cannot count tokens for this client.`);
   }
@@ -68,13 +76,23 @@ export function canCount(target: Target, question: Question, upstream: Upstream,
   return target.upstream === upstream.name || upstream.countPath(dialect, model) !== undefined;
 }
 
-function passedPassage({ call, target, headers }: Asked, upstream: Upstream, credential: RequestHeaders): Passage {
+function passedPassage(asked: Asked, upstream: Upstream, credential: RequestHeaders): Passage {
+  const { call, target, headers, question } = asked;
   const dialect = target.dialect === "loom" ? "chat" : target.dialect;
   const { incoming } = call;
-  if (!(incoming instanceof RequestMessage)) throw new Error("What is passed on as it comes has to be a stream.");
-  const request = passedRequest({ target, upstream, credential, forwarded: headers.forwarded, incoming });
-  const options = { dialect, hideUsage: false, isAnswer: false };
-  return { dialect, native: true, hidesUsage: false, request, deliver: (host) => new NativeDelivery(host, options) };
+  const options = { target, upstream, credential, forwarded: headers.forwarded };
+  const read = question?.top?.bytes;
+  const request =
+    read === undefined
+      ? streamedRequest({ ...options, incoming: streamOf(incoming) })
+      : passedRequest({ ...options, body: read });
+  const unjudged = { dialect, hideUsage: false, isAnswer: false };
+  return { dialect, native: true, hidesUsage: false, request, deliver: (host) => new NativeDelivery(host, unjudged) };
+}
+
+function streamOf(incoming: RawCall["incoming"]): RequestMessage {
+  if (incoming instanceof RequestMessage) return incoming;
+  throw new Error("What is passed on as it comes has to be a stream.");
 }
 
 function nativePassage(
@@ -139,6 +157,7 @@ function translatedPassage(
       return response;
     }
     const { model: answered, usage } = response;
+    if (!isCounted(usage)) return response;
     const price = priceOf(parts.prices, { upstream: upstream.name, answered, asked: step.model, usage });
     return price === undefined ? response : { ...response, costMicroUsd: price.costMicroUsd };
   };

@@ -11,8 +11,14 @@ export type Question = {
   /** As the client names it: a provider's model, an alias, or `upstream/model`; empty where it names none. */
   readonly model: string;
   readonly stream: boolean;
-  /** Most tokens of all answers together; absent: the client gives no bound. */
+  /** Most tokens of each answer; absent: the client gives no bound. */
   readonly maxOutputTokens: number | undefined;
+  /** So many are asked for at once. */
+  readonly answers: number;
+  /** What comes of it costs what nobody can say before it is done. */
+  readonly isUnbounded?: boolean;
+  /** The provider adds to the prompt what it has kept of an earlier one. */
+  readonly refersBack: boolean;
   readonly promptBytes: number;
   /** What should stay on one credential, because the client says that its cache does. */
   readonly cacheKey: string | undefined;
@@ -31,6 +37,9 @@ export type DecodedQuestion = {
 
 const MAX_MODEL = 200;
 
+/** Where a client gives no bound, this much output is held for it, in tokens: what codecs ask for in its place. */
+export const DEFAULT_OUTPUT_TOKENS = 32_000;
+
 /** @throws ProblemError */
 export function readQuestion(target: Target, body: Buffer): Question {
   return target.dialect === "loom" ? readLoomQuestion(target, body) : readWireQuestion(target, body, target.dialect);
@@ -44,6 +53,8 @@ function readLoomQuestion(target: Target, body: Buffer): Question {
     model: request.model,
     stream: target.stream === true,
     maxOutputTokens: request.maxTokens,
+    answers: 1,
+    refersBack: false,
     promptBytes: body.length,
     cacheKey: request.cacheKey,
     top: undefined,
@@ -55,14 +66,14 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
   const scanned = scanJsonObject(body);
   if (!scanned.ok) throw new ProblemError("invalid_input", scanned.problem);
   const { top } = scanned;
-  const model = target.model ?? textMember(top, "model");
-  if (model === undefined || model === "") throw new ProblemError("invalid_input", "The field model is missing.");
-  if (!isModelName(model)) throw new ProblemError("invalid_input", "The field model is not the name of a model.");
+  const model = checkedModel(target.model ?? textMember(top, "model") ?? "");
+  if (model === "") throw new ProblemError("invalid_input", "The field model is missing.");
   const stream = target.stream ?? memberValue(top, "stream") === true;
   return {
     model,
     stream,
-    maxOutputTokens: maxOutputTokens(top, dialect),
+    ...outputOf(top, dialect),
+    refersBack: refersBack(top, dialect),
     promptBytes: body.length,
     cacheKey: textMember(top, "prompt_cache_key"),
     top,
@@ -76,36 +87,62 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
   };
 }
 
+/** @throws ProblemError for what is neither empty nor can be a name */
+export function checkedModel(model: string): string {
+  if (model === "" || isModelName(model)) return model;
+  throw new ProblemError("invalid_input", "The field model is not the name of a model.");
+}
+
 /** Of the printable characters of ASCII, none that means something in a header or between the parts of a path. */
 function isModelName(model: string): boolean {
   return model.length <= MAX_MODEL && /^[\w.:@/+~-]+$/.test(model) && !/(?:^|\/)\.{1,2}(?:\/|$)/.test(model);
 }
 
-function maxOutputTokens(top: JsonMembers, dialect: WireDialect): number | undefined {
+function outputOf(top: JsonMembers, dialect: WireDialect): Pick<Question, "maxOutputTokens" | "answers"> {
   switch (dialect) {
     case "anthropic":
-      return count(memberValue(top, "max_tokens"));
+      return { maxOutputTokens: count(memberValue(top, "max_tokens")), answers: 1 };
     case "chat": {
-      const each = count(memberValue(top, "max_completion_tokens")) ?? count(memberValue(top, "max_tokens"));
-      return each === undefined ? undefined : each * (count(memberValue(top, "n")) ?? 1);
+      // Servers differ in which of the two they heed.
+      const bounds = [count(memberValue(top, "max_completion_tokens")), count(memberValue(top, "max_tokens"))];
+      const known = bounds.filter((bound) => bound !== undefined);
+      const maxOutputTokens = known.length === 0 ? undefined : Math.max(...known);
+      return { maxOutputTokens, answers: count(memberValue(top, "n")) ?? 1 };
     }
     case "responses":
-      return count(memberValue(top, "max_output_tokens"));
+      return { maxOutputTokens: count(memberValue(top, "max_output_tokens")), answers: 1 };
     case "gemini": {
       const config = memberValue(top, "generationConfig") ?? memberValue(top, "generation_config");
-      if (typeof config !== "object" || config === null) return undefined;
+      if (typeof config !== "object" || config === null) return { maxOutputTokens: undefined, answers: 1 };
       const { maxOutputTokens, candidateCount } = config as { maxOutputTokens?: unknown; candidateCount?: unknown };
-      const each = count(maxOutputTokens);
-      return each === undefined ? undefined : each * (count(candidateCount) ?? 1);
+      return { maxOutputTokens: count(maxOutputTokens), answers: count(candidateCount) ?? 1 };
     }
   }
 }
 
-function count(value: unknown): number | undefined {
+function refersBack(top: JsonMembers, dialect: WireDialect): boolean {
+  switch (dialect) {
+    case "anthropic":
+    case "chat":
+      return false;
+    case "responses":
+      return isGiven(top, "previous_response_id") || isGiven(top, "conversation") || isGiven(top, "prompt");
+    case "gemini":
+      return isGiven(top, "cachedContent") || isGiven(top, "cached_content");
+  }
+}
+
+/** And is not `null`. */
+function isGiven({ bytes, members }: JsonMembers, key: JsonKey): boolean {
+  const member = members.get(key);
+  return member !== undefined && bytes[member.start] !== 0x6e;
+}
+
+export function count(value: unknown): number | undefined {
   return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : undefined;
 }
 
-function textMember(top: JsonMembers, key: JsonKey): string | undefined {
+export function textMember(top: JsonMembers, key: JsonKey): string | undefined {
   const value = memberValue(top, key);
   return typeof value === "string" ? value : undefined;
 }

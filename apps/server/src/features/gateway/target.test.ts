@@ -59,7 +59,17 @@ describe("a path under /proxy", () => {
     expect(target(path)?.operation).toBe("administer");
   });
 
-  test.each(["/", "/anthropic", ""])("%j leads nowhere", (path) => {
+  test.each([
+    "/",
+    "/anthropic",
+    "",
+    "/anthropic/v1/messages/",
+    "/anthropic/v1/Messages",
+    "/anthropic/v1/messages;x=1",
+    "/anthropic/v1/%6dessages",
+    "/anthropic/v1/message%zz",
+    "/openai/v1/chat/completions/",
+  ])("%j leads nowhere", (path) => {
     expect(target(path)).toBeUndefined();
   });
 });

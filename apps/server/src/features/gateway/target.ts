@@ -54,7 +54,14 @@ export function targetOfProxy(
   const match = PROXY.exec(path);
   if (match === null) return undefined;
   const [, upstream = "", rest = ""] = match;
-  return classify(rest, query, dialectOfKind(kindOf(upstream) ?? upstream), upstream);
+  const target = classify(rest, query, dialectOfKind(kindOf(upstream) ?? upstream), upstream);
+  return target.operation === "administer" && isAlmostKnown(rest) ? undefined : target;
+}
+
+/** What a provider may take for work with a model, though it is spelt differently: nobody would count what it uses. */
+function isAlmostKnown(path: string): boolean {
+  const plain = decoded(path)?.replace(/;.*$/, "").replace(/\/+$/, "").toLowerCase();
+  return plain === undefined || (plain !== path && KNOWN.test(plain));
 }
 
 /** Reads what comes behind `/anthropic`, `/openai` or `/gemini`. */

@@ -81,22 +81,39 @@ function pathWithModel(path: string, model: string): string {
   return path.replace(/\/models\/.+(?=:\w+$)/, () => `/models/${modelPart(model)}`);
 }
 
-/** Anything else of a provider's own: as it came, with the upstream's credential. */
-export function passedRequest(options: {
+type Passed = {
   readonly target: Target;
   readonly upstream: Upstream;
   readonly forwarded: readonly string[];
   readonly credential: RequestHeaders;
-  readonly incoming: IncomingMessage;
-}): UpstreamRequest {
-  const { target, upstream, forwarded, credential, incoming } = options;
+};
+
+/** Other work with a model: as it was read, with the upstream's credential. */
+export function passedRequest({ body, ...passed }: Passed & { readonly body: Buffer }): UpstreamRequest {
+  return { method: "POST", path: passedPath(passed), headers: passedHeaders(passed), body };
+}
+
+/** Anything else of a provider's own: as it comes, with the upstream's credential. */
+export function streamedRequest({
+  incoming,
+  ...passed
+}: Passed & { readonly incoming: IncomingMessage }): UpstreamRequest {
   const method = incoming.method ?? "GET";
-  const headers = [...forwarded, "accept-encoding", "identity"];
-  pushHeaders(headers, credential);
+  const headers = passedHeaders(passed);
   const length = incoming.headers["content-length"];
   const hasBody = incoming.headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0");
   if (hasBody && length !== undefined) headers.push("content-length", length);
-  return { method, path: upstream.nativePath(target.path) + target.query, headers, body: hasBody ? incoming : null };
+  return { method, path: passedPath(passed), headers, body: hasBody ? incoming : null };
+}
+
+function passedPath({ target, upstream }: Passed): string {
+  return upstream.nativePath(target.path) + target.query;
+}
+
+function passedHeaders({ forwarded, credential }: Passed): string[] {
+  const headers = [...forwarded, "accept-encoding", "identity"];
+  pushHeaders(headers, credential);
+  return headers;
 }
 
 /** A request in the upstream's dialect that was made here. */

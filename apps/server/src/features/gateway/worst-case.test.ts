@@ -1,55 +1,79 @@
-import { expect, test } from "vitest";
-import type { Admission, Budgets, WorstCase } from "../../gateway-types.ts";
-import { ask, startGateway } from "./gateway.testing.ts";
-import { startUpstream } from "./upstream.testing.ts";
+import { loadCatalogue } from "@loom/llm";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { Prices } from "../ledger/prices.ts";
+import type { Asked } from "./passage.ts";
+import { readQuestion } from "./question.ts";
+import { type Target, targetOfProxy } from "./target.ts";
+import { readUse } from "./use-question.ts";
+import { worstCase } from "./worst-case.ts";
 
-/** What is held for a request, in the order of the requests. */
-async function held(requests: readonly (readonly [path: string, body: object])[]): Promise<WorstCase[]> {
-  const upstream = await startUpstream((response) => void response.end("{}"));
-  const reserved: WorstCase[] = [];
-  const budgets: Budgets = {
-    reserve({ worst }): Admission {
-      reserved.push(worst);
-      return { ok: true, reservation: { settle() {}, touch() {} }, headers: {} };
+let prices: Prices;
+
+beforeAll(async () => {
+  const catalogue = await loadCatalogue();
+  prices = {
+    ready: () => undefined,
+    price(upstream, model, usage, atMs = Date.now()) {
+      const costMicroUsd = catalogue.costMicroUsd(upstream, model, usage, atMs);
+      return costMicroUsd === undefined ? undefined : { costMicroUsd, version: "1" };
     },
+    contextWindow: (upstream, model) => catalogue.findModel(upstream, model)?.contextWindow,
   };
-  const gateway = await startGateway({
-    budgets,
-    env: {
-      LOOM_SERVER_ANTHROPIC_API_KEY: "k",
-      LOOM_SERVER_ANTHROPIC_BASE_URL: upstream.url,
-      LOOM_SERVER_OPENAI_API_KEY: "k",
-      LOOM_SERVER_OPENAI_BASE_URL: upstream.url,
-    },
-  });
-  for (const [path, body] of requests) {
-    await ask(gateway.url + path, { body, headers: { authorization: `Bearer ${gateway.token}` } });
-  }
-  await gateway.close();
-  await upstream.close();
-  return reserved;
+});
+
+function worstOf(path: string, body: object) {
+  const target = targetOfProxy(path, "", (name) => name as "openai") as Target;
+  const bytes = Buffer.from(JSON.stringify(body));
+  const question = target.operation === "use" ? readUse(target, bytes) : readQuestion(target, bytes);
+  const step = { upstream: target.upstream ?? "", model: question.model, reason: "test" };
+  return worstCase({ target, question } as Asked, step, prices);
 }
 
-const MESSAGES = "/anthropic/v1/messages";
-const CHAT = "/openai/v1/chat/completions";
-const messages = [{ role: "user", content: "x".repeat(400_000) }];
+describe("the worst case", () => {
+  const chat = (fields: object) => worstOf("/openai/v1/chat/completions", { model: "gpt-4o-mini", ...fields });
 
-test("a prompt is held at the price of a cache that keeps it for an hour, where there is such a price", async () => {
-  const [claude] = await held([[MESSAGES, { model: "claude-haiku-4-5", max_tokens: 1_000, messages }]]);
-  // 1 USD a million, 2 USD to keep it for an hour, 5 USD for output.
-  expect(claude?.costMicroUsd).toBe(2 * (claude?.inputTokens ?? 0) + 5 * 1_000);
-});
+  test("is that of all answers together", () => {
+    expect(chat({ max_tokens: 16_000, n: 125 })).toMatchObject({ outputTokens: 2_000_000, costMicroUsd: 1_200_002 });
+    expect(chat({ n: 4 }).outputTokens).toBe(128_000);
+    const config = { maxOutputTokens: 1_000, candidateCount: 8 };
+    const gemini = worstOf("/gemini/v1beta/models/gemini-2.5-pro:generateContent", { generationConfig: config });
+    expect(gemini.outputTokens).toBe(8_000);
+  });
 
-test("no more output is held than the model could give", async () => {
-  const [huge, unbounded] = await held([
-    [MESSAGES, { model: "claude-haiku-4-5", max_tokens: 100_000_000, messages }],
-    [CHAT, { model: "anthropic/claude-haiku-4-5", messages }],
-  ]);
-  expect(huge?.outputTokens).toBe(200_000);
-  expect(unbounded?.outputTokens).toBe(32_000);
-});
+  test("is that of the larger of two bounds, each answer no longer than the model can write", () => {
+    expect(chat({ max_completion_tokens: 1, max_tokens: 100_000 }).outputTokens).toBe(100_000);
+    expect(chat({ max_tokens: 100_000, max_completion_tokens: 1 }).outputTokens).toBe(100_000);
+    expect(chat({ max_tokens: 1_000_000, n: 2 }).outputTokens).toBe(256_000);
+  });
 
-test("a model without a price has no cost, which is not the same as none", async () => {
-  const [unknown] = await held([[CHAT, { model: "openai/nobody-knows-it", messages }]]);
-  expect(unknown).toEqual({ inputTokens: expect.any(Number), outputTokens: 32_000 });
+  test("is of all that the model can read where the provider adds what it has kept", () => {
+    const responses = (fields: object) => worstOf("/openai/v1/responses", { model: "gpt-4o-mini", ...fields });
+    expect(responses({ input: "x" }).inputTokens).toBeLessThan(20);
+    expect(responses({ input: "x", previous_response_id: null }).inputTokens).toBeLessThan(30);
+    for (const fields of [{ previous_response_id: "resp_1" }, { conversation: { id: "c" } }, { prompt: { id: "p" } }]) {
+      expect(responses(fields).inputTokens).toBe(128_000);
+    }
+    const path = "/gemini/v1beta/models/gemini-2.5-pro:generateContent";
+    expect(worstOf(path, { cachedContent: "cachedContents/1" }).inputTokens).toBe(1_000_000);
+  });
+
+  test.each([
+    ["/openai/v1/embeddings", { model: "text-embedding-3-small", input: "x" }, 0],
+    ["/openai/v1/completions", { model: "gpt-3.5-turbo-instruct", prompt: "x" }, 16],
+    ["/openai/v1/completions", { model: "m", prompt: [[1], [2]], n: 3, best_of: 5, max_tokens: 7 }, 70],
+    ["/openai/v1/responses/compact", { model: "gpt-4o-mini", input: [] }, 32_000],
+    ["/gemini/v1beta/models/gemini-embedding-001:embedContent", {}, 0],
+  ])("of other work at %s is known before", (path, body, outputTokens) => {
+    const worst = worstOf(path, body);
+    expect(worst.outputTokens).toBe(outputTokens);
+    expect(worst).not.toHaveProperty("isUnbounded");
+  });
+
+  test.each([
+    ["/openai/v1/audio/speech", { model: "tts-1", input: "x" }],
+    ["/vertex/v1/projects/p/locations/l/publishers/google/models/imagen-4:predict", { instances: [] }],
+  ])("of other work at %s is known to nobody", (path, body) => {
+    expect(worstOf(path, body)).toMatchObject({ isUnbounded: true });
+    expect(worstOf(path, body)).not.toHaveProperty("costMicroUsd");
+  });
 });

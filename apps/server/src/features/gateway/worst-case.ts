@@ -1,23 +1,26 @@
 import { NO_USAGE, type Usage } from "@loom/core";
 import type { RouteStep, WorstCase } from "../../gateway-types.ts";
 import type { Prices } from "../ledger/prices.ts";
-import { BYTES_PER_TOKEN } from "./account.ts";
+import { BYTES_PER_TOKEN, mostOutput } from "./output-bound.ts";
 import type { Asked } from "./passage.ts";
 
-/** Where a client gives no bound, this much output is held for it, in tokens: what codecs ask for in its place. */
-const DEFAULT_OUTPUT_TOKENS = 32_000;
-
 const FREE: WorstCase = { inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
+/** Of the models whose window nobody knows, in tokens. */
+const LARGEST_WINDOW = 1_000_000;
+
+const UNKNOWN: WorstCase = { inputTokens: 0, outputTokens: 0, isUnbounded: true };
 
 /** What a request costs at most on this step of its route. */
 export function worstCase({ target, question }: Asked, { upstream, model }: RouteStep, prices: Prices): WorstCase {
-  if (question === undefined || target.operation !== "generate") return FREE;
-  const inputTokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
-  const outputTokens = Math.min(
-    question.maxOutputTokens ?? DEFAULT_OUTPUT_TOKENS,
-    // No answer is longer, whatever bound the client gives.
-    prices.contextWindow(upstream, model) ?? Number.POSITIVE_INFINITY,
-  );
+  const { operation } = target;
+  if (operation !== "generate" && operation !== "use") return FREE;
+  if (question === undefined) return UNKNOWN;
+  const { promptBytes, refersBack } = question;
+  const promptTokens = Math.ceil(promptBytes / BYTES_PER_TOKEN);
+  if (question.isUnbounded === true) return { ...UNKNOWN, inputTokens: promptTokens };
+  const window = prices.contextWindow(upstream, model);
+  const inputTokens = refersBack ? Math.max(promptTokens, window ?? LARGEST_WINDOW) : promptTokens;
+  const outputTokens = mostOutput(question, window);
   const most = dearest({ upstream, model }, { inputTokens, outputTokens }, prices);
   return most === undefined ? { inputTokens, outputTokens } : { inputTokens, outputTokens, costMicroUsd: most };
 }

@@ -1,0 +1,181 @@
+// Work with models beside their conversations: embeddings, old completions, pictures, recordings.
+import { readFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { BudgetLimits, MintedToken } from "@loom/api";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { startServer, takeServerConfig } from "../../index.ts";
+import { engines, type TestHome } from "../../kit/engines.testing.ts";
+import type { RunningServer } from "../../server.ts";
+
+describe.each(engines)("on $name", (engine) => {
+  const EMBEDDINGS = "/v1/embeddings";
+  const COMPLETIONS = "/v1/completions";
+  const IMAGES = "/v1/images/generations";
+
+  let home: TestHome;
+  let upstream: Server;
+  let server: RunningServer;
+  let ownerToken: string;
+  let tokens = 0;
+  let usage: object | undefined;
+  let data: readonly object[];
+  let asked: { readonly path: string; readonly body: string }[] = [];
+
+  beforeEach(async () => {
+    home = await engine.create();
+    usage = { prompt_tokens: 1_000, completion_tokens: 500, total_tokens: 1_500 };
+    data = [];
+    asked = [];
+    upstream = createServer((request, response) => {
+      let body = "";
+      request.setEncoding("latin1").on("data", (chunk) => {
+        body += chunk;
+      });
+      request.on("end", () => {
+        asked.push({ path: request.url ?? "", body });
+        const answer = { object: "list", data, ...(usage && { usage }) };
+        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+      });
+    });
+    await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
+    const { port } = upstream.address() as AddressInfo;
+    server = await startServer({
+      config: takeServerConfig({
+        OPENAI_API_KEY: "sk-key-of-the-tests",
+        LOOM_SERVER_OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1`,
+      }),
+      access: { type: "owner", tokenFile: `${home.path}/owner-token`, replace: false },
+      dataDirectory: home.path,
+      postgres: home.postgres,
+    });
+    ownerToken = (await readFile(`${home.path}/owner-token`, "utf8")).trim();
+  });
+
+  afterEach(async () => {
+    await server.close();
+    upstream.closeAllConnections();
+    upstream.close();
+    await home[Symbol.asyncDispose]();
+  });
+
+  const asOwner = async (path: string, init: RequestInit = {}) => {
+    const headers = { authorization: `Bearer ${ownerToken}`, "content-type": "application/json" };
+    return (await fetch(server.url + path, { ...init, headers })).json();
+  };
+  const tokenWith = async (limits: BudgetLimits): Promise<MintedToken> =>
+    (await asOwner("/api/tokens", {
+      method: "POST",
+      body: JSON.stringify({ name: `ci-${++tokens}`, limits }),
+    })) as MintedToken;
+
+  async function ask(
+    { token }: MintedToken,
+    path: string,
+    body: unknown,
+    type = "application/json",
+  ): Promise<{ readonly status: number; readonly message: string }> {
+    const response = await fetch(`${server.url}/proxy/openai${path}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": type },
+      body: typeof body === "string" ? body : JSON.stringify(body),
+    });
+    const { error } = (await response.json()) as { error?: { message: string } };
+    return { status: response.status, message: error?.message ?? "" };
+  }
+
+  /** Of the rows that are there by now, in micro-dollars. */
+  async function spent(): Promise<number> {
+    await expect.poll(() => total("requests")).toBeGreaterThan(0);
+    return total("costMicroUsd");
+  }
+
+  async function total(name: "requests" | "costMicroUsd"): Promise<number> {
+    const { groups } = (await asOwner("/api/usage?groupBy=upstream")) as {
+      groups: readonly { readonly requests: number; readonly costMicroUsd: number; readonly key: readonly string[] }[];
+    };
+    return groups.reduce((sum, group) => sum + (group.key.includes("openai") ? group[name] : 0), 0);
+  }
+
+  test("ends where the money does, and what passes goes out as it came", async () => {
+    const token = await tokenWith({ totalMicroUsd: 3_000 });
+    const body = '{ "model":"gpt-3.5-turbo-instruct", "prompt":["x"], "max_tokens":500, "n": 1,"odd":1.0 }';
+    const statuses: number[] = [];
+    for (let count = 0; count < 4; count += 1) statuses.push((await ask(token, COMPLETIONS, body)).status);
+    // 1,000 tokens for 1.50 USD a million and 500 for 2 are 2,500 millionths.
+    expect(statuses).toEqual([200, 402, 402, 402]);
+    expect(asked).toEqual([{ path: COMPLETIONS, body }]);
+    expect(await spent()).toBe(2_500);
+  });
+
+  test("is held for as many answers as are asked for", async () => {
+    const token = await tokenWith({ totalMicroUsd: 500_000 });
+    const question = { model: "gpt-3.5-turbo-instruct", max_tokens: 1_000 };
+    const { status, message } = await ask(token, COMPLETIONS, {
+      ...question,
+      prompt: ["a", "b"],
+      n: 100,
+      best_of: 200,
+    });
+    expect({ status, message }).toEqual({ status: 402, message: expect.stringContaining("up to 0.80") });
+    expect((await ask(token, COMPLETIONS, { ...question, prompt: [1, 2, 3], n: 2 })).status).toBe(200);
+    expect(asked).toHaveLength(1);
+  });
+
+  test("is refused where its price is not known, or what it uses is known by nobody before", async () => {
+    const token = await tokenWith({ dayMicroUsd: 10_000_000 });
+    expect(await ask(token, EMBEDDINGS, { model: "nobody-knows-it", input: "x" })).toEqual({
+      status: 402,
+      message: expect.stringContaining('The price of the model "nobody-knows-it" is not known'),
+    });
+    const recording = await ask(token, "/v1/audio/transcriptions", "--x--", "multipart/form-data; boundary=x");
+    const speech = await ask(token, "/v1/audio/speech", { model: "tts-1", input: "x" });
+    for (const refused of [recording, speech]) {
+      expect(refused).toEqual({
+        status: 402,
+        message: expect.stringContaining("What such a request costs is not known before it is done"),
+      });
+    }
+    expect(asked).toEqual([]);
+    expect((await ask(token, EMBEDDINGS, { model: "text-embedding-3-small", input: "x" })).status).toBe(200);
+    const free = await tokenWith({ requestsPerMinute: 9 });
+    expect((await ask(free, "/v1/audio/transcriptions", "--x--", "multipart/form-data; boundary=x")).status).toBe(200);
+    expect(asked.at(-1)?.body).toBe("--x--");
+  });
+
+  test("may use the models that its token may use", async () => {
+    const token = await tokenWith({ models: ["text-embedding-3-small"] });
+    expect((await ask(token, EMBEDDINGS, { model: "text-embedding-3-small", input: "x" })).status).toBe(200);
+    expect(await ask(token, EMBEDDINGS, { model: "text-embedding-3-large", input: "x" })).toEqual({
+      status: 403,
+      message: expect.stringContaining("allowed is text-embedding-3-small"),
+    });
+    expect((await ask(token, EMBEDDINGS, { input: "x" })).status).toBe(403);
+  });
+
+  test("counts in the tokens of a minute", async () => {
+    const token = await tokenWith({ tokensPerMinute: 2_000 });
+    const statuses: number[] = [];
+    for (let count = 0; count < 4; count += 1) {
+      statuses.push((await ask(token, EMBEDDINGS, { model: "text-embedding-3-small", input: "x" })).status);
+    }
+    expect(statuses).toEqual([200, 200, 429, 429]);
+  });
+
+  test("whose provider does not say what it used costs no more than was held for it", async () => {
+    usage = undefined;
+    data = [{ b64_json: "A".repeat(200_000) }];
+    const token = await tokenWith({ totalMicroUsd: 10_000_000 });
+    expect((await ask(token, IMAGES, { model: "gpt-image-1", prompt: "a cat", n: 2 })).status).toBe(200);
+    const cost = await spent();
+    // Two pictures of 16,384 tokens each, for 40 USD a million.
+    expect(cost).toBeGreaterThan(1_310_720);
+    expect(cost).toBeLessThan(1_312_000);
+  });
+
+  test.each(["", "[]", '{"model":"a","model":"b"}', '{"model":"a\\nb"}'])("cannot be %j", async (body) => {
+    const { status, message } = await ask(await tokenWith({ requestsPerMinute: 9 }), EMBEDDINGS, body);
+    expect({ status, message }).toEqual({ status: 400, message: expect.stringMatching(/^The \S+ .*\.$/) });
+    expect(asked).toEqual([]);
+  });
+});

@@ -1,0 +1,76 @@
+import type { JsonObject, LlmRequest } from "@loom/core";
+import { describe, expect, test } from "vitest";
+import { anthropicMessages, gemini, type LlmCodec, openAiChat, openAiResponses } from "./index.ts";
+import { bodyOf } from "./wire.testing.ts";
+
+const OPEN = { type: "object", properties: { a: { type: "object", properties: { b: { type: "string" } } } } };
+const B = { type: "object", properties: { b: { type: "string" } }, additionalProperties: false };
+const CLOSED = { type: "object", properties: { a: B }, additionalProperties: false };
+const STRICT = {
+  type: "object",
+  properties: { a: { anyOf: [{ ...B, required: ["b"] }, { type: "null" }] } },
+  required: ["a"],
+  additionalProperties: false,
+};
+
+function decoded(body: JsonObject): LlmRequest {
+  const contents = [{ role: "user", parts: [{ text: "Hi" }] }];
+  const request = gemini.decodeRequest(JSON.stringify({ contents, ...body }));
+  if (!request.ok) throw new Error(request.problem);
+  return request.request;
+}
+
+function encoded(codec: LlmCodec, request: LlmRequest) {
+  const wire = codec.encodeRequest(request, { stream: false });
+  return { body: JSON.stringify(bodyOf(wire)), leftOut: wire.ok ? wire.leftOut : undefined };
+}
+
+const answersBy = (responseJsonSchema: JsonObject) =>
+  decoded({ generationConfig: { responseMimeType: "application/json", responseJsonSchema } });
+const callsBy = (parametersJsonSchema: JsonObject) =>
+  decoded({
+    tools: [{ functionDeclarations: [{ name: "f", parametersJsonSchema }] }],
+    toolConfig: { functionCallingConfig: { mode: "VALIDATED" } },
+  });
+
+describe.each([
+  ["Chat Completions", openAiChat],
+  ["Responses", openAiResponses],
+])("OpenAI's strict mode (%s)", (_name, codec) => {
+  test.each([
+    ["answers", answersBy],
+    ["calls", callsBy],
+  ])("is asked for where the schema of %s is one that it takes, and named where it is not", (_of, request) => {
+    expect(encoded(codec, request(STRICT))).toMatchObject({
+      body: expect.stringContaining('"strict":true'),
+      leftOut: undefined,
+    });
+    for (const schema of [OPEN, CLOSED, { ...STRICT, required: [] }, { anyOf: [STRICT] }, {}]) {
+      expect(encoded(codec, request(schema))).toMatchObject({
+        body: expect.stringContaining('"strict":false'),
+        leftOut: ["strict schemas"],
+      });
+    }
+  });
+});
+
+describe("Claude", () => {
+  test("is held to calls by schemas whose objects are closed", () => {
+    for (const schema of [CLOSED, STRICT]) {
+      expect(encoded(anthropicMessages, callsBy(schema)).body).toContain('"strict":true');
+    }
+    expect(encoded(anthropicMessages, callsBy(OPEN))).toMatchObject({
+      body: expect.stringContaining('"strict":false'),
+      leftOut: ["strict schemas"],
+    });
+  });
+
+  test("gets the schema of answers with its objects closed, but for what says itself what else may be in it", () => {
+    expect(encoded(anthropicMessages, answersBy(OPEN))).toMatchObject({
+      body: expect.stringContaining(JSON.stringify({ ...OPEN, properties: { a: B }, additionalProperties: false })),
+      leftOut: undefined,
+    });
+    const map = { type: "object", additionalProperties: { type: "string" } };
+    expect(encoded(anthropicMessages, answersBy(map)).body).toContain(JSON.stringify(map));
+  });
+});

@@ -1,0 +1,60 @@
+import type { JsonObject, JsonValue, LlmRequest } from "@loom/core";
+import { innerSchemas } from "./inner-schemas.ts";
+import { asArray, asObject } from "./json-reader.ts";
+
+/** As `leftOut` names it. */
+const NAME = "strict schemas";
+
+/** Whether OpenAI holds a model to this schema: an object in which every object is closed and every property required. */
+export function isStrictForOpenAi(schema: JsonObject): boolean {
+  return isObjectSchema(schema) && everySchema(schema, (inner) => isClosed(inner) && requiresAll(inner));
+}
+
+/** Whether Claude holds a model to this schema: one in which every object is closed. */
+export function isStrictForClaude(schema: JsonObject): boolean {
+  return everySchema(schema, isClosed);
+}
+
+/** The schema with every object closed that does not say what else may be in it. */
+export function closed(schema: JsonObject): JsonObject {
+  const inner = Object.fromEntries(
+    Object.entries(schema).map(([key, value]): [string, JsonValue] => [key, innerSchemas(key, value, closed)]),
+  );
+  return isObjectSchema(inner) && inner.additionalProperties === undefined
+    ? { ...inner, additionalProperties: false }
+    : inner;
+}
+
+/** What is left out because the provider would refuse a request that holds the model to such a schema. */
+export function strictnessLeftOut(
+  { tools, output }: Pick<LlmRequest, "tools" | "output">,
+  isStrict: (schema: JsonObject) => boolean,
+): string[] {
+  const isLost =
+    tools.some(({ strict, inputSchema }) => strict === true && !isStrict(inputSchema)) ||
+    (output?.type === "json_schema" && output.strict === true && !isStrict(output.schema));
+  return isLost ? [NAME] : [];
+}
+
+function everySchema(schema: JsonObject, fits: (schema: JsonObject) => boolean): boolean {
+  let all = fits(schema);
+  const look = (inner: JsonObject) => {
+    all &&= everySchema(inner, fits);
+    return inner;
+  };
+  for (const [key, value] of Object.entries(schema)) innerSchemas(key, value, look);
+  return all;
+}
+
+function isObjectSchema({ type, properties }: JsonObject): boolean {
+  return type === "object" || asArray(type).includes("object") || (type === undefined && properties !== undefined);
+}
+
+function isClosed(schema: JsonObject): boolean {
+  return !isObjectSchema(schema) || schema.additionalProperties === false;
+}
+
+function requiresAll({ properties, required }: JsonObject): boolean {
+  const names = asArray(required);
+  return Object.keys(asObject(properties) ?? {}).every((name) => names.includes(name));
+}
