@@ -86,7 +86,7 @@ function passedPassage(asked: Asked, upstream: Upstream, credential: RequestHead
     read === undefined
       ? streamedRequest({ ...options, incoming: streamOf(incoming) })
       : passedRequest({ ...options, body: read });
-  const unjudged = { dialect, hideUsage: false, isAnswer: false };
+  const unjudged = { dialect, hideUsage: false, isAnswer: false, stream: false, answers: 1 };
   return { dialect, native: true, hidesUsage: false, request, deliver: (host) => new NativeDelivery(host, unjudged) };
 }
 
@@ -114,7 +114,8 @@ function nativePassage(
     mayAskForUsage: !parts.withoutStreamUsage.has(upstream.name),
   });
   const { hideUsage } = request;
-  const options = { dialect, hideUsage, isAnswer: target.operation === "generate" };
+  const { stream, answers } = question;
+  const options = { dialect, hideUsage, isAnswer: target.operation === "generate", stream, answers };
   return {
     dialect,
     native: true,
