@@ -9,7 +9,7 @@ export { eraseVariable } from "./erase-variable.ts";
 export { ConfigError } from "./errors.ts";
 export type { ConfigLocations, FlagValue, LoomConfig, Source } from "./layers.ts";
 export { loadConfig } from "./layers.ts";
-export { createRedactor, redact } from "./redact.ts";
+export { createRedactor, redact, secretForms } from "./redact.ts";
 export type { Setting, SettingKey, SettingValue } from "./schema.ts";
 export { SETTINGS, variablesOf } from "./schema.ts";
 export type { Environment } from "./secret.ts";

@@ -39,6 +39,28 @@ describe("redact", () => {
     );
   });
 
+  it("finds a secret whose characters are escaped, wherever JSON allows it, and keeps what stands around it", () => {
+    const redactKey = createRedactor([new Secret("CANARY2/ab+cd=")]);
+    const units = String.raw`\u0043\u0041\u004e\u0041\u0052\u0059\u0032\u002F\u0061\u0062\u002b\u0063\u0064\u003d`;
+    for (const form of [String.raw`CANARY2\/ab+cd=`, units, String.raw`CANARY2\u002fab+cd\u003D`]) {
+      expect(redactKey(String.raw`{"a":"\u00e9 C:\users ${form}\n\/"}`)).toBe(
+        String.raw`{"a":"\u00e9 C:\users [redacted]\n\/"}`,
+      );
+      const within = JSON.stringify({ raw: JSON.stringify({ raw: `{"key":"${form}"}` }) });
+      const clean = redactKey(within);
+      expect(JSON.parse(JSON.parse(JSON.parse(clean).raw).raw).key).toBe("[redacted]");
+    }
+  });
+
+  it("leaves a text with escapes and without a secret as it is", () => {
+    const redactKey = createRedactor([new Secret(KEY)]);
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom("\\", "u", "0", "4", "/", '"', "n", "x") }), (text) => {
+        expect(redactKey(text)).toBe(text);
+      }),
+    );
+  });
+
   it("replaces what looks like a well-known key", () => {
     const shapes = [
       "sk-ant-api03-AbC_dEf-123456",

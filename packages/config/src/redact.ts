@@ -1,3 +1,4 @@
+import { mayBeEscaped, replaceEscaped } from "./escaped-text.ts";
 import type { Secret } from "./secret.ts";
 
 /** What stands where a secret stood. */
@@ -26,18 +27,23 @@ const REGEXP_SYNTAX = /[\\^$.*+?()[\]{}|/]/g;
 
 /**
  * Makes a function that replaces every given secret in a text, in plain, base64 (at any offset, so also inside Basic
- * credentials), base64url, percent and JSON form, and whatever has the shape of a well-known key. Linear in the text.
+ * credentials), base64url, percent and JSON form, with any of its characters escaped as JSON allows, and whatever has the
+ * shape of a well-known key. Linear in the text.
  * It sees one text at a time: a secret cut in two by a chunk boundary has to be joined before.
  */
 export function createRedactor(secrets: Iterable<Secret>): (text: string) => string {
   const forms = new Set<string>();
   for (const secret of secrets) {
-    for (const form of formsOf(secret.expose())) forms.add(form);
+    for (const form of secretForms(secret.expose())) forms.add(form);
   }
   // Longest first, so that a secret which contains another is replaced whole.
   const known = [...forms].sort((a, b) => b.length - a.length).map((form) => form.replace(REGEXP_SYNTAX, "\\$&"));
   const pattern = new RegExp([...known, ...KEY_SHAPES].join("|"), "gi");
-  return (text) => text.replace(pattern, REDACTED);
+  const exact = known.length === 0 ? undefined : new RegExp(known.join("|"), "gi");
+  return (text) => {
+    const clean = text.replace(pattern, REDACTED);
+    return exact === undefined || !mayBeEscaped(clean) ? clean : replaceEscaped(clean, exact, REDACTED);
+  };
 }
 
 /** `createRedactor` for a single text. */
@@ -45,7 +51,8 @@ export function redact(text: string, secrets: Iterable<Secret> = []): string {
   return createRedactor(secrets)(text);
 }
 
-function formsOf(value: string): string[] {
+/** What a secret looks like in the texts it may stand in; none for what is too short to be looked for. */
+export function secretForms(value: string): string[] {
   if (value.length < MIN_SECRET_LENGTH) return [];
   const forms = [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)];
   for (const offset of [0, 1, 2]) {

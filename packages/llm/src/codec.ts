@@ -1,4 +1,4 @@
-import type { JsonObject, LlmEvent, LlmFailure, LlmRequest, LlmResponse } from "@loom/core";
+import type { JsonObject, LlmEvent, LlmFailure, LlmRequest, LlmResponse, Usage } from "@loom/core";
 
 /**
  * From a provider's bytes to events, incrementally: any split of the bytes gives the same events, but that neighbouring
@@ -9,6 +9,16 @@ export type LlmStreamDecoder = {
   push(bytes: Uint8Array): LlmEvent[];
   /** The connection ended. Gives the terminal event if there was none yet. */
   end(): LlmEvent[];
+};
+
+/** Of a provider's stream, what is known before its last event. */
+export type ProviderStreamDecoder = LlmStreamDecoder & {
+  /** What the provider has counted so far; all zeros where it has not. */
+  readonly usage: Usage;
+  /** The model that answers, as the provider names it; empty where it has not. */
+  readonly model: string;
+  /** Whether the provider said why it stopped. Then nothing is missing but counts and marks, and `end` completes the answer. */
+  readonly finished: boolean;
 };
 
 /** The other direction: from events to a dialect's bytes as text, incrementally. */
@@ -67,7 +77,7 @@ export type DecodedRequest =
 /** One provider dialect, both ways. Pure: no I/O, no clock but the one passed in, no key. */
 export type LlmCodec = {
   encodeRequest(request: LlmRequest, options: { readonly stream: boolean }): EncodedRequest;
-  streamDecoder(): LlmStreamDecoder;
+  streamDecoder(): ProviderStreamDecoder;
   /** `body` is the text of a non-streaming answer with a 2xx status. */
   decodeResponse(body: string): DecodedResponse;
   /** `nowMs` is needed for a Retry-After that is a date (RFC 9110, 10.2.3). */

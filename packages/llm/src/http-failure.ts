@@ -48,8 +48,38 @@ export type ProviderProblem = {
   readonly retryable?: boolean;
 };
 
+/** What the sentence of a failure was made of; of its words a little more than a quote reads. */
+const problems = new WeakMap<LlmFailure, ProviderProblem>();
+const MAX_SAID = 8_192;
+
 /** A failure with a sentence for a person. */
-export function providerFailure({ code, said, status, retryAfterMs, retryable }: ProviderProblem): LlmFailure {
+export function providerFailure(problem: ProviderProblem): LlmFailure {
+  const failure = failureOf(problem);
+  const { said } = problem;
+  if (said !== undefined) problems.set(failure, { ...problem, said: said.slice(0, MAX_SAID) });
+  return failure;
+}
+
+/** The same failure with another wait: no spread, which would lose what its words were. */
+export function withRetryAfter(failure: LlmFailure, retryAfterMs: number): LlmFailure {
+  const changed = { ...failure, retryAfterMs };
+  const problem = problems.get(failure);
+  if (problem !== undefined) problems.set(changed, problem);
+  return changed;
+}
+
+/**
+ * The failure without what is secret. Its words are looked at as the provider said them: in the sentence they are masked
+ * and cut, and half a secret is found by nobody.
+ */
+export function redactFailure(failure: LlmFailure, redact: (text: string) => string): LlmFailure {
+  const problem = problems.get(failure);
+  const clean = problem?.said === undefined ? problem : { ...problem, said: redact(problem.said) };
+  const isClean = clean === undefined || clean.said === problem?.said;
+  return { ...failure, message: redact(isClean ? failure.message : failureOf(clean).message) };
+}
+
+function failureOf({ code, said, status, retryAfterMs, retryable }: ProviderProblem): LlmFailure {
   const [what, usualAdvice] = SENTENCES[code];
   const advice = (code === "rate_limited" && adviceToWait(retryAfterMs)) || usualAdvice;
   const words = said === undefined ? "" : quote(said);

@@ -13,10 +13,12 @@ export type {
   LlmCodec,
   LlmStreamDecoder,
   LlmStreamEncoder,
+  ProviderStreamDecoder,
 } from "./codec.ts";
 export { FOREIGN_SEAL } from "./foreign-seal.ts";
 export { gemini, geminiOnVertex } from "./gemini/codec.ts";
 export { geminiTokenCount } from "./gemini/count-tokens.ts";
+export { redactFailure } from "./http-failure.ts";
 export { loomEvents } from "./loom-events.ts";
 export { openAiChat, openAiChatCodec } from "./openai-chat/codec.ts";
 export { openAiResponses } from "./openai-responses/codec.ts";

@@ -3,9 +3,19 @@ export class DatabaseError extends Error {
   override readonly name: string = "DatabaseError";
 }
 
-/** It cannot be reached, or has broken off: what was asked may work in a while. `message` is a whole sentence. */
+/**
+ * It cannot be reached, has broken off, or cannot be written for now: what was asked may work in a while. `message` is a
+ * whole sentence.
+ */
 export class DatabaseUnavailable extends DatabaseError {
   override readonly name = "DatabaseUnavailable";
+  /** A whole sentence for clients: it does not say where the database is. */
+  readonly tells: string;
+
+  constructor(message: string, options: ErrorOptions & { readonly tells?: string } = {}) {
+    super(message, options);
+    this.tells = options.tells ?? "The Loom server cannot reach its database: try again.";
+  }
 }
 
 export function isWholeSentence(error: unknown): error is DatabaseError {
@@ -24,11 +34,28 @@ const CLAUSES: Readonly<Record<number, string>> = {
   26: "is no SQLite database: choose another data directory, or move the file away",
 };
 
-/** What an error of `node:sqlite` means, in words. */
-export function databaseError(error: unknown): DatabaseError {
-  if (error instanceof DatabaseError) return error;
-  const code = error instanceof Error && "errcode" in error && typeof error.errcode === "number" ? error.errcode : 0;
+/** Those of them that are over when another process, or the operator, has done something: nothing is wrong with the file. */
+const PASSING: ReadonlySet<number> = new Set([5, 6, 8, 10, 13]);
+
+/** The error as it is, unless it says that a SQLite database cannot be used for now. */
+export function withSqliteOutageNamed(error: unknown, place: string): unknown {
+  return PASSING.has(codeOf(error)) ? sqliteError(error, place) : error;
+}
+
+/** What an error of `node:sqlite` means, in a whole sentence. */
+export function sqliteError(error: unknown, place: string): DatabaseError {
+  if (isWholeSentence(error)) return error;
+  const clause = error instanceof DatabaseError ? error.message : clauseOf(error);
+  const message = `The database ${place} ${clause}.`;
+  if (!PASSING.has(codeOf(error))) return new DatabaseError(message, { cause: error });
+  return new DatabaseUnavailable(message, { cause: error, tells: `The database of the Loom server ${clause}.` });
+}
+
+function clauseOf(error: unknown): string {
+  return CLAUSES[codeOf(error)] ?? `cannot be used (${error instanceof Error ? error.message : String(error)})`;
+}
+
+function codeOf(error: unknown): number {
   // Extended codes keep the primary one in the lowest byte.
-  const clause = CLAUSES[code & 0xff] ?? `cannot be used (${error instanceof Error ? error.message : String(error)})`;
-  return new DatabaseError(clause, { cause: error });
+  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
 }

@@ -5,6 +5,7 @@ import { type Kysely, sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { temporaryDirectory } from "../testing.ts";
 import { connectDatabase, openDatabase } from "./database.ts";
+import { DatabaseUnavailable } from "./database-error.ts";
 import { engines } from "./engines.testing.ts";
 import { type MigrationSet, migrationState } from "./migrations.ts";
 
@@ -259,6 +260,49 @@ describe("a SQLite file", () => {
     other.close();
     await written;
     expect(await database.tables<Tables>().selectFrom("note").selectAll().execute()).toEqual([{ id: 1, text: "late" }]);
+    await database.close();
+  });
+
+  test.each([
+    ["full", "pragma max_page_count = 1", "cannot grow, because the disk is full: make room"],
+    ["read-only", "pragma query_only = 1", "is read-only: make the file and its directory writable"],
+  ])("that is %s says so to those who write, and is good again afterwards", async (_, trouble, clause) => {
+    await using directory = await temporaryDirectory();
+    const file = `${directory.path}/loom.sqlite`;
+    const database = await openDatabase({ file, migrations: [NOTES] });
+    const text = "x".repeat(100_000);
+    const write = () =>
+      database.write<Tables, unknown>((transaction) =>
+        transaction.insertInto("note").values({ id: 1, text }).execute(),
+      );
+    await sql.raw(trouble).execute(database.tables());
+    const error = await write().catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(DatabaseUnavailable);
+    expect(error).toMatchObject({
+      message: `The database ${file} ${clause}.`,
+      tells: `The database of the Loom server ${clause}.`,
+    });
+    await sql.raw("pragma query_only = 0").execute(database.tables());
+    await sql.raw("pragma max_page_count = 100000").execute(database.tables());
+    await write();
+    expect(await database.tables<Tables>().selectFrom("note").selectAll().execute()).toEqual([{ id: 1, text }]);
+    await database.close();
+  });
+
+  test("that another process has locked says so at once to work that can wait, and to a server that opens it", async () => {
+    await using directory = await temporaryDirectory();
+    const file = `${directory.path}/loom.sqlite`;
+    const database = await openDatabase({ file, migrations: [NOTES] });
+    const other = new DatabaseSync(file);
+    other.exec("BEGIN IMMEDIATE");
+    const late = openDatabase({ file, migrations: [NOTES, LATER] }).catch((reason: unknown) => reason);
+    const message = `The database ${file} is locked by another process: stop that process, or try again.`;
+    const behind = database.writeBehind(async () => undefined).catch((reason: unknown) => reason);
+    for (const error of [await behind, await late]) {
+      expect(error).toBeInstanceOf(DatabaseUnavailable);
+      expect(error).toMatchObject({ message });
+    }
+    other.close();
     await database.close();
   });
 

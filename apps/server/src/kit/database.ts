@@ -80,8 +80,9 @@ export async function connectDatabase(place: DatabasePlace): Promise<Database> {
 
 /** A whole sentence that names the place. */
 export async function explained({ engine, place }: Database, error: unknown): Promise<DatabaseError> {
-  const { isWholeSentence, databaseError } = await import("./database-error.ts");
+  const { isWholeSentence, sqliteError } = await import("./database-error.ts");
   if (isWholeSentence(error)) return error;
-  const half = engine === "sqlite" ? databaseError(error) : (await import("./postgres-error.ts")).postgresError(error);
-  return new DatabaseError(`The database ${place} ${half.message}.`, { cause: error });
+  if (engine === "sqlite") return sqliteError(error, place);
+  const { postgresError } = await import("./postgres-error.ts");
+  return new DatabaseError(`The database ${place} ${postgresError(error).message}.`, { cause: error });
 }

@@ -268,7 +268,8 @@ function needsToken({ incoming }: RawCall): ProblemError {
 
 function fail(call: RawCall, error: unknown): void {
   const { outgoing, log } = call;
-  if (!(error instanceof ProblemError)) {
+  if (error instanceof DatabaseUnavailable) log.error("request failed", { requestId: call.id, error: error.message });
+  else if (!(error instanceof ProblemError)) {
     log.error("request failed", { requestId: call.id, error: error instanceof Error ? error.stack : String(error) });
   }
   if (outgoing.headersSent || outgoing.destroyed) {
@@ -281,8 +282,7 @@ function fail(call: RawCall, error: unknown): void {
 function problemOf(call: RawCall, error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   if (error instanceof DatabaseUnavailable) {
-    const detail = "The Loom server cannot reach its database: try again.";
-    return new ProblemError("unavailable", detail, { retryable: true, retryAfterMs: 1_000 });
+    return new ProblemError("unavailable", error.tells, { retryable: true, retryAfterMs: 1_000 });
   }
   return new ProblemError("internal", `The server made a mistake; its log has more under ${call.id}.`);
 }

@@ -1,3 +1,5 @@
+import { DatabaseUnavailable } from "./database-error.ts";
+
 /** How long a writer waits for the write of another connection. */
 const PATIENCE_MS = 5_000;
 const FIRST_PAUSE_MS = 1;
@@ -25,6 +27,7 @@ export async function whileBusy<Result>(
 }
 
 function isBusy(error: unknown): boolean {
+  const own = error instanceof DatabaseUnavailable ? error.cause : error;
   // Extended codes keep the primary one in the lowest byte.
-  return error instanceof Error && "errcode" in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY;
+  return own instanceof Error && "errcode" in own && (Number(own.errcode) & 0xff) === SQLITE_BUSY;
 }

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { makePrivateDirectory } from "@loom/config/private-directory";
 import { Kysely, sql } from "kysely";
 import type { Database } from "./database.ts";
-import { DatabaseError, databaseError } from "./database-error.ts";
+import { DatabaseError, sqliteError } from "./database-error.ts";
 import { whileBusy } from "./sqlite-busy.ts";
 import { type CheckpointPace, SqliteCheckpointer } from "./sqlite-checkpointer.ts";
 import { type Pace, sqliteDialect } from "./sqlite-dialect.ts";
@@ -31,7 +31,7 @@ export async function connectSqlite(file: string, pace?: CheckpointPace): Promis
 /** `place` is for sentences. Without `checkpointer`, SQLite looks after its log by itself. */
 export function sqliteDatabase(place: string, connection: DatabaseSync, checkpointer?: SqliteCheckpointer): Database {
   const pace: Pace = {};
-  const db = new Kysely<unknown>({ dialect: sqliteDialect(connection, pace) });
+  const db = new Kysely<unknown>({ dialect: sqliteDialect(connection, place, pace) });
   const log = new WriteAheadLog(place);
   // Waits for nobody: between two attempts the connection is free for those who read.
   const attempt = <Tables, Result>(
@@ -136,5 +136,5 @@ function named(file: string, error: unknown): DatabaseError {
       code === "ENOSPC" ? "the disk is full: make room" : "make its directory writable, or choose another one";
     return new DatabaseError(`The database ${file} cannot be made (${code}): ${hint}.`, { cause: error });
   }
-  return new DatabaseError(`The database ${file} ${databaseError(error).message}.`, { cause: error });
+  return sqliteError(error, file);
 }

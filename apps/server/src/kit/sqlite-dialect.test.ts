@@ -8,7 +8,7 @@ type Tables = { item: { id: number; value: unknown } };
 function open(): Kysely<Tables> {
   const database = new DatabaseSync(":memory:");
   database.exec("CREATE TABLE item (id INTEGER PRIMARY KEY, value)");
-  return new Kysely<Tables>({ dialect: sqliteDialect(database) });
+  return new Kysely<Tables>({ dialect: sqliteDialect(database, "of the test") });
 }
 
 test.each([

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } from "kysely";
 import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from "kysely";
+import { withSqliteOutageNamed } from "./database-error.ts";
 import { isForRows, type QueryForRows } from "./row-insertion.ts";
 import { sqlValue } from "./sql-value.ts";
 import { whileBusy } from "./sqlite-busy.ts";
@@ -8,12 +9,13 @@ import { whileBusy } from "./sqlite-busy.ts";
 /**
  * Kysely on Node's own SQLite. One connection; Kysely lets one query or transaction at a time use it. Transactions take
  * the write lock when they begin (`BEGIN IMMEDIATE`): one that read first and wrote later could fail half-way, because
- * SQLite does not let it wait for another writer at that point.
+ * SQLite does not let it wait for another writer at that point. `place` is for sentences.
+ * @throws DatabaseUnavailable from queries and transactions, while the file is locked or cannot be read or written.
  */
-export function sqliteDialect(database: DatabaseSync, pace: Pace = {}): Dialect {
+export function sqliteDialect(database: DatabaseSync, place: string, pace: Pace = {}): Dialect {
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new NodeSqliteDriver(database, pace),
+    createDriver: () => new NodeSqliteDriver(database, place, pace),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
@@ -24,13 +26,15 @@ export type Pace = { patienceMs?: number | undefined };
 
 class NodeSqliteDriver implements Driver {
   readonly #database: DatabaseSync;
+  readonly #place: string;
   readonly #pace: Pace;
   readonly #connection: DatabaseConnection;
 
-  constructor(database: DatabaseSync, pace: Pace) {
+  constructor(database: DatabaseSync, place: string, pace: Pace) {
     this.#database = database;
+    this.#place = place;
     this.#pace = pace;
-    this.#connection = new NodeSqliteConnection(database, pace);
+    this.#connection = new NodeSqliteConnection(database, place, pace);
   }
 
   async init(): Promise<void> {}
@@ -40,11 +44,11 @@ class NodeSqliteDriver implements Driver {
   }
 
   async beginTransaction(): Promise<void> {
-    await whileBusy(() => this.#database.exec("BEGIN IMMEDIATE"), this.#pace.patienceMs);
+    await named(this.#place, () => whileBusy(() => this.#database.exec("BEGIN IMMEDIATE"), this.#pace.patienceMs));
   }
 
   async commitTransaction(): Promise<void> {
-    this.#database.exec("COMMIT");
+    await named(this.#place, () => this.#database.exec("COMMIT"));
   }
 
   async rollbackTransaction(): Promise<void> {
@@ -66,23 +70,26 @@ type Prepared = { readonly statement: StatementSync; readonly givesRows: boolean
 
 class NodeSqliteConnection implements DatabaseConnection {
   readonly #database: DatabaseSync;
+  readonly #place: string;
   readonly #pace: Pace;
   readonly #prepared = new Map<string, Prepared>();
 
-  constructor(database: DatabaseSync, pace: Pace) {
+  constructor(database: DatabaseSync, place: string, pace: Pace) {
     this.#database = database;
+    this.#place = place;
     this.#pace = pace;
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-    if (isForRows(query)) return this.#runForEach(query);
+    if (isForRows(query)) return named(this.#place, () => this.#runForEach<Row>(query));
     const parameters = query.parameters.map(sqlValue);
-    return whileBusy(() => {
+    const work = (): QueryResult<Row> => {
       const { statement, givesRows } = this.#prepare(query.sql);
       if (givesRows) return { rows: statement.all(...parameters) as Row[] };
       const { changes, lastInsertRowid } = statement.run(...parameters);
       return { rows: [], insertId: BigInt(lastInsertRowid), numAffectedRows: BigInt(changes) };
-    }, this.#pace.patienceMs);
+    };
+    return named(this.#place, () => whileBusy(work, this.#pace.patienceMs));
   }
 
   /** Its transaction has the write lock already: there is nothing to wait for. */
@@ -106,7 +113,19 @@ class NodeSqliteConnection implements DatabaseConnection {
   }
 
   async *streamQuery<Row>(query: CompiledQuery): AsyncIterableIterator<QueryResult<Row>> {
-    const statement = this.#database.prepare(query.sql);
-    for (const row of statement.iterate(...query.parameters.map(sqlValue))) yield { rows: [row as Row] };
+    try {
+      const statement = this.#database.prepare(query.sql);
+      for (const row of statement.iterate(...query.parameters.map(sqlValue))) yield { rows: [row as Row] };
+    } catch (error) {
+      throw withSqliteOutageNamed(error, this.#place);
+    }
+  }
+}
+
+async function named<Result>(place: string, work: () => Result | Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw withSqliteOutageNamed(error, place);
   }
 }

@@ -1,5 +1,5 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
-import type { Socket } from "node:net";
+import type { LookupFunction, Socket } from "node:net";
 import { codeOf, connectionError, ExchangeError } from "./exchange-error.ts";
 import { http, https } from "./node-http.ts";
 
@@ -19,6 +19,8 @@ export type ExchangeRequest = {
   readonly connections: Connections;
   readonly deadlines: ExchangeDeadlines;
   readonly signal?: AbortSignal | undefined;
+  /** In place of the system's resolver. Not asked about an address, nor for a connection that was kept. */
+  readonly lookup?: LookupFunction | undefined;
 };
 
 /** Keep-alive connections, shared by the exchanges of one client. Idle ones keep no process alive. */
@@ -109,10 +111,15 @@ function attempt(request: ExchangeRequest): Promise<Attempt> {
 }
 
 function open(request: ExchangeRequest): ClientRequest {
-  const { url, body, connections } = request;
+  const { url, body, connections, lookup } = request;
   const headers: Record<string, string> = { ...request.headers };
   if (body !== undefined) headers["content-length"] = String(Buffer.byteLength(body));
-  const options: RequestOptions = { method: request.method, headers, agent: connections.agentFor(url) };
+  const options: RequestOptions = {
+    method: request.method,
+    headers,
+    agent: connections.agentFor(url),
+    ...(lookup === undefined ? {} : { lookup }),
+  };
   return url.protocol === "https:" ? https().request(url, options) : http.request(url, options);
 }
 

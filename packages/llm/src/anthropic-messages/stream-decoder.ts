@@ -1,5 +1,5 @@
-import type { JsonObject, LlmEvent, LlmFailure, StopReason } from "@loom/core";
-import type { LlmStreamDecoder } from "../codec.ts";
+import type { JsonObject, LlmEvent, LlmFailure, StopReason, Usage } from "@loom/core";
+import type { ProviderStreamDecoder } from "../codec.ts";
 import { providerFailure } from "../http-failure.ts";
 import { asCount, asObject, asText, parseJsonObject, plainString } from "../json-reader.ts";
 import { SseDecoder, type SseEvent } from "../sse.ts";
@@ -29,7 +29,7 @@ const MAX_HEAD_SIZE = 4_096;
 const LIKE_A_STREAM = /^\s*(:|event:|data:)/;
 
 /** Streaming answers of the Messages API: https://platform.claude.com/docs/en/build-with-claude/streaming */
-export class AnthropicStreamDecoder implements LlmStreamDecoder {
+export class AnthropicStreamDecoder implements ProviderStreamDecoder {
   readonly #sse = new SseDecoder();
   readonly #usage = new UsageReader();
   /** In the order they came; the same index again is a new block, since some servers count wrongly. */
@@ -44,6 +44,18 @@ export class AnthropicStreamDecoder implements LlmStreamDecoder {
   #headSize = 0;
   #started = false;
   #ended = false;
+
+  get usage(): Usage {
+    return this.#usage.usage;
+  }
+
+  get model(): string {
+    return this.#model;
+  }
+
+  get finished(): boolean {
+    return this.#stopReason !== undefined;
+  }
 
   push(bytes: Uint8Array): LlmEvent[] {
     if (this.#ended) return [];

@@ -6,6 +6,7 @@ import type {
   LlmResponse,
   OpaqueBlock,
   ToolUseBlock,
+  Usage,
 } from "@loom/core";
 import { derivedId } from "../derived-id.ts";
 import { providerFailure } from "../http-failure.ts";
@@ -51,6 +52,16 @@ export class GeminiAnswer {
     return this.#finishReason !== undefined || this.#blocked;
   }
 
+  /** As far as it was counted. */
+  get usage(): Usage {
+    return this.#usage.usage;
+  }
+
+  /** Empty until it is named. */
+  get model(): string {
+    return this.#model;
+  }
+
   /** Set for good by the first error; the answer is lost then. */
   get failure(): LlmFailure | undefined {
     return this.#failure;
@@ -89,7 +100,7 @@ export class GeminiAnswer {
     return {
       message: { role: "assistant", content },
       stopReason: this.#blocked ? "refusal" : stopReasonFromWire(this.#finishReason, { calls }),
-      usage: this.#usage.usage,
+      usage: this.usage,
       model: this.#model,
     };
   }

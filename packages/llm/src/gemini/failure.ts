@@ -1,6 +1,12 @@
 import type { JsonObject, LlmErrorCode, LlmFailure } from "@loom/core";
 import type { HttpFailure } from "../codec.ts";
-import { codeForStatus, type ErrorDetail, failureFromStatus, providerFailure } from "../http-failure.ts";
+import {
+  codeForStatus,
+  type ErrorDetail,
+  failureFromStatus,
+  providerFailure,
+  withRetryAfter,
+} from "../http-failure.ts";
 import { asArray, asCount, asObject, asText, parseJson } from "../json-reader.ts";
 
 /** google.rpc.Code, as `error.status` has it: https://ai.google.dev/gemini-api/docs/troubleshooting */
@@ -98,5 +104,5 @@ function withWait(failure: LlmFailure, error: JsonObject | undefined): LlmFailur
   const delays = asArray(error?.details).map((detail) => asText(asObject(detail)?.retryDelay));
   const [, seconds] = /^(\d+(?:\.\d+)?)s$/.exec(delays.find((delay) => delay !== undefined) ?? "") ?? [];
   if (seconds === undefined) return failure;
-  return { ...failure, retryAfterMs: Math.min(Math.ceil(Number(seconds) * 1000), MAX_WAIT_MS) };
+  return withRetryAfter(failure, Math.min(Math.ceil(Number(seconds) * 1000), MAX_WAIT_MS));
 }

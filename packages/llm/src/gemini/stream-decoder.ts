@@ -1,5 +1,5 @@
-import type { LlmEvent, LlmFailure } from "@loom/core";
-import type { LlmStreamDecoder } from "../codec.ts";
+import type { LlmEvent, LlmFailure, Usage } from "@loom/core";
+import type { ProviderStreamDecoder } from "../codec.ts";
 import { providerFailure } from "../http-failure.ts";
 import { asObject, parseJson } from "../json-reader.ts";
 import { SseDecoder, type SseEvent } from "../sse.ts";
@@ -23,7 +23,7 @@ const BLANK: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 
  * Streaming answers of `streamGenerateContent`: server-sent events with `alt=sse`, else one JSON array that grows. There is
  * no end marker: an answer is complete when the stream ends after a `finishReason`.
  */
-export class GeminiStreamDecoder implements LlmStreamDecoder {
+export class GeminiStreamDecoder implements ProviderStreamDecoder {
   readonly #sse = new SseDecoder();
   readonly #utf8 = new Utf8Decoder();
   readonly #answer = new GeminiAnswer();
@@ -34,6 +34,18 @@ export class GeminiStreamDecoder implements LlmStreamDecoder {
   #tail: Uint8Array = NOTHING;
   #sawBytes = false;
   #ended = false;
+
+  get usage(): Usage {
+    return this.#answer.usage;
+  }
+
+  get model(): string {
+    return this.#answer.model;
+  }
+
+  get finished(): boolean {
+    return this.#answer.finished;
+  }
 
   push(bytes: Uint8Array): LlmEvent[] {
     if (this.#ended) return [];

@@ -1,4 +1,4 @@
-import type { AssistantContent, JsonObject, JsonValue, LlmEvent, LlmFailure, LlmResponse } from "@loom/core";
+import type { AssistantContent, JsonObject, JsonValue, LlmEvent, LlmFailure, LlmResponse, Usage } from "@loom/core";
 import { IMAGE, SOUND } from "../foreign-part.ts";
 import { providerFailure } from "../http-failure.ts";
 import { asArray, asCount, asObject, asText } from "../json-reader.ts";
@@ -35,6 +35,16 @@ export class ChatAnswer {
   /** Whether the server said why it stopped: after that only token counts come. */
   get finished(): boolean {
     return this.#finishReason !== undefined;
+  }
+
+  /** As far as it was counted. */
+  get usage(): Usage {
+    return this.#usage.usage;
+  }
+
+  /** Empty until it is named. */
+  get model(): string {
+    return this.#model;
   }
 
   /** Set for good by the first error; the answer is lost then. */
@@ -75,7 +85,7 @@ export class ChatAnswer {
     return {
       message: { role: "assistant", content },
       stopReason: stopReasonFromWire(this.#finishReason, said),
-      usage: this.#usage.usage,
+      usage: this.usage,
       model: this.#model,
     };
   }

@@ -1,5 +1,5 @@
-import type { JsonValue, LlmEvent, LlmFailure } from "@loom/core";
-import type { LlmStreamDecoder } from "../codec.ts";
+import type { JsonValue, LlmEvent, LlmFailure, Usage } from "@loom/core";
+import type { ProviderStreamDecoder } from "../codec.ts";
 import { providerFailure } from "../http-failure.ts";
 import { asObject, parseJson } from "../json-reader.ts";
 import { SseDecoder, type SseEvent } from "../sse.ts";
@@ -18,7 +18,7 @@ const BLANK: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 
  * Streaming answers of Chat Completions: https://platform.openai.com/docs/api-reference/chat-streaming, and of the servers
  * that imitate it. An answer is complete at `[DONE]`, or at the end of a stream that gave a `finish_reason`.
  */
-export class OpenAiStreamDecoder implements LlmStreamDecoder {
+export class OpenAiStreamDecoder implements ProviderStreamDecoder {
   readonly #sse = new SseDecoder({ runAt: (stream, start) => this.#plainDeltas.runAt(stream, start) });
   readonly #utf8 = new Utf8Decoder();
   readonly #answer = new ChatAnswer();
@@ -27,6 +27,18 @@ export class OpenAiStreamDecoder implements LlmStreamDecoder {
   #body: string | undefined;
   #sawBytes = false;
   #ended = false;
+
+  get usage(): Usage {
+    return this.#answer.usage;
+  }
+
+  get model(): string {
+    return this.#answer.model;
+  }
+
+  get finished(): boolean {
+    return this.#answer.finished;
+  }
 
   push(bytes: Uint8Array): LlmEvent[] {
     if (this.#ended) return [];

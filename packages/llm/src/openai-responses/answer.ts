@@ -1,4 +1,4 @@
-import type { AssistantContent, JsonObject, LlmEvent, LlmFailure, LlmResponse, StopReason } from "@loom/core";
+import type { AssistantContent, JsonObject, LlmEvent, LlmFailure, LlmResponse, StopReason, Usage } from "@loom/core";
 import { derivedId } from "../derived-id.ts";
 import { providerFailure } from "../http-failure.ts";
 import { asArray, asCount, asObject, asText } from "../json-reader.ts";
@@ -45,6 +45,16 @@ export class ResponsesAnswer {
 
   get isTooLarge(): boolean {
     return this.#items.reduce((sum, { item }) => sum + item.size, 0) > MAX_ANSWER_SIZE;
+  }
+
+  /** As far as it was counted. */
+  get usage(): Usage {
+    return usageFromWire(asObject(this.#response.usage));
+  }
+
+  /** Empty until it is named. */
+  get model(): string {
+    return asText(this.#response.model) ?? "";
   }
 
   /** `response.created` and its like, which say who answers. */
@@ -116,8 +126,8 @@ export class ResponsesAnswer {
     return {
       message: { role: "assistant", content: this.#content },
       stopReason: this.#stopReason(this.#content, items.some(isRefusal)),
-      usage: usageFromWire(asObject(this.#response.usage)),
-      model: asText(this.#response.model) ?? "",
+      usage: this.usage,
+      model: this.model,
     };
   }
 

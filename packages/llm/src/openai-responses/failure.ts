@@ -1,5 +1,5 @@
 import type { JsonObject, LlmErrorCode, LlmFailure } from "@loom/core";
-import { providerFailure } from "../http-failure.ts";
+import { providerFailure, withRetryAfter } from "../http-failure.ts";
 import { asObject, asText } from "../json-reader.ts";
 import { failureFromBody as failureFromChatBody } from "../openai-chat/failure.ts";
 
@@ -32,7 +32,7 @@ export function failureFromError(body: JsonObject): LlmFailure {
   const code = CODES.get(known) ?? (/^(invalid|unsupported|empty)_|image_/.test(known) ? "invalid_request" : undefined);
   const words = said === undefined ? {} : { said };
   const failure = code === undefined ? failureFromChatBody({ error }) : providerFailure({ code, ...words });
-  return retryAfterMs === undefined ? failure : { ...failure, retryAfterMs };
+  return retryAfterMs === undefined ? failure : withRetryAfter(failure, retryAfterMs);
 }
 
 /** The `error` of a response that failed. Clients try again after `server_error`, and give up after `invalid_prompt`. */

@@ -1,5 +1,5 @@
-import type { JsonObject, LlmEvent, LlmFailure } from "@loom/core";
-import type { LlmStreamDecoder } from "../codec.ts";
+import type { JsonObject, LlmEvent, LlmFailure, Usage } from "@loom/core";
+import type { ProviderStreamDecoder } from "../codec.ts";
 import { providerFailure } from "../http-failure.ts";
 import { asObject, asText, parseJsonObject } from "../json-reader.ts";
 import { SseDecoder, type SseEvent } from "../sse.ts";
@@ -20,7 +20,7 @@ const SIZE_CHECK_EVERY = 1_024;
  * Streaming answers of the Responses API: https://platform.openai.com/docs/api-reference/responses-streaming. An answer is
  * complete at `response.completed` or `response.incomplete`. Events nobody knows are ignored.
  */
-export class ResponsesStreamDecoder implements LlmStreamDecoder {
+export class ResponsesStreamDecoder implements ProviderStreamDecoder {
   readonly #sse = new SseDecoder();
   readonly #utf8 = new Utf8Decoder();
   readonly #answer = new ResponsesAnswer();
@@ -29,6 +29,19 @@ export class ResponsesStreamDecoder implements LlmStreamDecoder {
   #sawBytes = false;
   #ended = false;
   #events = 0;
+
+  get usage(): Usage {
+    return this.#answer.usage;
+  }
+
+  get model(): string {
+    return this.#answer.model;
+  }
+
+  /** It is said in the last event only, which completes the answer. */
+  get finished(): boolean {
+    return false;
+  }
 
   push(bytes: Uint8Array): LlmEvent[] {
     if (this.#ended) return [];

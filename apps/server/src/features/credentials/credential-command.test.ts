@@ -48,6 +48,16 @@ test("what cannot be done is said in a sentence that repeats no key", async () =
     [["add", "openai", "--oauth"], KEY, /^What was read is no JSON/],
     [["add", "openai", "--oauth"], JSON.stringify({ refreshToken: KEY }), /no OAuth credential \(tokenEndpoint\)/],
     [["add", "openai", "--label", "one"], KEY, /There is a credential "one" already/],
+    [
+      ["add", "openai", "--label", "openai-environment"],
+      KEY,
+      /"openai-environment" is kept for the server's environment/,
+    ],
+    [
+      ["add", "openai", "--oauth"],
+      JSON.stringify({ refreshToken: KEY, clientId: "c", tokenEndpoint: "https://10.0.0.1/token" }),
+      /tokenEndpoint .* 10\.0\.0\.1, is not public/,
+    ],
     [["add", "openai", "--weight", "1000"], KEY, /--weight/],
     [["show", "two"], "", /There is no stored credential "two"/],
     [["enable"], "", /^Say which credential/],

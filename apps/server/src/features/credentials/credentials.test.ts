@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import type { CredentialInfo } from "@loom/api";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { connectDatabase } from "../../kit/database.ts";
 import { engines } from "../../kit/engines.testing.ts";
 import { temporaryDirectory } from "../../testing.ts";
 import { type SeenRequest, startUpstream, type TestUpstream } from "../gateway/upstream.testing.ts";
@@ -280,6 +281,32 @@ describe.each(engines)("on $name", (engine) => {
     });
   });
 
+  test("a stored credential cannot take the name of one of the environment, nor what is done to that one", async () => {
+    await start({ LOOM_SERVER_ANTHROPIC_API_KEY: "key-of-the-environment" });
+    const stored = await add("k2", "key-two");
+    const label = "anthropic-environment";
+    const path = "/api/admin/credentials";
+    const renamed = await house.call("PATCH", `${path}/k2`, { label });
+    expect([renamed.status, renamed.text]).toEqual([
+      400,
+      expect.stringContaining("is kept for the server's environment"),
+    ]);
+    // As an earlier version has let it.
+    const database = await connectDatabase(house.home.place);
+    await database.write<{ credential: { id: string; label: string; revision: number } }, unknown>((db) =>
+      db.updateTable("credential").set({ label, revision: 1_000 }).where("id", "=", stored.id).execute(),
+    );
+    await database.write<{ credential_vault: { revision: number } }, unknown>((db) =>
+      db.updateTable("credential_vault").set({ revision: 1_000 }).execute(),
+    );
+    await database.close();
+    expect((await house.call("DELETE", `${path}/${label}`)).status).toBe(400);
+    const disabled = await house.call("PATCH", `${path}/${label}`, { enabled: false });
+    expect(JSON.parse(disabled.text)).toMatchObject({ id: label, source: "environment", state: "disabled" });
+    const back = await house.call("PATCH", `${path}/${stored.id}`, { label: "k2" });
+    expect(JSON.parse(back.text)).toMatchObject({ id: stored.id, label: "k2", state: "available" });
+  });
+
   test("a server that wants no key is asked without one, until there is one", async () => {
     await start();
     await house.ask();
@@ -300,7 +327,19 @@ describe.each(engines)("on $name", (engine) => {
       [{ provider: "anthropic", weight: 0, secret }, /weight/],
       [{ provider: "anthropic", secret: { ...secret, key: "sk-canary canary\ncanary" } }, /secret\.key/],
       [{ provider: "anthropic", secret: { ...secret, canary: "canary" } }, /secret/],
+      [
+        { provider: "anthropic", label: "openai-environment", secret },
+        /"openai-environment" is kept for the server's env/,
+      ],
+      [
+        { provider: "anthropic", label: "anthropic-environment-0123abcd", secret },
+        /is kept for the server's environment/,
+      ],
       [oauthWith("http://evil.example/token"), /tokenEndpoint/],
+      [oauthWith("https://169.254.169.254/token"), /tokenEndpoint .* 169\.254\.169\.254, is not public/],
+      [oauthWith("https://2852039166/token"), /tokenEndpoint .* is not public/],
+      [oauthWith("https://[::ffff:10.0.0.1]/token"), /tokenEndpoint .* is not public/],
+      [oauthWith("https://localhost:22/token"), /tokenEndpoint .* localhost:22, is not public/],
     ];
     for (const [body, sentence] of wrong) {
       const { status, text } = await house.call("POST", "/api/admin/credentials", body);

@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import type { Secret } from "@loom/config";
 import { readKeyFile } from "../../key-file.ts";
@@ -6,6 +5,7 @@ import type { Log } from "../../kit/log.ts";
 import type { KeyFile, ProviderConfig } from "../../provider-config.ts";
 import { credentialHeaders } from "../gateway/credential-headers.ts";
 import type { CredentialPool } from "./credential-pool.ts";
+import { environmentId, environmentIdOf } from "./environment-ids.ts";
 import { GOOD_STANDING, type HeaderSource, PoolMember } from "./pool-member.ts";
 import { fingerprintOf } from "./secret-content.ts";
 
@@ -99,16 +99,12 @@ export class EnvironmentMembers {
     };
     // Before the files have been read here, what was read at the start has to do.
     const one = read(false)?.[0] ?? key;
-    if (one !== undefined) wanted.set(`${name}-environment`, one);
+    if (one !== undefined) wanted.set(environmentId(name), one);
     for (const each of read(true) ?? keys) {
-      if (each.expose() !== one?.expose()) wanted.set(`${name}-environment-${shortHash(each)}`, each);
+      if (each.expose() !== one?.expose()) wanted.set(environmentIdOf(name, each), each);
     }
     return wanted;
   }
-}
-
-function shortHash(key: Secret): string {
-  return hash("sha256", key.expose(), "hex").slice(0, 8);
 }
 
 async function stampOf(path: string): Promise<string> {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { createConnections, ExchangeError, exchange } from "@loom/api/http";
 import { Secret } from "@loom/config";
 import type { OAuthContent } from "./secret-content.ts";
+import { isPublicEndpoint, NOT_PUBLIC, publicLookup } from "./token-endpoint.ts";
 import { TokenRefused } from "./token-refused.ts";
 
 export type TokenAnswer = {
@@ -37,6 +38,7 @@ export async function refreshAccessToken(
   { now, signal }: { readonly now: () => number; readonly signal?: AbortSignal },
 ): Promise<TokenAnswer> {
   const url = new URL(content.tokenEndpoint);
+  if (!isPublicEndpoint(url)) throw new TokenEndpointError(`The token endpoint ${url.host} ${NOT_PUBLIC}.`);
   const form = new URLSearchParams({
     grant_type: "refresh_token",
     refresh_token: content.refreshToken.expose(),
@@ -55,6 +57,7 @@ export async function refreshAccessToken(
       connections,
       deadlines: DEADLINES,
       signal,
+      lookup: url.protocol === "https:" ? publicLookup : undefined,
     });
     const answer = parse(await readBody(response));
     const status = response.statusCode ?? 0;

@@ -45,10 +45,11 @@ export class Roster {
 
   find(idOrLabel: string): Found | undefined {
     const { stored, environment } = this.#options;
-    const kept = stored.find(idOrLabel);
-    if (kept !== undefined) return { source: "stored", stored: kept, member: kept.member };
+    // Those of the environment have no label beside their id, and an id comes before a label.
     const found = environment.flatMap((each) => each.all).find(({ member }) => member.id === idOrLabel);
-    return found && { source: "environment", found, member: found.member };
+    if (found !== undefined) return { source: "environment", found, member: found.member };
+    const kept = stored.find(idOrLabel);
+    return kept && { source: "stored", stored: kept, member: kept.member };
   }
 
   list(): CredentialInfo[] {

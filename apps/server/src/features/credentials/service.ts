@@ -16,7 +16,7 @@ import { type Found, Roster } from "./roster.ts";
 import { createSealedSecrets, type SealedSecrets } from "./sealed-secrets.ts";
 import { createCredentialStore } from "./store.ts";
 import { StoredMembers } from "./stored-members.ts";
-import { createVault, labelTaken } from "./vault.ts";
+import { checkLabel, createVault, labelTaken } from "./vault.ts";
 
 export type CredentialService = {
   /** For the gateway. */
@@ -138,6 +138,7 @@ export function createCredentialService(options: CredentialServiceOptions): Cred
           const { problem } = found.stored;
           if (change.enabled === true && problem !== undefined) throw new CredentialError("master_key", problem);
           const { label, weight } = change;
+          if (label !== undefined) checkLabel(label);
           const wanted = {
             ...(label === undefined ? {} : { label }),
             ...(weight === undefined ? {} : { weight }),

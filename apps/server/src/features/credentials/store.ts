@@ -77,11 +77,12 @@ export function createCredentialStore(database: () => Promise<Database>): Creden
       return { vault, credentials: rows.map(credentialOf) };
     },
     async find(idOrLabel) {
-      const row = await (await read())
+      const rows = await (await read())
         .selectFrom("credential")
         .selectAll()
         .where((where) => where.or([where("id", "=", idOrLabel), where("label", "=", idOrLabel)]))
-        .executeTakeFirst();
+        .execute();
+      const row = rows.find(({ id }) => id === idOrLabel) ?? rows[0];
       return row && credentialOf(row);
     },
     add: (credential) =>

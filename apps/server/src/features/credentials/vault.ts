@@ -2,10 +2,12 @@ import { type KeyObject, randomBytes, randomUUIDv7 } from "node:crypto";
 import type { NewCredential } from "@loom/api";
 import { CredentialError } from "./credential-error.ts";
 import { KEY_BYTES, type MasterKey, masterKey, openEnvelope, rewrap, sealEnvelope, sealText } from "./envelope.ts";
+import { isEnvironmentId } from "./environment-ids.ts";
 import type { MasterKeys } from "./master-keys.ts";
 import { GOOD_STANDING } from "./pool-member.ts";
 import { contentFromText, contentOf, fingerprintOf, type SecretContent, textOfContent } from "./secret-content.ts";
 import type { CredentialStore, StoredCredential } from "./store.ts";
+import { mayBeStored, NOT_PUBLIC } from "./token-endpoint.ts";
 
 /** A stored credential that can be used. */
 export type OpenCredential = { readonly content: SecretContent; readonly dataKey: KeyObject };
@@ -49,6 +51,8 @@ export function createVault(options: {
 
   return {
     async add({ provider, label, weight = 1, secret }) {
+      if (label !== undefined) checkLabel(label);
+      if (secret.type === "oauth") checkEndpoint(secret.tokenEndpoint);
       const { keyId } = await store.vault();
       const master = keyId === undefined ? keys().first() : keys().find(keyId);
       const id = `credential-${randomUUIDv7()}`;
@@ -120,6 +124,19 @@ export function createVault(options: {
 
 export function labelTaken(label: string): CredentialError {
   return new CredentialError("taken", `There is a credential ${JSON.stringify(label)} already: take another label.`);
+}
+
+/** @throws CredentialError for a label by which one of the environment is, or may be, called. */
+export function checkLabel(label: string): void {
+  if (!isEnvironmentId(label)) return;
+  const shown = JSON.stringify(label);
+  throw new CredentialError("taken", `The label ${shown} is kept for the server's environment: take another one.`);
+}
+
+function checkEndpoint(text: string): void {
+  const url = new URL(text);
+  if (mayBeStored(url)) return;
+  throw new CredentialError("wrong", `The tokenEndpoint of the credential, at ${url.host}, ${NOT_PUBLIC}.`);
 }
 
 type Target = {

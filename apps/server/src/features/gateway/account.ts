@@ -12,6 +12,7 @@ import type {
 } from "../../gateway-types.ts";
 import type { Price, Prices } from "../ledger/prices.ts";
 import type { Answered } from "./delivery.ts";
+import { BYTES_PER_TOKEN, mostOutput } from "./output-bound.ts";
 
 export type AccountHolder = {
   readonly requestId: string;
@@ -22,8 +23,10 @@ export type AccountHolder = {
   readonly dialect: Dialect;
   readonly requestedModel: string;
   readonly promptBytes: number;
-  /** What the client allowed; absent: no bound. */
+  /** What the client allowed for each answer; absent: no bound. */
   readonly maxOutputTokens: number | undefined;
+  /** How many answers it asked for. */
+  readonly answers: number;
 };
 
 type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
@@ -150,7 +153,7 @@ export class Account {
   #settled(end: End): { readonly entry: Writable<LedgerEntry>; readonly costMicroUsd: number } {
     const { answered, step } = end;
     const { prices } = this.#books;
-    const usage = answered === undefined ? NO_USAGE : this.#usageOf(answered);
+    const usage = answered === undefined ? NO_USAGE : this.#usageOf(answered, step);
     const upstream = step?.upstream ?? "";
     const model = answered?.model ?? step?.model ?? "";
     const price =
@@ -200,19 +203,17 @@ export class Account {
   }
 
   /** What the provider counted; where it did not come to that, what went in and what was seen of what came out. */
-  #usageOf({ usage, final, textBytes }: Answered): Usage {
+  #usageOf({ usage, final, textBytes }: Answered, step: RouteStep | undefined): Usage {
     if (usage !== undefined && final) return usage;
     const inputTokens = Math.ceil(this.#holder.promptBytes / BYTES_PER_TOKEN);
     const seen = usage ?? { ...NO_USAGE, inputTokens };
-    // Whatever came in place of an answer: no model writes more than it may.
-    const most = this.#holder.maxOutputTokens ?? Number.POSITIVE_INFINITY;
+    // Whatever came in place of an answer: no model writes more than it may, and no estimate is more than was held for it.
+    const { upstream = "", model = "" } = step ?? {};
+    const most = mostOutput(this.#holder, this.#books.prices.contextWindow(upstream, model));
     const written = Math.min(Math.ceil(textBytes / BYTES_PER_TOKEN), most);
     return { ...seen, outputTokens: Math.max(seen.outputTokens, written) };
   }
 }
-
-/** Of a usual text; good enough for a limit, and a tokenizer would hold up every other request. */
-export const BYTES_PER_TOKEN = 4;
 
 /** By the model that answered, which is the more exact name, or else by the one that was asked for. */
 export function priceOf(

@@ -47,6 +47,8 @@ export class Attempt implements UpstreamHandler, Waiter {
   #phase: "connecting" | "waiting" | "head" | "body" | "refusal" | "over" = "connecting";
   #refusal: { status: number; headers: UpstreamHeaders; parts: Buffer[]; size: number } | undefined;
   #paused = false;
+  /** For so long the end of the body is waited for, in milliseconds; absent: more of it has to come. */
+  #endMs: number | undefined;
 
   constructor(
     upstream: Upstream,
@@ -87,7 +89,7 @@ export class Attempt implements UpstreamHandler, Waiter {
     if (!this.#paused) return;
     this.#paused = false;
     this.#control?.resume();
-    if (this.#phase !== "over") this.#waitForGap();
+    if (this.#phase !== "over") this.#wait(this.#endMs ?? this.#deadlines.gapMs, "gap");
   }
 
   abort(): void {
@@ -98,7 +100,9 @@ export class Attempt implements UpstreamHandler, Waiter {
 
   /** All has come that was to come: the end of the body is waited for, and not longer than this for anything else. */
   expectEnd(ms: number): void {
-    if (this.#phase === "body" && !this.#paused) this.#wait(Math.min(ms, this.#deadlines.gapMs), "gap");
+    if (this.#phase !== "body") return;
+    this.#endMs = Math.min(ms, this.#deadlines.gapMs);
+    if (!this.#paused) this.#wait(this.#endMs, "gap");
   }
 
   /** Nothing more is wanted, but the connection may end well and be used again. */
@@ -141,6 +145,7 @@ export class Attempt implements UpstreamHandler, Waiter {
   onResponseData(_control: UpstreamControl, chunk: Buffer): void {
     switch (this.#phase) {
       case "body":
+        this.#endMs = undefined;
         this.#waitForGap();
         this.#listener.onChunk(chunk);
         return;

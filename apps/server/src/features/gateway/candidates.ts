@@ -1,4 +1,5 @@
 import type { LlmFailure } from "@loom/core";
+import { redactFailure } from "@loom/llm";
 import type {
   Admission,
   BudgetNode,
@@ -127,7 +128,7 @@ export class Candidates {
       provider: step?.upstream,
       model: step?.model,
       code: failure.code,
-      message: this.#parts.redact(failure.message),
+      message: redactFailure(failure, this.#parts.redact).message,
       ...(files.length === 0 ? {} : { files: files.join(", ") }),
     });
     if (byClient) this.cancelled();

@@ -27,7 +27,7 @@ export class DecodedDelivery implements Delivery {
       if (!this.#over) inner.onEnd({});
     });
     decoder.once("error", () => {
-      if (!this.#over) this.#fail();
+      if (!this.#over) this.#giveUp();
     });
   }
 
@@ -62,8 +62,13 @@ export class DecodedDelivery implements Delivery {
     return this.#inner.read();
   }
 
-  #fail(): void {
+  /** What is there may be a whole answer, though not a whole of what it was packed in. */
+  #giveUp(): void {
     this.#stop();
+    if (this.#inner.isWhole()) {
+      this.#inner.onEnd({});
+      return;
+    }
     this.#host.failed({
       code: "invalid_response",
       message: "The provider's answer is compressed in a way that cannot be read.",

@@ -17,7 +17,7 @@ export type Answered = {
 export type Delivery = {
   /** Whether anything went to the client; from then on nobody else can answer. */
   readonly sent: boolean;
-  /** Whether the answer has come to its own end, whatever happens to the connection. */
+  /** Whether the answer has come to its own end, whatever happens to the connection: `onEnd` completes it, and nobody else is asked. */
   isWhole(): boolean;
   onHead(status: number, headers: UpstreamHeaders): void;
   onChunk(chunk: Buffer): void;
@@ -38,6 +38,10 @@ export type Drained = { once(event: "drain", listener: () => void): unknown };
 export type DeliveryHost = {
   readonly outgoing: RawOutgoing;
   readonly keepAliveMs: number;
+  /** What the key that was sent to the upstream looks like, in plain and otherwise. */
+  readonly secrets: readonly string[];
+  /** Takes what is secret out of a text. */
+  redact(text: string): string;
   /** Headers of ours. */
   headers(): { readonly [name: string]: string };
   /**

@@ -39,7 +39,8 @@ export class Door {
     const { dialect, model: requestedModel = "" } = this.#target;
     const requestId = this.#call.id;
     const holder = { requestId, subject, nodes, session, client, dialect, requestedModel };
-    const account = new Account({ ...holder, promptBytes: 0, maxOutputTokens: undefined }, this.#parts, this.#since);
+    const nothing = { promptBytes: 0, maxOutputTokens: undefined, answers: 1 };
+    const account = new Account({ ...holder, ...nothing }, this.#parts, this.#since);
     account.close({ outcome, status, errorCode, attempts: 0 });
   }
 

@@ -5,12 +5,12 @@ import { chargedNodes, nodesWithoutPayers } from "../../kit/charged-nodes.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { RawRequest } from "../../kit/raw-route.ts";
 import type { Subject } from "../../kit/subject.ts";
-import { BYTES_PER_TOKEN } from "./account.ts";
 import type { Asker } from "./candidates.ts";
 import { type ClientHeaders, readClientHeaders, splitQuery } from "./client-headers.ts";
 import { Door } from "./door.ts";
 import { Exchange } from "./exchange.ts";
 import { listInDialect, modelInDialect } from "./model-list.ts";
+import { BYTES_PER_TOKEN } from "./output-bound.ts";
 import type { GatewayParts } from "./parts.ts";
 import { canCount } from "./passage.ts";
 import { type Question, readQuestion } from "./question.ts";
@@ -40,7 +40,7 @@ export function openRequest(
   return {
     label: labelOf(target),
     token: headers.token,
-    action: target?.operation === "administer" ? "administer" : "use",
+    action: target !== undefined && isAdministration(target, call) ? "administer" : "use",
     resource: { type: "model", ...(target?.upstream === undefined ? {} : { id: target.upstream }) },
     refuse: (problem) => sendDialectProblem(call.outgoing, dialect, problem, call.id),
     answer(subject) {
@@ -49,6 +49,12 @@ export function openRequest(
       answer(entrance, call, target, headers, askerFor(entrance, call, subject, target, headers));
     },
   };
+}
+
+/** Models are listed by everybody, and deleted by few. */
+function isAdministration({ operation }: Target, { incoming }: RawCall): boolean {
+  const { method = "GET" } = incoming;
+  return operation === "administer" || (operation === "models" && method !== "GET" && method !== "HEAD");
 }
 
 /** @throws ProblemError where nobody pays for it, which is in the ledger then: see `chargedNodes`. */

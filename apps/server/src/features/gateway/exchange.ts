@@ -1,4 +1,5 @@
 import type { LlmFailure } from "@loom/core";
+import { redactFailure } from "@loom/llm";
 import type { RawCall } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
@@ -7,6 +8,7 @@ import { Attempt, type AttemptListener, LINGER_MS, type Refusal } from "./attemp
 import { type Asker, type Candidate, Candidates, type Found } from "./candidates.ts";
 import { codecFor } from "./codecs.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
+import { credentialForms } from "./credential-forms.ts";
 import { DecodedDelivery } from "./decoded-delivery.ts";
 import type { Answered, Delivery, DeliveryHost, Drained } from "./delivery.ts";
 import { type ReadRefusal, readErrorAnswer, readRefusal } from "./failure-of-refusal.ts";
@@ -53,11 +55,11 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.keepAliveMs = parts.keepAliveMs;
     this.#asked = asked;
     const { session, client } = headers;
-    const { model: requestedModel = "", promptBytes = 0, maxOutputTokens: each, answers = 1 } = question ?? {};
-    const maxOutputTokens = each === undefined ? undefined : each * answers;
+    const { model: requestedModel = "", promptBytes = 0, maxOutputTokens, answers = 1 } = question ?? {};
     const { dialect } = target;
     const { id: requestId } = call;
-    const asker = { requestId, subject, nodes, session, client, dialect, requestedModel, promptBytes, maxOutputTokens };
+    const allowed = { maxOutputTokens, answers };
+    const asker = { requestId, subject, nodes, session, client, dialect, requestedModel, promptBytes, ...allowed };
     this.#account = new Account(asker, parts);
     this.#candidates = new Candidates(parts, asked, asker, this.#account, (error) => this.#crash(error));
   }
@@ -148,6 +150,14 @@ export class Exchange implements AttemptListener, DeliveryHost {
     return { ...limits, "x-request-id": this.#call.id, ...way };
   }
 
+  get secrets(): readonly string[] {
+    return this.#candidate === undefined ? NO_SECRETS : credentialForms(this.#candidate.credential);
+  }
+
+  redact(text: string): string {
+    return this.#parts.redact(text);
+  }
+
   pause(until: Drained = this.outgoing): void {
     if (this.#pauseFor(until)) until.once("drain", () => this.resume(until));
   }
@@ -162,7 +172,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
   }
 
   explained(failure: LlmFailure): LlmFailure {
-    return { ...failure, message: this.#parts.redact(failure.message) };
+    return redactFailure(failure, this.#parts.redact);
   }
 
   expectEnd(): void {
@@ -178,7 +188,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     const reached = this.#attempt?.reached === true;
     this.#attempt?.abort();
     const delivery = this.#delivery;
-    if (delivery?.sent === true && delivery.isWhole()) {
+    if (delivery?.isWhole() === true) {
       delivery.onEnd({});
       return;
     }
@@ -410,3 +420,4 @@ function isWebPage(headers: UpstreamHeaders): boolean {
 const NOTHING_SEEN: Answered = { usage: undefined, final: false, model: undefined, textBytes: 0 };
 
 const NOTHING_LEFT_OUT: readonly string[] = [];
+const NO_SECRETS: readonly string[] = [];

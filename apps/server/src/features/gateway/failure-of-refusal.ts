@@ -1,5 +1,5 @@
 import type { LlmFailure } from "@loom/core";
-import type { LlmCodec } from "@loom/llm";
+import { type LlmCodec, redactFailure } from "@loom/llm";
 import type { Refusal } from "./attempt.ts";
 
 export type ReadRefusal = {
@@ -39,7 +39,7 @@ export function readErrorAnswer(
   const { code } = failure;
   const quotaExhausted = code === "budget_exceeded" || (code === "rate_limited" && QUOTA.test(text));
   const contextTooLong = code === "invalid_request" && TOO_LONG.test(text);
-  return { failure: { ...failure, message: redact(failure.message) }, quotaExhausted, contextTooLong };
+  return { failure: redactFailure(failure, redact), quotaExhausted, contextTooLong };
 }
 
 /** What a provider's HTTP error means. `redact` takes what this process keeps secret out of its words. */
@@ -52,5 +52,5 @@ export function readRefusal(
   const found = codec.failureFromHttp({ status, headers, body: text }, Date.now());
   const quotaExhausted = found.code === "budget_exceeded" || (status === 429 && QUOTA.test(text));
   const contextTooLong = found.code === "invalid_request" && TOO_LONG.test(text);
-  return { failure: { ...found, message: redact(found.message) }, quotaExhausted, contextTooLong };
+  return { failure: redactFailure(found, redact), quotaExhausted, contextTooLong };
 }

@@ -2,13 +2,15 @@ import type { Transform } from "node:stream";
 import type { LlmFailure } from "@loom/core";
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import { areForeignEvents, holdsSign, mayBeForeignDocument } from "./answer-signs.ts";
+import { answeredBy } from "./answered.ts";
 import { beginsLikeEvents, beginsLikeJson, mayBeOfModel } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { DecodedTap } from "./decoded-tap.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
+import { ErrorEventFilter } from "./error-events.ts";
 import { CUT_OFF, NO_ANSWER } from "./failures.ts";
-import { responseHeaders } from "./response-headers.ts";
+import { responseHeaders, withoutSecrets } from "./response-headers.ts";
 import type { WireDialect } from "./target.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 import { UsageChunkFilter } from "./usage-chunk-filter.ts";
@@ -34,6 +36,7 @@ export class NativeDelivery implements Delivery {
   #tap: UsageTap | undefined;
   #decoded: DecodedTap | undefined;
   #filter: UsageChunkFilter | undefined;
+  #errors: ErrorEventFilter | undefined;
   #commit: NodeJS.Timeout | undefined;
   #body: ClientBody | undefined;
   /** The whole body of an answer, which goes out with the head. */
@@ -60,7 +63,10 @@ export class NativeDelivery implements Delivery {
       const decoder = createContentDecoder(encoding);
       if (decoder === undefined) this.#tap = undefined;
       else this.#decode(this.#tap, decoder);
-    } else if (this.#options.hideUsage && this.#eventStream) this.#filter = new UsageChunkFilter();
+    } else if (this.#eventStream) {
+      this.#errors = new ErrorEventFilter((text) => this.#host.redact(text));
+      if (this.#options.hideUsage) this.#filter = new UsageChunkFilter();
+    }
     // A client that waits for a slow beginning should at least know that there is one.
     if (this.#eventStream) this.#commit = setTimeout(() => this.#sendHead({ alone: true }), this.#host.keepAliveMs);
   }
@@ -103,7 +109,7 @@ export class NativeDelivery implements Delivery {
       if (this.#held !== undefined) this.#release(this.#held);
       if (!this.sent) this.#sendHead({ alone: false });
       if (cutOff && !reading.failed) this.#endBroken(CUT_OFF);
-      else this.#body?.end(this.#whole ?? this.#filter?.end(), trailers);
+      else this.#body?.end(this.#whole ?? this.#rest(), withoutSecrets(trailers, this.#host.secrets));
       if (refusal === undefined) this.#host.finished(cutOff ? "cut_off" : "completed", answered(reading));
       else this.#host.finished("failed", answered(reading), refusal.failure);
     });
@@ -184,13 +190,15 @@ export class NativeDelivery implements Delivery {
       }
       this.#sendHead({ alone: false });
     }
-    const out = this.#filter === undefined ? chunk : this.#filter.push(chunk);
+    const clean = this.#errors === undefined ? chunk : this.#errors.push(chunk);
+    const out = this.#filter === undefined ? clean : this.#filter.push(clean);
     if (this.#body?.write(out) === false) this.#host.pause();
-    else if (this.#isReadable && this.#isLast(chunk)) this.#host.expectEnd();
+    // What is paused waits for it as soon as it goes on.
+    if (this.#isReadable && this.#isLast(chunk)) this.#host.expectEnd();
   }
 
   isWhole(): boolean {
-    return this.#isReadable && this.#tap?.isSealed() === true;
+    return this.sent && this.#isReadable && (this.#tap?.isSealed() === true || this.#tap?.isFinished() === true);
   }
 
   /** An answer in events that the client gets as they are looked at. */
@@ -200,6 +208,8 @@ export class NativeDelivery implements Delivery {
 
   /** Whether nothing can come behind this. No text can look like it, since a line cannot end within one, nor a quote. */
   #isLast(chunk: Buffer): boolean {
+    // Some keep the connection open behind an answer, and give no mark.
+    if (this.#tap?.isFinished() === true) return true;
     switch (this.#options.dialect) {
       case "anthropic":
         return /"message_stop"\s*\}\s*$/.test(chunk.toString("latin1", Math.max(0, chunk.length - 32)));
@@ -231,16 +241,24 @@ export class NativeDelivery implements Delivery {
       this.#outgoing.destroy();
       return;
     }
-    this.#body?.write(this.#filter?.end() ?? EMPTY);
+    this.#body?.write(this.#rest());
     this.#body?.end(Buffer.from(streamError(this.#options.dialect, failure), "utf8"), NO_TRAILERS);
+  }
+
+  /** What a filter still holds of the stream. */
+  #rest(): Buffer {
+    const held = this.#errors?.end() ?? EMPTY;
+    return this.#filter === undefined ? held : Buffer.concat([this.#filter.push(held), this.#filter.end()]);
   }
 
   #sendHead({ alone }: { readonly alone: boolean }): void {
     clearTimeout(this.#commit);
     if (this.sent) return;
     this.sent = true;
-    const changed = this.#filter !== undefined;
-    const headers = responseHeaders(this.#headers, this.#host.headers(), { eventStream: this.#eventStream, changed });
+    const { secrets } = this.#host;
+    const eventStream = this.#eventStream;
+    const changed = this.#errors !== undefined;
+    const headers = responseHeaders(this.#headers, this.#host.headers(), { eventStream, changed, secrets });
     this.#body = new ClientBody(this.#outgoing, this.#status, headers);
     if (alone) this.#outgoing.flushHeaders();
     this.#host.firstByte();
@@ -281,6 +299,5 @@ const ERROR_FIRST = /^\s*(?:event: ?error\r?\n|data: ?\{"(?:error"|type": ?"erro
 
 function answered(reading: TapReading | undefined): Answered {
   if (reading === undefined) return { usage: undefined, final: false, model: undefined, textBytes: 0 };
-  const { usage, counted, complete, model, textBytes } = reading;
-  return { usage: counted ? usage : undefined, final: counted && complete, model, textBytes };
+  return answeredBy(reading, { isWhole: reading.complete, textBytes: reading.textBytes });
 }

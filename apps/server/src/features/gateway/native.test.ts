@@ -359,6 +359,8 @@ describe("a path that Loom does not know", () => {
     const gateway = await gatewayFor(upstream, { scopes: ["llm:use"] });
     const headers = { authorization: `Bearer ${gateway.token}` };
     expect((await ask(`${gateway.url}/proxy/openai/v1/files`, { method: "GET", headers })).status).toBe(403);
+    expect((await ask(`${gateway.url}/proxy/openai/v1/responses/r`, { method: "GET", headers })).status).toBe(403);
+    expect((await ask(`${gateway.url}/proxy/openai/v1/models/m`, { method: "DELETE", headers })).status).toBe(403);
     expect((await ask(`${gateway.url}/proxy/openai/v1/models`, { method: "GET", headers })).status).toBe(200);
     expect(upstream.seen).toHaveLength(1);
   });

@@ -5,6 +5,7 @@ import type { RawCall } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { RequestMessage } from "../../kit/request-message.ts";
 import { priceOf } from "./account.ts";
+import { isCounted } from "./answered.ts";
 import type { ClientHeaders } from "./client-headers.ts";
 import { codecFor, codecOf, voiceOf } from "./codecs.ts";
 import type { Delivery, DeliveryHost } from "./delivery.ts";
@@ -156,6 +157,7 @@ function translatedPassage(
       return response;
     }
     const { model: answered, usage } = response;
+    if (!isCounted(usage)) return response;
     const price = priceOf(parts.prices, { upstream: upstream.name, answered, asked: step.model, usage });
     return price === undefined ? response : { ...response, costMicroUsd: price.costMicroUsd };
   };

@@ -1,3 +1,4 @@
+import { holdsForm } from "./credential-forms.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 
 /** Of this connection, or between the provider and Loom alone. */
@@ -19,19 +20,26 @@ const DROPPED: ReadonlySet<string> = new Set([
   "x-accel-buffering",
 ]);
 
-/** The provider's headers without those of the connection, and ours; flat, name after value, as they go out. */
+/**
+ * The provider's headers without those of the connection and those that hold one of `secrets`, and ours; flat, name after
+ * value, as they go out.
+ */
 export function responseHeaders(
   upstream: UpstreamHeaders,
   ours: { readonly [name: string]: string },
-  { eventStream, changed }: { readonly eventStream: boolean; readonly changed: boolean },
+  {
+    eventStream,
+    changed,
+    secrets,
+  }: { readonly eventStream: boolean; readonly changed: boolean; readonly secrets: readonly string[] },
 ): string[] {
   const headers: string[] = [];
   for (const name in upstream) {
     const value = upstream[name];
     if (value === undefined || DROPPED.has(name) || name.startsWith("access-control-")) continue;
     if (changed && name === "content-length") continue;
-    if (name === "x-request-id") push(headers, "x-upstream-request-id", value);
-    else if (ours[name] === undefined) push(headers, name, value);
+    if (name === "x-request-id") push(headers, "x-upstream-request-id", value, secrets);
+    else if (ours[name] === undefined) push(headers, name, value, secrets);
   }
   if (eventStream) {
     // nginx and its like hold nothing back.
@@ -42,7 +50,17 @@ export function responseHeaders(
   return headers;
 }
 
-function push(headers: string[], name: string, value: string | string[]): void {
-  if (typeof value === "string") headers.push(name, value);
-  else for (const each of value) headers.push(name, each);
+/** The provider's trailers without those that hold one of `secrets`. */
+export function withoutSecrets(trailers: UpstreamHeaders, secrets: readonly string[]): UpstreamHeaders {
+  let clean = trailers;
+  for (const name in trailers) {
+    const value = trailers[name];
+    if (typeof value === "string" && holdsForm(value, secrets)) clean = { ...clean, [name]: undefined };
+  }
+  return clean;
+}
+
+function push(headers: string[], name: string, value: string | string[], secrets: readonly string[]): void {
+  if (typeof value !== "string") for (const each of value) push(headers, name, each, secrets);
+  else if (!holdsForm(value, secrets)) headers.push(name, value);
 }

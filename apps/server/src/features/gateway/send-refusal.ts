@@ -1,6 +1,8 @@
+import { createRedactor, Secret } from "@loom/config";
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import type { Refusal } from "./attempt.ts";
 import { contentEncoding } from "./content-decoding.ts";
+import { credentialForms, secretOf } from "./credential-forms.ts";
 import { responseHeaders } from "./response-headers.ts";
 import type { RequestHeaders } from "./upstream-request.ts";
 
@@ -20,31 +22,21 @@ export function sendRefusal(
   if (status === 401 || status === 403 || contentEncoding(headers["content-encoding"]) !== undefined) return false;
   if (outgoing.destroyed) return true;
   const text = body.toString("utf8");
-  const clean = options.redact(withoutCredential(text, options.credential));
+  const redactCredential = createRedactor(Object.values(options.credential).map((each) => new Secret(secretOf(each))));
+  const redact = (each: string): string => options.redact(redactCredential(each));
+  if (holdsWide(body, redact)) return false;
+  const clean = redact(text);
   const bytes = clean === text ? body : Buffer.from(clean, "utf8");
-  const passed = responseHeaders(headers, options.ours, { eventStream: false, changed: true });
-  const sent: string[] = [];
-  for (let index = 0; index + 1 < passed.length; index += 2) {
-    const [name = "", value = ""] = passed.slice(index, index + 2);
-    if (!holdsCredential(value, options.credential)) sent.push(name, value);
-  }
-  outgoing.writeHead(status, [...sent, "content-length", String(bytes.length)]);
+  const secrets = credentialForms(options.credential);
+  const passed = responseHeaders(headers, options.ours, { eventStream: false, changed: true, secrets });
+  outgoing.writeHead(status, [...passed, "content-length", String(bytes.length)]);
   outgoing.end(bytes);
   return true;
 }
 
-function withoutCredential(text: string, credential: RequestHeaders): string {
-  let clean = text;
-  for (const secret of secretsOf(credential)) clean = clean.replaceAll(secret, "[redacted]");
-  return clean;
-}
-
-function holdsCredential(text: string, credential: RequestHeaders): boolean {
-  return secretsOf(credential).some((secret) => text.includes(secret));
-}
-
-function secretsOf(credential: RequestHeaders): string[] {
-  return Object.values(credential)
-    .map((value) => value.replace(/^Bearer /, ""))
-    .filter((secret) => secret.length >= 8);
+/** Whether a secret stands here in an encoding of two or four bytes for each letter, whichever comes first. */
+function holdsWide(body: Buffer, redact: (text: string) => string): boolean {
+  if (!body.includes(0)) return false;
+  const letters = body.toString("latin1").replaceAll("\0", "");
+  return redact(letters) !== letters;
 }

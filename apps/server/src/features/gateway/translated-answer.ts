@@ -1,6 +1,7 @@
 import type { LlmFailure, LlmResponse } from "@loom/core";
 import type { AnswerIdentity, LlmCodec } from "@loom/llm";
 import { isForeignDocument } from "./answer-signs.ts";
+import { answeredBy, bytesOfAnswer } from "./answered.ts";
 import { mayBeOfModel } from "./beginnings.ts";
 import type { ClientVoice } from "./codecs.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
@@ -62,8 +63,8 @@ export class TranslatedAnswer implements Delivery {
     this.sent = true;
     this.#host.firstByte();
     sendJson(this.#host.outgoing, voice.whole(response, identity), this.#host.headers());
-    const { usage, model } = response;
-    this.#host.finished("completed", { usage, final: true, model, textBytes: this.#length });
+    const textBytes = bytesOfAnswer(response);
+    this.#host.finished("completed", answeredBy(response, { isWhole: true, textBytes }));
   }
 
   isWhole(): boolean {

@@ -1,8 +1,9 @@
 import type { LlmEvent, LlmFailure, LlmResponse } from "@loom/core";
-import type { AnswerIdentity, LlmStreamDecoder } from "@loom/llm";
+import type { AnswerIdentity, ProviderStreamDecoder } from "@loom/llm";
 import { COMMON_HEADERS } from "../../kit/problem-reply.ts";
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import { areForeignEvents, isForeignDocument } from "./answer-signs.ts";
+import { answeredBy, bytesOfAnswer, bytesOfEvent, isCounted } from "./answered.ts";
 import { mayBeOfModel } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
 import type { ClientVoice } from "./codecs.ts";
@@ -13,7 +14,7 @@ import { mergeDeltas } from "./merge-deltas.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 
 export type TranslatedOptions = {
-  readonly decoder: LlmStreamDecoder;
+  readonly decoder: ProviderStreamDecoder;
   readonly voice: ClientVoice;
   readonly identity: AnswerIdentity;
   /** Called once with the whole answer, before its end goes to the client: as that is to get it. */
@@ -59,7 +60,10 @@ export class TranslatedStream implements Delivery {
     }
     this.#begun = true;
     if (this.#unread !== undefined) this.#keep(chunk, this.#unread);
-    this.#pass(this.#options.decoder.push(chunk));
+    const { decoder } = this.#options;
+    this.#pass(decoder.push(chunk));
+    // Some keep the connection open behind an answer, and say nothing more.
+    if (this.isWhole()) this.#host.expectEnd();
   }
 
   onEnd(_trailers: UpstreamHeaders): void {
@@ -67,7 +71,8 @@ export class TranslatedStream implements Delivery {
   }
 
   isWhole(): boolean {
-    return this.#ended;
+    const { decoder } = this.#options;
+    return !this.#ended && decoder.finished && isCounted(decoder.usage);
   }
 
   broken(failure: LlmFailure): void {
@@ -79,7 +84,13 @@ export class TranslatedStream implements Delivery {
   read(): Answered {
     clearInterval(this.#keepAlive);
     this.#ended = true;
-    return { usage: undefined, final: false, model: undefined, textBytes: this.#textBytes };
+    return this.#answered();
+  }
+
+  /** As far as it is known without a `completed`. */
+  #answered(): Answered {
+    const { decoder } = this.#options;
+    return answeredBy(decoder, { isWhole: decoder.finished, textBytes: this.#textBytes });
   }
 
   #pass(events: readonly LlmEvent[]): void {
@@ -89,33 +100,35 @@ export class TranslatedStream implements Delivery {
     if (!this.sent && first.type === "error") {
       clearInterval(this.#keepAlive);
       this.#ended = true;
-      if (isRefusal(first.error)) this.#host.refused({ failure: first.error });
+      if (isRefusal(first.error)) this.#host.refused({ failure: first.error }, this.#counted());
       else this.#host.failed(first.error, { isOfModel: !this.#isForeign() });
       return;
     }
     this.#unread = undefined;
     this.#sendHead();
-    for (const event of events) this.#textBytes += lengthOf(event);
+    for (const event of events) this.#textBytes += bytesOfEvent(event);
     switch (last.type) {
       case "completed": {
         const response = this.#options.noted(last.response);
         this.#finish([...events.slice(0, -1), { type: "completed", response }]);
-        const { usage, model } = response;
-        this.#host.finished("completed", { usage, final: true, model, textBytes: this.#textBytes });
+        // An answer that came in one piece has no other events.
+        const textBytes = Math.max(this.#textBytes, bytesOfAnswer(response));
+        this.#host.finished("completed", answeredBy(response, { isWhole: true, textBytes }));
         return;
       }
       case "error":
         this.#finish([...events.slice(0, -1), { type: "error", error: this.#host.explained(last.error) }]);
-        this.#host.finished(
-          last.error.code === "network" ? "cut_off" : "failed",
-          { usage: undefined, final: false, model: undefined, textBytes: this.#textBytes },
-          last.error,
-        );
+        this.#host.finished(last.error.code === "network" ? "cut_off" : "failed", this.#answered(), last.error);
         return;
       default:
         this.#keepAlive?.refresh();
         this.#write(this.#encoder.push(mergeDeltas(events)));
     }
+  }
+
+  /** What the provider counted for an answer that is none. */
+  #counted(): Answered | undefined {
+    return isCounted(this.#options.decoder.usage) ? this.#answered() : undefined;
   }
 
   #keep(chunk: Buffer, unread: Buffer[]): void {
@@ -170,15 +183,3 @@ export class TranslatedStream implements Delivery {
 
 /** What is longer counts as an answer. */
 const MAX_UNREAD = 64 * 1024;
-
-function lengthOf(event: LlmEvent): number {
-  switch (event.type) {
-    case "text_delta":
-    case "thinking_delta":
-      return event.text.length;
-    case "tool_call_delta":
-      return event.argumentsFragment.length;
-    default:
-      return 0;
-  }
-}

@@ -1,6 +1,7 @@
 import type { JsonObject, Usage } from "@loom/core";
 import { type UsageReader, usageReader } from "@loom/llm";
 import { isForeignDocument } from "./answer-signs.ts";
+import { isCounted } from "./answered.ts";
 import { memberValue, scanJsonObject } from "./json-members.ts";
 import { endOfLargeValue } from "./json-skip.ts";
 import type { WireDialect } from "./target.ts";
@@ -29,6 +30,8 @@ export type UsageTap = {
   push(chunk: Buffer): void;
   /** Whether the very last of it is there, and not only what ends the text. */
   isSealed(): boolean;
+  /** Whether it was said why the answer stops, and what it used: nothing of it is missing but a mark. */
+  isFinished(): boolean;
   read(): TapReading;
 };
 
@@ -43,6 +46,8 @@ type Marks = {
   readonly ends: readonly [string, ...string[]];
   /** What stands in the line with it is needed, too: nothing is the last before that line has its end. */
   readonly byLine?: boolean;
+  /** One of them stands in the event that says why the answer stops; absent: with that, it is sealed. */
+  readonly stops?: readonly [Buffer, ...Buffer[]];
 };
 
 /** As bytes: a text would be turned into them for each search. */
@@ -55,6 +60,7 @@ const MARKS: Readonly<Record<WireDialect, Marks>> = {
     text: mark('"delta"'),
     envelope: 72,
     ends: ["[DONE]", '"finish_reason":"', '"finish_reason": "'],
+    stops: [mark('"finish_reason":"'), mark('"finish_reason": "')],
   },
   responses: {
     usage: mark('"usage"'),
@@ -68,6 +74,7 @@ const MARKS: Readonly<Record<WireDialect, Marks>> = {
     usage: mark('"usageMetadata"'),
     text: mark('"text"'),
     ends: ['"finishReason"', '"blockReason"'],
+    stops: [mark('"finishReason"'), mark('"blockReason"')],
   },
 };
 
@@ -105,6 +112,7 @@ class StreamTap implements UsageTap {
   #scans = 0;
   #sampledBytes = 0;
   #sampledText = 0;
+  #stopped = false;
 
   constructor(dialect: WireDialect) {
     this.#marks = MARKS[dialect];
@@ -134,10 +142,14 @@ class StreamTap implements UsageTap {
     return this.#last?.includes(seal) === true || this.#beforeLast?.includes(seal) === true;
   }
 
+  isFinished(): boolean {
+    return this.#stopped && this.#counts.hasCounts;
+  }
+
   read(): TapReading {
     this.#takeRest();
     const tail = Buffer.concat([this.#beforeLast ?? EMPTY, this.#last ?? EMPTY]);
-    const complete = this.#counts.ended || this.#marks.ends.some((mark) => tail.includes(mark));
+    const complete = this.#counts.ended || this.isFinished() || this.#marks.ends.some((mark) => tail.includes(mark));
     const failed = tail.includes('"error"') && !tail.includes('"error":null');
     return { ...this.#counts.reading(), complete, failed, textBytes: this.#textBytes };
   }
@@ -171,6 +183,7 @@ class StreamTap implements UsageTap {
       if (!isNull(lines, at + usage.length)) this.#counts.readLine(lines, lines.lastIndexOf(LF, at) + 1, end);
       at = lines.indexOf(usage, end);
     }
+    this.#stopped ||= this.#marks.stops?.some((mark) => saysWhyItStops(lines, mark)) === true;
     // How much of it is text is needed for an estimate only: after a while, some are counted for all.
     if (this.#scans > ALL_COUNTED && this.#scans % ONE_COUNTED_OF !== 0) return;
     this.#sampledBytes += lines.length;
@@ -180,6 +193,27 @@ class StreamTap implements UsageTap {
   get #textBytes(): number {
     return this.#sampledBytes === 0 ? 0 : Math.round((this.#sampledText * this.#bytes) / this.#sampledBytes);
   }
+}
+
+/** Whether an event with this mark says why the answer stops: in a call, the mark may be a word of the model's. */
+function saysWhyItStops(lines: Buffer, mark: Buffer): boolean {
+  for (let at = lines.indexOf(mark); at !== -1; ) {
+    const end = endOfLine(lines, at);
+    const open = lines.indexOf(OPEN_BRACE, lines.lastIndexOf(LF, at) + 1);
+    if (open !== -1 && open < at && isLastWord(parsed(lines.toString("utf8", open, end)))) return true;
+    at = lines.indexOf(mark, end);
+  }
+  return false;
+}
+
+function isLastWord(value: unknown): boolean {
+  const { choices, candidates, promptFeedback } = asObject(value) ?? {};
+  if (typeof asObject(promptFeedback)?.blockReason === "string") return true;
+  const answers: readonly unknown[] = [choices, candidates].flat();
+  return answers.some((answer) => {
+    const { finish_reason, finishReason = finish_reason } = asObject(answer) ?? {};
+    return typeof finishReason === "string" && finishReason !== "" && finishReason !== "FINISH_REASON_UNSPECIFIED";
+  });
 }
 
 /** About how many bytes of text these lines hold. */
@@ -242,6 +276,10 @@ class DocumentTap implements UsageTap {
     return false;
   }
 
+  isFinished(): boolean {
+    return false;
+  }
+
   read(): TapReading {
     const parts = this.#parts;
     const [first] = parts;
@@ -273,6 +311,10 @@ class Counts {
 
   constructor(dialect: WireDialect) {
     this.#reader = usageReader(dialect);
+  }
+
+  get hasCounts(): boolean {
+    return this.#counted && isCounted(this.#reader.usage);
   }
 
   /** Whether a model or token counts were there, which stand in answers only. */

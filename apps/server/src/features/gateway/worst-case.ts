@@ -1,9 +1,8 @@
 import { NO_USAGE, type Usage } from "@loom/core";
 import type { RouteStep, WorstCase } from "../../gateway-types.ts";
 import type { Prices } from "../ledger/prices.ts";
-import { BYTES_PER_TOKEN } from "./account.ts";
+import { BYTES_PER_TOKEN, mostOutput } from "./output-bound.ts";
 import type { Asked } from "./passage.ts";
-import { DEFAULT_OUTPUT_TOKENS } from "./question.ts";
 
 const FREE: WorstCase = { inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
 /** Of the models whose window nobody knows, in tokens. */
@@ -16,13 +15,12 @@ export function worstCase({ target, question }: Asked, { upstream, model }: Rout
   const { operation } = target;
   if (operation !== "generate" && operation !== "use") return FREE;
   if (question === undefined) return UNKNOWN;
-  const { maxOutputTokens = DEFAULT_OUTPUT_TOKENS, answers, promptBytes, refersBack } = question;
+  const { promptBytes, refersBack } = question;
   const promptTokens = Math.ceil(promptBytes / BYTES_PER_TOKEN);
   if (question.isUnbounded === true) return { ...UNKNOWN, inputTokens: promptTokens };
   const window = prices.contextWindow(upstream, model);
   const inputTokens = refersBack ? Math.max(promptTokens, window ?? LARGEST_WINDOW) : promptTokens;
-  // No answer is longer, whatever bound the client gives.
-  const outputTokens = answers * Math.min(maxOutputTokens, window ?? Number.POSITIVE_INFINITY);
+  const outputTokens = mostOutput(question, window);
   const most = dearest({ upstream, model }, { inputTokens, outputTokens }, prices);
   return most === undefined ? { inputTokens, outputTokens } : { inputTokens, outputTokens, costMicroUsd: most };
 }

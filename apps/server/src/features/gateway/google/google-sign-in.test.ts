@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryDirectory } from "../../../testing.ts";
+import { startUpstream } from "../upstream.testing.ts";
 import { credentialOf, GOOGLE_TOKEN, startGoogle, type TestGoogle } from "./google.testing.ts";
 import { googleSignIn } from "./google-sign-in.ts";
 import { ACCOUNT } from "./token-endpoint.ts";
@@ -144,4 +145,17 @@ test("an address where nobody listens is a sentence, too", async () => {
     files: ["/etc/loom/google.json"],
     retryable: true,
   });
+});
+
+test("what an endpoint repeats of the request is taken out before its words are cut", async () => {
+  const secrets = { client_secret: "client-secret-0123456789", refresh_token: "refresh-token-0123456789" };
+  const upstream = await startUpstream((response) => {
+    const error_description = `${secrets.client_secret} ${"x".repeat(235)} ${secrets.refresh_token}`;
+    response.writeHead(400).end(JSON.stringify({ error: "invalid_grant", error_description }));
+  });
+  onTestFinished(() => upstream.close());
+  const user = { type: "authorized_user", client_id: "id", ...secrets, token_uri: `${upstream.url}/token` };
+  const failure = await tokenWith(credentialOf(user)).catch((error: unknown) => String(error));
+  expect(failure).toContain("(400): invalid_grant, [redacted] xxx");
+  expect(failure).not.toMatch(/client-s|refresh-/);
 });

@@ -1,5 +1,5 @@
 import { createConnections, ExchangeError, exchange, responseText } from "@loom/api/http";
-import { Secret } from "@loom/config";
+import { createRedactor, Secret } from "@loom/config";
 import type { AccessToken } from "../../credentials/token-source.ts";
 
 /** Milliseconds. A token endpoint that thinks for longer is in trouble. */
@@ -67,7 +67,10 @@ export async function askForToken(request: TokenRequest, subject = ACCOUNT): Pro
     const { statusCode: status = 0 } = response;
     if (status >= 200 && status < 300) return text;
     const retryable = status === 429 || status >= 500;
-    throw new SignInError(`${subject} was refused by ${url.host} (${status}): ${reasonIn(text)}.`, { retryable });
+    throw new SignInError(
+      `${subject} was refused by ${url.host} (${status}): ${reasonIn(text, redactorOf(request))}.`,
+      { retryable },
+    );
   } catch (error) {
     if (!(error instanceof ExchangeError)) throw error;
     throw new SignInError(`${subject} cannot be used now: ${url.host} ${error.message}.`, {
@@ -112,8 +115,25 @@ export function parseObject(text: string): Readonly<Record<string, unknown>> {
 /** What is usual where nobody says so. */
 const DEFAULT_LIFETIME_SECONDS = 3_600;
 
-/** In OAuth's words (RFC 6749, 5.2), in those of Google's other APIs, or as it came. */
-function reasonIn(text: string): string {
+/** Members of a form that are no secret: all others may be. */
+const NO_SECRETS: ReadonlySet<string> = new Set([
+  "audience",
+  "client_id",
+  "grant_type",
+  "requested_token_type",
+  "scope",
+  "subject_token_type",
+]);
+
+/** Takes out of an answer what it repeats of the request. */
+function redactorOf({ headers = {}, form = {} }: TokenRequest): (text: string) => string {
+  const sent = Object.entries(form).flatMap(([name, value]) => (NO_SECRETS.has(name) ? [] : [value]));
+  const inHeaders = Object.values(headers).map((value) => value.replace(/^Bearer /, ""));
+  return createRedactor([...sent, ...inHeaders].map((value) => new Secret(value)));
+}
+
+/** In OAuth's words (RFC 6749, 5.2), in those of Google's other APIs, or as it came; without secrets, and then cut. */
+function reasonIn(text: string, redact: (text: string) => string): string {
   const { error, error_description: description } = parseObject(text);
   const words =
     typeof error === "object" && error !== null && "message" in error
@@ -122,6 +142,6 @@ function reasonIn(text: string): string {
         ? [text]
         : [error, description];
   const said = words.filter((word) => typeof word === "string" && word !== "").join(", ");
-  const line = said.replaceAll(/\s+/g, " ").trim().replace(/\.+$/, "");
+  const line = redact(said).replaceAll(/\s+/g, " ").trim().replace(/\.+$/, "");
   return line === "" ? "no reason given" : line.slice(0, MAX_REASON);
 }
