@@ -110,7 +110,8 @@ export const CARRIED: readonly CarriedFeature[] = [
     askedBy: ALL,
     fate: fates({ anthropic: "left out", chat: "left out", responses: "left out", gemini: "left out" }),
     note:
-      "Carried with its seal to the provider that sealed it, and to no other: `x-loom-left-out` names it then. Servers of " +
+      "Carried with its seal to the provider that sealed it, and to no other: `x-loom-left-out` names it then. Clients of " +
+      "Gemini and of Responses get it wrapped, those of Gemini on the call that it led to. Servers of " +
       "Chat Completions and of Responses that show what their models think get that back unsealed. What a client of Chat " +
       "Completions cannot keep, Loom remembers for it, by the id of the call that came with it: the last 10,000 calls, in " +
       "memory.",
@@ -166,7 +167,7 @@ export const CARRIED: readonly CarriedFeature[] = [
   },
 ];
 
-/** Fields of a client's request that are not looked at for a model of another dialect, since its answer is the same. */
+/** Fields of a client's request that are not looked at for a model of another dialect, since its answer is the same; `leftOut` names them. */
 export const NOT_LOOKED_AT: Readonly<Record<WireDialect, readonly string[]>> = {
   anthropic: [
     "cache_control (automatic caching)",
@@ -204,6 +205,7 @@ export const NOT_LOOKED_AT: Readonly<Record<WireDialect, readonly string[]>> = {
     "presencePenalty, frequencyPenalty",
     "responseLogprobs, logprobs",
     "safetySettings",
+    "videoMetadata of images",
   ],
 };
 

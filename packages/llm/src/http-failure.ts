@@ -1,5 +1,6 @@
 import type { JsonObject, LlmErrorCode, LlmFailure } from "@loom/core";
 import type { HttpFailure } from "./codec.ts";
+import { JsonObjectEnd } from "./json-end.ts";
 import { parseJsonObject } from "./json-reader.ts";
 import { quote } from "./quote.ts";
 
@@ -46,6 +47,8 @@ export type ProviderProblem = {
   readonly retryAfterMs?: number;
   /** Default: what the code says. */
   readonly retryable?: boolean;
+  /** What happened, and what to do, where there is more to say than the code says. */
+  readonly sentence?: readonly [string, string];
 };
 
 /** What the sentence of a failure was made of; of its words a little more than a quote reads. */
@@ -79,8 +82,8 @@ export function redactFailure(failure: LlmFailure, redact: (text: string) => str
   return { ...failure, message: redact(isClean ? failure.message : failureOf(clean).message) };
 }
 
-function failureOf({ code, said, status, retryAfterMs, retryable }: ProviderProblem): LlmFailure {
-  const [what, usualAdvice] = SENTENCES[code];
+function failureOf({ code, said, status, retryAfterMs, retryable, sentence }: ProviderProblem): LlmFailure {
+  const [what, usualAdvice] = sentence ?? SENTENCES[code];
   const advice = (code === "rate_limited" && adviceToWait(retryAfterMs)) || usualAdvice;
   const words = said === undefined ? "" : quote(said);
   const facts = [...(status === undefined ? [] : [`HTTP ${status}`]), ...(words === "" ? [] : [`"${words}"`])];
@@ -92,6 +95,21 @@ function failureOf({ code, said, status, retryAfterMs, retryable }: ProviderProb
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(status === undefined ? {} : { status }),
   };
+}
+
+/** The body of an answer in one piece that no codec could read: something else, or an answer without its end. */
+export function unreadableAnswer(body: string): LlmFailure {
+  const code = "invalid_response";
+  return isCut(body)
+    ? providerFailure({ code, sentence: ["The provider's answer ended too early", "try again"], retryable: true })
+    : providerFailure({ code, said: body, retryable: true });
+}
+
+function isCut(body: string): boolean {
+  if (!/^\s*[{[]/.test(body)) return false;
+  const end = new JsonObjectEnd();
+  end.push(body);
+  return !end.ended;
 }
 
 /** For a time that nobody waits out: how long it is. */

@@ -23,6 +23,7 @@ export { loomEvents } from "./loom-events.ts";
 export { openAiChat, openAiChatCodec } from "./openai-chat/codec.ts";
 export { openAiResponses } from "./openai-responses/codec.ts";
 export { responsesTokenCount } from "./openai-responses/count-tokens.ts";
+export { problemInWordsOf } from "./own-words.ts";
 export { SealMemory } from "./seal-memory.ts";
 export type { UsageReader } from "./usage-reader.ts";
 export { usageReader } from "./usage-reader.ts";

@@ -49,6 +49,12 @@ function keepNumber(_key: string, value: JsonValue, { source }: { readonly sourc
   return typeof value !== "number" || source === undefined || String(value) === source ? value : JSON.rawJSON(source);
 }
 
+/** Whether a text is JSON, and only nested too deeply for `parseJson`. */
+export function isTooDeep(text: string): boolean {
+  const all = Number.POSITIVE_INFINITY;
+  return parsePlainJson(text, MAX_JSON_DEPTH) === undefined && parsePlainJson(text, all) !== undefined;
+}
+
 /** Like `parseJson`, for a text that has to be an object. */
 export function parseJsonObject(text: string): JsonObject | undefined {
   return asObject(parseJson(text));

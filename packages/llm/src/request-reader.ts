@@ -1,11 +1,13 @@
 import type { AssistantContent, JsonObject, JsonValue, LlmRequest, Message, UserContent } from "@loom/core";
 import type { DecodedRequest } from "./codec.ts";
-import { asNumber, asObject, parseJsonObject } from "./json-reader.ts";
+import { type DroppedField, droppedFields } from "./dropped-fields.ts";
+import { asNumber, asObject, isTooDeep, MAX_JSON_DEPTH, parseJsonObject } from "./json-reader.ts";
 import { RequestProblem, refuse } from "./request-problem.ts";
 
 /**
  * Reads a body with `read`, which may use the readers below: the first thing they refuse becomes the `problem`. Members
- * that it does not look at are `leftOut`; `watched` says so of an object inside, too.
+ * that it does not look at are `leftOut`; `watched` says so of an object inside, too, and `dropped` of the fields that
+ * the dialect knows and Loom does not.
  */
 export function readRequest(
   body: string,
@@ -13,9 +15,10 @@ export function readRequest(
     json: JsonObject,
     watched: (inner: JsonObject, name: string) => JsonObject,
   ) => Omit<Extract<DecodedRequest, { readonly ok: true }>, "ok" | "leftOut">,
+  dropped: readonly DroppedField[] = [],
 ): DecodedRequest {
   const json = parseJsonObject(body);
-  if (json === undefined) return { ok: false, problem: "The body is not a JSON object." };
+  if (json === undefined) return { ok: false, problem: whyNoObject(body) };
   const unread: (() => string[])[] = [];
   const watched = (object: JsonObject, prefix: string): JsonObject => {
     const seen = new Set<string | symbol>();
@@ -31,12 +34,18 @@ export function readRequest(
   };
   try {
     const decoded = read(watched(json, ""), (inner, name) => watched(inner, `${name}.`));
-    const leftOut = unread.flatMap((names) => names());
+    const leftOut = [...unread.flatMap((names) => names()), ...droppedFields(json, dropped)];
     return { ok: true, ...decoded, ...(leftOut.length === 0 ? {} : { leftOut }) };
   } catch (error) {
     if (error instanceof RequestProblem) return { ok: false, problem: error.message };
     throw error;
   }
+}
+
+function whyNoObject(body: string): string {
+  return isTooDeep(body)
+    ? `The body is nested too deeply: at most ${MAX_JSON_DEPTH} objects and lists may lie in one another.`
+    : "The body is not a JSON object.";
 }
 
 export function readObject(value: JsonValue | undefined, path: string): JsonObject {

@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
 import { listen } from "./listener.ts";
@@ -41,4 +42,52 @@ test("requests that have come when the end is announced are answered, although n
   const answers = await received;
   expect(answers.filter((text) => /^HTTP\/1\.1 200 OK\r\n[\s\S]*served/.test(text))).toHaveLength(CLIENTS);
   await closed;
+});
+
+test.each([
+  ["without a host", "GET / HTTP/1.1\r\n\r\n", 400, /no Host header/],
+  [
+    "with an expectation that nobody knows",
+    "GET / HTTP/1.1\r\nhost: a\r\nexpect: miracles\r\n\r\n",
+    417,
+    /Expect header/,
+  ],
+])("a request %s is refused in a sentence", async (_how, request, status, sentence) => {
+  const listener = await listen({
+    host: "127.0.0.1",
+    port: 0,
+    handle: (_incoming, outgoing) => outgoing.end("served"),
+  });
+  const text = await new Promise<string>((resolve) => {
+    let received = "";
+    const socket = connect(Number(new URL(listener.url).port), "127.0.0.1", () => socket.write(request));
+    socket.on("data", (chunk) => {
+      received += chunk;
+    });
+    socket.on("close", () => resolve(received));
+  });
+  const [head = "", body = ""] = text.split("\r\n\r\n");
+  expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  expect(JSON.parse(body)).toMatchObject({ status, detail: expect.stringMatching(sentence) });
+  await listener.close({ drainMs: 0, abort: () => {} });
+});
+
+test("HTTP/1.0 needs no host", async () => {
+  const listener = await listen({
+    host: "127.0.0.1",
+    port: 0,
+    handle: (_incoming, outgoing) => outgoing.end("served"),
+  });
+  const text = await new Promise<string>((resolve) => {
+    let received = "";
+    const socket = connect(Number(new URL(listener.url).port), "127.0.0.1", () =>
+      socket.write("GET / HTTP/1.0\r\n\r\n"),
+    );
+    socket.on("data", (chunk) => {
+      received += chunk;
+    });
+    socket.on("close", () => resolve(received));
+  });
+  expect(text).toMatch(/served$/);
+  await listener.close({ drainMs: 0, abort: () => {} });
 });

@@ -57,12 +57,21 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     noDelay: true,
     IncomingMessage: RequestMessage,
     ServerResponse: ResponseMessage,
+    // Node's own refusal says nothing.
+    requireHostHeader: false,
+  };
+  const handle: ListenerOptions["handle"] = (incoming, outgoing) => {
+    if (incoming.headers.host === undefined && incoming.httpVersion !== "1.0") refuseIn(outgoing, NO_HOST);
+    else options.handle(incoming, outgoing);
   };
   const server: Server =
     options.tls === undefined
-      ? http.createServer(settings, options.handle)
-      : https().createServer({ ...settings, ...options.tls }, options.handle);
+      ? http.createServer(settings, handle)
+      : https().createServer({ ...settings, ...options.tls }, handle);
   server.on("clientError", refuse);
+  server.on("checkExpectation", (_incoming: RequestMessage, outgoing: ResponseMessage) =>
+    refuseIn(outgoing, UNKNOWN_EXPECTATION),
+  );
   const plain =
     options.plain &&
     letPlainFirst(server, options.tls === undefined ? "connection" : "secureConnection", options.plain);
@@ -154,15 +163,41 @@ function refuse(error: Error & { code?: string }, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const [status, phrase, detail] = refusalFor(error.code ?? "");
-  const problem = { ...problemOf("invalid_input", { detail }), status, title: phrase };
-  const body = JSON.stringify(problem);
+  const refusal = refusalFor(error.code ?? "");
+  const [status, phrase] = refusal;
+  const body = bodyOf(refusal);
   socket.end(
     `HTTP/1.1 ${status} ${phrase}\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }
 
-function refusalFor(code: string): readonly [number, string, string] {
+/** A request that Node could read, and that is none. */
+function refuseIn(outgoing: ResponseMessage, refusal: Refusal): void {
+  const [status, phrase] = refusal;
+  const body = bodyOf(refusal);
+  outgoing.writeHead(status, phrase, {
+    "content-type": PROBLEM_MEDIA_TYPE,
+    "content-length": Buffer.byteLength(body),
+    connection: "close",
+  });
+  outgoing.end(body);
+}
+
+/** Status, its name, and a sentence. */
+type Refusal = readonly [number, string, string];
+
+const NO_HOST: Refusal = [400, "Bad Request", "The request has no Host header, which HTTP/1.1 asks for."];
+const UNKNOWN_EXPECTATION: Refusal = [
+  417,
+  "Expectation Failed",
+  "The Expect header asks for something that this server does not know: it knows 100-continue.",
+];
+
+function bodyOf([status, title, detail]: Refusal): string {
+  return JSON.stringify({ ...problemOf("invalid_input", { detail }), status, title });
+}
+
+function refusalFor(code: string): Refusal {
   switch (code) {
     case "HPE_HEADER_OVERFLOW":
       return [431, "Request Header Fields Too Large", "The header section of the request is larger than 16 KiB."];

@@ -1,6 +1,7 @@
 import type { CacheMarker, JsonObject, JsonValue, LlmRequest, Message, ProviderTool, ToolDefinition } from "@loom/core";
 import type { DecodedRequest } from "../codec.ts";
-import { asText } from "../json-reader.ts";
+import type { DroppedField } from "../dropped-fields.ts";
+import { asObject, asText } from "../json-reader.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import {
   mergeNeighbours,
@@ -20,20 +21,38 @@ import { readSettings } from "./read-settings.ts";
  * as it is for a model of the same dialect; `carried.ts` lists what is left out.
  */
 export function decodeRequest(body: string): DecodedRequest {
-  return readRequest(body, (json) => {
-    const messages = mergeNeighbours(readArray(json.messages, "messages").map(readMessage));
-    if (messages.length === 0) refuse("messages", "must not be empty");
-    if (messages[0]?.role !== "user") refuse("messages.0.role", 'must be "user"');
-    const request: LlmRequest = {
-      model: readName(json.model, "model"),
-      ...readSystem(json.system),
-      messages,
-      ...readTools(json.tools),
-      ...readSettings(json),
-    };
-    return { request, stream: json.stream === true };
-  });
+  return readRequest(
+    body,
+    (json) => {
+      const messages = mergeNeighbours(readArray(json.messages, "messages").map(readMessage));
+      if (messages.length === 0) refuse("messages", "must not be empty");
+      if (messages[0]?.role !== "user") refuse("messages.0.role", 'must be "user"');
+      const request: LlmRequest = {
+        model: readName(json.model, "model"),
+        ...readSystem(json.system),
+        messages,
+        ...readTools(json.tools),
+        ...readSettings(json),
+      };
+      return { request, stream: readBoolean(json.stream, "stream") === true };
+    },
+    DROPPED,
+  );
 }
+
+const isOff = (value: JsonValue) => asObject(value)?.enabled === false;
+const isDirect = (value: JsonValue) => JSON.stringify(value) === '["direct"]';
+/** Tools of the provider's own keep all that they have. */
+const isOwnTool = ({ type }: JsonObject) => type === undefined || type === null || type === "custom";
+
+const DROPPED: readonly DroppedField[] = [
+  { path: ["messages", "content", "citations"], neutral: isOff },
+  { path: ["messages", "content", "content", "citations"], neutral: isOff },
+  { path: ["tools", "input_examples"], of: isOwnTool },
+  { path: ["tools", "defer_loading"], of: isOwnTool },
+  { path: ["tools", "eager_input_streaming"], of: isOwnTool },
+  { path: ["tools", "allowed_callers"], neutral: isDirect, of: isOwnTool },
+];
 
 function readSystem(system: JsonValue | undefined): Pick<LlmRequest, "system" | "systemCache"> {
   if (system === undefined || system === null) return { system: "" };

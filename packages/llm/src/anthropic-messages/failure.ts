@@ -1,6 +1,12 @@
 import type { JsonObject, LlmErrorCode, LlmFailure } from "@loom/core";
 import type { HttpFailure } from "../codec.ts";
-import { type ErrorDetail, failureFromStatus, providerFailure, readErrorBody } from "../http-failure.ts";
+import {
+  type ErrorDetail,
+  failureFromStatus,
+  providerFailure,
+  readErrorBody,
+  unreadableAnswer,
+} from "../http-failure.ts";
 import { asObject, asText } from "../json-reader.ts";
 
 /** The provider's error types: https://platform.claude.com/docs/en/api/errors */
@@ -38,10 +44,12 @@ export function failureFromHttp(failure: HttpFailure, nowMs: number): LlmFailure
 /** A body with a 2xx status that is no answer. It may be one that was cut short, so asking again may help. */
 export function failureFromForeignBody(body: string): LlmFailure {
   const { code, said } = readErrorBody(body, readError);
-  const words = said === undefined ? {} : { said };
-  return providerFailure(
-    code === undefined ? { code: "invalid_response", retryable: true, ...words } : { code, ...words },
-  );
+  if (code === undefined) return said === body ? unreadableAnswer(body) : foreign(said);
+  return providerFailure({ code, ...(said === undefined ? {} : { said }) });
+}
+
+function foreign(said: string | undefined): LlmFailure {
+  return providerFailure({ code: "invalid_response", retryable: true, ...(said === undefined ? {} : { said }) });
 }
 
 /** An `error` inside a stream, or in place of an answer. A type nobody knows counts as trouble of the provider. */

@@ -155,7 +155,7 @@ test("tools that run at the provider go to their own provider only", () => {
   expect(asked("gemini")).toEqual({
     ok: false,
     problem:
-      "providerTools.0 is a tool (web_search_20250305) that only Gemini generateContent knows, " +
+      "providerTools.0 holds a tool (web_search_20250305) that only Gemini generateContent knows, " +
       "and cannot be sent to a model that speaks Anthropic Messages.",
   });
 });

@@ -8,7 +8,8 @@ import type {
   ToolDefinition,
 } from "@loom/core";
 import type { DecodedRequest } from "../codec.ts";
-import { asNumber, asText } from "../json-reader.ts";
+import type { DroppedField } from "../dropped-fields.ts";
+import { asNumber, asObject, asText } from "../json-reader.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import {
   readArray,
@@ -20,6 +21,7 @@ import {
   readString,
 } from "../request-reader.ts";
 import { readContents, readSystem } from "./decode-contents.ts";
+import { isCarriedType } from "./media-parts.ts";
 import { readSchema } from "./schema.ts";
 import { readThinking } from "./thinking-config.ts";
 import { field } from "./wire-field.ts";
@@ -34,40 +36,59 @@ const FORBIDDEN_CONFIG = ["speechConfig", "routingConfig", "modelSelectionConfig
  * provider can be told: `safetySettings`, penalties, log probabilities, `mediaResolution`, `labels`.
  */
 export function decodeRequest(body: string): DecodedRequest {
-  return readRequest(body, (json, watched) => {
-    if (field(json, "cachedContent") !== undefined) {
-      refuse("cachedContent", "names a prompt that only its provider holds: send its contents");
-    }
-    const messages = readContents(json.contents);
-    if (messages.length === 0) refuse("contents", "must not be empty");
-    if (messages[0]?.role !== "user") refuse("contents", "must begin with the role user");
-    const config = watched(readObject(field(json, "generationConfig") ?? {}, "generationConfig"), "generationConfig");
-    const { tools, toolChoice, providerTools } = readTools(json);
-    const thinking = readThinking(field(config, "thinkingConfig"));
-    const output = readFormat(config);
-    const stopSequences = readStop(field(config, "stopSequences"));
-    const bound = field(config, "maxOutputTokens");
-    const request: LlmRequest = {
-      model: (asText(json.model) ?? "").replace(/^models\//, ""),
-      system: readSystem(field(json, "systemInstruction")),
-      messages,
-      tools,
-      maxTokens: bound === undefined ? DEFAULT_MAX_TOKENS : readPositive(bound, "generationConfig.maxOutputTokens"),
-      ...readSampling({
-        temperature: config.temperature ?? null,
-        top_p: field(config, "topP") ?? null,
-        top_k: field(config, "topK") ?? null,
-        seed: config.seed ?? null,
-      }),
-      ...(stopSequences === undefined ? {} : { stopSequences }),
-      ...(toolChoice === undefined ? {} : { toolChoice }),
-      ...(providerTools.length === 0 ? {} : { providerTools }),
-      ...(thinking === undefined ? {} : { thinking }),
-      ...(output === undefined ? {} : { output }),
-    };
-    return { request, stream: false };
-  });
+  return readRequest(
+    body,
+    (json, watched) => {
+      if (field(json, "cachedContent") !== undefined) {
+        refuse("cachedContent", "names a prompt that only its provider holds: send its contents");
+      }
+      const messages = readContents(json.contents);
+      if (messages.length === 0) refuse("contents", "must not be empty");
+      if (messages[0]?.role !== "user") refuse("contents", "must begin with the role user");
+      const config = watched(readObject(field(json, "generationConfig") ?? {}, "generationConfig"), "generationConfig");
+      const { tools, toolChoice, providerTools } = readTools(json);
+      const thinking = readThinking(field(config, "thinkingConfig"));
+      const output = readFormat(config);
+      const stopSequences = readStop(field(config, "stopSequences"));
+      const bound = field(config, "maxOutputTokens");
+      const request: LlmRequest = {
+        model: (asText(json.model) ?? "").replace(/^models\//, ""),
+        system: readSystem(field(json, "systemInstruction")),
+        messages,
+        tools,
+        maxTokens: bound === undefined ? DEFAULT_MAX_TOKENS : readPositive(bound, "generationConfig.maxOutputTokens"),
+        ...readSampling({
+          temperature: config.temperature ?? null,
+          top_p: field(config, "topP") ?? null,
+          top_k: field(config, "topK") ?? null,
+          seed: config.seed ?? null,
+        }),
+        ...(stopSequences === undefined ? {} : { stopSequences }),
+        ...(toolChoice === undefined ? {} : { toolChoice }),
+        ...(providerTools.length === 0 ? {} : { providerTools }),
+        ...(thinking === undefined ? {} : { thinking }),
+        ...(output === undefined ? {} : { output }),
+      };
+      return { request, stream: false };
+    },
+    DROPPED,
+  );
 }
+
+/** Sound and video stay as they are, with all that is said of them. */
+function isNoOpaque(part: JsonObject): boolean {
+  const media = asObject(field(part, "inlineData")) ?? asObject(field(part, "fileData"));
+  return media === undefined || isCarriedType(asText(field(media, "mimeType")) ?? "");
+}
+const isUnspecified = (value: JsonValue) => /_UNSPECIFIED"/.test(JSON.stringify(value));
+
+const DROPPED: readonly DroppedField[] = [
+  { path: ["contents", "parts", "mediaResolution"], alias: "media_resolution", neutral: isUnspecified, of: isNoOpaque },
+  { path: ["contents", "parts", "videoMetadata"], alias: "video_metadata", of: isNoOpaque },
+  { path: ["toolConfig", "retrievalConfig"], alias: "retrieval_config" },
+  { path: ["tools", "functionDeclarations", "response"] },
+  { path: ["tools", "functionDeclarations", "responseJsonSchema"], alias: "response_json_schema" },
+];
 
 type Tools = { tools: ToolDefinition[]; providerTools: ProviderTool[]; toolChoice?: ToolChoice };
 

@@ -1,4 +1,5 @@
-import type { LlmErrorCode, StopReason } from "@loom/core";
+import type { StopReason } from "@loom/core";
+import type { ProviderProblem } from "../http-failure.ts";
 
 const FROM_WIRE: ReadonlyMap<string | undefined, StopReason> = new Map<string, StopReason>([
   ["STOP", "end_turn"],
@@ -15,11 +16,14 @@ const FROM_WIRE: ReadonlyMap<string | undefined, StopReason> = new Map<string, S
   ["IMAGE_RECITATION", "refusal"],
 ]);
 
+/** Why an answer failed, as far as the reason says it. */
+type Failed = Pick<ProviderProblem, "code" | "retryable" | "sentence">;
+
 /** Reasons that are failures: the model wrote what is no call, and may do better when asked again. */
-const FAILURES: ReadonlyMap<string, { readonly code: LlmErrorCode; readonly retryable: boolean }> = new Map([
-  ["MALFORMED_FUNCTION_CALL", { code: "invalid_response", retryable: true }],
-  ["MALFORMED_RESPONSE", { code: "invalid_response", retryable: true }],
-  ["UNEXPECTED_TOOL_CALL", { code: "invalid_response", retryable: true }],
+const FAILURES: ReadonlyMap<string, Failed> = new Map<string, Failed>([
+  ["MALFORMED_FUNCTION_CALL", wrote("The model made a call of a tool that cannot be read")],
+  ["MALFORMED_RESPONSE", wrote("The model wrote an answer that cannot be read")],
+  ["UNEXPECTED_TOOL_CALL", wrote("The model called a tool although it was given none")],
   ["MISSING_THOUGHT_SIGNATURE", { code: "invalid_request", retryable: false }],
 ]);
 
@@ -29,8 +33,12 @@ export function stopReasonFromWire(reason: string | undefined, said: { readonly 
   return said.calls && (stop === "end_turn" || stop === "unknown") ? "tool_use" : stop;
 }
 
-export function failureOf(reason: string): { readonly code: LlmErrorCode; readonly retryable: boolean } | undefined {
+export function failureOf(reason: string): Failed | undefined {
   return FAILURES.get(reason);
+}
+
+function wrote(what: string): Failed {
+  return { code: "invalid_response", retryable: true, sentence: [what, "try again"] };
 }
 
 export function finishReasonToWire(reason: StopReason): string {

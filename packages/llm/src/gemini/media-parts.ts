@@ -39,7 +39,7 @@ export function readMedia(part: JsonObject, path: string): MediaBlock | OpaqueBl
   const data = readObject(file, `${path}.fileData`);
   const uri = readName(field(data, "fileUri"), `${path}.fileData.fileUri`);
   const mediaType = asText(field(data, "mimeType"));
-  if (mediaType === undefined || !(isImage(mediaType) || isDocument(mediaType))) {
+  if (mediaType === undefined || !isCarriedType(mediaType)) {
     return { type: "opaque", dialect: "gemini", data: part };
   }
   const source = OWN_FILE.test(uri)
@@ -87,6 +87,11 @@ function fullUri(fileId: string): string {
 function titleOf(data: JsonObject): { title?: string } {
   const title = asText(field(data, "displayName"));
   return title === undefined ? {} : { title };
+}
+
+/** Whether Loom has a word for media of this type, so that other providers can be given them. */
+export function isCarriedType(mediaType: string): boolean {
+  return isImage(mediaType) || isDocument(mediaType);
 }
 
 function isImage(mediaType: string): boolean {

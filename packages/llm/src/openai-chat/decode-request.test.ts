@@ -251,7 +251,11 @@ describe("one sentence says what is wrong with", () => {
     ["an empty model", { model: "" }, "model must not be empty."],
     ["missing messages", { messages: undefined }, "messages must be an array."],
     ["no messages", { messages: [] }, "messages must not be empty."],
-    ["only instructions", { messages: [{ role: "system", content: "x" }] }, "messages must not be empty."],
+    [
+      "only instructions",
+      { messages: [{ role: "system", content: "x" }] },
+      "messages hold nothing but instructions: add a message with the role user.",
+    ],
     [
       "an answer at the start",
       { messages: [{ role: "assistant", content: "x" }] },

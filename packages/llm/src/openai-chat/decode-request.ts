@@ -1,9 +1,10 @@
 import type { CacheMarker, JsonObject, JsonValue, LlmRequest, Message } from "@loom/core";
 import { readCache } from "../anthropic-messages/cache-marker.ts";
 import type { DecodedRequest } from "../codec.ts";
+import type { DroppedField } from "../dropped-fields.ts";
 import { asArray, asObject } from "../json-reader.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
-import { mergeNeighbours, readArray, readName, readObject, readRequest } from "../request-reader.ts";
+import { mergeNeighbours, readArray, readBoolean, readName, readObject, readRequest } from "../request-reader.ts";
 import { readAnswer, readTexts, readToolContent, readUserContent } from "./read-content.ts";
 import { readSettings } from "./read-settings.ts";
 import { readTools } from "./read-tools.ts";
@@ -14,22 +15,36 @@ import { resultsInCallOrder } from "./result-order.ts";
  * is a problem or stays as it is for a server of the same dialect; `carried.ts` lists what is left out.
  */
 export function decodeRequest(body: string): DecodedRequest {
-  return readRequest(body, (json) => {
-    const { rest, ...instructions } = splitSystem(readArray(json.messages, "messages"));
-    const messages = resultsInCallOrder(mergeNeighbours(rest));
-    if (messages.length === 0) refuse("messages", "must not be empty");
-    if (messages[0]?.role !== "user") refuse("messages", "must begin with the role user");
-    const request: LlmRequest = {
-      model: readName(json.model, "model"),
-      ...instructions,
-      messages,
-      ...readTools(json),
-      ...readSettings(json),
-    };
-    if (json.stream !== true) return { request, stream: false };
-    return { request, stream: true, wantsUsage: asObject(json.stream_options)?.include_usage === true };
-  });
+  return readRequest(
+    body,
+    (json) => {
+      const { rest, ...instructions } = splitSystem(readArray(json.messages, "messages"));
+      const messages = resultsInCallOrder(mergeNeighbours(rest));
+      const isInstructed = instructions.system !== "";
+      if (messages.length === 0) refuse("messages", isInstructed ? ONLY_INSTRUCTIONS : "must not be empty");
+      if (messages[0]?.role !== "user") refuse("messages", "must begin with the role user");
+      const request: LlmRequest = {
+        model: readName(json.model, "model"),
+        ...instructions,
+        messages,
+        ...readTools(json),
+        ...readSettings(json),
+      };
+      if (readBoolean(json.stream, "stream") !== true) return { request, stream: false };
+      return { request, stream: true, wantsUsage: asObject(json.stream_options)?.include_usage === true };
+    },
+    DROPPED,
+  );
 }
+
+const DROPPED: readonly DroppedField[] = [
+  // The name of a tool stands in its call, too.
+  { path: ["messages", "name"], of: ({ role }) => role !== "tool" },
+  { path: ["messages", "audio"] },
+  { path: ["messages", "content", "image_url", "detail"], neutral: (value) => value === "auto" },
+];
+
+const ONLY_INSTRUCTIONS = "hold nothing but instructions: add a message with the role user";
 
 type Instructions = Pick<LlmRequest, "system" | "systemCache">;
 

@@ -1,5 +1,5 @@
 import type { DecodedResponse } from "../codec.ts";
-import { providerFailure } from "../http-failure.ts";
+import { unreadableAnswer } from "../http-failure.ts";
 import { parseJsonObject } from "../json-reader.ts";
 import { ChatAnswer } from "./answer.ts";
 
@@ -9,5 +9,5 @@ export function decodeResponse(body: string): DecodedResponse {
   if (json !== undefined) answer.read(json, []);
   if (answer.failure !== undefined) return { ok: false, failure: answer.failure };
   if (answer.started) return { ok: true, response: answer.response() };
-  return { ok: false, failure: providerFailure({ code: "invalid_response", said: body, retryable: true }) };
+  return { ok: false, failure: unreadableAnswer(body) };
 }

@@ -63,7 +63,7 @@ describe("a request of Codex", () => {
     expect(decoded).toEqual({
       ok: true,
       stream: true,
-      leftOut: ["store", "include", "client_metadata", "service_tier"],
+      leftOut: ["store", "include", "client_metadata", "service_tier", "text.verbosity"],
       request: {
         model: "m",
         system: "You are Codex.\n\nSandboxed.",

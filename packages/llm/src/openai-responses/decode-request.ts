@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue, LlmRequest, OutputFormat } from "@loom/core";
 import type { DecodedRequest } from "../codec.ts";
+import type { DroppedField } from "../dropped-fields.ts";
 import { asText } from "../json-reader.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import {
@@ -15,6 +16,8 @@ import { readInput } from "./decode-input.ts";
 import { readToolChoice, readTools } from "./decode-tools.ts";
 import { readReasoning } from "./effort.ts";
 
+const ONLY_INSTRUCTIONS = "holds nothing but instructions: add a message with the role user";
+
 /** For a request that sets no bound: Loom wants one, and models that agents use write at least that much. */
 const DEFAULT_MAX_TOKENS = 32_000;
 
@@ -24,38 +27,52 @@ const DEFAULT_MAX_TOKENS = 32_000;
  * `service_tier`, `truncation`, `text.verbosity`, `top_logprobs`, `max_tool_calls`.
  */
 export function decodeRequest(body: string): DecodedRequest {
-  return readRequest(body, (json) => {
-    refuseMemory(json);
-    const { system, messages } = readInput(json.input);
-    if (messages.length === 0) refuse("input", "must not be empty");
-    if (messages[0]?.role !== "user") refuse("input", "must begin with the role user");
-    const { tools, providerTools, toolChoice } = readToolChoice(json.tool_choice, readTools(json.tools));
-    const instructions = isGiven(json.instructions) ? [readString(json.instructions, "instructions")] : [];
-    const thinking = readReasoning(json.reasoning);
-    const output = readFormat(json.text);
-    const parallelToolCalls = readBoolean(json.parallel_tool_calls, "parallel_tool_calls");
-    const userId = asText(json.safety_identifier) ?? asText(json.user);
-    const cacheKey = asText(json.prompt_cache_key);
-    const request: LlmRequest = {
-      model: readName(json.model, "model"),
-      system: [...instructions, ...system].filter((text) => text !== "").join("\n\n"),
-      messages,
-      tools,
-      maxTokens: isGiven(json.max_output_tokens)
-        ? readPositive(json.max_output_tokens, "max_output_tokens")
-        : DEFAULT_MAX_TOKENS,
-      ...readSampling({ temperature: json.temperature ?? null, top_p: json.top_p ?? null }),
-      ...(toolChoice === undefined ? {} : { toolChoice }),
-      ...(parallelToolCalls === undefined ? {} : { parallelToolCalls }),
-      ...(providerTools.length === 0 ? {} : { providerTools }),
-      ...(thinking === undefined ? {} : { thinking }),
-      ...(output === undefined ? {} : { output }),
-      ...(userId === undefined ? {} : { userId }),
-      ...(cacheKey === undefined ? {} : { cacheKey }),
-    };
-    return { request, stream: json.stream === true };
-  });
+  return readRequest(
+    body,
+    (json) => {
+      refuseMemory(json);
+      const { system, messages } = readInput(json.input);
+      const isInstructed = system.length > 0;
+      if (messages.length === 0) refuse("input", isInstructed ? ONLY_INSTRUCTIONS : "must not be empty");
+      if (messages[0]?.role !== "user") refuse("input", "must begin with the role user");
+      const { tools, providerTools, toolChoice } = readToolChoice(json.tool_choice, readTools(json.tools));
+      const instructions = isGiven(json.instructions) ? [readString(json.instructions, "instructions")] : [];
+      const thinking = readReasoning(json.reasoning);
+      const output = readFormat(json.text);
+      const parallelToolCalls = readBoolean(json.parallel_tool_calls, "parallel_tool_calls");
+      const userId = asText(json.safety_identifier) ?? asText(json.user);
+      const cacheKey = asText(json.prompt_cache_key);
+      const request: LlmRequest = {
+        model: readName(json.model, "model"),
+        system: [...instructions, ...system].filter((text) => text !== "").join("\n\n"),
+        messages,
+        tools,
+        maxTokens: isGiven(json.max_output_tokens)
+          ? readPositive(json.max_output_tokens, "max_output_tokens")
+          : DEFAULT_MAX_TOKENS,
+        ...readSampling({ temperature: json.temperature ?? null, top_p: json.top_p ?? null }),
+        ...(toolChoice === undefined ? {} : { toolChoice }),
+        ...(parallelToolCalls === undefined ? {} : { parallelToolCalls }),
+        ...(providerTools.length === 0 ? {} : { providerTools }),
+        ...(thinking === undefined ? {} : { thinking }),
+        ...(output === undefined ? {} : { output }),
+        ...(userId === undefined ? {} : { userId }),
+        ...(cacheKey === undefined ? {} : { cacheKey }),
+      };
+      return { request, stream: readBoolean(json.stream, "stream") === true };
+    },
+    DROPPED,
+  );
 }
+
+const isAuto = (value: JsonValue) => value === "auto";
+
+const DROPPED: readonly DroppedField[] = [
+  { path: ["input", "content", "detail"], neutral: isAuto },
+  { path: ["input", "output", "detail"], neutral: isAuto },
+  { path: ["text", "verbosity"], neutral: (value) => value === "medium" },
+  { path: ["tools", "defer_loading"], of: ({ type }) => type === "function" || type === "custom" },
+];
 
 function refuseMemory(json: JsonObject): void {
   if (isGiven(json.previous_response_id)) {

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@loom/core";
 import type { DecodedResponse } from "../codec.ts";
-import { providerFailure } from "../http-failure.ts";
+import { unreadableAnswer } from "../http-failure.ts";
 import { parseJsonObject } from "../json-reader.ts";
 import { failureFromBody, isErrorBody } from "../openai-chat/failure.ts";
 import { ResponsesAnswer } from "./answer.ts";
@@ -8,7 +8,7 @@ import { ResponsesAnswer } from "./answer.ts";
 export function decodeResponse(body: string): DecodedResponse {
   const json = parseJsonObject(body);
   const decoded = json === undefined ? undefined : readResponse(json);
-  return decoded ?? { ok: false, failure: providerFailure({ code: "invalid_response", said: body, retryable: true }) };
+  return decoded ?? { ok: false, failure: unreadableAnswer(body) };
 }
 
 /** `undefined` where the object is neither a response that ended nor an error. */

@@ -20,6 +20,11 @@ export function answeredBy(
   };
 }
 
+/** Whether nothing was counted and no text was seen. */
+export function isNothing({ usage, textBytes }: Answered): boolean {
+  return usage === undefined && textBytes === 0;
+}
+
 /** How much of an event its model wrote, in bytes. */
 export function bytesOfEvent(event: LlmEvent): number {
   switch (event.type) {

@@ -47,6 +47,8 @@ export class Attempt implements UpstreamHandler, Waiter {
   #phase: "connecting" | "waiting" | "head" | "body" | "refusal" | "over" = "connecting";
   #refusal: { status: number; headers: UpstreamHeaders; parts: Buffer[]; size: number } | undefined;
   #paused = false;
+  /** That nothing has changed may be said of what was asked. */
+  #mayBeUnchanged = false;
   /** For so long the end of the body is waited for, in milliseconds; absent: more of it has to come. */
   #endMs: number | undefined;
 
@@ -69,6 +71,7 @@ export class Attempt implements UpstreamHandler, Waiter {
   /** Does nothing where it was aborted before. */
   start(transport: Transport, request: UpstreamRequest): void {
     if (this.#phase === "over") return;
+    this.#mayBeUnchanged = request.method === "GET" || request.method === "HEAD";
     transport.dispatch(this.#upstream.origin, request, this, this.#deadlines.connectMs);
   }
 
@@ -132,8 +135,9 @@ export class Attempt implements UpstreamHandler, Waiter {
       this.#wait(ERROR_BODY_MS, "refusal");
       return;
     }
-    if (status >= 300 && status !== 304) {
-      this.#fail("invalid_response", `sent the request elsewhere (HTTP ${status})`);
+    if (status >= 300 && !(status === 304 && this.#mayBeUnchanged)) {
+      const clause = status === 304 ? "answered that nothing has changed" : "sent the request elsewhere";
+      this.#fail("invalid_response", `${clause} (HTTP ${status})`);
       control.abort(ABORTED);
       return;
     }

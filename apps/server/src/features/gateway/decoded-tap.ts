@@ -22,7 +22,7 @@ export class DecodedTap {
   /** There was more than is looked at, or too little time. */
   isCurtailed = false;
 
-  constructor(tap: UsageTap, decoder: Transform, listener: DecodedListener) {
+  constructor(tap: Pick<UsageTap, "push">, decoder: Transform, listener: DecodedListener) {
     this.decoder = decoder;
     this.#listener = listener;
     decoder.on("data", (chunk: Buffer) => {

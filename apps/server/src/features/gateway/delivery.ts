@@ -65,8 +65,10 @@ export type DeliveryHost = {
   explained(failure: LlmFailure): LlmFailure;
   /** Whether somebody else is asked instead; otherwise the client gets what came. */
   refusedInBand(chunk: Buffer): boolean;
-  /** The client's answer has been ended. */
-  finished(outcome: "completed" | "cut_off" | "failed", answered: Answered, failure?: LlmFailure): void;
+  /** What the last events of a stream mean, where they are the provider's own word that it failed. */
+  failureIn(events: string): LlmFailure | undefined;
+  /** The client's answer has been ended. No `answered`: the provider refused, and nothing came of it. */
+  finished(outcome: "completed" | "cut_off" | "failed", answered: Answered | undefined, failure?: LlmFailure): void;
   /** What came last is the end of an answer, though not yet of its body. */
   expectEnd(): void;
   /** The upstream may say what it likes, nobody listens. */

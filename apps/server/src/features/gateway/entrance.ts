@@ -89,6 +89,7 @@ function answer(entrance: Entrance, call: RawCall, target: Target, headers: Clie
   const understood = operation === "generate" || operation === "count_tokens";
   const isRead = understood || (operation === "use" && upstream !== undefined && isJsonPost(call));
   if (!isRead) {
+    checkNoTrace(call);
     if (upstream !== undefined)
       new Exchange(parts, { call, target, headers, question: undefined, subject: asker.subject }, asker).start();
     else if (operation === "models" && target.dialect !== "loom")
@@ -160,7 +161,8 @@ function sendModels(
   call: RawCall,
   { model, dialect }: Target & { dialect: WireDialect },
 ): void {
-  if (call.incoming.method !== "GET") throw nothingHere();
+  const { method } = call.incoming;
+  if (method !== "GET" && method !== "HEAD") throw nothingHere();
   const headers = { "x-request-id": call.id };
   modelNames()
     .then((names) => {
@@ -198,6 +200,14 @@ function checkMethod({ incoming }: RawCall): void {
   if (incoming.method === "POST") return;
   throw new ProblemError("method_not_allowed", "The method is not allowed here; allowed is: POST.", {
     headers: { allow: "POST" },
+  });
+}
+
+/** Whoever answers TRACE sends back what came, and with it the provider's key. */
+function checkNoTrace({ incoming }: RawCall): void {
+  if (incoming.method !== "TRACE") return;
+  throw new ProblemError("method_not_allowed", "TRACE is not passed on: its answer would hold the provider's key.", {
+    headers: { allow: "GET, HEAD, POST, PUT, PATCH, DELETE" },
   });
 }
 

@@ -11,7 +11,7 @@ import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { credentialForms } from "./credential-forms.ts";
 import { DecodedDelivery } from "./decoded-delivery.ts";
 import type { Answered, Delivery, DeliveryHost, Drained } from "./delivery.ts";
-import { type ReadRefusal, readErrorAnswer, readRefusal } from "./failure-of-refusal.ts";
+import { isRefusal, type ReadRefusal, readErrorAnswer, readRefusal } from "./failure-of-refusal.ts";
 import { CUT_OFF, SHUTTING_DOWN, UNREADABLE, UNWRITABLE, WEB_PAGE } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import { type Asked, openPassage, type Passage } from "./passage.ts";
@@ -232,7 +232,19 @@ export class Exchange implements AttemptListener, DeliveryHost {
     return true;
   }
 
-  finished(outcome: "completed" | "cut_off" | "failed", answered: Answered, failure: LlmFailure = CUT_OFF): void {
+  failureIn(events: string): LlmFailure | undefined {
+    const [passage, candidate] = [this.#passage, this.#candidate];
+    if (passage === undefined || candidate === undefined) return undefined;
+    const decoder = codecFor(candidate.upstream, passage.dialect).streamDecoder();
+    const last = [...decoder.push(Buffer.from(events, "utf8")), ...decoder.end()].at(-1);
+    return last?.type === "error" && isRefusal(last.error) ? last.error : undefined;
+  }
+
+  finished(
+    outcome: "completed" | "cut_off" | "failed",
+    answered: Answered | undefined,
+    failure: LlmFailure = CUT_OFF,
+  ): void {
     if (this.#over) return;
     this.#over = true;
     if (outcome === "completed") this.#candidates.succeeded();

@@ -2,7 +2,7 @@ import type { Transform } from "node:stream";
 import type { LlmFailure } from "@loom/core";
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import { areForeignEvents, holdsSign, mayBeForeignDocument } from "./answer-signs.ts";
-import { answeredBy } from "./answered.ts";
+import { answeredBy, isNothing } from "./answered.ts";
 import { beginsLikeEvents, beginsLikeJson, mayBeOfModel } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
@@ -23,6 +23,10 @@ export type NativeOptions = {
   readonly hideUsage: boolean;
   /** Whether an answer of a model is expected, which has to come to its own end. */
   readonly isAnswer: boolean;
+  /** Whether the client asked for the answer in events. */
+  readonly stream: boolean;
+  /** How many answers were asked for at once. */
+  readonly answers: number;
 };
 
 /** The upstream's own bytes, as they come. The head waits for the first of them: until then another may answer. */
@@ -44,6 +48,8 @@ export class NativeDelivery implements Delivery {
   /** What has come and may not go out yet. */
   #held: Buffer[] | undefined;
   #heldBytes = 0;
+  /** Events were asked for, and the head says nothing of them. */
+  #isUnlabelled = false;
   sent = false;
 
   constructor(host: DeliveryHost, options: NativeOptions) {
@@ -62,13 +68,27 @@ export class NativeDelivery implements Delivery {
     if (encoding !== undefined) {
       const decoder = createContentDecoder(encoding);
       if (decoder === undefined) this.#tap = undefined;
-      else this.#decode(this.#tap, decoder);
-    } else if (this.#eventStream) {
-      this.#errors = new ErrorEventFilter((text) => this.#host.redact(text));
-      if (this.#options.hideUsage) this.#filter = new UsageChunkFilter();
-    }
+      else this.#decode(decoder);
+    } else if (this.#eventStream) this.#filterEvents();
+    this.#isUnlabelled = this.#options.isAnswer && this.#options.stream && !this.#eventStream;
     // A client that waits for a slow beginning should at least know that there is one.
     if (this.#eventStream) this.#commit = setTimeout(() => this.#sendHead({ alone: true }), this.#host.keepAliveMs);
+  }
+
+  #filterEvents(): void {
+    this.#errors = new ErrorEventFilter((text) => this.#host.redact(text));
+    if (this.#options.hideUsage) this.#filter = new UsageChunkFilter();
+  }
+
+  /** Some answer in events, as they were asked to, under the type of something else or under none. */
+  #recognize(chunk: Buffer): void {
+    if (!this.#isUnlabelled || this.#tap === undefined) return;
+    this.#isUnlabelled = false;
+    // What is blank may go on like JSON.
+    if (beginsLikeJson(chunk) || !beginsLikeEvents(chunk)) return;
+    this.#eventStream = true;
+    this.#tap = createUsageTap(this.#options.dialect, { eventStream: true });
+    if (this.#decoded === undefined) this.#filterEvents();
   }
 
   onChunk(chunk: Buffer): void {
@@ -76,6 +96,7 @@ export class NativeDelivery implements Delivery {
     if (decoded !== undefined) {
       if (!decoded.push(chunk)) this.#host.pause(decoded.decoder);
     } else {
+      this.#recognize(chunk);
       if (!this.sent && this.#held === undefined && !this.#mayBegin(chunk)) return;
       this.#tap?.push(chunk);
     }
@@ -93,9 +114,12 @@ export class NativeDelivery implements Delivery {
       }
       const refusal = isAnswer && reading?.error !== undefined ? this.#host.refusalIn(reading.error) : undefined;
       if (refusal !== undefined && !this.sent) {
-        this.#host.refused(refusal, reading?.counted === true ? answered(reading) : undefined);
+        const used = answered(reading);
+        this.#host.refused(refusal, used.usage === undefined ? undefined : used);
         return;
       }
+      const failure =
+        isAnswer && reading?.lastEvents !== undefined ? this.#host.failureIn(reading.lastEvents) : undefined;
       const cutOff =
         (this.#eventStream || this.#isDocument) &&
         isAnswer &&
@@ -110,8 +134,10 @@ export class NativeDelivery implements Delivery {
       if (!this.sent) this.#sendHead({ alone: false });
       if (cutOff && !reading.failed) this.#endBroken(CUT_OFF);
       else this.#body?.end(this.#whole ?? this.#rest(), withoutSecrets(trailers, this.#host.secrets));
-      if (refusal === undefined) this.#host.finished(cutOff ? "cut_off" : "completed", answered(reading));
-      else this.#host.finished("failed", answered(reading), refusal.failure);
+      const used = answered(reading);
+      if (refusal !== undefined) this.#host.finished("failed", used, refusal.failure);
+      else if (failure !== undefined) this.#host.finished("failed", isNothing(used) ? undefined : used, failure);
+      else this.#host.finished(cutOff ? "cut_off" : "completed", used);
     });
   }
 
@@ -121,10 +147,12 @@ export class NativeDelivery implements Delivery {
   }
 
   /** A stream waits until it is known what it begins with, a document that comes in one piece for its end. */
-  #decode(tap: UsageTap, decoder: Transform): void {
+  #decode(decoder: Transform): void {
     if (this.#options.isAnswer) this.#held = [];
+    const tap: Pick<UsageTap, "push"> = { push: (chunk) => this.#tap?.push(chunk) };
     this.#decoded = new DecodedTap(tap, decoder, {
       onBeginning: (chunk) => {
+        this.#recognize(chunk);
         const held = this.#held;
         if (held === undefined) return;
         this.#held = undefined;
@@ -198,7 +226,7 @@ export class NativeDelivery implements Delivery {
   }
 
   isWhole(): boolean {
-    return this.sent && this.#isReadable && (this.#tap?.isSealed() === true || this.#tap?.isFinished() === true);
+    return this.sent && this.#isReadable && (this.#tap?.isSealed() === true || this.#isFinished);
   }
 
   /** An answer in events that the client gets as they are looked at. */
@@ -206,10 +234,15 @@ export class NativeDelivery implements Delivery {
     return this.#eventStream && this.#options.isAnswer && this.#decoded === undefined;
   }
 
+  /** Of several answers, one has its reason before the others have. */
+  get #isFinished(): boolean {
+    return this.#options.answers === 1 && this.#tap?.isFinished() === true;
+  }
+
   /** Whether nothing can come behind this. No text can look like it, since a line cannot end within one, nor a quote. */
   #isLast(chunk: Buffer): boolean {
     // Some keep the connection open behind an answer, and give no mark.
-    if (this.#tap?.isFinished() === true) return true;
+    if (this.#isFinished) return true;
     switch (this.#options.dialect) {
       case "anthropic":
         return /"message_stop"\s*\}\s*$/.test(chunk.toString("latin1", Math.max(0, chunk.length - 32)));

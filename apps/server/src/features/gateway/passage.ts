@@ -1,6 +1,6 @@
 import type { LlmRequest } from "@loom/core";
-import { FOREIGN_SEAL } from "@loom/llm";
-import type { RouteStep } from "../../gateway-types.ts";
+import { FOREIGN_SEAL, problemInWordsOf } from "@loom/llm";
+import type { Dialect, RouteStep } from "../../gateway-types.ts";
 import type { RawCall } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { RequestMessage } from "../../kit/request-message.ts";
@@ -86,7 +86,7 @@ function passedPassage(asked: Asked, upstream: Upstream, credential: RequestHead
     read === undefined
       ? streamedRequest({ ...options, incoming: streamOf(incoming) })
       : passedRequest({ ...options, body: read });
-  const unjudged = { dialect, hideUsage: false, isAnswer: false };
+  const unjudged = { dialect, hideUsage: false, isAnswer: false, stream: false, answers: 1 };
   return { dialect, native: true, hidesUsage: false, request, deliver: (host) => new NativeDelivery(host, unjudged) };
 }
 
@@ -114,7 +114,8 @@ function nativePassage(
     mayAskForUsage: !parts.withoutStreamUsage.has(upstream.name),
   });
   const { hideUsage } = request;
-  const options = { dialect, hideUsage, isAnswer: target.operation === "generate" };
+  const { stream, answers } = question;
+  const options = { dialect, hideUsage, isAnswer: target.operation === "generate", stream, answers };
   return {
     dialect,
     native: true,
@@ -140,7 +141,7 @@ function translatedPassage(
   const request = foreign ? parts.seals.restore(subject, asked.decoded.request) : asked.decoded.request;
   const { stream } = question;
   const { dialect, codec, leftOut, outgoing } = withinDepth(() => {
-    const said = saidIn(upstream, { ...request, model: step.model }, { stream });
+    const said = saidIn(upstream, { ...request, model: step.model }, { stream, client: target.dialect });
     return { ...said, outgoing: translatedRequest({ upstream, ...said, model: step.model, stream, credential }) };
   });
   const eventStream = target.dialect !== "gemini" || /[?&]alt=sse(?:&|$)/.test(target.query);
@@ -178,14 +179,18 @@ function translatedPassage(
  * The request in the upstream's dialect: of OpenAI's two in the first that can say it. With others, the second one is an
  * imitation, which may know less than it takes without complaint.
  */
-function saidIn(upstream: Upstream, request: LlmRequest, options: { readonly stream: boolean }) {
+function saidIn(
+  upstream: Upstream,
+  request: LlmRequest,
+  options: { readonly stream: boolean; readonly client: Dialect },
+) {
   const dialects = upstream.dialects(request.model);
   let problem: string | undefined;
   for (const dialect of upstream.config.kind === "openai" ? dialects : dialects.slice(0, 1)) {
     const codec = codecFor(upstream, dialect);
     const encoded = codec.encodeRequest(request, options);
     if (encoded.ok) return { dialect, codec, body: encoded.body, leftOut: encoded.leftOut ?? [] };
-    problem ??= encoded.problem;
+    problem ??= options.client === "loom" ? encoded.problem : problemInWordsOf(options.client, encoded.problem);
   }
   throw new ProblemError("invalid_request", problem ?? `The provider ${upstream.name} speaks no dialect.`);
 }

@@ -34,9 +34,16 @@ export function responseHeaders(
   }: { readonly eventStream: boolean; readonly changed: boolean; readonly secrets: readonly string[] },
 ): string[] {
   const headers: string[] = [];
+  const ofConnection = namedByConnection(upstream.connection);
   for (const name in upstream) {
     const value = upstream[name];
-    if (value === undefined || DROPPED.has(name) || name.startsWith("access-control-")) continue;
+    if (
+      value === undefined ||
+      DROPPED.has(name) ||
+      ofConnection?.has(name) === true ||
+      name.startsWith("access-control-")
+    )
+      continue;
     if (changed && name === "content-length") continue;
     if (name === "x-request-id") push(headers, "x-upstream-request-id", value, secrets);
     else if (ours[name] === undefined) push(headers, name, value, secrets);
@@ -48,6 +55,19 @@ export function responseHeaders(
   }
   for (const name in ours) headers.push(name, ours[name] ?? "");
   return headers;
+}
+
+const USUAL_CONNECTION = /^(?:keep-alive|close)?$/i;
+
+/** Headers that are meant for the next server only, and named as such (RFC 9110, section 7.6.1); mostly none. */
+function namedByConnection(value: string | string[] | undefined): ReadonlySet<string> | undefined {
+  if (value === undefined || (typeof value === "string" && USUAL_CONNECTION.test(value))) return undefined;
+  return new Set(
+    String(value)
+      .toLowerCase()
+      .split(",")
+      .map((name) => name.trim()),
+  );
 }
 
 /** The provider's trailers without those that hold one of `secrets`. */

@@ -25,7 +25,8 @@ export function straightRouting(config: ServerConfig): Routing {
       const name = named ?? upstream ?? ofModel(bare);
       if (name === undefined) return failed(NOTHING_IS_SET_UP);
       const provider = providers[name];
-      if (provider === undefined) return failed(isKnown(name) ? notSetUp(name) : unknownProvider(name));
+      if (provider === undefined)
+        return failed(isKnown(name) ? notSetUp(name) : unknownProvider(name, Object.keys(providers)));
       if (!isAlias(bare)) {
         const reason = named === undefined ? "model" : "upstream in the model";
         return { ok: true, steps: [{ upstream: name, model: bare, reason }] };
@@ -79,11 +80,12 @@ function notSetUp(name: string): LlmFailure {
   return { code: "not_configured", message: `The provider ${name} is not set up: ${how}.`, retryable: false };
 }
 
-function unknownProvider(name: string): LlmFailure {
+function unknownProvider(name: string, configured: readonly string[]): LlmFailure {
   const shown = JSON.stringify(name.slice(0, 40));
+  const known = new Set<string>([...PROVIDER_NAMES, ...configured]);
   return {
     code: "unknown_model",
-    message: `There is no provider ${shown}: use ${PROVIDER_NAMES.join(", ")} or default.`,
+    message: `There is no provider ${shown}: use ${[...known].join(", ")} or default.`,
     retryable: false,
   };
 }

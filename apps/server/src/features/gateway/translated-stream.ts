@@ -3,7 +3,7 @@ import type { AnswerIdentity, ProviderStreamDecoder } from "@loom/llm";
 import { COMMON_HEADERS } from "../../kit/problem-reply.ts";
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import { areForeignEvents, isForeignDocument } from "./answer-signs.ts";
-import { answeredBy, bytesOfAnswer, bytesOfEvent, isCounted } from "./answered.ts";
+import { answeredBy, bytesOfAnswer, bytesOfEvent, isCounted, isNothing } from "./answered.ts";
 import { mayBeOfModel } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
 import type { ClientVoice } from "./codecs.ts";
@@ -118,12 +118,18 @@ export class TranslatedStream implements Delivery {
       }
       case "error":
         this.#finish([...events.slice(0, -1), { type: "error", error: this.#host.explained(last.error) }]);
-        this.#host.finished(last.error.code === "network" ? "cut_off" : "failed", this.#answered(), last.error);
+        this.#host.finished(last.error.code === "network" ? "cut_off" : "failed", this.#failed(last.error), last.error);
         return;
       default:
         this.#keepAlive?.refresh();
         this.#write(this.#encoder.push(mergeDeltas(events)));
     }
+  }
+
+  /** What a failed answer used; `undefined` where the provider refused, and nothing came of it. */
+  #failed(failure: LlmFailure): Answered | undefined {
+    const answered = this.#answered();
+    return isRefusal(failure) && isNothing(answered) ? undefined : answered;
   }
 
   /** What the provider counted for an answer that is none. */

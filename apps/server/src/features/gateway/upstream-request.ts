@@ -47,7 +47,9 @@ export function nativeRequest(options: {
   const inPath = own
     ? target.model !== undefined
     : dialect === "gemini" || (upstream.config.kind === "vertex" && !counting);
-  const path = own
+  // A client of Gemini names a version of its own, which the address has no part in.
+  const keepsPath = own || (upstream.config.kind === "gemini" && VERSIONED_MODEL.test(target.path));
+  const path = keepsPath
     ? upstream.nativePath(inPath && step.model !== target.model ? pathWithModel(target.path, step.model) : target.path)
     : ((counting ? upstream.countPath(dialect, step.model) : undefined) ??
       upstream.generatePath(dialect, step.model, { stream: question.stream }));
@@ -71,6 +73,8 @@ export function nativeRequest(options: {
     hideUsage,
   };
 }
+
+const VERSIONED_MODEL = /^\/v\d+(?:(?:alpha|beta)\d*)?\/models\/[^:]+:\w+$/;
 
 /** Gemini's path with another model; what is asked of it stays. */
 function pathWithModel(path: string, model: string): string {

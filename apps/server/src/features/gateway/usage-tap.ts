@@ -17,6 +17,8 @@ export type TapReading = {
   readonly complete: boolean;
   /** Whether the last that the provider said is that it failed. */
   readonly failed: boolean;
+  /** The last events of a stream, as text, where they may be the provider's word that it failed. */
+  readonly lastEvents?: string;
   /** A document that is an error and may be nothing else, as text. */
   readonly error?: string;
   /** A whole document in which nothing says that it is an answer. */
@@ -112,6 +114,7 @@ class StreamTap implements UsageTap {
   #scans = 0;
   #sampledBytes = 0;
   #sampledText = 0;
+  #hasText = false;
   #stopped = false;
 
   constructor(dialect: WireDialect) {
@@ -151,7 +154,8 @@ class StreamTap implements UsageTap {
     const tail = Buffer.concat([this.#beforeLast ?? EMPTY, this.#last ?? EMPTY]);
     const complete = this.#counts.ended || this.isFinished() || this.#marks.ends.some((mark) => tail.includes(mark));
     const failed = tail.includes('"error"') && !tail.includes('"error":null');
-    return { ...this.#counts.reading(), complete, failed, textBytes: this.#textBytes };
+    const reading = { ...this.#counts.reading(), complete, failed, textBytes: this.#textBytes };
+    return failed ? { ...reading, lastEvents: tail.toString("utf8", Math.max(0, tail.length - MAX_ERROR)) } : reading;
   }
 
   /** A last line without its end counts if it is whole. */
@@ -185,13 +189,15 @@ class StreamTap implements UsageTap {
     }
     this.#stopped ||= this.#marks.stops?.some((mark) => saysWhyItStops(lines, mark)) === true;
     // How much of it is text is needed for an estimate only: after a while, some are counted for all.
+    this.#hasText ||= lines.includes(this.#marks.text);
     if (this.#scans > ALL_COUNTED && this.#scans % ONE_COUNTED_OF !== 0) return;
     this.#sampledBytes += lines.length;
     this.#sampledText += textIn(lines, this.#marks);
   }
 
   get #textBytes(): number {
-    return this.#sampledBytes === 0 ? 0 : Math.round((this.#sampledText * this.#bytes) / this.#sampledBytes);
+    if (!this.#hasText) return 0;
+    return Math.max(1, Math.round((this.#sampledText * this.#bytes) / this.#sampledBytes));
   }
 }
 
