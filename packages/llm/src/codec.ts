@@ -86,4 +86,9 @@ export type LlmCodec = {
   decodeRequest(body: string): DecodedRequest;
   streamEncoder(identity?: AnswerIdentity): LlmStreamEncoder;
   encodeResponse(response: LlmResponse, identity?: AnswerIdentity): JsonObject;
+  /**
+   * Why an answer cannot be said in this dialect, to be asked before `encodeResponse`; streams end in it by themselves.
+   * Absent: every answer can.
+   */
+  answerProblem?(response: LlmResponse): LlmFailure | undefined;
 };

@@ -7,6 +7,8 @@ import type {
   TextBlock,
   ThinkingBlock,
 } from "@loom/core";
+import { isBrokenCall } from "../broken-call.ts";
+import { saidOfPart } from "../foreign-part.ts";
 import { sealToClient } from "../foreign-seal.ts";
 import { isTextType, ownFile, textFromBase64 } from "../media.ts";
 import { ownBlock } from "../own-words.ts";
@@ -65,8 +67,8 @@ function documentSource(source: DocumentBlock["source"], path: string): JsonObje
 }
 
 /**
- * A block of an answer, as a client gets it; `undefined` for one of another dialect that only its provider can read.
- * Arguments that are no JSON are given as none, which is what the official clients make of them.
+ * A block of an answer, as a client gets it; `undefined` where there is nothing to get, as of a call whose arguments were
+ * cut with the answer. Of what only another dialect knows the client is told in a text.
  */
 export function answerBlockToWire(block: AssistantContent): JsonObject | undefined {
   switch (block.type) {
@@ -75,9 +77,13 @@ export function answerBlockToWire(block: AssistantContent): JsonObject | undefin
     case "thinking":
       return thinkingToWire(block);
     case "tool_use":
+      if (isBrokenCall(block)) return undefined;
       return { type: "tool_use", id: block.id, name: block.name, input: block.input };
-    case "opaque":
-      return block.dialect === "anthropic" ? ownBlock(block, "anthropic", "content") : undefined;
+    case "opaque": {
+      if (block.dialect === "anthropic") return ownBlock(block, "anthropic", "content");
+      const said = saidOfPart(block);
+      return said === "" ? undefined : textToWire({ text: said });
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { brokenCallIn } from "../broken-call.ts";
 import type { LlmCodec } from "../codec.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { decodeResponse } from "./decode-response.ts";
@@ -16,4 +17,5 @@ export const anthropicMessages: LlmCodec = {
   decodeRequest,
   streamEncoder: (identity) => new AnthropicStreamEncoder(identity),
   encodeResponse,
+  answerProblem: brokenCallIn,
 };

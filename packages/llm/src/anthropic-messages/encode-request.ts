@@ -1,4 +1,5 @@
 import type { JsonObject, LlmRequest, ToolDefinition } from "@loom/core";
+import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
@@ -36,6 +37,7 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
       ...(stream ? { stream } : {}),
     };
   }, [
+    ...brokenCallsLeftOut(request.messages),
     ...thinkingLeftOut(request.messages, isOwnThinking),
     // The schema of an answer is closed where it is open: without strictness there is none.
     ...strictnessLeftOut({ tools: request.tools }, isStrictForClaude),

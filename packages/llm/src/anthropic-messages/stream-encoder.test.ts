@@ -3,6 +3,7 @@ import { NO_USAGE } from "@loom/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { failure, response, stream } from "../arbitrary.testing.ts";
+import { brokenCallIn, isBrokenCall } from "../broken-call.ts";
 import { JsonObjectEnd } from "../json-end.ts";
 import { anthropicMessages } from "./codec.ts";
 import { decode } from "./messages.testing.ts";
@@ -191,7 +192,7 @@ describe("an answer for a client that speaks the dialect", () => {
     const data = { type: "server_tool_use", id: "s", name: "web_search", input: {} };
     const content: AssistantContent[] = [
       { type: "opaque", dialect: "anthropic", data },
-      { type: "opaque", dialect: "gemini", data: { executableCode: {} } },
+      { type: "opaque", dialect: "gemini", data: { toolCall: {} } },
     ];
     expect(wire(completed(...content)).slice(1, -2)).toEqual([
       { type: "content_block_start", index: 0, content_block: data },
@@ -233,10 +234,11 @@ describe("what is encoded", () => {
   test("decodes to the same answer if it comes in one piece", () => {
     fc.assert(
       fc.property(response, (whole) => {
+        fc.pre(brokenCallIn(whole) === undefined);
         const written = anthropicMessages.streamEncoder().push([{ type: "completed", response: whole }]);
         expect(decode(written).at(-1)).toEqual({ type: "completed", response: whole });
         const body = JSON.stringify(anthropicMessages.encodeResponse(whole));
-        expect(anthropicMessages.decodeResponse(body)).toEqual({ ok: true, response: withoutMalformedText(whole) });
+        expect(anthropicMessages.decodeResponse(body)).toEqual({ ok: true, response: withoutBrokenCalls(whole) });
       }),
     );
   });
@@ -246,6 +248,7 @@ describe("what is encoded", () => {
     fc.assert(
       fc.property(stream, order, fc.boolean(), (events, picks, interleave) => {
         const last = events.at(-1);
+        fc.pre(last?.type !== "completed" || brokenCallIn(last.response) === undefined);
         // A closed block cannot be opened again: what a model says behind its arguments is lost with another block between.
         fc.pre(!interleave || last?.type !== "completed" || !last.response.message.content.some(goesOnBehindItsEnd));
         const all = interleave ? interleaveCalls(events, picks) : events;
@@ -290,13 +293,9 @@ function sealsOf({ message }: LlmResponse): string[] {
   return message.content.flatMap((block) => (block.type === "thinking" ? (block.signature ?? []) : []));
 }
 
-/** In an answer of one piece the input of a call is always an object; the text that was none is lost. */
-function withoutMalformedText(whole: LlmResponse): LlmResponse {
-  const content = whole.message.content.map((block) => {
-    if (block.type !== "tool_use") return block;
-    const { malformedInput: _, ...rest } = block;
-    return rest;
-  });
+/** In an answer of one piece the input of a call is always an object; a call that was cut with its answer is not in it. */
+function withoutBrokenCalls(whole: LlmResponse): LlmResponse {
+  const content = whole.message.content.filter((block) => !isBrokenCall(block));
   return { ...whole, message: { role: "assistant", content } };
 }
 

@@ -8,6 +8,7 @@ import type {
   Usage,
 } from "@loom/core";
 import { NO_USAGE } from "@loom/core";
+import { brokenCallIn } from "../broken-call.ts";
 import type { AnswerIdentity, LlmStreamEncoder } from "../codec.ts";
 import { sealToClient } from "../foreign-seal.ts";
 import { JsonObjectEnd } from "../json-end.ts";
@@ -135,6 +136,8 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
 
   #complete(response: LlmResponse): string {
     this.#ended = true;
+    const problem = brokenCallIn(response);
+    if (problem !== undefined) return wireEvent(failureToWire(problem));
     const { content } = response.message;
     const model = response.model === "" ? this.#identity.model : response.model;
     let out = this.#start(response, model, response.usage);
@@ -167,7 +170,10 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
         return this.#calls.has(block.id) ? "" : this.#openTool(block.id, block.name) + this.#toolInput(block);
       case "opaque": {
         const whole = answerBlockToWire(block);
-        return whole === undefined ? "" : this.#wholeBlock(whole);
+        if (whole === undefined) return "";
+        const { type, text } = whole;
+        if (type !== "text" || typeof text !== "string") return this.#wholeBlock(whole);
+        return this.#openBlock("text") + this.#delta("text_delta", "text", text) + this.#close();
       }
     }
   }

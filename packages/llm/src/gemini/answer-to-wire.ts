@@ -1,5 +1,7 @@
-import type { AssistantContent, JsonObject, ThinkingBlock, ToolUseBlock } from "@loom/core";
+import type { AssistantContent, JsonObject, OpaqueBlock, ThinkingBlock, ToolUseBlock } from "@loom/core";
+import { isBrokenCall } from "../broken-call.ts";
 import type { AnswerIdentity } from "../codec.ts";
+import { saidOfPart } from "../foreign-part.ts";
 import { isForeign, ThoughtsOnCall } from "./thoughts-on-call.ts";
 
 /** One chunk, or the only one. */
@@ -24,8 +26,8 @@ export function modelOf(answered: string, { model = "" }: AnswerIdentity): strin
 }
 
 /**
- * The parts of an answer. Thoughts that another provider sealed leave their seals on the call that they led to. Blocks
- * that only another dialect knows cannot be in the answer, since none of its tools were asked for.
+ * The parts of an answer. Thoughts that another provider sealed leave their seals on the call that they led to. Of what
+ * only another dialect knows the client is told in a text; a call whose arguments were cut with the answer is left out.
  */
 export function partsToWire(content: readonly AssistantContent[]): JsonObject[] {
   const parts: JsonObject[] = [];
@@ -35,11 +37,17 @@ export function partsToWire(content: readonly AssistantContent[]): JsonObject[] 
     if (block.type === "thinking") {
       if (block.text !== "" || block.signature !== undefined) parts.push(thoughtToWire(block));
     } else if (block.type === "tool_use") {
-      parts.push(callToWire(block, thoughts.take()));
+      if (!isBrokenCall(block)) parts.push(callToWire(block, thoughts.take()));
     } else if (block.type === "text") parts.push({ text: block.text, ...sealOf(block.signature) });
-    else if (block.dialect === "gemini") parts.push(block.data);
+    else parts.push(...opaqueToWire(block));
   }
   return parts;
+}
+
+export function opaqueToWire(block: OpaqueBlock): JsonObject[] {
+  if (block.dialect === "gemini") return [block.data];
+  const text = saidOfPart(block);
+  return text === "" ? [] : [{ text }];
 }
 
 /** `thoughts` is the seal of what another provider thought before the call. */

@@ -1,3 +1,4 @@
+import { brokenCallIn } from "../broken-call.ts";
 import type { LlmCodec } from "../codec.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { decodeResponse } from "./decode-response.ts";
@@ -17,6 +18,7 @@ function geminiCodec(options: GeminiOptions): LlmCodec {
     decodeRequest,
     streamEncoder: (identity) => new GeminiStreamEncoder(identity),
     encodeResponse,
+    answerProblem: brokenCallIn,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { JsonObject, LlmRequest, OutputFormat, ToolChoice, ToolDefinition } from "@loom/core";
+import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
@@ -24,20 +25,17 @@ export type GeminiOptions = {
  * output schema, and cache markers, since this provider caches by itself.
  */
 export function encodeRequest(request: LlmRequest, options: GeminiOptions): EncodedRequest {
-  return writeRequest(
-    () => {
-      const { model, system, messages, parallelToolCalls } = request;
-      const instructions = parallelToolCalls === false && request.tools.length > 0 ? [system, ONE_CALL] : [system];
-      const parts = instructions.filter((text) => text !== "").map((text) => ({ text }));
-      return {
-        contents: contentsToWire(messages, { ...traitsOf(model), ...options }),
-        ...(parts.length === 0 ? {} : { systemInstruction: { parts } }),
-        ...toolsToWire(request),
-        generationConfig: configToWire(request),
-      };
-    },
-    thinkingLeftOut(request.messages, isOwnThinking),
-  );
+  return writeRequest(() => {
+    const { model, system, messages, parallelToolCalls } = request;
+    const instructions = parallelToolCalls === false && request.tools.length > 0 ? [system, ONE_CALL] : [system];
+    const parts = instructions.filter((text) => text !== "").map((text) => ({ text }));
+    return {
+      contents: contentsToWire(messages, { ...traitsOf(model), ...options }),
+      ...(parts.length === 0 ? {} : { systemInstruction: { parts } }),
+      ...toolsToWire(request),
+      generationConfig: configToWire(request),
+    };
+  }, [...brokenCallsLeftOut(request.messages), ...thinkingLeftOut(request.messages, isOwnThinking)]);
 }
 
 function toolsToWire({ tools, toolChoice, providerTools }: LlmRequest): JsonObject {

@@ -1,6 +1,7 @@
 import type { AssistantContent, JsonObject, LlmEvent, LlmResponse } from "@loom/core";
+import { brokenCallIn, isBrokenCall } from "../broken-call.ts";
 import type { AnswerIdentity, LlmStreamEncoder } from "../codec.ts";
-import { callToWire, chunkToWire, modelOf } from "./answer-to-wire.ts";
+import { callToWire, chunkToWire, modelOf, opaqueToWire } from "./answer-to-wire.ts";
 import { answerId } from "./encode-response.ts";
 import { failureToWire } from "./failure.ts";
 import { finishReasonToWire } from "./finish-reason.ts";
@@ -77,6 +78,8 @@ export class GeminiStreamEncoder implements LlmStreamEncoder {
   }
 
   #complete(response: LlmResponse): string {
+    const problem = brokenCallIn(response);
+    if (problem !== undefined) return JSON.stringify(failureToWire(problem));
     const parts: JsonObject[] = [];
     const thoughts = new ThoughtsOnCall();
     for (const block of response.message.content) {
@@ -111,9 +114,9 @@ export class GeminiStreamEncoder implements LlmStreamEncoder {
         return fresh === "" ? [] : [{ text: fresh, thought: true }];
       }
       case "tool_use":
-        return [callToWire(block, thoughts.take())];
+        return isBrokenCall(block) ? [] : [callToWire(block, thoughts.take())];
       case "opaque":
-        return block.dialect === "gemini" ? [block.data] : [];
+        return opaqueToWire(block);
     }
   }
 }

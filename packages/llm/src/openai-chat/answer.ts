@@ -1,4 +1,5 @@
 import type { AssistantContent, JsonObject, JsonValue, LlmEvent, LlmFailure, LlmResponse, Usage } from "@loom/core";
+import { IMAGE, SOUND } from "../foreign-part.ts";
 import { providerFailure } from "../http-failure.ts";
 import { asArray, asCount, asObject, asText } from "../json-reader.ts";
 import { failureFromBody, isErrorBody } from "./failure.ts";
@@ -21,6 +22,7 @@ export class ChatAnswer {
   #text = "";
   #thinking = "";
   #refused = false;
+  #heard = false;
   #finishReason: string | undefined;
   #started = false;
   #failure: LlmFailure | undefined;
@@ -114,7 +116,12 @@ export class ChatAnswer {
       this.#refused = true;
       this.#say(refusal, out);
     }
-    if (delta.tool_calls !== undefined) this.#toolCalls.read(delta.tool_calls, this.#id, out);
+    for (const _image of asArray(delta.images)) this.#say(IMAGE, out);
+    this.#hear(asObject(delta.audio) ?? {}, out);
+    const calls = asArray(delta.tool_calls);
+    // The one call of the time before there could be several.
+    const only = calls.length === 0 ? asObject(delta.function_call) : undefined;
+    this.#toolCalls.read(only === undefined ? calls : [{ index: 0, function: only }], this.#id, out);
   }
 
   /** Text, or a list of parts as Mistral sends it. */
@@ -128,6 +135,15 @@ export class ChatAnswer {
       if (part?.type === "thinking") for (const text of textsIn(part.thinking)) this.#think(text, out);
       else for (const text of textsIn(part?.text)) this.#say(text, out);
     }
+  }
+
+  /** Sound has no word of Loom's; what is said in it is text. */
+  #hear({ data, transcript }: JsonObject, out: LlmEvent[]): void {
+    if (asText(data) !== undefined && !this.#heard) {
+      this.#heard = true;
+      this.#say(SOUND, out);
+    }
+    this.#say(asText(transcript) ?? "", out);
   }
 
   #say(text: string, out: LlmEvent[]): void {

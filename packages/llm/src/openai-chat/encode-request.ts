@@ -1,4 +1,5 @@
 import type { JsonObject, LlmRequest, ToolDefinition } from "@loom/core";
+import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
@@ -25,6 +26,7 @@ export function encodeRequest(
       ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
     };
   }, [
+    ...brokenCallsLeftOut(request.messages),
     ...thinkingLeftOut(request.messages, (block) => takesThinking(block, options)),
     ...strictnessLeftOut(request, isStrictForOpenAi),
   ]);

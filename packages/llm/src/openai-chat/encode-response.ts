@@ -1,6 +1,7 @@
 import type { AssistantMessage, JsonObject, LlmResponse, ToolUseBlock } from "@loom/core";
 import type { AnswerIdentity } from "../codec.ts";
 import { derivedId } from "../derived-id.ts";
+import { saidOfPart } from "../foreign-part.ts";
 import { toolInputText } from "../tool-input.ts";
 import { finishReasonToWire } from "./finish-reason.ts";
 import { usageToWire } from "./usage.ts";
@@ -36,7 +37,7 @@ export function envelope({ id, model = "", createdMs = 0 }: AnswerIdentity, firs
   };
 }
 
-/** The message as this dialect has it: one text, one thought and calls. */
+/** The message as this dialect has it: one text, one thought and calls. Of what only another knows it is told in the text. */
 export function partsOf({ content }: AssistantMessage): { text: string; thinking: string; calls: ToolUseBlock[] } {
   let text = "";
   let thinking = "";
@@ -45,6 +46,7 @@ export function partsOf({ content }: AssistantMessage): { text: string; thinking
     if (block.type === "text") text += block.text;
     else if (block.type === "thinking") thinking += block.text;
     else if (block.type === "tool_use") calls.push(block);
+    else text += saidOfPart(block);
   }
   return { text, thinking, calls };
 }

@@ -155,10 +155,6 @@ describe("the same answer comes out where a server", () => {
         usageChunk(USAGE),
       ),
     ],
-    [
-      "still sends the legacy function_call",
-      stream(first, ...said, chunk({ function_call: { name: "f" } }, "stop"), usageChunk(USAGE)),
-    ],
   ])("%s", (_name, text) => {
     expect(decode(text)).toEqual(HELLO);
   });

@@ -1,5 +1,6 @@
 import type { JsonObject, LlmEvent, LlmResponse } from "@loom/core";
 import type { AnswerIdentity, LlmStreamEncoder } from "../codec.ts";
+import { saidOfPart } from "../foreign-part.ts";
 import { toolInputText } from "../tool-input.ts";
 import { envelope, partsOf } from "./encode-response.ts";
 import { failureToWire } from "./failure.ts";
@@ -87,10 +88,16 @@ export class OpenAiStreamEncoder implements LlmStreamEncoder {
 
   #complete(response: LlmResponse): string {
     this.#ended = true;
-    const { text, thinking, calls } = partsOf(response.message);
+    const { thinking, calls } = partsOf(response.message);
     let out = this.#start(response, response.model);
     out += this.#thinking(thinking.slice(this.#sentThinking));
-    out += this.#text(text.slice(this.#sentText));
+    let sent = this.#sentText;
+    for (const block of response.message.content) {
+      if (block.type === "opaque") out += this.#text(saidOfPart(block));
+      if (block.type !== "text") continue;
+      out += this.#text(block.text.slice(sent));
+      sent = Math.max(0, sent - block.text.length);
+    }
     for (const call of calls) {
       if (this.#calls.get(call.id)?.sentArguments !== true) out += this.#call(call.id, call.name, toolInputText(call));
     }

@@ -1,5 +1,6 @@
 import type { JsonObject, LlmRequest, OutputFormat, ToolChoice, ToolDefinition } from "@loom/core";
 import { boundedId } from "../bounded-id.ts";
+import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
@@ -41,7 +42,11 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
       ...(canThink(model) ? { include: ["reasoning.encrypted_content"] } : {}),
       ...(stream ? { stream } : {}),
     };
-  }, [...thinkingLeftOut(request.messages, isOwnThinking), ...strictnessLeftOut(request, isStrictForOpenAi)]);
+  }, [
+    ...brokenCallsLeftOut(request.messages),
+    ...thinkingLeftOut(request.messages, isOwnThinking),
+    ...strictnessLeftOut(request, isStrictForOpenAi),
+  ]);
 }
 
 /** Strictness is always said: this API holds to the schema, and changes it, where it is not told otherwise. */

@@ -1,5 +1,6 @@
 import type { AssistantContent, JsonObject, LlmResponse } from "@loom/core";
 import type { AnswerIdentity } from "../codec.ts";
+import { saidOfPart } from "../foreign-part.ts";
 import {
   answerId,
   callItem,
@@ -13,7 +14,7 @@ import {
   thoughtItem,
 } from "./response-to-wire.ts";
 
-/** An answer in one piece. Blocks that only another dialect knows cannot be in it, since none of its tools were asked for. */
+/** An answer in one piece. Of what only another dialect knows the client is told in a text. */
 export function encodeResponse(response: LlmResponse, identity: AnswerIdentity = {}): JsonObject {
   const id = answerId(identity, response);
   const { status, incomplete } = statusOf(response.stopReason);
@@ -30,19 +31,20 @@ function itemsOf(content: readonly AssistantContent[], answer: string): JsonObje
   let texts: JsonObject[] | undefined;
   const idFor = (type: string) => itemId(type, answer, items.length);
   for (const block of content) {
-    if (block.type === "text") {
+    const text = block.type === "text" ? block.text : foreignText(block);
+    if (text === "" && block.type === "opaque") continue;
+    if (text !== undefined) {
       if (texts === undefined) {
         texts = [];
         items.push(messageItem(idFor("message"), "completed", texts));
       }
-      texts.push(textPart(block.text));
+      texts.push(textPart(text));
       continue;
     }
     texts = undefined;
     if (block.type === "thinking") items.push(thoughtItem(idFor("reasoning"), block.text, sealOf(block)));
-    else if (block.type === "opaque") {
-      if (block.dialect === "responses") items.push(block.data);
-    } else {
+    else if (block.type === "opaque") items.push(block.data);
+    else if (block.type === "tool_use") {
       const item = callItem("", "completed", block);
       items.push({ ...item, id: idFor(String(item.type)) });
       const seal = callSealOf(block);
@@ -50,4 +52,9 @@ function itemsOf(content: readonly AssistantContent[], answer: string): JsonObje
     }
   }
   return items;
+}
+
+/** What is said of a part that this dialect does not know; `undefined` for any other block. */
+function foreignText(block: AssistantContent): string | undefined {
+  return block.type === "opaque" && block.dialect !== "responses" ? saidOfPart(block) : undefined;
 }

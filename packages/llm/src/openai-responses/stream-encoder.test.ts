@@ -214,7 +214,10 @@ describe("a stream to a client", () => {
   test("has what OpenAI's own tools did, and nothing of another dialect", () => {
     const data = { id: "ws_1", type: "web_search_call", status: "completed" };
     const events = encode(
-      completed({ type: "opaque", dialect: "responses", data }, { type: "opaque", dialect: "gemini", data: {} }),
+      completed(
+        { type: "opaque", dialect: "responses", data },
+        { type: "opaque", dialect: "gemini", data: { toolCall: {} } },
+      ),
     );
     expect(events.at(-1)).toMatchObject({ response: { output: [data] } });
   });

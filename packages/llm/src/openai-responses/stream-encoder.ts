@@ -8,6 +8,7 @@ import type {
   ToolUseBlock,
 } from "@loom/core";
 import type { AnswerIdentity, LlmStreamEncoder } from "../codec.ts";
+import { saidOfPart } from "../foreign-part.ts";
 import { sealToClient } from "../foreign-seal.ts";
 import { JsonObjectEnd } from "../json-end.ts";
 import { asArray, asObject, asText } from "../json-reader.ts";
@@ -235,7 +236,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
         return closing + this.#callAdded(call, { ...block, input: {}, malformedInput: "" });
       }
       case "opaque":
-        return block.dialect === "responses" ? this.#wholeItem(block.data) : "";
+        return block.dialect === "responses" ? this.#wholeItem(block.data) : this.#delta("message", saidOfPart(block));
     }
   }
 

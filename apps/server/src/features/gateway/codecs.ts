@@ -1,4 +1,4 @@
-import type { LlmEvent, LlmResponse } from "@loom/core";
+import type { LlmEvent, LlmFailure, LlmResponse } from "@loom/core";
 import {
   type AnswerIdentity,
   anthropicMessages,
@@ -73,6 +73,8 @@ function habit(name: string, hosts: RegExp, options: ChatOptions): (typeof HABIT
 export type ClientVoice = {
   stream(identity: AnswerIdentity): { push(events: readonly LlmEvent[]): string };
   whole(response: LlmResponse, identity: AnswerIdentity): unknown;
+  /** Why the answer cannot be said in one piece. */
+  problem(response: LlmResponse): LlmFailure | undefined;
   readonly streamType: string;
   /** What is said while there is nothing to say; empty: nothing can be said. */
   readonly keepAlive: string;
@@ -83,6 +85,7 @@ const EVENT_STREAM = "text/event-stream; charset=utf-8";
 const LOOM: ClientVoice = {
   stream: () => ({ push: loomEvents.encode }),
   whole: (response) => response,
+  problem: () => undefined,
   streamType: EVENT_STREAM,
   keepAlive: loomEvents.keepAlive,
 };
@@ -92,14 +95,16 @@ export function voiceOf(dialect: Dialect, { eventStream }: { readonly eventStrea
   if (dialect === "loom") return LOOM;
   const codec = codecOf(dialect);
   const whole: ClientVoice["whole"] = (response, identity) => codec.encodeResponse(response, identity);
+  const problem: ClientVoice["problem"] = (response) => codec.answerProblem?.(response);
   if (!eventStream) {
     return {
       stream: (identity) => jsonArray(codec.streamEncoder(identity)),
       whole,
+      problem,
       streamType: "application/json",
       keepAlive: " ",
     };
   }
   const keepAlive = dialect === "anthropic" ? 'event: ping\ndata: {"type":"ping"}\n\n' : ": ping\n\n";
-  return { stream: (identity) => codec.streamEncoder(identity), whole, streamType: EVENT_STREAM, keepAlive };
+  return { stream: (identity) => codec.streamEncoder(identity), whole, problem, streamType: EVENT_STREAM, keepAlive };
 }

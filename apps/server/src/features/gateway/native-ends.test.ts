@@ -13,9 +13,10 @@ const CHAT = "/openai/v1/chat/completions";
 const MESSAGES = "/anthropic/v1/messages";
 const QUESTION = { messages: [{ role: "user", content: "Hello?" }], max_tokens: 100 };
 
-async function answerOf(path: string, body: object, answer: (response: ServerResponse) => void) {
+async function answerOf(path: string, body: object, answer: (response: ServerResponse) => void, keepAliveMs = 15_000) {
   const upstream = await startUpstream(answer);
   const gateway = await startGateway({
+    keepAliveMs,
     env: {
       LOOM_SERVER_ANTHROPIC_API_KEY: UPSTREAM_KEY,
       LOOM_SERVER_ANTHROPIC_BASE_URL: upstream.url,
@@ -133,6 +134,23 @@ describe("a provider's error in its stream", () => {
       response.end(sent);
     });
     expect(row).toMatchObject({ outcome: "failed", errorCode: "overloaded", estimated: true, usage });
+  });
+
+  test("costs nothing where only signs of life went before it, translated", async () => {
+    const body = { model: "anthropic/claude-x", stream: true, ...QUESTION };
+    const fail = (response: ServerResponse) => {
+      response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+      // Long enough for one.
+      setTimeout(() => response.end(`event: error\n${data(overloaded)}`), 500);
+    };
+    const { answer, row } = await answerOf(CHAT, body, fail, 50);
+    expect(answer.status).toBe(200);
+    expect(row).toMatchObject({
+      outcome: "failed",
+      errorCode: "overloaded",
+      estimated: false,
+      usage: { inputTokens: 0 },
+    });
   });
 
   test("is none where a model writes of one", async () => {

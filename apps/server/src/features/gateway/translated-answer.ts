@@ -54,6 +54,11 @@ export class TranslatedAnswer implements Delivery {
       else this.#host.refused(refusal);
       return;
     }
+    const problem = voice.problem(decoded.response);
+    if (problem !== undefined) {
+      this.#host.failed(problem, { isOfModel: true });
+      return;
+    }
     const response = noted(decoded.response);
     this.sent = true;
     this.#host.firstByte();

@@ -1,4 +1,12 @@
-import { callTool, fault, type Reply, type ScriptedModel, say, startScriptedModel } from "@loom/testkit";
+import {
+  callTool,
+  callToolWithText,
+  fault,
+  type Reply,
+  type ScriptedModel,
+  say,
+  startScriptedModel,
+} from "@loom/testkit";
 import { afterEach, describe, expect, test } from "vitest";
 import { type Answer, ask, startGateway, type TestGateway } from "./gateway.testing.ts";
 
@@ -219,6 +227,24 @@ describe("a translated answer", () => {
     expect(answer.status).toBe(502);
     expect(JSON.parse(answer.text)).toHaveProperty("error.message");
   });
+
+  test.each([
+    ["anthropic", false, '"tool_use"'],
+    ["anthropic", true, '"stop_reason":"tool_use"'],
+    ["gemini", false, '"functionCall"'],
+    ["gemini", true, '"functionCall"'],
+  ] as const)(
+    "is a failure where a call has arguments that are no JSON (%s, streamed %j)",
+    async (dialect, streamed, sign) => {
+      const broken = callToolWithText("delete_files", '{"pattern":"*.tmp","dir":"/va');
+      const { gateway } = await start([broken, broken, broken]);
+      const { path, body } = CLIENTS[dialect];
+      const answer = await post(gateway, path(PROVIDERS.openai, streamed), body(PROVIDERS.openai, streamed));
+      expect(answer.status).toBe(streamed ? 200 : 502);
+      expect(answer.text).toContain("with arguments that are not a JSON object");
+      expect(answer.text).not.toContain(sign);
+    },
+  );
 
   test("says no where a dialect cannot say it", async () => {
     const { gateway, model } = await start([]);

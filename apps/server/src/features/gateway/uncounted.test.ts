@@ -196,12 +196,12 @@ describe("junk in place of an answer, to a client that gives no bound", () => {
 
   test("is charged as what was held for it: where another is asked instead", async () => {
     const gateway = await start({ body: junk });
-    const { path, body } = CLIENTS.loom;
-    await post(gateway, path(false), { ...body, model: "two", maxTokens: 50_000 });
+    const contents = [{ role: "user", parts: [{ text: "Hello?" }] }];
+    await post(gateway, "/gemini/v1beta/models/two:generateContent", { contents });
     const rows = await gateway.waitForEntries(2);
     expect(rows).toMatchObject([
-      { outcome: "replaced", estimated: true, usage: { outputTokens: 50_000 } },
-      { outcome: "failed", estimated: true, usage: { outputTokens: 50_000 } },
+      { outcome: "replaced", estimated: true, usage: { outputTokens: 32_000 } },
+      { outcome: "failed", estimated: true, usage: { outputTokens: 32_000 } },
     ]);
   });
 });
