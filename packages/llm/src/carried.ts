@@ -167,48 +167,6 @@ export const CARRIED: readonly CarriedFeature[] = [
   },
 ];
 
-/** Fields of a client's request that are not looked at for a model of another dialect, since its answer is the same; `leftOut` names them. */
-export const NOT_LOOKED_AT: Readonly<Record<WireDialect, readonly string[]>> = {
-  anthropic: [
-    "cache_control (automatic caching)",
-    "citations",
-    "context_management",
-    "inference_geo",
-    "service_tier",
-    "speed",
-    "tools[].defer_loading, input_examples, eager_input_streaming, allowed_callers",
-  ],
-  chat: [
-    "detail of images",
-    "frequency_penalty, presence_penalty",
-    "metadata",
-    "name of messages",
-    "prediction",
-    "prompt_cache_retention",
-    "service_tier",
-    "store",
-    "verbosity",
-  ],
-  responses: [
-    "include",
-    "max_tool_calls",
-    "metadata",
-    "service_tier",
-    "store",
-    "text.verbosity",
-    "top_logprobs",
-    "truncation",
-  ],
-  gemini: [
-    "labels",
-    "mediaResolution",
-    "presencePenalty, frequencyPenalty",
-    "responseLogprobs, logprobs",
-    "safetySettings",
-    "videoMetadata of images",
-  ],
-};
-
 /** What becomes of everything that a client of one dialect can ask of a model of another. */
 export function carriedBetween(
   from: WireDialect,

@@ -1,6 +1,6 @@
 export { anthropicMessages } from "./anthropic-messages/codec.ts";
 export type { CarriedFeature, Fate } from "./carried.ts";
-export { CARRIED, carriedBetween, NOT_LOOKED_AT } from "./carried.ts";
+export { CARRIED, carriedBetween } from "./carried.ts";
 export type { Catalogue, CatalogueModel } from "./catalogue/catalogue.ts";
 export { loadCatalogue } from "./catalogue/catalogue.ts";
 export { costOf } from "./catalogue/price.ts";

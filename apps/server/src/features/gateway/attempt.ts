@@ -225,8 +225,9 @@ export class Attempt implements UpstreamHandler, Waiter {
     this.#waits = false;
   }
 
+  /** What was on its way when it was paused says nothing of the client, who is waited for still. */
   #waitForGap(): void {
-    this.#wait(this.#deadlines.gapMs, "gap");
+    if (!this.#paused) this.#wait(this.#deadlines.gapMs, "gap");
   }
 
   #wait(ms: number, reason: WaitReason): void {

@@ -49,6 +49,12 @@ describe("an error in a stream", () => {
     },
   );
 
+  test("a line's two ends may come apart", () => {
+    const error = ERRORS["a named event that is no JSON"];
+    for (let cut = 0; cut <= error.length; cut += 1) expect(filtered(error, [cut])).toBe(redact(error));
+    expect(filtered(error, [11, 12])).toBe(redact(error));
+  });
+
   test("any other bytes pass as they are, however they are cut", () => {
     const part = fc.constantFrom("\n", "\r", "\r\n", "error", '"error"', "event: error", "data: ", "{", "é", "x");
     fc.assert(

@@ -22,6 +22,8 @@ export class ErrorEventFilter {
   #isLong = false;
   /** Within an event that is an error. */
   #inError = false;
+  /** The last line that went out ended in a CR, to which an LF may belong that comes next. */
+  #endedInCr = false;
 
   constructor(redact: (text: string) => string) {
     this.#redact = redact;
@@ -58,10 +60,13 @@ export class ErrorEventFilter {
   }
 
   #clean(lines: Buffer): Buffer {
+    if (lines.length === 0) return lines;
+    const from = this.#endedInCr && lines[0] === LF ? 1 : 0;
+    this.#endedInCr = lines.at(-1) === CR;
     if (!this.#inError && !lines.includes(ERROR)) return lines;
-    const parts: Buffer[] = [];
+    const parts: Buffer[] = [lines.subarray(0, from)];
     let isChanged = false;
-    for (let start = 0; start < lines.length; ) {
+    for (let start = from; start < lines.length; ) {
       const end = lines.indexOf(LF, start) + 1 || lines.length;
       const line = lines.subarray(start, end);
       const text = line.toString("utf8");
