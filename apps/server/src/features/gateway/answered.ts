@@ -49,7 +49,7 @@ function bytesOfBlock(block: AssistantContent): number {
     case "thinking":
       return Buffer.byteLength(block.text);
     case "tool_use":
-      return Buffer.byteLength(JSON.stringify(block.input));
+      return Buffer.byteLength(block.malformedInput ?? JSON.stringify(block.input));
     case "opaque":
       return Buffer.byteLength(JSON.stringify(block.data));
   }

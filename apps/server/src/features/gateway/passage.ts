@@ -177,7 +177,7 @@ function translatedPassage(
     deliver: (host) =>
       stream
         ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, noted })
-        : new TranslatedAnswer(host, { codec, voice, identity, noted }),
+        : new TranslatedAnswer(host, { dialect, codec, voice, identity, noted }),
   };
 }
 
