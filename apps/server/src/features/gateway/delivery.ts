@@ -17,7 +17,10 @@ export type Answered = {
 export type Delivery = {
   /** Whether anything went to the client; from then on nobody else can answer. */
   readonly sent: boolean;
-  /** Whether the answer has come to its own end, whatever happens to the connection: `onEnd` completes it, and nobody else is asked. */
+  /**
+   * Whether the answer has come to its own end, though that be an error, whatever happens to the connection: `onEnd` completes
+   * it, and nobody else is asked.
+   */
   isWhole(): boolean;
   onHead(status: number, headers: UpstreamHeaders): void;
   onChunk(chunk: Buffer): void;

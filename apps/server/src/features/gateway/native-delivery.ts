@@ -118,8 +118,7 @@ export class NativeDelivery implements Delivery {
         this.#host.refused(refusal, used.usage === undefined ? undefined : used);
         return;
       }
-      const failure =
-        isAnswer && reading?.lastEvents !== undefined ? this.#host.failureIn(reading.lastEvents) : undefined;
+      const failure = isAnswer ? this.#failureIn(reading) : undefined;
       const cutOff =
         (this.#eventStream || this.#isDocument) &&
         isAnswer &&
@@ -226,7 +225,13 @@ export class NativeDelivery implements Delivery {
   }
 
   isWhole(): boolean {
-    return this.sent && this.#isReadable && (this.#tap?.isSealed() === true || this.#isFinished);
+    if (!this.sent || !this.#isReadable) return false;
+    return this.#tap?.isSealed() === true || this.#isFinished || this.#failureIn(this.#tap?.read()) !== undefined;
+  }
+
+  /** That it failed, as the provider's own last word of a stream says. */
+  #failureIn(reading: TapReading | undefined): LlmFailure | undefined {
+    return reading?.lastEvents === undefined ? undefined : this.#host.failureIn(reading.lastEvents);
   }
 
   /** An answer in events that the client gets as they are looked at. */
