@@ -72,8 +72,11 @@ export type DeliveryHost = {
   failureIn(events: string): LlmFailure | undefined;
   /** The client's answer has been ended. No `answered`: the provider refused, and nothing came of it. */
   finished(outcome: "completed" | "cut_off" | "failed", answered: Answered | undefined, failure?: LlmFailure): void;
-  /** What came last is the end of an answer, though not yet of its body. */
-  expectEnd(): void;
+  /**
+   * What came last is the end of an answer, though not yet of its body. `isSealed`: nothing comes behind it; otherwise, it
+   * only looks as if nothing did, and that is waited for a little longer.
+   */
+  expectEnd(options: { readonly isSealed: boolean }): void;
   /** The upstream may say what it likes, nobody listens. */
   leave(): void;
 };
