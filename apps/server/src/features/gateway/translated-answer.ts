@@ -8,8 +8,12 @@ import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
 import { isRefusal } from "./failure-of-refusal.ts";
 import { NO_ANSWER } from "./failures.ts";
 import { sendJson } from "./reply.ts";
+import type { WireDialect } from "./target.ts";
+import { createUsageTap } from "./usage-tap.ts";
 
 export type TranslatedAnswerOptions = {
+  /** The provider's. */
+  readonly dialect: WireDialect;
   readonly codec: LlmCodec;
   readonly voice: ClientVoice;
   readonly identity: AnswerIdentity;
@@ -25,6 +29,8 @@ export class TranslatedAnswer implements Delivery {
   readonly #options: TranslatedAnswerOptions;
   readonly #parts: Buffer[] = [];
   #length = 0;
+  /** What the provider counted for an answer that is not delivered. */
+  #counted: Answered | undefined;
   sent = false;
 
   constructor(host: DeliveryHost, options: TranslatedAnswerOptions) {
@@ -46,16 +52,20 @@ export class TranslatedAnswer implements Delivery {
 
   onEnd(): void {
     const { codec, voice, identity, noted } = this.#options;
-    const text = Buffer.concat(this.#parts).toString("utf8");
+    const bytes = Buffer.concat(this.#parts);
+    const text = bytes.toString("utf8");
     const decoded = codec.decodeResponse(text);
     if (!decoded.ok) {
       const refusal = isRefusal(decoded.failure) ? this.#host.refusalIn(text) : undefined;
+      this.#counted = this.#countedIn(bytes);
       if (refusal === undefined) this.#host.failed(decoded.failure, { isOfModel: !isForeignDocument(text) });
-      else this.#host.refused(refusal);
+      else this.#host.refused(refusal, this.#counted);
       return;
     }
     const problem = voice.problem(decoded.response);
     if (problem !== undefined) {
+      const { response } = decoded;
+      this.#counted = answeredBy(response, { isWhole: true, textBytes: bytesOfAnswer(response) });
       this.#host.failed(problem, { isOfModel: true });
       return;
     }
@@ -75,7 +85,16 @@ export class TranslatedAnswer implements Delivery {
   broken(): void {}
 
   read(): Answered {
-    return { usage: undefined, final: false, model: undefined, textBytes: this.#length };
+    return this.#counted ?? { usage: undefined, final: false, model: undefined, textBytes: this.#length };
+  }
+
+  /** What stands in a document that is no answer; `undefined` where nothing was counted. */
+  #countedIn(bytes: Buffer): Answered | undefined {
+    const tap = createUsageTap(this.#options.dialect, { eventStream: false });
+    tap.push(bytes);
+    const reading = tap.read();
+    const answered = answeredBy(reading, { isWhole: reading.complete, textBytes: reading.textBytes });
+    return answered.usage === undefined ? undefined : answered;
   }
 }
 

@@ -55,7 +55,10 @@ type Marks = {
 /** As bytes: a text would be turned into them for each search. */
 const mark = (text: string): Buffer => Buffer.from(text, "latin1");
 
-const MARKS: Readonly<Record<WireDialect, Marks>> = {
+/** In whose words an answer says what it used; `work` and `pictures`: of other work with models than conversations. */
+export type TapKind = WireDialect | "work" | "pictures";
+
+const MARKS: Readonly<Record<TapKind, Marks>> = {
   anthropic: { usage: mark('"usage"'), text: mark('_delta"'), envelope: 62, ends: ['"message_stop"'] },
   chat: {
     usage: mark('"usage"'),
@@ -78,6 +81,12 @@ const MARKS: Readonly<Record<WireDialect, Marks>> = {
     ends: ['"finishReason"', '"blockReason"'],
     stops: [mark('"finishReason"'), mark('"blockReason"')],
   },
+  work: {
+    usage: mark('"usage"'),
+    text: mark('"text"'),
+    ends: ["[DONE]", '.completed"', '.done"', '"finish_reason":"', '"finish_reason": "'],
+  },
+  pictures: { usage: mark('"usage"'), text: mark('"b64_json"'), ends: ["[DONE]", '.completed"'] },
 };
 
 const LF = 10;
@@ -96,7 +105,7 @@ const MAX_TAIL = 64 * 1024;
 /** A longer one is an answer, whatever it holds. */
 const MAX_ERROR = 256 * 1024;
 
-export function createUsageTap(dialect: WireDialect, { eventStream }: { readonly eventStream: boolean }): UsageTap {
+export function createUsageTap(dialect: TapKind, { eventStream }: { readonly eventStream: boolean }): UsageTap {
   return eventStream ? new StreamTap(dialect) : new DocumentTap(dialect);
 }
 
@@ -117,7 +126,7 @@ class StreamTap implements UsageTap {
   #hasText = false;
   #stopped = false;
 
-  constructor(dialect: WireDialect) {
+  constructor(dialect: TapKind) {
     this.#marks = MARKS[dialect];
     this.#seal = mark(this.#marks.ends[0]);
     this.#counts = new Counts(dialect);
@@ -258,7 +267,7 @@ class DocumentTap implements UsageTap {
   #length = 0;
   #kept = 0;
 
-  constructor(dialect: WireDialect) {
+  constructor(dialect: TapKind) {
     this.#mayBeEmpty = dialect === "gemini";
     this.#marks = MARKS[dialect];
     this.#counts = new Counts(dialect);
@@ -319,8 +328,8 @@ class Counts {
   /** The last item of a list of several that says that it is one. */
   lastError: unknown;
 
-  constructor(dialect: WireDialect) {
-    this.#reader = usageReader(dialect);
+  constructor(dialect: TapKind) {
+    this.#reader = usageReader(dialect === "work" || dialect === "pictures" ? "openai" : dialect);
   }
 
   get hasCounts(): boolean {
