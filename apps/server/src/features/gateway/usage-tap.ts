@@ -17,7 +17,7 @@ export type TapReading = {
   readonly complete: boolean;
   /** Whether the last that the provider said is that it failed. */
   readonly failed: boolean;
-  /** The last events of a stream, as text, where they may be the provider's word that it failed. */
+  /** The last events of a stream, or the last item of a list, as text, where they may be the provider's word that it failed. */
   readonly lastEvents?: string;
   /** A document that is an error and may be nothing else, as text. */
   readonly error?: string;
@@ -307,6 +307,8 @@ class DocumentTap implements UsageTap {
     const textBytes = envelope === undefined && isAll ? textIn(bytes, this.#marks) : this.#length;
     const reading = { ...this.#counts.reading(), complete, failed: false, textBytes };
     if (isError) return { ...reading, error: bytes.toString("utf8") };
+    const { lastError } = this.#counts;
+    if (lastError !== undefined) return { ...reading, failed: true, lastEvents: `[${JSON.stringify(lastError)}]` };
     const isSmall = complete && bytes.length <= MAX_ERROR;
     const mayBeEmpty = this.#mayBeEmpty;
     const foreign = isSmall && !this.#counts.hasSigns && isForeignDocument(bytes.toString("utf8"), { mayBeEmpty });
@@ -323,6 +325,8 @@ class Counts {
   ended = false;
   /** What was read says that it is an error. */
   isError = false;
+  /** The last item of a list of several that says that it is one. */
+  lastError: unknown;
 
   constructor(dialect: TapKind) {
     this.#reader = usageReader(dialect === "work" || dialect === "pictures" ? "openai" : dialect);
@@ -366,6 +370,8 @@ class Counts {
     for (const event of events) this.#readEvent(event);
     const [first] = events;
     this.isError = events.length === 1 && saysError(asObject(first)?.error);
+    const last = events.length > 1 ? asObject(events.at(-1)) : undefined;
+    if (saysError(last?.error)) this.lastError = last;
     return true;
   }
 
