@@ -88,6 +88,8 @@ export type Usage = {
   readonly cacheWriteTokens: number;
   readonly cacheWriteLongTokens: number;
   readonly reasoningTokens: number;
+  /** Searches of the web that the provider made for the answer and bills beside its tokens; absent: none that it told of. */
+  readonly webSearches?: number | undefined;
 };
 
 export const NO_USAGE: Usage = {
@@ -99,7 +101,7 @@ export const NO_USAGE: Usage = {
   reasoningTokens: 0,
 };
 
-/** Sum of two usages, kind by kind. */
+/** Sum of the tokens of two usages, kind by kind. */
 export function addUsage(a: Usage, b: Usage): Usage {
   return {
     inputTokens: a.inputTokens + b.inputTokens,

@@ -68,7 +68,7 @@ const ERROR_CODES: Readonly<Record<LlmErrorCode, true>> = {
   internal: true,
 };
 
-const USAGE_FIELDS: Readonly<Record<keyof Usage, true>> = {
+const USAGE_FIELDS: Readonly<Record<Exclude<keyof Usage, "webSearches">, true>> = {
   inputTokens: true,
   outputTokens: true,
   cacheReadTokens: true,

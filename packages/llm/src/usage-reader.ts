@@ -11,8 +11,8 @@ export type UsageReader = {
   readonly usage: Usage;
 };
 
-/** For those who look at a provider's answer without decoding it. */
-export function usageReader(dialect: "anthropic" | "chat" | "responses" | "gemini"): UsageReader {
+/** For those who look at a provider's answer without decoding it. `openai`: in the names of either of its dialects. */
+export function usageReader(dialect: "anthropic" | "chat" | "responses" | "gemini" | "openai"): UsageReader {
   switch (dialect) {
     case "anthropic":
       return new AnthropicUsageReader();
@@ -22,6 +22,28 @@ export function usageReader(dialect: "anthropic" | "chat" | "responses" | "gemin
       return new MergedUsage(usageFromWire);
     case "gemini":
       return new GeminiUsageReader();
+    case "openai":
+      return new EitherUsage(new ChatUsageReader(), new MergedUsage(usageFromWire));
+  }
+}
+
+class EitherUsage implements UsageReader {
+  readonly #first: UsageReader;
+  readonly #second: UsageReader;
+
+  constructor(first: UsageReader, second: UsageReader) {
+    this.#first = first;
+    this.#second = second;
+  }
+
+  read(usage: JsonObject | undefined): void {
+    this.#first.read(usage);
+    this.#second.read(usage);
+  }
+
+  get usage(): Usage {
+    const { usage } = this.#first;
+    return usage.inputTokens + usage.outputTokens + usage.cacheReadTokens > 0 ? usage : this.#second.usage;
   }
 }
 

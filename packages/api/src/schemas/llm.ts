@@ -13,6 +13,7 @@ const usage = z
     cacheWriteTokens: tokens,
     cacheWriteLongTokens: tokens,
     reasoningTokens: tokens,
+    webSearches: tokens.optional(),
   })
   .openapi("Usage");
 

@@ -263,6 +263,8 @@ describe("token counts", () => {
     ];
     expect(usageOf(...stream)).toMatchObject({ cacheWriteTokens: 10, cacheWriteLongTokens: 6, reasoningTokens: 12 });
     expect(usageOf(start({ cache_creation: creation }), reason("end_turn"))).toMatchObject({ cacheWriteTokens: 10 });
+    const searched = { output_tokens: 3, server_tool_use: { web_search_requests: 2, web_fetch_requests: 0 } };
+    expect(usageOf(start({}), reason("end_turn", searched))).toMatchObject({ webSearches: 2 });
   });
 
   test("that make no sense are ignored", () => {

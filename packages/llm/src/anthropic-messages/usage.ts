@@ -13,6 +13,7 @@ export class UsageReader {
   #cacheWriteShort = 0;
   #cacheWriteLong = 0;
   #reasoning = 0;
+  #webSearches = 0;
 
   read(usage: JsonObject | undefined): void {
     if (usage === undefined) return;
@@ -24,11 +25,12 @@ export class UsageReader {
     this.#cacheWriteShort = asCount(creation?.ephemeral_5m_input_tokens) ?? this.#cacheWriteShort;
     this.#cacheWriteLong = asCount(creation?.ephemeral_1h_input_tokens) ?? this.#cacheWriteLong;
     this.#reasoning = asCount(asObject(usage.output_tokens_details)?.thinking_tokens) ?? this.#reasoning;
+    this.#webSearches = asCount(asObject(usage.server_tool_use)?.web_search_requests) ?? this.#webSearches;
   }
 
   get usage(): Usage {
     const cacheWriteTokens = this.#cacheWrite ?? this.#cacheWriteShort + this.#cacheWriteLong;
-    return {
+    const usage: Usage = {
       inputTokens: this.#input,
       outputTokens: this.#output,
       cacheReadTokens: this.#cacheRead,
@@ -36,6 +38,7 @@ export class UsageReader {
       cacheWriteLongTokens: Math.min(this.#cacheWriteLong, cacheWriteTokens),
       reasoningTokens: Math.min(this.#reasoning, this.#output),
     };
+    return this.#webSearches === 0 ? usage : { ...usage, webSearches: this.#webSearches };
   }
 }
 
@@ -50,5 +53,6 @@ export function usageToWire(usage: Usage): JsonObject {
       ephemeral_1h_input_tokens: usage.cacheWriteLongTokens,
     },
     output_tokens_details: { thinking_tokens: usage.reasoningTokens },
+    ...(usage.webSearches === undefined ? {} : { server_tool_use: { web_search_requests: usage.webSearches } }),
   };
 }

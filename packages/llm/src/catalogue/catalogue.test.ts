@@ -37,6 +37,12 @@ describe("a cost worked out by hand", () => {
     expect(cost(provider, model, usage)).toBe(microUsd);
   });
 
+  test("has the searches that the provider counts beside the tokens", () => {
+    expect(cost("anthropic", "claude-opus-5", { inputTokens: 100, outputTokens: 50, webSearches: 3 })).toBe(31_750);
+    const many = { inputTokens: 9_007_199_254_740_991, webSearches: 1 };
+    expect(cost("openai", "gpt-5.4-nano", many)).toBe(1_801_439_850_958_198);
+  });
+
   test("is rounded once, half up", () => {
     // 0.15 dollars a million: 0.45, 1.35 and 1.5 micro-dollars.
     expect([3, 9, 10].map((inputTokens) => cost("openai", "gpt-4o-mini", { inputTokens }))).toEqual([0, 1, 2]);

@@ -2,6 +2,8 @@ import type { Usage } from "@loom/core";
 import type { PriceList, Rates } from "./data.ts";
 
 const TOKENS_PER_PRICE = 1_000_000;
+/** Of one search by a tool of Anthropic's, the only one whose number comes with the tokens; in micro-dollars. */
+const WEB_SEARCH_PRICE = 10_000;
 
 /**
  * What an answer cost, in micro-dollars, rounded once, half up. Exact: the sum is made in whole numbers of any size.
@@ -15,7 +17,10 @@ export function costOf(prices: readonly PriceList[], usage: Usage, atMs: number)
   const cacheRead = rates.cacheRead ?? rates.input;
   const cacheWrite = rates.cacheWrite ?? rates.input;
   const cacheWriteLong = rates.cacheWriteLong ?? cacheWrite;
+  const { webSearches = 0 } = usage;
+  const searches = webSearches * WEB_SEARCH_PRICE * TOKENS_PER_PRICE;
   const total =
+    searches +
     usage.inputTokens * rates.input +
     usage.cacheReadTokens * cacheRead +
     (usage.cacheWriteTokens - longTokens) * cacheWrite +
@@ -31,6 +36,7 @@ export function costOf(prices: readonly PriceList[], usage: Usage, atMs: number)
     [usage.cacheWriteTokens - longTokens, cacheWrite],
     [longTokens, cacheWriteLong],
     [usage.outputTokens, rates.output],
+    [webSearches * TOKENS_PER_PRICE, WEB_SEARCH_PRICE],
   ] as const;
   const exact = shares.reduce((sum, [tokens, price]) => sum + BigInt(tokens) * BigInt(price), 0n);
   return Number((exact + BigInt(TOKENS_PER_PRICE / 2)) / BigInt(TOKENS_PER_PRICE));

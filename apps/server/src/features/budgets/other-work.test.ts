@@ -20,12 +20,15 @@ describe.each(engines)("on $name", (engine) => {
   let tokens = 0;
   let usage: object | undefined;
   let data: readonly object[];
+  /** In place of a document. */
+  let events: readonly object[] | undefined;
   let asked: { readonly path: string; readonly body: string }[] = [];
 
   beforeEach(async () => {
     home = await engine.create();
     usage = { prompt_tokens: 1_000, completion_tokens: 500, total_tokens: 1_500 };
     data = [];
+    events = undefined;
     asked = [];
     upstream = createServer((request, response) => {
       let body = "";
@@ -34,6 +37,11 @@ describe.each(engines)("on $name", (engine) => {
       });
       request.on("end", () => {
         asked.push({ path: request.url ?? "", body });
+        if (events !== undefined) {
+          response.writeHead(200, { "content-type": "text/event-stream" });
+          response.end(`${events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("")}data: [DONE]\n\n`);
+          return;
+        }
         const answer = { object: "list", data, ...(usage && { usage }) };
         response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
       });
@@ -80,8 +88,8 @@ describe.each(engines)("on $name", (engine) => {
       headers: { authorization: `Bearer ${token}`, "content-type": type },
       body: typeof body === "string" ? body : JSON.stringify(body),
     });
-    const { error } = (await response.json()) as { error?: { message: string } };
-    return { status: response.status, message: error?.message ?? "" };
+    const text = await response.text();
+    return { status: response.status, message: text.startsWith("{") ? (JSON.parse(text).error?.message ?? "") : "" };
   }
 
   /** Of the rows that are there by now, in micro-dollars. */
@@ -171,6 +179,63 @@ describe.each(engines)("on $name", (engine) => {
     // Two pictures of 16,384 tokens each, for 40 USD a million.
     expect(cost).toBeGreaterThan(1_310_720);
     expect(cost).toBeLessThan(1_312_000);
+  });
+
+  test("costs what its provider counted, in the words of either dialect", async () => {
+    const token = await tokenWith({ totalMicroUsd: 10_000_000 });
+    usage = { input_tokens: 50, output_tokens: 272, total_tokens: 322 };
+    data = [{ b64_json: "A".repeat(200_000) }];
+    expect((await ask(token, IMAGES, { model: "gpt-image-1", prompt: "a cat" })).status).toBe(200);
+    // 5 and 40 USD a million.
+    expect(await spent()).toBe(250 + 10_880);
+    events = [{ type: "image_generation.completed", b64_json: "A".repeat(9_000), usage }];
+    expect((await ask(token, IMAGES, { model: "gpt-image-1", prompt: "a cat", stream: true })).status).toBe(200);
+    await expect.poll(() => total("costMicroUsd")).toBe(2 * 11_130);
+  });
+
+  test("that streams without counts costs about what was written", async () => {
+    const token = await tokenWith({ totalMicroUsd: 10_000_000 });
+    events = Array.from({ length: 50 }, () => ({ choices: [{ text: " hello world.", index: 0 }] }));
+    const question = { model: "gpt-3.5-turbo-instruct", stream: true, max_tokens: 4_000, prompt: "x" };
+    expect((await ask(token, COMPLETIONS, question)).status).toBe(200);
+    const cost = await spent();
+    // 650 characters are some 160 tokens, for 2 USD a million.
+    expect(cost).toBeGreaterThan(300);
+    expect(cost).toBeLessThan(450);
+  });
+
+  test("that is free, or only looks, passes also when all is spent", async () => {
+    const token = await tokenWith({ totalMicroUsd: 0 });
+    expect((await ask(token, "/v1/moderations", { input: "x" })).status).toBe(200);
+    const authorization = `Bearer ${token.token}`;
+    const looked = await fetch(`${server.url}/proxy/openai/v1/audio/voices`, { headers: { authorization } });
+    expect(looked.status).toBe(200);
+    expect((await ask(token, EMBEDDINGS, { model: "text-embedding-3-small", input: "x" })).status).toBe(402);
+    const rows = { requests: await total("requests"), cost: await total("costMicroUsd") };
+    await expect.poll(() => total("requests")).toBeGreaterThan(1);
+    expect(rows.cost).toBe(0);
+  });
+
+  test("whose body is packed is passed on as it comes, and refused where that has to be known", async () => {
+    const packed = { "content-type": "application/json", "content-encoding": "gzip" };
+    const send = async ({ token }: MintedToken) => {
+      const headers = { ...packed, authorization: `Bearer ${token}` };
+      return (await fetch(`${server.url}/proxy/openai${EMBEDDINGS}`, { method: "POST", headers, body: "packed" }))
+        .status;
+    };
+    expect(await send(await tokenWith({ requestsPerMinute: 9 }))).toBe(200);
+    expect(await send(await tokenWith({ dayMicroUsd: 1_000_000 }))).toBe(402);
+    expect(asked).toEqual([{ path: EMBEDDINGS, body: "packed" }]);
+  });
+
+  test("in the background is refused, for nobody would be charged for it", async () => {
+    const { status, message } = await ask(await tokenWith({ requestsPerMinute: 9 }), "/v1/responses", {
+      model: "gpt-5.4",
+      input: "x",
+      background: true,
+    });
+    expect({ status, message }).toEqual({ status: 400, message: expect.stringContaining("background") });
+    expect(asked).toEqual([]);
   });
 
   test.each(["", "[]", '{"model":"a","model":"b"}', '{"model":"a\\nb"}'])("cannot be %j", async (body) => {

@@ -80,7 +80,7 @@ function moneyVerdict(node: BudgetedNode, question: Question): Verdict {
 }
 
 function unpriced(node: BudgetedNode, { model, worst }: Question): Refusal {
-  if (worst.isUnbounded === true) {
+  if (worst.isUnbounded === true || model === "") {
     const message = `What such a request costs is not known before it is done, so the budget of ${inside(node)} could not be kept: set LOOM_SERVER_UNPRICED_MODELS=allow on the Loom server to let it pass.`;
     return { reason: "money", message };
   }

@@ -187,6 +187,7 @@ export class Account {
     // One after the other: to spread what may be absent over a literal costs more than all the rest of it.
     if (session !== undefined) entry.session = session;
     if (end.credentialId !== undefined) entry.credentialId = end.credentialId;
+    if (usage.webSearches !== undefined) entry.details = { webSearches: usage.webSearches };
     if (cost !== undefined) entry.costMicroUsd = cost;
     if (price !== undefined) entry.priceVersion = price.version;
     if (end.errorCode !== undefined) entry.errorCode = end.errorCode;

@@ -2,8 +2,8 @@ import type { AssistantContent, LlmEvent, LlmResponse, Usage } from "@loom/core"
 import type { Answered } from "./delivery.ts";
 
 /** Whether anything was counted. Every answer has a prompt: where all are zeros, nobody counted. */
-export function isCounted(usage: Usage): boolean {
-  return Object.values(usage).some((tokens) => tokens > 0);
+export function isCounted({ inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens }: Usage): boolean {
+  return inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens > 0;
 }
 
 /** What an answer used, where `isWhole` as the provider said of all of it; without counts, for an estimate by its text. */

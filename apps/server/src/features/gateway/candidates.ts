@@ -21,7 +21,7 @@ import type { Asked } from "./passage.ts";
 import { isAlias } from "./straight-routing.ts";
 import type { Upstream } from "./upstream.ts";
 import type { RequestHeaders } from "./upstream-request.ts";
-import { worstCase } from "./worst-case.ts";
+import { SAFE_METHODS, worstCase } from "./worst-case.ts";
 
 export type Asker = {
   /** As the ledger names them. */
@@ -319,7 +319,6 @@ const REFUSALS = {
 } as const;
 const RETRYABLE: ReadonlySet<string> = new Set(["rate", "unavailable"]);
 
-const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 const NOTHING: WorstCase = { inputTokens: 0, outputTokens: 0 };
 const EMPTY = { step: undefined, lease: undefined };
 const ALIVE = { type: "alive" } as const;

@@ -14,7 +14,7 @@ import { BYTES_PER_TOKEN } from "./output-bound.ts";
 import type { GatewayParts } from "./parts.ts";
 import { canCount } from "./passage.ts";
 import { type Question, readQuestion } from "./question.ts";
-import { readBody } from "./read-body.ts";
+import { MAX_BODY_BYTES, readBody } from "./read-body.ts";
 import { sendDialectProblem, sendJson } from "./reply.ts";
 import { isAmbiguousPath, type Target, type WireDialect } from "./target.ts";
 import { readUse } from "./use-question.ts";
@@ -87,7 +87,7 @@ function answer(entrance: Entrance, call: RawCall, target: Target, headers: Clie
   const { parts } = entrance;
   const { operation, upstream } = target;
   const understood = operation === "generate" || operation === "count_tokens";
-  const isRead = understood || (operation === "use" && upstream !== undefined && isJsonPost(call));
+  const isRead = understood || (operation === "use" && upstream !== undefined && isReadable(call));
   if (!isRead) {
     checkNoTrace(call);
     if (upstream !== undefined)
@@ -192,8 +192,10 @@ function checkFraming({ incoming }: RawCall): void {
 }
 
 /** Whether limits can know what it asks for; what is no JSON, such as a recording, is passed on as it comes. */
-function isJsonPost({ incoming }: RawCall): boolean {
-  return incoming.method === "POST" && isJson(incoming);
+function isReadable({ incoming }: RawCall): boolean {
+  const { "content-encoding": encoding = "identity", "content-length": length = "0" } = incoming.headers;
+  const isPlain = encoding.toLowerCase() === "identity" && Number(length) <= MAX_BODY_BYTES;
+  return incoming.method === "POST" && isPlain && isJson(incoming);
 }
 
 function checkMethod({ incoming }: RawCall): void {

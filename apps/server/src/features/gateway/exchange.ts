@@ -20,6 +20,7 @@ import { routeHeaders } from "./route-headers.ts";
 import { sendRefusal } from "./send-refusal.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 import { problemFor } from "./wire-errors.ts";
+import { isBilled } from "./worst-case.ts";
 
 /**
  * One client's request from the moment its body is there: admitted, tried at one upstream after the other, delivered,
@@ -310,7 +311,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
       const attempt = new Attempt(upstream, { deadlines, clock, stream }, this);
       this.#pauses = new Set();
       this.#attempt = attempt;
-      if (!this.#isBilled()) attempt.start(transport, passage.request);
+      if (!isBilled(this.#asked)) attempt.start(transport, passage.request);
       else {
         const { lease, count: attempts, worst } = this.#candidates;
         const leaving = { step, credentialId: lease?.credentialId ?? "", attempts, worst };
@@ -341,7 +342,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
       this.#giveUp(failure, lost);
       return;
     }
-    if (lost !== undefined && this.#isBilled()) this.#candidates.replaced(lost, failure.code);
+    if (lost !== undefined && isBilled(this.#asked)) this.#candidates.replaced(lost, failure.code);
     this.#seekAnother();
   }
 
@@ -398,17 +399,12 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.#close(outcome, status, answered, code);
   }
 
-  #isBilled(): boolean {
-    const { operation } = this.#asked.target;
-    return operation === "generate" || operation === "use";
-  }
-
   #close(outcome: Outcome, status: number, answered: Answered | undefined, errorCode?: string): void {
     const { metrics, open } = this.#parts;
     metrics.closed();
     open.delete(this);
     const { step, lease, count: attempts } = this.#candidates;
-    const billed = this.#isBilled() ? answered : undefined;
+    const billed = isBilled(this.#asked) ? answered : undefined;
     this.#account.close({
       outcome,
       status,

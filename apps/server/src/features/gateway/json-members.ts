@@ -30,6 +30,7 @@ export const JSON_KEYS = [
   "max_output_tokens",
   "n",
   "best_of",
+  "background",
   "prompt",
   "previous_response_id",
   "conversation",

@@ -14,11 +14,13 @@ import { responseHeaders, withoutSecrets } from "./response-headers.ts";
 import type { WireDialect } from "./target.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 import { UsageChunkFilter } from "./usage-chunk-filter.ts";
-import { createUsageTap, type TapReading, type UsageTap } from "./usage-tap.ts";
+import { createUsageTap, type TapKind, type TapReading, type UsageTap } from "./usage-tap.ts";
 import { streamError } from "./wire-errors.ts";
 
 export type NativeOptions = {
   readonly dialect: WireDialect;
+  /** In whose words it says what it used. */
+  readonly counts: TapKind;
   /** The stream holds token counts that the client did not ask for. */
   readonly hideUsage: boolean;
   /** Whether an answer of a model is expected, which has to come to its own end. */
@@ -63,7 +65,7 @@ export class NativeDelivery implements Delivery {
     this.#headers = headers;
     const type = headers["content-type"];
     this.#eventStream = typeof type === "string" && type.startsWith("text/event-stream");
-    this.#tap = createUsageTap(this.#options.dialect, { eventStream: this.#eventStream });
+    this.#tap = createUsageTap(this.#options.counts, { eventStream: this.#eventStream });
     const encoding = contentEncoding(headers["content-encoding"]);
     if (encoding !== undefined) {
       const decoder = createContentDecoder(encoding);
@@ -87,7 +89,7 @@ export class NativeDelivery implements Delivery {
     // What is blank may go on like JSON.
     if (beginsLikeJson(chunk) || !beginsLikeEvents(chunk)) return;
     this.#eventStream = true;
-    this.#tap = createUsageTap(this.#options.dialect, { eventStream: true });
+    this.#tap = createUsageTap(this.#options.counts, { eventStream: true });
     if (this.#decoded === undefined) this.#filterEvents();
   }
 

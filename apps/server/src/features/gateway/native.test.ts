@@ -123,6 +123,16 @@ describe.each([{ pooled: true }, { pooled: false }])("a provider's own path ($po
     expect(entry).toMatchObject({ usage: { inputTokens: 7, outputTokens: 9 }, estimated: false, outcome: "completed" });
   });
 
+  test("has the searches of the provider in what it cost", async () => {
+    const usage = { input_tokens: 100, output_tokens: 50, server_tool_use: { web_search_requests: 100 } };
+    const upstream = await upstreamWith(answerJson(JSON.stringify({ id: "1", model: "claude-opus-5", usage })));
+    const gateway = await gatewayFor(upstream, transport);
+    await post(gateway, MESSAGES, { model: "claude-opus-5", max_tokens: 50, messages: [] });
+    expect(await gateway.waitForEntries(1)).toMatchObject([
+      { costMicroUsd: 1_001_750, details: { webSearches: 100 }, usage: { inputTokens: 100 } },
+    ]);
+  });
+
   test("forwards a body of 30 MB that comes in chunks", async () => {
     const upstream = await upstreamWith(answerJson(ANSWER));
     const gateway = await gatewayFor(upstream, transport);

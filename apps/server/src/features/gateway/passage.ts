@@ -25,6 +25,7 @@ import {
   streamedRequest,
   translatedRequest,
 } from "./upstream-request.ts";
+import type { TapKind } from "./usage-tap.ts";
 
 /** One client's request on its way to one upstream: what goes out, and how what comes back gets to the client. */
 export type Passage = {
@@ -86,8 +87,13 @@ function passedPassage(asked: Asked, upstream: Upstream, credential: RequestHead
     read === undefined
       ? streamedRequest({ ...options, incoming: streamOf(incoming) })
       : passedRequest({ ...options, body: read });
-  const unjudged = { dialect, hideUsage: false, isAnswer: false, stream: false, answers: 1 };
+  const counts = target.operation === "use" && dialect === "chat" ? countsOfWork(target) : dialect;
+  const unjudged = { dialect, counts, hideUsage: false, isAnswer: false, stream: false, answers: 1 };
   return { dialect, native: true, hidesUsage: false, request, deliver: (host) => new NativeDelivery(host, unjudged) };
+}
+
+function countsOfWork({ path }: Target): TapKind {
+  return path.endsWith("/images/generations") ? "pictures" : "work";
 }
 
 function streamOf(incoming: RawCall["incoming"]): RequestMessage {
@@ -115,7 +121,7 @@ function nativePassage(
   });
   const { hideUsage } = request;
   const { stream, answers } = question;
-  const options = { dialect, hideUsage, isAnswer: target.operation === "generate", stream, answers };
+  const options = { dialect, counts: dialect, hideUsage, isAnswer: target.operation === "generate", stream, answers };
   return {
     dialect,
     native: true,

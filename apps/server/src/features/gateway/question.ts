@@ -68,6 +68,11 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
   const { top } = scanned;
   const model = checkedModel(target.model ?? textMember(top, "model") ?? "");
   if (model === "") throw new ProblemError("invalid_input", "The field model is missing.");
+  if (dialect === "responses" && memberValue(top, "background") === true) {
+    const problem =
+      "The field background is not supported, since nobody would be charged: wait for the answer, or stream it.";
+    throw new ProblemError("invalid_request", problem);
+  }
   const stream = target.stream ?? memberValue(top, "stream") === true;
   return {
     model,
@@ -133,7 +138,7 @@ function refersBack(top: JsonMembers, dialect: WireDialect): boolean {
 }
 
 /** And is not `null`. */
-function isGiven({ bytes, members }: JsonMembers, key: JsonKey): boolean {
+export function isGiven({ bytes, members }: JsonMembers, key: JsonKey): boolean {
   const member = members.get(key);
   return member !== undefined && bytes[member.start] !== 0x6e;
 }

@@ -55,6 +55,7 @@ describe("a path under /proxy", () => {
     "/openai/v1/responses/compact/input_items",
     "/openai/responses/resp_1",
     "/gemini/v1beta/cachedContents",
+    "/openai/v1/models/",
   ])("%s is for those who may administer", (path) => {
     expect(target(path)?.operation).toBe("administer");
   });
@@ -69,6 +70,7 @@ describe("a path under /proxy", () => {
     "/anthropic/v1/%6dessages",
     "/anthropic/v1/message%zz",
     "/openai/v1/chat/completions/",
+    "/gemini/v1beta/models/gemini-x:generateContent/",
   ])("%j leads nowhere", (path) => {
     expect(target(path)).toBeUndefined();
   });

@@ -22,6 +22,8 @@ export type Target = {
   /** Where the path names the model and how it is to answer, as Gemini's does. */
   readonly model?: string;
   readonly stream?: boolean;
+  /** No provider charges for it. */
+  readonly isFree?: true;
 };
 
 /** Z.ai keeps its dialects under different roots. */
@@ -61,7 +63,9 @@ export function targetOfProxy(
 /** What a provider may take for work with a model, though it is spelt differently: nobody would count what it uses. */
 function isAlmostKnown(path: string): boolean {
   const plain = decoded(path)?.replace(/;.*$/, "").replace(/\/+$/, "").toLowerCase();
-  return plain === undefined || (plain !== path && KNOWN.test(plain));
+  if (plain === undefined) return true;
+  const known = plain === path ? undefined : (KNOWN.exec(plain) ?? GOOGLE.exec(plain));
+  return known !== undefined && known !== null && !/\/models(?:\/[^/:]+)?$/.test(plain);
 }
 
 /** Reads what comes behind `/anthropic`, `/openai` or `/gemini`. */
@@ -83,7 +87,9 @@ function classify(path: string, query: string, fallback: WireDialect, upstream: 
     if (known[3] !== undefined) return { ...common, dialect: "chat", operation: "generate" };
     if (known[4] !== undefined) return { ...common, dialect: "responses", operation: "generate" };
     if (known[5] !== undefined) return { ...common, dialect: "responses", operation: "count_tokens" };
-    return { ...common, dialect: fallback, operation: known[6] === undefined ? "use" : "models" };
+    if (known[6] !== undefined) return { ...common, dialect: fallback, operation: "models" };
+    const free = path.endsWith("/moderations") ? ({ isFree: true } as const) : {};
+    return { ...common, dialect: fallback, operation: "use", ...free };
   }
   const google = GOOGLE.exec(path);
   const model = decoded(google?.[2]);

@@ -20,7 +20,7 @@ export type TapReading = {
   readonly final: boolean;
   /** Whether the last that the provider said is that it failed. */
   readonly failed: boolean;
-  /** The last events of a stream, as text, where they may be the provider's word that it failed. */
+  /** The last events of a stream, or the last item of a list, as text, where they may be the provider's word that it failed. */
   readonly lastEvents?: string;
   /** A document that is an error and may be nothing else, as text. */
   readonly error?: string;
@@ -50,8 +50,8 @@ type Marks = {
   readonly text: Buffer;
   /** Absent: much else stands in the line, so the string behind the mark is measured. */
   readonly envelope?: number;
-  /** Stands in every event with content of the model's. */
-  readonly content: Buffer;
+  /** Stands in every event with content of the model's; absent: nobody looks whether there was any. */
+  readonly content?: Buffer;
   /** One of them stands in the last lines with data of a whole answer; the first where nothing at all comes after. */
   readonly ends: readonly [string, ...string[]];
   /** What stands in the line with it is needed, too: nothing is the last before that line has its end. */
@@ -65,7 +65,10 @@ type Marks = {
 /** As bytes: a text would be turned into them for each search. */
 const mark = (text: string): Buffer => Buffer.from(text, "latin1");
 
-const MARKS: Readonly<Record<WireDialect, Marks>> = {
+/** In whose words an answer says what it used; `work` and `pictures`: of other work with models than conversations. */
+export type TapKind = WireDialect | "work" | "pictures";
+
+const MARKS: Readonly<Record<TapKind, Marks>> = {
   anthropic: {
     usage: mark('"usage"'),
     text: mark('_delta"'),
@@ -98,6 +101,12 @@ const MARKS: Readonly<Record<WireDialect, Marks>> = {
     stops: [mark('"finishReason"'), mark('"blockReason"')],
     hasNoMark: true,
   },
+  work: {
+    usage: mark('"usage"'),
+    text: mark('"text"'),
+    ends: ["[DONE]", '.completed"', '.done"', '"finish_reason":"', '"finish_reason": "'],
+  },
+  pictures: { usage: mark('"usage"'), text: mark('"b64_json"'), ends: ["[DONE]", '.completed"'] },
 };
 
 const LF = 10;
@@ -116,7 +125,7 @@ const MAX_TAIL = 64 * 1024;
 /** A longer one is an answer, whatever it holds. */
 const MAX_ERROR = 256 * 1024;
 
-export function createUsageTap(dialect: WireDialect, { eventStream }: { readonly eventStream: boolean }): UsageTap {
+export function createUsageTap(dialect: TapKind, { eventStream }: { readonly eventStream: boolean }): UsageTap {
   return eventStream ? new StreamTap(dialect) : new DocumentTap(dialect);
 }
 
@@ -142,7 +151,7 @@ class StreamTap implements UsageTap {
   /** There was more behind a reason to stop: some give one with every event, and it means nothing. */
   #goesOn = false;
 
-  constructor(dialect: WireDialect) {
+  constructor(dialect: TapKind) {
     this.#marks = MARKS[dialect];
     this.#seal = mark(this.#marks.ends[0]);
     this.#counts = new Counts(dialect);
@@ -207,7 +216,7 @@ class StreamTap implements UsageTap {
   }
 
   #scan(lines: Buffer): void {
-    const { usage, content } = this.#marks;
+    const { usage } = this.#marks;
     this.#beforeLast = this.#last;
     this.#last = lines;
     this.#bytes += lines.length;
@@ -224,7 +233,7 @@ class StreamTap implements UsageTap {
       at = lines.indexOf(usage, end);
     }
     if (this.#marks.stops !== undefined && !this.#goesOn) this.#watchStop(lines, this.#marks.stops, counted);
-    this.#hasContent ||= startOfEvent(lines, { mark: content, from: 0, says: holdsContent }) !== -1;
+    this.#hasContent ||= this.#holdsContent(lines, 0);
     // How much of it is text is needed for an estimate only: after a while, some are counted for all.
     this.#hasText ||= lines.includes(this.#marks.text);
     if (this.#scans > ALL_COUNTED && this.#scans % ONE_COUNTED_OF !== 0) return;
@@ -243,7 +252,12 @@ class StreamTap implements UsageTap {
       this.#countedAtStop = counted >= start;
       behind = endOfLine(lines, start);
     }
-    this.#goesOn = startOfEvent(lines, { mark: this.#marks.content, from: behind, says: holdsContent }) !== -1;
+    this.#goesOn = this.#holdsContent(lines, behind);
+  }
+
+  #holdsContent(lines: Buffer, from: number): boolean {
+    const { content } = this.#marks;
+    return content !== undefined && startOfEvent(lines, { mark: content, from, says: holdsContent }) !== -1;
   }
 
   get #textBytes(): number {
@@ -314,7 +328,7 @@ class DocumentTap implements UsageTap {
   #length = 0;
   #kept = 0;
 
-  constructor(dialect: WireDialect) {
+  constructor(dialect: TapKind) {
     this.#mayBeEmpty = dialect === "gemini";
     this.#marks = MARKS[dialect];
     this.#counts = new Counts(dialect);
@@ -354,6 +368,8 @@ class DocumentTap implements UsageTap {
     const textBytes = envelope === undefined && isAll ? textIn(bytes, this.#marks) : this.#length;
     const reading = { ...this.#counts.reading(), complete, final: complete, failed: false, textBytes };
     if (isError) return { ...reading, error: bytes.toString("utf8") };
+    const { lastError } = this.#counts;
+    if (lastError !== undefined) return { ...reading, failed: true, lastEvents: `[${JSON.stringify(lastError)}]` };
     const isSmall = complete && bytes.length <= MAX_ERROR;
     const mayBeEmpty = this.#mayBeEmpty;
     const foreign = isSmall && !this.#counts.hasSigns && isForeignDocument(bytes.toString("utf8"), { mayBeEmpty });
@@ -370,9 +386,11 @@ class Counts {
   ended = false;
   /** What was read says that it is an error. */
   isError = false;
+  /** The last item of a list of several that says that it is one. */
+  lastError: unknown;
 
-  constructor(dialect: WireDialect) {
-    this.#reader = usageReader(dialect);
+  constructor(dialect: TapKind) {
+    this.#reader = usageReader(dialect === "work" || dialect === "pictures" ? "openai" : dialect);
   }
 
   get hasCounts(): boolean {
@@ -417,6 +435,8 @@ class Counts {
     for (const event of events) this.#readEvent(event);
     const [first] = events;
     this.isError = events.length === 1 && saysError(asObject(first)?.error);
+    const last = events.length > 1 ? asObject(events.at(-1)) : undefined;
+    if (saysError(last?.error)) this.lastError = last;
     return true;
   }
 

@@ -1,6 +1,6 @@
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
-import { checkedModel, count, DEFAULT_OUTPUT_TOKENS, type Question, textMember } from "./question.ts";
+import { checkedModel, count, DEFAULT_OUTPUT_TOKENS, isGiven, type Question, textMember } from "./question.ts";
 import type { Target } from "./target.ts";
 
 /** Of one picture, in the finest quality that is sold. */
@@ -23,7 +23,7 @@ export function readUse(target: Target, body: Buffer): Question {
     maxOutputTokens: each,
     answers,
     isUnbounded: each === undefined,
-    refersBack: memberValue(top, "previous_response_id") !== undefined,
+    refersBack: isGiven(top, "previous_response_id"),
     promptBytes: body.length,
     cacheKey: textMember(top, "prompt_cache_key"),
     top,

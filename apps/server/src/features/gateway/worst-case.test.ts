@@ -25,8 +25,9 @@ function worstOf(path: string, body: object) {
   const target = targetOfProxy(path, "", (name) => name as "openai") as Target;
   const bytes = Buffer.from(JSON.stringify(body));
   const question = target.operation === "use" ? readUse(target, bytes) : readQuestion(target, bytes);
+  const call = { incoming: { method: "POST" } };
   const step = { upstream: target.upstream ?? "", model: question.model, reason: "test" };
-  return worstCase({ target, question } as Asked, step, prices);
+  return worstCase({ target, question, call } as unknown as Asked, step, prices);
 }
 
 describe("the worst case", () => {
@@ -50,6 +51,8 @@ describe("the worst case", () => {
     const responses = (fields: object) => worstOf("/openai/v1/responses", { model: "gpt-4o-mini", ...fields });
     expect(responses({ input: "x" }).inputTokens).toBeLessThan(20);
     expect(responses({ input: "x", previous_response_id: null }).inputTokens).toBeLessThan(30);
+    const compact = worstOf("/openai/v1/responses/compact", { model: "gpt-4o-mini", previous_response_id: null });
+    expect(compact.inputTokens).toBeLessThan(30);
     for (const fields of [{ previous_response_id: "resp_1" }, { conversation: { id: "c" } }, { prompt: { id: "p" } }]) {
       expect(responses(fields).inputTokens).toBe(128_000);
     }
@@ -63,6 +66,7 @@ describe("the worst case", () => {
     ["/openai/v1/completions", { model: "m", prompt: [[1], [2]], n: 3, best_of: 5, max_tokens: 7 }, 70],
     ["/openai/v1/responses/compact", { model: "gpt-4o-mini", input: [] }, 32_000],
     ["/gemini/v1beta/models/gemini-embedding-001:embedContent", {}, 0],
+    ["/openai/v1/moderations", { input: "x" }, 0],
   ])("of other work at %s is known before", (path, body, outputTokens) => {
     const worst = worstOf(path, body);
     expect(worst.outputTokens).toBe(outputTokens);

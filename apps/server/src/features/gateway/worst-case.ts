@@ -4,16 +4,25 @@ import type { Prices } from "../ledger/prices.ts";
 import { BYTES_PER_TOKEN, mostOutput } from "./output-bound.ts";
 import type { Asked } from "./passage.ts";
 
+/** RFC 9110, section 9.2.1. */
+export const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
 const FREE: WorstCase = { inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
 /** Of the models whose window nobody knows, in tokens. */
 const LARGEST_WINDOW = 1_000_000;
 
 const UNKNOWN: WorstCase = { inputTokens: 0, outputTokens: 0, isUnbounded: true };
 
+/** Whether a provider may charge for it: for answers of models, and for other work with them that is more than a look. */
+export function isBilled({ target, call }: Asked): boolean {
+  if (target.operation === "generate") return true;
+  return target.operation === "use" && target.isFree !== true && !SAFE_METHODS.has(call.incoming.method ?? "");
+}
+
 /** What a request costs at most on this step of its route. */
-export function worstCase({ target, question }: Asked, { upstream, model }: RouteStep, prices: Prices): WorstCase {
-  const { operation } = target;
-  if (operation !== "generate" && operation !== "use") return FREE;
+export function worstCase(asked: Asked, { upstream, model }: RouteStep, prices: Prices): WorstCase {
+  const { question } = asked;
+  if (!isBilled(asked)) return FREE;
   if (question === undefined) return UNKNOWN;
   const { promptBytes, refersBack } = question;
   const promptTokens = Math.ceil(promptBytes / BYTES_PER_TOKEN);
@@ -21,8 +30,16 @@ export function worstCase({ target, question }: Asked, { upstream, model }: Rout
   const window = prices.contextWindow(upstream, model);
   const inputTokens = refersBack ? Math.max(promptTokens, window ?? LARGEST_WINDOW) : promptTokens;
   const outputTokens = mostOutput(question, window);
-  const most = dearest({ upstream, model }, { inputTokens, outputTokens }, prices);
+  const tokens = { inputTokens, outputTokens };
+  const step = { upstream, model };
+  const rounded = dearest(step, tokens, prices);
+  // Less than half a millionth is not free.
+  const most = rounded === 0 && dearest(step, millionOf(tokens), prices) !== 0 ? 1 : rounded;
   return most === undefined ? { inputTokens, outputTokens } : { inputTokens, outputTokens, costMicroUsd: most };
+}
+
+function millionOf({ inputTokens, outputTokens }: Pick<WorstCase, "inputTokens" | "outputTokens">) {
+  return { inputTokens: 1_000_000 * inputTokens, outputTokens: 1_000_000 * outputTokens };
 }
 
 /** A prompt may be plain, or go to a cache, which costs more, for an hour the most. */
