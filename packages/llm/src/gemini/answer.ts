@@ -85,7 +85,8 @@ export class GeminiAnswer {
     }
     this.#id ||= asText(chunk.responseId) ?? "";
     this.#model = asText(chunk.modelVersion) ?? this.#model;
-    const [wasFinished, size] = [this.finished, this.#size];
+    const wasFinished = this.finished;
+    const size = this.#size;
     const usage = asObject(chunk.usageMetadata);
     this.#usage.read(usage);
     if (chunk.candidates !== undefined || chunk.usageMetadata !== undefined) this.#started = true;

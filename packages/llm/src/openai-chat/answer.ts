@@ -71,7 +71,9 @@ export class ChatAnswer {
     }
     this.#id ||= asText(body.id) ?? "";
     this.#model = asText(body.model) ?? this.#model;
-    const [wasFinished, heard, counts] = [this.finished, out.length, this.#counts];
+    const wasFinished = this.finished;
+    const heard = out.length;
+    const counts = this.#counts;
     this.#count(asObject(body.usage) ?? asObject(asObject(body.x_groq)?.usage));
     for (const item of asArray(body.choices)) {
       const choice = asObject(item);
@@ -85,7 +87,7 @@ export class ChatAnswer {
 
   /** Reads chunks that are, but for this text, the last one over again. */
   addText(text: string, out: LlmEvent[]): void {
-    this.#goesOn ||= this.finished;
+    this.#goesOn ||= this.finished && text !== "";
     this.#say(text, out);
     this.#checkSize();
   }
