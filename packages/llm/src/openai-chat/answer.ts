@@ -22,7 +22,7 @@ export class ChatAnswer {
   #text = "";
   #thinking = "";
   #refused = false;
-  #heard = false;
+  #heard: "nothing" | "sound" | "words" = "nothing";
   #finishReason: string | undefined;
   #started = false;
   #failure: LlmFailure | undefined;
@@ -75,8 +75,11 @@ export class ChatAnswer {
     this.#checkSize();
   }
 
-  /** The answer as it stands. */
-  response(): LlmResponse {
+  /** The answer as a whole. What only its end tells is added to `out`. */
+  end(out: LlmEvent[]): LlmResponse {
+    // Where its words came, too, nothing is lost.
+    if (this.#heard === "sound") this.#say(SOUND, out);
+    this.#heard = "nothing";
     const content: AssistantContent[] = [];
     if (this.#thinking !== "") content.push({ type: "thinking", text: this.#thinking });
     if (this.#text !== "") content.push({ type: "text", text: this.#text });
@@ -137,13 +140,12 @@ export class ChatAnswer {
     }
   }
 
-  /** Sound has no word of Loom's; what is said in it is text. */
+  /** Sound has no word of Loom's; what is said in it is text, whose pieces come between those of the sound. */
   #hear({ data, transcript }: JsonObject, out: LlmEvent[]): void {
-    if (asText(data) !== undefined && !this.#heard) {
-      this.#heard = true;
-      this.#say(SOUND, out);
-    }
-    this.#say(asText(transcript) ?? "", out);
+    const words = asText(transcript);
+    if (words !== undefined) this.#heard = "words";
+    else if (asText(data) !== undefined && this.#heard === "nothing") this.#heard = "sound";
+    this.#say(words ?? "", out);
   }
 
   #say(text: string, out: LlmEvent[]): void {

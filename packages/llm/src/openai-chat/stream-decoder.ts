@@ -128,7 +128,8 @@ export class OpenAiStreamDecoder implements ProviderStreamDecoder {
 
   #complete(out: LlmEvent[]): void {
     this.#ended = true;
-    out.push({ type: "completed", response: this.#answer.response() });
+    const response = this.#answer.end(out);
+    out.push({ type: "completed", response });
   }
 
   #fail(error: LlmFailure, out: LlmEvent[]): void {
