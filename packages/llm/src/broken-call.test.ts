@@ -37,12 +37,34 @@ describe.each([
     expect(wire).toContain("are not a JSON object");
   });
 
-  test("is left out of an answer that says itself that it was cut", () => {
-    const whole = answer("length");
+  test.each(["length", "stop_sequence"])("is left out of an answer that says itself that it was cut: %s", (reason) => {
+    const whole = reason === "length" ? answer(reason) : { ...answer("stop"), stopReason: "stop_sequence" as const };
     expect(codec.answerProblem?.(whole)).toBeUndefined();
     const body = JSON.stringify(codec.encodeResponse(whole));
     expect(body).toContain("I clean up.");
     expect(body).not.toContain("delete_files");
+  });
+});
+
+describe.each([
+  ["Anthropic Messages", anthropicMessages],
+  ["Chat Completions", openAiChat],
+  ["Responses", openAiResponses],
+  ["Gemini", gemini],
+])("what servers send for no arguments, for a client of %s", (_name, codec) => {
+  test.each(["null", "[]", '""', " [ ]"])("is none: %s", (nothing) => {
+    const tool = { index: 0, id: "call_1", type: "function", function: { name: "now", arguments: nothing } };
+    const chunks = [{ delta: { tool_calls: [tool] } }, { delta: {}, finish_reason: "tool_calls" }].map(
+      (choice) => `data: ${JSON.stringify({ id: "1", model: "m", choices: [choice] })}\n\n`,
+    );
+    const from = openAiChat.streamDecoder();
+    const wire = codec.streamEncoder().push([...from.push(bytesOf(chunks.join(""))), ...from.end()]);
+    const decoder = codec.streamDecoder();
+    const last = [...decoder.push(bytesOf(wire)), ...decoder.end()].at(-1);
+    const call = { type: "tool_use", name: "now", input: {} };
+    expect(last).toMatchObject({ type: "completed", response: { message: { content: [call] } } });
+    // The text of arguments passes as it is in the dialect that it came from.
+    if (codec !== openAiChat) expect(wire).not.toContain(JSON.stringify(nothing));
   });
 });
 

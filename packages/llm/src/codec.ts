@@ -19,6 +19,11 @@ export type ProviderStreamDecoder = LlmStreamDecoder & {
   readonly model: string;
   /** Whether the provider said why it stopped. Then nothing is missing but counts and marks, and `end` completes the answer. */
   readonly finished: boolean;
+  /**
+   * Whether `usage` is that of the whole answer: counted with the reason to stop or behind it, and the model wrote nothing
+   * behind that, nor anything where no output was counted. There are servers that give a reason with every event.
+   */
+  readonly counted: boolean;
 };
 
 /** The other direction: from events to a dialect's bytes as text, incrementally. */

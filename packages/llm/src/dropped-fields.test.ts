@@ -72,6 +72,20 @@ test.each<[string, LlmCodec, JsonObject, readonly string[]]>([
     inlined("image/png", { media_resolution: LOW.mediaResolution }),
     ["contents.parts.mediaResolution"],
   ],
+  [
+    "fields on ways by their other names",
+    gemini,
+    {
+      contents: [{ parts: [{ text: "x" }] }],
+      tool_config: { retrieval_config: { language_code: "de" } },
+      tools: [{ function_declarations: [{ name: "f", response: { type: "STRING" }, response_json_schema: { a: 1 } }] }],
+    },
+    [
+      "toolConfig.retrievalConfig",
+      "tools.functionDeclarations.response",
+      "tools.functionDeclarations.responseJsonSchema",
+    ],
+  ],
   ["nothing of a film, which stays as it is", gemini, inlined("video/mp4", { ...LOW, videoMetadata: { fps: 1 } }), []],
   [
     "times in what is no film",

@@ -109,6 +109,11 @@ test("settings may be written in any way that is a number", () => {
     request: { temperature: 1, topP: 0.69999998807907104, maxTokens: 1_000, seed: 7 },
   });
   const contents = '"contents":[{"parts":[{"text":"Hi"}]}]';
+  const thinking = (budget: string) =>
+    gemini.decodeRequest(`{${contents},"generationConfig":{"thinkingConfig":{"thinkingBudget":${budget}}}}`);
+  expect(thinking("0.0")).toMatchObject({ request: { thinking: { type: "off" } } });
+  expect(thinking("-1.0")).toEqual(thinking("-1"));
+  expect(thinking("1024.0")).toMatchObject({ request: { thinking: { type: "on", budgetTokens: 1_024 } } });
   expect(gemini.decodeRequest(`{${contents},"generationConfig":{"candidateCount":1.0,"topK":40.0}}`)).toMatchObject({
     ok: true,
     request: { topK: 40 },

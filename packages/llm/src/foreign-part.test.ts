@@ -57,6 +57,11 @@ describe.each([
     ["sound", { inlineData: { mimeType: "audio/wav", data: "UklG" } }, SOUND],
     ["code", { executableCode: { language: "PYTHON", code: "print(`1`)\n" } }, "\n```python\nprint(`1`)\n```\n"],
     ["code with a fence", { executableCode: { code: "```" } }, "\n````\n```\n````\n"],
+    [
+      "code with a great many ticks",
+      { executableCode: { code: "` ".repeat(200_000) } },
+      `\n\`\`\`\n${"` ".repeat(200_000)}\n\`\`\`\n`,
+    ],
     ["what the code gave", { codeExecutionResult: { outcome: "OUTCOME_OK", output: "1\n" } }, "\n```\n1\n```\n"],
     ["what is new", { hologram: {} }, '\n(a part of the kind "hologram" that this client\'s protocol cannot hold)\n'],
     ["a search at work", { toolCall: { toolType: "GOOGLE_SEARCH_WEB" } }, ""],
@@ -82,8 +87,12 @@ describe("what a chat server says beside text", () => {
       { audio: { id: "a", data: "UklG" } },
       { audio: { data: "UklG", transcript: "Hello" } },
     );
-    const said = `see${IMAGE}${SOUND}Hello`;
+    const said = `see${IMAGE}Hello`;
     expect(read(client, answer)).toEqual([said, said]);
+    const pieces = [{ transcript: "Hel" }, { data: "UklG" }, { transcript: "lo" }, { data: "UklG" }];
+    expect(read(client, chatAnswer(...pieces.map((audio) => ({ audio }))))).toEqual(["Hello", "Hello"]);
+    const wordless = `see${SOUND}`;
+    expect(read(client, chatAnswer({ audio: { data: "UklG" } }, { content: "see" }))).toEqual([wordless, wordless]);
   });
 
   test("a function_call is a call, in one piece and streamed", () => {

@@ -48,7 +48,8 @@ function notCarried(what: string): string {
 
 /** Longer than any fence inside. */
 function fenced(text: string, language: string): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  let longest = 2;
+  for (const [run] of text.matchAll(/`+/g)) longest = Math.max(longest, run.length);
   const fence = "`".repeat(longest + 1);
   return `\n${fence}${/^[a-z]+$/.test(language) && !language.includes("unspecified") ? language : ""}\n${text.replace(/\n$/, "")}\n${fence}\n`;
 }

@@ -35,6 +35,21 @@ describe("a seal that passes through a client of another dialect", () => {
     expect(unwrapSeal(wrapSeal(seal))).toEqual(seal);
   });
 
+  test("comes back in the alphabet for URLs, too, as Google's client for Python writes bytes, and begins alike in both", () => {
+    const seal = { kind: "signature", data: "a>>>b???c~~~ÿÿÿ", dialect: "anthropic" } as const;
+    const wrapped = wrapSeal(seal);
+    const forUrls = wrapped.replaceAll("+", "-").replaceAll("/", "_");
+    expect(forUrls).not.toBe(wrapped);
+    for (const each of [wrapped, forUrls, forUrls.replaceAll("=", "")]) expect(unwrapSeal(each)).toEqual(seal);
+    expect(FOREIGN_SEAL).toMatch(/^[A-Za-z0-9]+$/);
+  });
+
+  test("is no seal any more where it cannot be read, and never one of the client's own dialect", () => {
+    for (const broken of [FOREIGN_SEAL, `${FOREIGN_SEAL}!`, btoa("loom1:[]")]) {
+      expect(thoughtFromClient("Hm.", broken, "gemini")).toEqual({ type: "thinking", text: "Hm." });
+    }
+  });
+
   test.each(["", "gAAA", FOREIGN_SEAL, `${FOREIGN_SEAL}!`, btoa("loom1:[]"), btoa('loom1:{"kind":"x","data":"y"}')])(
     "is none in %j",
     (text) => {

@@ -34,9 +34,14 @@ export function wrapSeal(seal: ForeignSeal): string {
   return toBase64(MARK + JSON.stringify(seal));
 }
 
-/** The wrapped seal, or `undefined` for one of the dialect's own. */
+/** Whether a seal is a wrapped one, which says nothing to the client's own dialect, even where it cannot be read any more. */
+export function isWrapped(seal: string): boolean {
+  return seal.startsWith(FOREIGN_SEAL);
+}
+
+/** The wrapped seal; `undefined` for one of the dialect's own, and for one that cannot be read any more. */
 export function unwrapSeal(seal: string): ForeignSeal | undefined {
-  if (!seal.startsWith(FOREIGN_SEAL)) return undefined;
+  if (!isWrapped(seal)) return undefined;
   return readSeal(parseJsonObject(fromBase64(seal).slice(MARK.length)));
 }
 
@@ -71,13 +76,15 @@ export function sealToClient(thought: Omit<ThinkingBlock, "type" | "text">, own:
   return wrapSeal({ kind, data, ...(dialect === undefined ? {} : { dialect }) });
 }
 
-/** The thought that a client of the dialect `own` gives back. */
+/**
+ * The thought that a client of the dialect `own` gives back. Where its seal was wrapped and cannot be read any more, it
+ * has none, and is nobody's.
+ */
 export function thoughtFromClient(text: string, seal: string | undefined, own: string): ThinkingBlock {
   if (seal === undefined) return { type: "thinking", text, dialect: own };
+  if (!isWrapped(seal)) return { type: "thinking", text, signature: seal, dialect: own };
   const foreign = unwrapSeal(seal);
-  return foreign === undefined
-    ? { type: "thinking", text, signature: seal, dialect: own }
-    : sealedThought(text, foreign);
+  return foreign === undefined ? { type: "thinking", text } : sealedThought(text, foreign);
 }
 
 /** A thought with the seal that came wrapped. */
@@ -99,9 +106,11 @@ function toBase64(text: string): string {
   return btoa(binary);
 }
 
+/** In either alphabet of RFC 4648: Google's client for Python writes all bytes in the one for URLs. */
 function fromBase64(text: string): string {
   try {
-    return new TextDecoder().decode(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)));
+    const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+    return new TextDecoder().decode(Uint8Array.from(binary, (character) => character.charCodeAt(0)));
   } catch {
     return "";
   }

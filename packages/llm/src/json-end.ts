@@ -5,8 +5,9 @@ const CLOSE_BRACKET = 93;
 const OPEN_BRACE = 123;
 const CLOSE_BRACE = 125;
 
-/** Tells when a JSON object that comes in pieces has come to its end. Takes one look at each character. */
+/** Tells whether a text that comes in pieces begins as a JSON object, and when it has come to its end. Takes one look at each character. */
 export class JsonObjectEnd {
+  #begin = "";
   #depth = 0;
   #inString = false;
   #escaped = false;
@@ -17,7 +18,13 @@ export class JsonObjectEnd {
     return this.#ended;
   }
 
+  /** Whether the text began as an object does; not before anything but white space came. */
+  get isObject(): boolean {
+    return this.#begin === "{";
+  }
+
   push(piece: string): void {
+    if (this.#begin === "") this.#begin = piece.trimStart().charAt(0);
     for (let index = 0; index < piece.length && !this.#ended; index++) this.#read(piece.charCodeAt(index));
   }
 

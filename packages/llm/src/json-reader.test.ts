@@ -5,6 +5,7 @@ import {
   asCount,
   asObject,
   asText,
+  MAX_EXACT_VALUES,
   MAX_JSON_DEPTH,
   parseJson,
   parseJsonObject,
@@ -29,6 +30,29 @@ test("nesting is read up to a depth that can be written again", () => {
   expect(parseJson(JSON.stringify("[".repeat(10_000)))).toBeDefined();
 });
 
+test("a number is kept as it was written, up to a bound of values, which what is inside of texts does not count to", () => {
+  const kept = (text: string) => JSON.stringify(parseJson(text));
+  for (const number of [
+    "1.0",
+    "0.0000001",
+    "-0.00000012",
+    "1e21",
+    "0.10",
+    "0.000001",
+    "-0",
+    "-0.0",
+    "1234567890123456",
+  ])
+    expect(kept(`{"a":${number}}`)).toBe(`{"a":${number}}`);
+  const ones = (count: number) => `{"t":1.0,"x":[${Array(count).fill(1)}]}`;
+  expect(kept(ones(MAX_EXACT_VALUES - 4))).toBe(ones(MAX_EXACT_VALUES - 4));
+  expect(kept(ones(MAX_EXACT_VALUES))).toBe(ones(MAX_EXACT_VALUES).replace("1.0", "1"));
+  for (const piece of [",", '\\",', "\\\\,", "[{"]) {
+    const text = `{"t":1.0,"x":"${piece.repeat(3 * MAX_EXACT_VALUES)}"}`;
+    expect(kept(text)).toBe(text);
+  }
+});
+
 test("a value of another kind is none", () => {
   expect([
     asObject(null),
@@ -44,9 +68,10 @@ test("a value of another kind is none", () => {
 });
 
 test("the text of a call's arguments comes back as it was, or as the same JSON", () => {
-  for (const text of ['{"a":1}', "{}", '{"a"', "[]"])
+  for (const text of ['{"a":1}', "{}", '{"a"', "[1]", "0"])
     expect(toolInputText(toolUseFromText("id", "bash", text))).toBe(text);
-  expect(toolInputText(toolUseFromText("id", "bash", ""))).toBe("{}");
+  for (const nothing of ["", " ", "null", "[]", "[ ]", '""'])
+    expect(toolUseFromText("id", "bash", nothing)).toEqual({ type: "tool_use", id: "id", name: "bash", input: {} });
 });
 
 test("the short way to a string gives what the parser gives, or nothing", () => {

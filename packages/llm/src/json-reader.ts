@@ -15,15 +15,21 @@ declare global {
   }
 }
 
+/** Texts of more values than that have JavaScript's own numbers: to look at each number takes ten times as long. */
+export const MAX_EXACT_VALUES = 100_000;
+
 /**
  * The value of a JSON text (RFC 8259); `undefined` where it is none, or is nested too deeply. Never throws.
  *
  * A number that JavaScript would write in another way (`12345678901234567890`, `1.10`) is kept as it is written, and
  * `JSON.stringify` writes it so: it may be an id in the arguments of a tool. The readers of numbers take it for a number.
+ * In a text of more than `MAX_EXACT_VALUES` values (numbers, texts, lists, objects, all told) no number is kept so.
  */
 export function parseJson(text: string): JsonValue | undefined {
   return parse(text, MAX_JSON_DEPTH, () =>
-    MAYBE_INEXACT.test(text) ? JSON.parse(text, keepNumber) : JSON.parse(text),
+    MAYBE_INEXACT.test(text) && !hasMoreValues(text, MAX_EXACT_VALUES)
+      ? JSON.parse(text, keepNumber)
+      : JSON.parse(text),
   );
 }
 
@@ -42,8 +48,40 @@ function parse(text: string, maxDepth: number, read: () => JsonValue): JsonValue
   return text.length > maxDepth && isDeeperThan(maxDepth, value) ? undefined : value;
 }
 
-/** Numbers of many digits, with an exponent, with a nought at the end of their decimals, and -0. Looking is cheaper than reviving. */
-const MAYBE_INEXACT = /[:[,]\s*-?(?:[\d.]{16}|[\d.]{1,15}[eE]|\d{1,15}\.\d{0,15}0(?!\d))|[:[,]\s*-0(?!\.)/;
+/**
+ * Numbers of many digits, with an exponent, with a nought at the end of their decimals, below a millionth, and -0. Looking
+ * is cheaper than reviving.
+ */
+const MAYBE_INEXACT = /[:[,]\s*-?(?:[\d.]{16}|[\d.]{1,15}[eE]|\d{1,15}\.\d{0,15}0(?!\d)|0\.0{6})|[:[,]\s*-0(?!\.)/;
+
+const QUOTE = 34;
+const COMMA = 44;
+const OPEN_BRACKET = 91;
+const BACKSLASH = 92;
+const OPEN_BRACE = 123;
+
+/** Whether a text that is JSON has more values than `most`: as many as commas, lists and objects outside of its strings, and one. */
+function hasMoreValues(text: string, most: number): boolean {
+  // A value and what parts it from the next one take two characters.
+  if (text.length <= 2 * most) return false;
+  let values = 1;
+  for (let at = 0; at < text.length && values <= most; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = stringEnd(text, at + 1);
+    else if (code === COMMA || code === OPEN_BRACKET || code === OPEN_BRACE) values += 1;
+  }
+  return values > most;
+}
+
+/** Where the string's closing quote is, or the text ends. */
+function stringEnd(text: string, start: number): number {
+  for (let end = text.indexOf('"', start); end !== -1; end = text.indexOf('"', end + 1)) {
+    let before = end;
+    while (before > start && text.charCodeAt(before - 1) === BACKSLASH) before -= 1;
+    if ((end - before) % 2 === 0) return end;
+  }
+  return text.length;
+}
 
 function keepNumber(_key: string, value: JsonValue, { source }: { readonly source?: string }): JsonValue {
   return typeof value !== "number" || source === undefined || String(value) === source ? value : JSON.rawJSON(source);

@@ -1,6 +1,7 @@
 import type { JsonObject, LlmRequest } from "@loom/core";
 import { describe, expect, test } from "vitest";
 import { anthropicMessages, gemini, type LlmCodec, openAiChat, openAiResponses } from "./index.ts";
+import { isStrictForOpenAi } from "./strict-schema.ts";
 import { bodyOf } from "./wire.testing.ts";
 
 const OPEN = { type: "object", properties: { a: { type: "object", properties: { b: { type: "string" } } } } };
@@ -52,6 +53,24 @@ describe.each([
       });
     }
   });
+});
+
+test("each name is looked at a few times, and a schema once, however often it is asked about", () => {
+  const names = Array.from({ length: 1_000 }, (_, index) => `p${index}`);
+  let looks = 0;
+  const required = new Proxy(names, {
+    get(target, key, receiver) {
+      looks += 1;
+      return Reflect.get(target, key, receiver);
+    },
+  });
+  const properties = Object.fromEntries(names.map((name) => [name, { type: "string" }]));
+  const schema = { type: "object", properties, required, additionalProperties: false };
+  expect(isStrictForOpenAi(schema)).toBe(true);
+  expect(looks).toBeLessThan(5 * names.length);
+  const once = looks;
+  expect(isStrictForOpenAi(schema)).toBe(true);
+  expect(looks).toBe(once);
 });
 
 describe("Claude", () => {

@@ -6,14 +6,14 @@ import { asArray, asObject } from "./json-reader.ts";
 const NAME = "strict schemas";
 
 /** Whether OpenAI holds a model to this schema: an object in which every object is closed and every property required. */
-export function isStrictForOpenAi(schema: JsonObject): boolean {
-  return isObjectSchema(schema) && everySchema(schema, (inner) => isClosed(inner) && requiresAll(inner));
-}
+export const isStrictForOpenAi: (schema: JsonObject) => boolean = oncePerSchema(
+  (schema) => isObjectSchema(schema) && everySchema(schema, (inner) => isClosed(inner) && requiresAll(inner)),
+);
 
 /** Whether Claude holds a model to this schema: one in which every object is closed. */
-export function isStrictForClaude(schema: JsonObject): boolean {
-  return everySchema(schema, isClosed);
-}
+export const isStrictForClaude: (schema: JsonObject) => boolean = oncePerSchema((schema) =>
+  everySchema(schema, isClosed),
+);
 
 /** The schema with every object closed that does not say what else may be in it. */
 export function closed(schema: JsonObject): JsonObject {
@@ -36,6 +36,16 @@ export function strictnessLeftOut(
   return isLost ? [NAME] : [];
 }
 
+/** A request asks twice for each of its schemas, which may be large: for its tools, and for what is left out. */
+function oncePerSchema(isStrict: (schema: JsonObject) => boolean): (schema: JsonObject) => boolean {
+  const known = new WeakMap<JsonObject, boolean>();
+  return (schema) => {
+    const answered = known.get(schema) ?? isStrict(schema);
+    known.set(schema, answered);
+    return answered;
+  };
+}
+
 function everySchema(schema: JsonObject, fits: (schema: JsonObject) => boolean): boolean {
   let all = fits(schema);
   const look = (inner: JsonObject) => {
@@ -55,6 +65,6 @@ function isClosed(schema: JsonObject): boolean {
 }
 
 function requiresAll({ properties, required }: JsonObject): boolean {
-  const names = asArray(required);
-  return Object.keys(asObject(properties) ?? {}).every((name) => names.includes(name));
+  const names = new Set(asArray(required));
+  return Object.keys(asObject(properties) ?? {}).every((name) => names.has(name));
 }

@@ -58,7 +58,7 @@ export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
       keepAliveMs,
       pooled: hasOwner,
       routing: shared?.routing ?? straightRouting(config),
-      credentials: shared?.credentials ?? environmentCredentials(config.providers),
+      credentials: shared?.credentials ?? environmentCredentials(config.providers, needs.conceal),
       budgets: shared?.budgets,
       trace: shared?.lost?.trace,
       ledger: books.services.ledger,

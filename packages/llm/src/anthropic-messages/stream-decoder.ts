@@ -4,6 +4,7 @@ import { providerFailure } from "../http-failure.ts";
 import { asCount, asObject, asText, parseJsonObject, plainString } from "../json-reader.ts";
 import { SseDecoder, type SseEvent } from "../sse.ts";
 import { Utf8Decoder } from "../utf8.ts";
+import { mayBeWhole } from "../whole-counts.ts";
 import { type AnswerBlock, openBlock, openUnannounced } from "./answer-block.ts";
 import { failureFromBody, failureFromForeignBody } from "./failure.ts";
 import { stopReasonFromWire } from "./stop-reason.ts";
@@ -39,6 +40,7 @@ export class AnthropicStreamDecoder implements ProviderStreamDecoder {
   #messageId = "";
   #model = "";
   #stopReason: StopReason | undefined;
+  #countedAtStop = false;
   /** The first bytes, until they turn out to be a stream: a server that answers otherwise says there what is wrong. */
   #head: Uint8Array[] = [];
   #headSize = 0;
@@ -55,6 +57,10 @@ export class AnthropicStreamDecoder implements ProviderStreamDecoder {
 
   get finished(): boolean {
     return this.#stopReason !== undefined;
+  }
+
+  get counted(): boolean {
+    return this.#countedAtStop && mayBeWhole(this.usage, { wrote: this.#blocks.length > 0 });
   }
 
   push(bytes: Uint8Array): LlmEvent[] {
@@ -141,7 +147,9 @@ export class AnthropicStreamDecoder implements ProviderStreamDecoder {
     this.#started = true;
     const reason = asText(asObject(body.delta)?.stop_reason);
     if (reason !== undefined) this.#stopReason = stopReasonFromWire(reason);
-    this.#usage.read(asObject(body.usage));
+    const usage = asObject(body.usage);
+    this.#usage.read(usage);
+    this.#countedAtStop ||= usage !== undefined && this.#stopReason !== undefined;
   }
 
   #keep(index: number, block: AnswerBlock | undefined): void {

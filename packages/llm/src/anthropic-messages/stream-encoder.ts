@@ -127,9 +127,12 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
     const open = this.#open;
     if (open?.type !== "tool_use" || fragment === "") return out;
     const wasWhole = open.end.ended;
-    open.sent = true;
     open.end.push(fragment);
-    out += this.#delta("input_json_delta", "partial_json", fragment);
+    // `null` and its like are no arguments, or an error: only the whole answer tells.
+    if (open.end.isObject) {
+      open.sent = true;
+      out += this.#delta("input_json_delta", "partial_json", fragment);
+    }
     if (open.end.ended && !wasWhole) for (const delta of this.#waiting.take()) out += this.#encode(delta);
     return out;
   }

@@ -11,6 +11,7 @@ import type {
 import { derivedId } from "../derived-id.ts";
 import { providerFailure } from "../http-failure.ts";
 import { asArray, asCount, asObject, asText } from "../json-reader.ts";
+import { mayBeWhole } from "../whole-counts.ts";
 import { failureFromError } from "./failure.ts";
 import { failureOf, stopReasonFromWire } from "./finish-reason.ts";
 import { UsageReader } from "./usage.ts";
@@ -41,6 +42,8 @@ export class GeminiAnswer {
   #blocked = false;
   #started = false;
   #failure: LlmFailure | undefined;
+  #countedAtStop = false;
+  #goesOn = false;
 
   /** Whether any part of an answer came. */
   get started(): boolean {
@@ -50,6 +53,12 @@ export class GeminiAnswer {
   /** Whether the provider said why it stopped: after that only token counts come. */
   get finished(): boolean {
     return this.#finishReason !== undefined || this.#blocked;
+  }
+
+  /** Whether the counts came with the reason to stop or behind it, and nothing else came behind that. */
+  get counted(): boolean {
+    if (!this.#countedAtStop || this.#goesOn) return false;
+    return mayBeWhole(this.usage, { wrote: this.#size > 0 });
   }
 
   /** As far as it was counted. */
@@ -76,7 +85,10 @@ export class GeminiAnswer {
     }
     this.#id ||= asText(chunk.responseId) ?? "";
     this.#model = asText(chunk.modelVersion) ?? this.#model;
-    this.#usage.read(asObject(chunk.usageMetadata));
+    const wasFinished = this.finished;
+    const size = this.#size;
+    const usage = asObject(chunk.usageMetadata);
+    this.#usage.read(usage);
     if (chunk.candidates !== undefined || chunk.usageMetadata !== undefined) this.#started = true;
     const blocked = asText(asObject(chunk.promptFeedback)?.blockReason);
     if (blocked !== undefined) {
@@ -88,6 +100,8 @@ export class GeminiAnswer {
       // One answer was asked for; whoever sends more gets the first one read.
       if (candidate !== undefined && (asCount(candidate.index) ?? 0) === 0) this.#readCandidate(candidate, out);
     }
+    this.#goesOn ||= wasFinished && this.#size > size;
+    this.#countedAtStop ||= this.finished && usage !== undefined;
     if (this.#size > MAX_ANSWER_SIZE) {
       this.#failure ??= providerFailure({ code: "invalid_response", said: "The answer is too large." });
     }

@@ -8,13 +8,13 @@ import type {
   ToolUseBlock,
   UserContent,
 } from "@loom/core";
-import { thoughtFromClient, unwrapSeal } from "../foreign-seal.ts";
+import { isWrapped, thoughtFromClient } from "../foreign-seal.ts";
 import { asObject, asText } from "../json-reader.ts";
 import { resultsInCallOrder } from "../openai-chat/result-order.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import { mergeNeighbours, readArray, readName, readObject, readString } from "../request-reader.ts";
 import { readMedia } from "./media-parts.ts";
-import { placeThoughts } from "./thoughts-on-call.ts";
+import { placeThoughts, thoughtsOf } from "./thoughts-on-call.ts";
 import { field } from "./wire-field.ts";
 
 /** A call that has no result yet. */
@@ -101,23 +101,28 @@ function readAnswer(parts: readonly JsonObject[], path: string, index: number): 
   for (const [at, part] of parts.entries()) {
     const where = `${path}.parts.${at}`;
     const seal = asText(field(part, "thoughtSignature"));
-    const foreign = unwrapSeal(seal ?? "");
-    // Thoughts of another provider, which come back on what they led to.
-    const behind = foreign !== undefined && part.thought !== true ? placeThoughts(blocks, foreign) : [];
+    // Thoughts of another provider, which come back on the call that they led to.
+    const foreign = seal !== undefined && isWrapped(seal) ? seal : undefined;
     const signature = seal === undefined || foreign !== undefined ? {} : { signature: seal };
     const call = field(part, "functionCall");
     if (call !== undefined) {
+      const behind = foreign === undefined ? undefined : placeThoughts(blocks, foreign);
       const id = `call_${index}_${at}`;
       blocks.push({ ...readCall(readObject(call, `${where}.functionCall`), where, id), ...signature });
-    } else if (part.thought === true) {
+      if (behind !== undefined) blocks.push(behind);
+      continue;
+    }
+    if (part.thought === true) {
       blocks.push(thoughtFromClient(asText(part.text) ?? "", seal, "gemini"));
-    } else if (part.text !== undefined) {
+      continue;
+    }
+    if (foreign !== undefined) for (const thought of thoughtsOf(foreign)) blocks.push(thought);
+    if (part.text !== undefined) {
       const text = readString(part.text, `${where}.text`);
       if (text !== "" || "signature" in signature) blocks.push({ type: "text", text, ...signature });
     } else if (Object.keys(part).some((key) => key !== "thoughtSignature" && key !== "thought_signature")) {
       blocks.push(opaque(part, where));
     }
-    blocks.push(...behind);
   }
   return blocks;
 }

@@ -1,6 +1,6 @@
 import type { JsonObject, LlmRequest, Message } from "@loom/core";
 import { describe, expect, test } from "vitest";
-import { wrapSeal } from "../foreign-seal.ts";
+import { FOREIGN_SEAL, type ForeignSeal, wrapSeal } from "../foreign-seal.ts";
 import { gemini } from "./codec.ts";
 
 const USER = { role: "user", parts: [{ text: "Hi" }] };
@@ -187,6 +187,58 @@ describe("parts", () => {
       sealed,
       { type: "text", text: "So." },
       tool,
+    ]);
+  });
+});
+
+describe("wrapped seals", () => {
+  const wrap = (more: Partial<ForeignSeal>) =>
+    wrapSeal({ kind: "signature", data: "EqQ", dialect: "anthropic", text: "Hm.", ...more });
+  const sealed = { type: "thinking", text: "Hm.", signature: "EqQ", dialect: "anthropic" };
+  const tool = { type: "tool_use", id: "a", name: "f", input: { n: 1 } };
+  const answerOf = (...parts: JsonObject[]) => messagesOf(USER, model(...parts))[1]?.content;
+  const called = (seal: string) => ({ ...call("f", { id: "a" }), thoughtSignature: seal });
+
+  test("that cannot be read any more do not go to the provider, and are named", () => {
+    const broken = `${FOREIGN_SEAL}!`;
+    expect(answerOf(called(broken))).toEqual([{ type: "thinking", text: "" }, tool]);
+    expect(answerOf({ text: "So.", thoughtSignature: broken })).toEqual([
+      { type: "thinking", text: "" },
+      { type: "text", text: "So." },
+    ]);
+    const encoded = gemini.encodeRequest(
+      { ...requestOf({ contents: [USER, model(called(broken))] }), model: "gemini-3-pro" },
+      { stream: false },
+    );
+    expect(encoded).toMatchObject({ ok: true, leftOut: ["thinking of earlier answers"] });
+    expect(JSON.stringify(encoded)).not.toContain(FOREIGN_SEAL);
+  });
+
+  test("on a part that is no call are thoughts before that part", () => {
+    const seal = wrap({ at: 0, more: [{ kind: "redacted", data: "Rd", dialect: "anthropic" }] });
+    expect(answerOf({ text: "One." }, { text: "Two.", thoughtSignature: seal })).toEqual([
+      { type: "text", text: "One." },
+      sealed,
+      { type: "thinking", text: "", redactedData: "Rd", dialect: "anthropic" },
+      { type: "text", text: "Two." },
+    ]);
+  });
+
+  test("leave the texts behind a call in one piece, however many there were", () => {
+    expect(answerOf({ text: "a" }, { text: "b" }, { text: "c" }, called(wrap({ textLength: 1 })))).toEqual([
+      sealed,
+      { type: "text", text: "a" },
+      tool,
+      { type: "text", text: "bc" },
+    ]);
+  });
+
+  test("cut no character in two where the client changed its text", () => {
+    expect(answerOf({ text: "a😀b" }, called(wrap({ at: 2, textLength: 2 })))).toEqual([
+      { type: "text", text: "a😀" },
+      sealed,
+      tool,
+      { type: "text", text: "b" },
     ]);
   });
 });

@@ -24,7 +24,7 @@ import { readContents, readSystem } from "./decode-contents.ts";
 import { isCarriedType } from "./media-parts.ts";
 import { readSchema } from "./schema.ts";
 import { readThinking } from "./thinking-config.ts";
-import { field } from "./wire-field.ts";
+import { field, snakeCase } from "./wire-field.ts";
 
 /** For a request that sets no bound: Loom wants one, and models that agents use write at least that much. */
 const DEFAULT_MAX_TOKENS = 32_000;
@@ -83,12 +83,12 @@ function isNoOpaque(part: JsonObject): boolean {
 const isUnspecified = (value: JsonValue) => /_UNSPECIFIED"/.test(JSON.stringify(value));
 
 const DROPPED: readonly DroppedField[] = [
-  { path: ["contents", "parts", "mediaResolution"], alias: "media_resolution", neutral: isUnspecified, of: isNoOpaque },
-  { path: ["contents", "parts", "videoMetadata"], alias: "video_metadata", of: isNoOpaque },
-  { path: ["toolConfig", "retrievalConfig"], alias: "retrieval_config" },
+  { path: ["contents", "parts", "mediaResolution"], neutral: isUnspecified, of: isNoOpaque },
+  { path: ["contents", "parts", "videoMetadata"], of: isNoOpaque },
+  { path: ["toolConfig", "retrievalConfig"] },
   { path: ["tools", "functionDeclarations", "response"] },
-  { path: ["tools", "functionDeclarations", "responseJsonSchema"], alias: "response_json_schema" },
-];
+  { path: ["tools", "functionDeclarations", "responseJsonSchema"] },
+].map((dropped) => ({ ...dropped, alias: dropped.path.map(snakeCase) }));
 
 type Tools = { tools: ToolDefinition[]; providerTools: ProviderTool[]; toolChoice?: ToolChoice };
 

@@ -47,6 +47,10 @@ export class GeminiStreamDecoder implements ProviderStreamDecoder {
     return this.#answer.finished;
   }
 
+  get counted(): boolean {
+    return this.#answer.counted;
+  }
+
   push(bytes: Uint8Array): LlmEvent[] {
     if (this.#ended) return [];
     const out: LlmEvent[] = [];

@@ -93,6 +93,20 @@ describe("a stream to a client", () => {
     expect(events[0]).toEqual(chunk({ text: "Hm.", thought: true }));
   });
 
+  test("counts what it says itself, of an image for one, to the text that came before a thought and a call", () => {
+    const image: AssistantContent = { type: "opaque", dialect: "responses", data: { type: "image_generation_call" } };
+    const thought: AssistantContent = { type: "thinking", text: "Hm.", signature: "EqQ", dialect: "anthropic" };
+    const call: AssistantContent = { type: "tool_use", id: "a", name: "ls", input: {} };
+    const whole = gemini.encodeResponse(response(image, thought, call), IDENTITY);
+    for (const body of [encode(completed(image, thought, call)).at(-1), whole]) {
+      const [, said = ""] = /"text":"(\\n[^"]+)"/.exec(JSON.stringify(body)) ?? [];
+      const [, seal = ""] = /"thoughtSignature":"([^"]+)"/.exec(JSON.stringify(body)) ?? [];
+      const { length } = String(JSON.parse(`"${said}"`));
+      expect(length).toBeGreaterThan(0);
+      expect(unwrapSeal(seal)).toMatchObject({ at: length, textLength: length });
+    }
+  });
+
   test.each([
     ["end_turn", "STOP"],
     ["stop_sequence", "STOP"],

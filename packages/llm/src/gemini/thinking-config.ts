@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue, ThinkingSetting } from "@loom/core";
-import { asCount, asText } from "../json-reader.ts";
+import { asCount, asNumber, asText } from "../json-reader.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import { readObject } from "../request-reader.ts";
 import { budgetOf, effortOf, nearestEffort, readEffort } from "../thinking-level.ts";
@@ -34,7 +34,9 @@ export function readThinking(value: JsonValue | undefined): ThinkingSetting | un
   const config = readObject(value, "generationConfig.thinkingConfig");
   const budget = field(config, "thinkingBudget");
   const level = asText(field(config, "thinkingLevel"));
-  if (budget === 0) return { type: "off" };
+  // As `-1.0`, it is another number for the language only.
+  const tokens = asNumber(budget);
+  if (tokens === 0) return { type: "off" };
   const isVisible = field(config, "includeThoughts") === true;
   const visible = isVisible ? { visible: true } : {};
   if (level !== undefined && level !== "THINKING_LEVEL_UNSPECIFIED") {
@@ -42,7 +44,7 @@ export function readThinking(value: JsonValue | undefined): ThinkingSetting | un
     if (effort === undefined) refuseValue("generationConfig.thinkingConfig.thinkingLevel", level);
     return { type: "on", effort, ...visible };
   }
-  if (budget === undefined || budget === DYNAMIC) return isVisible ? { type: "on", visible: true } : undefined;
+  if (budget === undefined || tokens === DYNAMIC) return isVisible ? { type: "on", visible: true } : undefined;
   const budgetTokens =
     asCount(budget) ?? refuse("generationConfig.thinkingConfig.thinkingBudget", "must be a whole number");
   return { type: "on", budgetTokens, ...visible };

@@ -1,5 +1,6 @@
-import type { AssistantContent, ThinkingBlock } from "@loom/core";
-import { type ForeignSeal, sealedThought, wrapSeal } from "../foreign-seal.ts";
+import type { AssistantContent, TextBlock, ThinkingBlock } from "@loom/core";
+import { saidOfPart } from "../foreign-part.ts";
+import { type ForeignSeal, sealedThought, unwrapSeal, wrapSeal } from "../foreign-seal.ts";
 
 /**
  * Collects what other providers thought and sealed before a call: it goes to the client on the call's own seal, since
@@ -14,6 +15,8 @@ export class ThoughtsOnCall {
   /** A block of the answer; they come in their order. */
   see(block: AssistantContent): void {
     if (block.type === "text") this.#textLength += block.text.length;
+    // The client is told of it in a text.
+    if (block.type === "opaque" && block.dialect !== "gemini") this.#textLength += saidOfPart(block).length;
     if (block.type !== "thinking" || !isForeign(block)) return;
     const { text, signature, redactedData, dialect } = block;
     this.#seals.push({
@@ -40,18 +43,32 @@ export function isForeign({ signature, redactedData, dialect }: ThinkingBlock): 
 }
 
 /**
+ * The thoughts in a wrapped seal; one without anything where it cannot be read any more, so that it is named as left out.
+ */
+export function thoughtsOf(wrapped: string): ThinkingBlock[] {
+  const seal = unwrapSeal(wrapped);
+  if (seal === undefined) return [{ type: "thinking", text: "" }];
+  return [seal, ...(seal.more ?? [])].map((one) => sealedThought(one.text ?? "", one));
+}
+
+/**
  * Puts the thoughts that come back on a call where they stood, into `blocks`, the answer up to that call. Thoughts that
  * come back without a seal are taken out: they are what the sealed ones say, too. Returns what of the texts belongs
- * behind the call.
+ * behind the call, as one: each call looks at all that came since the call before.
  */
-export function placeThoughts(blocks: AssistantContent[], seal: ForeignSeal): AssistantContent[] {
+export function placeThoughts(blocks: AssistantContent[], wrapped: string): TextBlock | undefined {
+  const seal = unwrapSeal(wrapped);
+  if (seal === undefined) {
+    blocks.push(...thoughtsOf(wrapped));
+    return undefined;
+  }
   const { textLength = Number.POSITIVE_INFINITY, more = [] } = seal;
   const thoughts = [seal, ...more].map((one) => ({ thought: sealedThought(one.text ?? "", one), at: one.at ?? 0 }));
   const start = blocks.findLastIndex(({ type }) => type === "tool_use") + 1;
   const said = blocks.splice(start).filter((block) => block.type !== "thinking" || isSealed(block));
   let length = 0;
   let next = 0;
-  const behind: AssistantContent[] = [];
+  let behind = "";
   const placeUpTo = (at: number): void => {
     for (let one = thoughts[next]; one !== undefined && one.at <= at; one = thoughts[++next]) blocks.push(one.thought);
   };
@@ -64,16 +81,21 @@ export function placeThoughts(blocks: AssistantContent[], seal: ForeignSeal): As
     let rest = block.text;
     while (rest !== "" && length < textLength) {
       const upTo = Math.min(thoughts[next]?.at ?? textLength, textLength);
-      const text = rest.slice(0, Math.max(upTo - length, 1));
+      const text = rest.slice(0, cutAt(rest, Math.max(upTo - length, 1)));
       blocks.push({ type: "text", text });
       rest = rest.slice(text.length);
       length += text.length;
       placeUpTo(length);
     }
-    if (rest !== "") behind.push({ type: "text", text: rest });
+    behind += rest;
   }
   placeUpTo(Number.POSITIVE_INFINITY);
-  return behind;
+  return behind === "" ? undefined : { type: "text", text: behind };
+}
+
+/** Behind a character, and not in the middle of one: a client may have trimmed the text, and the place is no longer where it was. */
+function cutAt(text: string, at: number): number {
+  return (text.codePointAt(at - 1) ?? 0) > 0xffff ? at + 1 : at;
 }
 
 function isSealed({ signature, redactedData }: ThinkingBlock): boolean {

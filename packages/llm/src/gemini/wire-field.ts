@@ -6,6 +6,7 @@ export function field(object: JsonObject, name: string): JsonValue | undefined {
   return value === null ? undefined : value;
 }
 
-function snakeCase(name: string): string {
+/** The name in the protocol's definition. */
+export function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -2,6 +2,7 @@ import type { AssistantContent, JsonObject, JsonValue, LlmEvent, LlmFailure, Llm
 import { IMAGE, SOUND } from "../foreign-part.ts";
 import { providerFailure } from "../http-failure.ts";
 import { asArray, asCount, asObject, asText } from "../json-reader.ts";
+import { mayBeWhole } from "../whole-counts.ts";
 import { failureFromBody, isErrorBody } from "./failure.ts";
 import { failureCodeOf, stopReasonFromWire } from "./finish-reason.ts";
 import { ToolCallReader } from "./tool-calls.ts";
@@ -22,10 +23,13 @@ export class ChatAnswer {
   #text = "";
   #thinking = "";
   #refused = false;
-  #heard = false;
+  #heard: "nothing" | "sound" | "words" = "nothing";
   #finishReason: string | undefined;
   #started = false;
   #failure: LlmFailure | undefined;
+  #counts = 0;
+  #countedAtStop = false;
+  #goesOn = false;
 
   /** Whether any part of an answer came. */
   get started(): boolean {
@@ -35,6 +39,13 @@ export class ChatAnswer {
   /** Whether the server said why it stopped: after that only token counts come. */
   get finished(): boolean {
     return this.#finishReason !== undefined;
+  }
+
+  /** Whether the counts came with the reason to stop or behind it, and nothing else came behind that. */
+  get counted(): boolean {
+    if (!this.#countedAtStop || this.#goesOn) return false;
+    const wrote = this.#text !== "" || this.#thinking !== "" || !this.#toolCalls.isEmpty;
+    return mayBeWhole(this.usage, { wrote });
   }
 
   /** As far as it was counted. */
@@ -60,23 +71,32 @@ export class ChatAnswer {
     }
     this.#id ||= asText(body.id) ?? "";
     this.#model = asText(body.model) ?? this.#model;
-    this.#usage.read(asObject(body.usage) ?? asObject(asObject(body.x_groq)?.usage));
+    const wasFinished = this.finished;
+    const heard = out.length;
+    const counts = this.#counts;
+    this.#count(asObject(body.usage) ?? asObject(asObject(body.x_groq)?.usage));
     for (const item of asArray(body.choices)) {
       const choice = asObject(item);
       // One answer was asked for; whoever sends more gets the first one read.
       if (choice !== undefined && (asCount(choice.index) ?? 0) === 0) this.#readChoice(choice, out);
     }
+    this.#goesOn ||= wasFinished && out.length > heard;
+    this.#countedAtStop ||= this.finished && this.#counts > counts;
     this.#checkSize();
   }
 
   /** Reads chunks that are, but for this text, the last one over again. */
   addText(text: string, out: LlmEvent[]): void {
+    this.#goesOn ||= this.finished && text !== "";
     this.#say(text, out);
     this.#checkSize();
   }
 
-  /** The answer as it stands. */
-  response(): LlmResponse {
+  /** The answer as a whole. What only its end tells is added to `out`. */
+  end(out: LlmEvent[]): LlmResponse {
+    // Where its words came, too, nothing is lost.
+    if (this.#heard === "sound") this.#say(SOUND, out);
+    this.#heard = "nothing";
     const content: AssistantContent[] = [];
     if (this.#thinking !== "") content.push({ type: "thinking", text: this.#thinking });
     if (this.#text !== "") content.push({ type: "text", text: this.#text });
@@ -92,7 +112,7 @@ export class ChatAnswer {
 
   #readChoice(choice: JsonObject, out: LlmEvent[]): void {
     // Moonshot counts here.
-    this.#usage.read(asObject(choice.usage));
+    this.#count(asObject(choice.usage));
     const delta = asObject(choice.delta);
     // A whole message is an answer of its own, or repeats at the end of a stream what the deltas said.
     const message = this.#started ? undefined : asObject(choice.message);
@@ -105,6 +125,12 @@ export class ChatAnswer {
     this.#finishReason = reason;
     const code = failureCodeOf(reason);
     if (code !== undefined) this.#failure ??= providerFailure({ code, said: reason });
+  }
+
+  #count(usage: JsonObject | undefined): void {
+    if (usage === undefined) return;
+    this.#usage.read(usage);
+    this.#counts += 1;
   }
 
   #readDelta(delta: JsonObject, out: LlmEvent[]): void {
@@ -137,13 +163,12 @@ export class ChatAnswer {
     }
   }
 
-  /** Sound has no word of Loom's; what is said in it is text. */
+  /** Sound has no word of Loom's; what is said in it is text, whose pieces come between those of the sound. */
   #hear({ data, transcript }: JsonObject, out: LlmEvent[]): void {
-    if (asText(data) !== undefined && !this.#heard) {
-      this.#heard = true;
-      this.#say(SOUND, out);
-    }
-    this.#say(asText(transcript) ?? "", out);
+    const words = asText(transcript);
+    if (words !== undefined) this.#heard = "words";
+    else if (asText(data) !== undefined && this.#heard === "nothing") this.#heard = "sound";
+    this.#say(words ?? "", out);
   }
 
   #say(text: string, out: LlmEvent[]): void {

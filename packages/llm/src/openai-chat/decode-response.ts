@@ -8,6 +8,6 @@ export function decodeResponse(body: string): DecodedResponse {
   const json = parseJsonObject(body);
   if (json !== undefined) answer.read(json, []);
   if (answer.failure !== undefined) return { ok: false, failure: answer.failure };
-  if (answer.started) return { ok: true, response: answer.response() };
+  if (answer.started) return { ok: true, response: answer.end([]) };
   return { ok: false, failure: unreadableAnswer(body) };
 }

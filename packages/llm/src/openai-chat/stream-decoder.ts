@@ -40,6 +40,10 @@ export class OpenAiStreamDecoder implements ProviderStreamDecoder {
     return this.#answer.finished;
   }
 
+  get counted(): boolean {
+    return this.#answer.counted;
+  }
+
   push(bytes: Uint8Array): LlmEvent[] {
     if (this.#ended) return [];
     const out: LlmEvent[] = [];
@@ -128,7 +132,8 @@ export class OpenAiStreamDecoder implements ProviderStreamDecoder {
 
   #complete(out: LlmEvent[]): void {
     this.#ended = true;
-    out.push({ type: "completed", response: this.#answer.response() });
+    const response = this.#answer.end(out);
+    out.push({ type: "completed", response });
   }
 
   #fail(error: LlmFailure, out: LlmEvent[]): void {

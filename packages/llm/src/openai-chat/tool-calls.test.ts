@@ -71,11 +71,11 @@ test("a call keeps the seal that Gemini's own endpoint gives with it", () => {
 });
 
 describe("arguments", () => {
-  test.each(["", " ", "{}", "{ }\n"])("%j are none", (text) => {
+  test.each(["", " ", "{}", "{ }\n", "null", "[]", "[ ]\n", '""'])("%j are none", (text) => {
     expect(callsOf(calls(call(0, "a", "f", text)))).toEqual([{ type: "tool_use", id: "a", name: "f", input: {} }]);
   });
 
-  test.each(['{"path":"a.t', "[1]", "null", '"text"', "{'a':1}", '{"a":1}}'])(
+  test.each(['{"path":"a.t', "[1]", "0", "[null]", '"text"', "{'a':1}", '{"a":1}}'])(
     "%j, which is no JSON object, is kept as it came",
     (text) => {
       expect(callsOf(calls(call(0, "a", "f", text)))).toEqual([

@@ -43,6 +43,10 @@ export class ResponsesStreamDecoder implements ProviderStreamDecoder {
     return false;
   }
 
+  get counted(): boolean {
+    return false;
+  }
+
   push(bytes: Uint8Array): LlmEvent[] {
     if (this.#ended) return [];
     const out: LlmEvent[] = [];

@@ -71,6 +71,31 @@ const thought = (index: number, words: string) => [
 ];
 
 describe("a stream to a client", () => {
+  test("fails where a call that was done turns out not to be whole: more of its arguments came after a text", () => {
+    const broken: AssistantContent = {
+      type: "tool_use",
+      id: "a",
+      name: "bash",
+      input: {},
+      malformedInput: '{"path":"/tmp"}{"b":2}',
+    };
+    const events = encode(
+      calling("a", '{"path":"/tmp"}'),
+      text("hm"),
+      calling("a", '{"b":2}'),
+      completed(broken, { type: "text", text: "hm" }),
+    );
+    expect(events.at(-1)).toMatchObject({
+      type: "response.failed",
+      response: { error: { message: expect.stringContaining("are not a JSON object") } },
+    });
+    const early = encode(calling("a", "[1]"), text("hm"), completed({ ...broken, malformedInput: "[1]" }));
+    expect(early.at(-1)).toMatchObject({
+      type: "response.completed",
+      response: { output: [{ arguments: "[1]" }, {}] },
+    });
+  });
+
   test("adds, fills and ends one item after the other, and then the response", () => {
     const events = shape(
       thinking("Hm."),

@@ -7,6 +7,7 @@ import type {
   ThinkingBlock,
   ToolUseBlock,
 } from "@loom/core";
+import { brokenCall, isBrokenCall } from "../broken-call.ts";
 import type { AnswerIdentity, LlmStreamEncoder } from "../codec.ts";
 import { saidOfPart } from "../foreign-part.ts";
 import { sealToClient } from "../foreign-seal.ts";
@@ -59,8 +60,8 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
   #sequence = 0;
   #open: OpenItem | undefined;
   readonly #calls = new Map<string, OpenCall>();
-  /** Calls that were done before the end. */
-  readonly #doneCalls = new Set<string>();
+  /** Calls that were done before the end, as the client was told of them. */
+  readonly #doneCalls = new Map<string, ToolUseBlock>();
   /** Items that are done, by their index. */
   readonly #output: JsonObject[] = [];
   #index = 0;
@@ -176,6 +177,8 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
     call.end.push(fragment);
     // What a tool takes as text is inside the JSON, and goes out when that is whole.
     if (fragment === "" || nameToClient(call.name).isText) return out;
+    // `null` and its like mean no arguments, or go out as they are at the end.
+    if (!call.end.isObject) return out;
     call.sentArguments = true;
     return out + this.#argumentsDelta(call, fragment);
   }
@@ -203,6 +206,8 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
     let out = "";
     for (const block of content) out += this.#rest(block);
     out += this.#close();
+    const problem = this.#brokenAfterAll(content);
+    if (problem !== undefined) return out + this.#failed(problem);
     for (const block of content) {
       if (block.type !== "tool_use") continue;
       out += this.#callDone(block);
@@ -217,6 +222,18 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
       ...(incomplete === undefined ? {} : { incomplete }),
     });
     return out + this.#event(`response.${status}`, { response: ended });
+  }
+
+  /** Of a call that the client was told of as a good one, because more of its arguments came after that. */
+  #brokenAfterAll(content: readonly AssistantContent[]): LlmFailure | undefined {
+    for (const block of content) {
+      const done = block.type === "tool_use" ? this.#doneCalls.get(block.id) : undefined;
+      if (block.type === "tool_use" && done !== undefined && !isBrokenCall(done)) {
+        const problem = brokenCall(block);
+        if (problem !== undefined) return problem;
+      }
+    }
+    return undefined;
   }
 
   /** What of a block of the whole answer has not gone out yet. */
@@ -294,8 +311,9 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
     let out = "";
     for (const [callId, { name, json, end }] of this.#calls) {
       if (!end.ended) continue;
-      out += this.#callDone(toolUseFromText(callId, name, json));
-      this.#doneCalls.add(callId);
+      const call = toolUseFromText(callId, name, json);
+      out += this.#callDone(call);
+      this.#doneCalls.set(callId, call);
     }
     return out;
   }

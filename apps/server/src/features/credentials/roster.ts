@@ -1,4 +1,5 @@
 import type { CredentialInfo } from "@loom/api";
+import type { Secret } from "@loom/config";
 import type { ProviderConfig } from "../../provider-config.ts";
 import { environmentCredentials } from "../gateway/environment-credentials.ts";
 import { credentialInfoOfEnvironment, storedInfo } from "./credential-info.ts";
@@ -14,6 +15,7 @@ export type RosterOptions = {
   readonly stored: StoredMembers;
   /** One for each provider that came with the configuration. */
   readonly environment: readonly EnvironmentMembers[];
+  readonly conceal: (owner: string, secrets: readonly Secret[]) => void;
 };
 
 export type Found =
@@ -66,7 +68,7 @@ export class Roster {
 
   /** A provider is set up while there is a credential for it; one without keys is asked without one. */
   #settle(): void {
-    const { pool, live, stored, environment } = this.#options;
+    const { pool, live, stored, environment, conceal } = this.#options;
     const withStored = new Set(stored.all.map(({ row }) => row.provider));
     for (const name of withStored.union(this.#withStored)) {
       live.set(name, { hasCredentials: withStored.has(name) });
@@ -77,7 +79,7 @@ export class Roster {
       const isWanted = environment[index]?.all.length === 0 && !withStored.has(upstream);
       const known = this.#keyless.get(upstream);
       if (isWanted && known === undefined) {
-        const member = keylessMember(config);
+        const member = keylessMember(config, conceal);
         if (member === undefined) continue;
         this.#keyless.set(upstream, member);
         pool.add(member, GOOD_STANDING);
@@ -90,9 +92,9 @@ export class Roster {
 }
 
 /** Asked as the server of one turn asks it: without a credential, or with one that is no key. */
-function keylessMember(config: ProviderConfig): PoolMember | undefined {
+function keylessMember(config: ProviderConfig, conceal: RosterOptions["conceal"]): PoolMember | undefined {
   const { name: upstream } = config;
-  const lease = environmentCredentials({ [upstream]: config }).lease(upstream, {});
+  const lease = environmentCredentials({ [upstream]: config }, conceal).lease(upstream, {});
   if (lease === undefined) return undefined;
   const source = { headers: () => lease.headers(), refused: () => false, report: lease.report };
   return new PoolMember({ id: lease.credentialId, upstream, weight: 1, source, keyless: true });

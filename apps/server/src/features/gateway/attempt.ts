@@ -270,4 +270,7 @@ type WaitReason = "headers" | "first_event" | "gap" | "client" | "refusal" | "li
 /** For the end of a body that nobody reads any more. */
 export const LINGER_MS = 1_000;
 
+/** For the mark that ends an answer which has said why it stops and what it used. */
+export const SEAL_MS = 5_000;
+
 const ABORTED = new Error("Nobody waits for this answer any more.");

@@ -1,4 +1,4 @@
-import { secretForms } from "@loom/config";
+import { Secret, secretForms } from "@loom/config";
 import type { RequestHeaders } from "./upstream-request.ts";
 
 /** Of credentials in use; tokens that are made anew every hour push the old ones out. */
@@ -7,10 +7,14 @@ let known = new Map<string, readonly string[]>();
 
 const NONE: readonly string[] = [];
 
+/** Where credentials stand; what goes beside them, as the project that pays does, is no secret. */
+const SECRET_HEADERS: ReadonlySet<string> = new Set(["authorization", "x-api-key", "x-goog-api-key"]);
+
 /** What the secrets of this credential look like, in plain and as they are often written. Made once for each. */
 export function credentialForms(credential: RequestHeaders): readonly string[] {
   let all = NONE;
   for (const name in credential) {
+    if (!SECRET_HEADERS.has(name)) continue;
     const forms = formsOf(credential[name] ?? "");
     all = all === NONE ? forms : [...all, ...forms];
   }
@@ -24,7 +28,13 @@ export function holdsForm(text: string, forms: readonly string[]): boolean {
 }
 
 /** The secrets themselves. */
-export function secretOf(header: string): string {
+export function secretsOf(credential: RequestHeaders): Secret[] {
+  return Object.entries(credential)
+    .filter(([name]) => SECRET_HEADERS.has(name))
+    .map(([, value]) => new Secret(secretOf(value)));
+}
+
+function secretOf(header: string): string {
   return header.replace(/^Bearer /, "");
 }
 

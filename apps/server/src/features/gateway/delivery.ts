@@ -17,7 +17,10 @@ export type Answered = {
 export type Delivery = {
   /** Whether anything went to the client; from then on nobody else can answer. */
   readonly sent: boolean;
-  /** Whether the answer has come to its own end, whatever happens to the connection: `onEnd` completes it, and nobody else is asked. */
+  /**
+   * Whether the answer has come to its own end, though that be an error, whatever happens to the connection: `onEnd` completes
+   * it, and nobody else is asked.
+   */
   isWhole(): boolean;
   onHead(status: number, headers: UpstreamHeaders): void;
   onChunk(chunk: Buffer): void;
@@ -69,8 +72,11 @@ export type DeliveryHost = {
   failureIn(events: string): LlmFailure | undefined;
   /** The client's answer has been ended. No `answered`: the provider refused, and nothing came of it. */
   finished(outcome: "completed" | "cut_off" | "failed", answered: Answered | undefined, failure?: LlmFailure): void;
-  /** What came last is the end of an answer, though not yet of its body. */
-  expectEnd(): void;
+  /**
+   * What came last is the end of an answer, though not yet of its body. `isSealed`: nothing comes behind it; otherwise, it
+   * only looks as if nothing did, and that is waited for a little longer.
+   */
+  expectEnd(options: { readonly isSealed: boolean }): void;
   /** The upstream may say what it likes, nobody listens. */
   leave(): void;
 };

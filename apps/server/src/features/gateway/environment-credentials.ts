@@ -6,10 +6,19 @@ import type { TokenSource } from "../credentials/token-source.ts";
 import { credentialHeaders } from "./credential-headers.ts";
 import { KeptToken } from "./google/kept-token.ts";
 
-/** One key of each provider that has come with the configuration: for a server of one turn it has to do. */
-export function environmentCredentials(providers: Readonly<Record<string, ProviderConfig>>): Credentials {
+/** Tells the redactor what this owner keeps secret from now on. */
+type Conceal = (owner: string, secrets: readonly Secret[]) => void;
+
+/**
+ * One key of each provider that has come with the configuration: for a server of one turn it has to do. `conceal` hears
+ * of the tokens that are fetched for them, before they are used.
+ */
+export function environmentCredentials(
+  providers: Readonly<Record<string, ProviderConfig>>,
+  conceal: Conceal,
+): Credentials {
   const leases = new Map<string, CredentialLease>();
-  for (const config of Object.values(providers)) leases.set(config.name, leaseOf(config));
+  for (const config of Object.values(providers)) leases.set(config.name, leaseOf(config, conceal));
   return {
     lease(upstream, { exclude }) {
       const lease = leases.get(upstream);
@@ -19,17 +28,17 @@ export function environmentCredentials(providers: Readonly<Record<string, Provid
   };
 }
 
-function leaseOf(config: ProviderConfig): CredentialLease {
+function leaseOf(config: ProviderConfig, conceal: Conceal): CredentialLease {
   const { kind, key = config.keys?.[0], vertex } = config;
   const credentialId = `${config.name}-environment`;
-  if (vertex?.credential !== undefined) return googleLease(credentialId, vertex.credential);
+  if (vertex?.credential !== undefined) return googleLease(credentialId, vertex.credential, conceal);
   if (key === undefined) return { credentialId, headers: () => ({}), report: () => {} };
   return { credentialId, headers: () => credentialHeaders(kind, key), report: () => {} };
 }
 
 /** One token for all requests, as long as it is good. */
-function googleLease(credentialId: string, credential: GoogleCredential): CredentialLease {
-  const kept = new KeptToken(signIn(credential));
+function googleLease(credentialId: string, credential: GoogleCredential, conceal: Conceal): CredentialLease {
+  const kept = new KeptToken(signIn(credential, (token) => conceal(credentialId, [token])));
   const project = "quotaProject" in credential ? credential.quotaProject : undefined;
   const account: Readonly<Record<string, string>> = project === undefined ? {} : { "x-goog-user-project": project };
   let used: Secret | undefined;
@@ -50,11 +59,13 @@ function googleLease(credentialId: string, credential: GoogleCredential): Creden
 }
 
 /** Who does not use Vertex AI does not load how to sign in there. */
-function signIn(credential: GoogleCredential): TokenSource {
+function signIn(credential: GoogleCredential, onToken: (token: Secret) => void): TokenSource {
   return {
     async token() {
       const { googleSignIn } = await import("./google/google-sign-in.ts");
-      return googleSignIn(credential).token();
+      const token = await googleSignIn(credential).token();
+      onToken(token.value);
+      return token;
     },
   };
 }

@@ -159,6 +159,20 @@ test("an error of Gemini in a list, for who asks for a stream that is none of ev
   expect(gateway.entries).toMatchObject([{ outcome: "failed", errorCode: "overloaded", estimated: false }]);
 });
 
+test.each(WAYS)(
+  "a list of answers of Gemini whose last item is an error, %s, passes and has failed",
+  async (_how, send) => {
+    const said = '{"candidates":[{"content":{"parts":[{"text":"Hello"}]}}],"usageMetadata":{"promptTokenCount":5}}';
+    const text = `[${said},\r\n{"error":{"code":503,"message":"Later.","status":"UNAVAILABLE"}}]`;
+    const gateway = await twoUpstreams((response) => send(response, text), ["gemini"]);
+    const question = { contents: [{ role: "user", parts: [{ text: "Hi" }] }] };
+    const answer = await post(gateway, "/gemini/v1beta/models/gemini-x:streamGenerateContent", question);
+    expect(answer.status).toBe(200);
+    const [entry] = await gateway.waitForEntries(1);
+    expect(entry).toMatchObject({ outcome: "failed", errorCode: "overloaded", usage: { inputTokens: 5 } });
+  },
+);
+
 describe("a list of answers of Gemini that is compressed", () => {
   const path = "/gemini/v1beta/models/gemini-x:streamGenerateContent";
   const question = { contents: [{ role: "user", parts: [{ text: "Hi" }] }] };

@@ -16,6 +16,11 @@ function filtered(text: string, cuts: readonly number[] = []): string {
 const ERRORS = {
   "a named event": `event: error\ndata: {"message":"${KEY}"}\n\n`,
   "a named event that is no JSON": `event:error\r\ndata: Bad ${KEY}\r\n\r\n`,
+  "one whose name comes last": `data: {"message":"${KEY}"}\nevent: error\n\n`,
+  "one with a name behind several lines": `: error\r\ndata: a ${KEY}\r\ndata: b ${KEY}\r\nevent:error\r\n\r\n`,
+  "one whose lines end in CRs": `event: error\rdata: KEY is ${KEY}\r\r`,
+  "one whose name comes last, behind a CR": `data: ${KEY}\revent: error\r\r`,
+  "one with a line of blanks": `event: error\n  \ndata: ${KEY}\n\n`,
   "Anthropic's": `data: {"type":"error","error":{"message":"${KEY}"}}\n\n`,
   "OpenAI's": `data: {"error":{"message":"é ${KEY}"}}\n\n`,
   "one beside a choice": `data: {"id":"x","choices":[{"delta":{},"finish_reason":"error"}],"error":{"message":"${KEY}"}}\n\n`,
@@ -39,7 +44,7 @@ describe("an error in a stream", () => {
     "%s has no secret in it, however it is cut; what stands around it is as it came",
     (_name, error) => {
       const before = OTHERS.join("");
-      const after = error.endsWith("\n") ? `\n${OTHERS.join("")}` : "";
+      const after = /[\r\n]$/.test(error) ? `\n${OTHERS.join("")}` : "";
       const clean = before + redact(error) + after;
       fc.assert(
         fc.property(fc.array(fc.nat(Buffer.byteLength(clean))), (cuts) => {
@@ -62,6 +67,45 @@ describe("an error in a stream", () => {
         expect(filtered(parts.join(""), cuts)).toBe(parts.join(""));
       }),
     );
+  });
+
+  test("what an answer consists of does not wait for the end of its event", () => {
+    const filter = new ErrorEventFilter(redact);
+    const lines = [
+      'data: {"choices":[]}\n',
+      "\n",
+      "data: [DONE]\n",
+      "\n",
+      "event: x\n",
+      'data: {"a":1}\n',
+      "\n",
+      ": ping\n",
+      "\r",
+      "id: 7\r",
+    ];
+    for (const line of lines) expect(filter.push(Buffer.from(line)).toString()).toBe(line);
+    expect(filter.push(Buffer.from('data: {"a":1}\r\ndata: {"ch')).toString()).toBe("");
+    expect(filter.push(Buffer.from("\n\ndata: x\n")).toString()).toBe('data: {"a":1}\r\ndata: {"ch\n\n');
+    expect(filter.push(Buffer.from("\n")).toString()).toBe("data: x\n\n");
+  });
+
+  test("an error may begin in the same bytes as another one ends", () => {
+    const filter = new ErrorEventFilter(redact);
+    const parts = ["event: error\n", `data: 1\n\ndata: ${KEY}\n`, "event: error\n\n"];
+    const out = parts.map((part) => filter.push(Buffer.from(part)).toString());
+    expect(out).toEqual(["event: error\n", "data: 1\n\n", "data: [redacted]\nevent: error\n\n"]);
+  });
+
+  test("data that may be an error waits no further than 8 KiB, and no line of it further than 256", () => {
+    const filter = new ErrorEventFilter(redact);
+    const half = `data: ${"x".repeat(4_096)}\n`;
+    expect(filter.push(Buffer.from(half)).length).toBe(0);
+    expect(filter.push(Buffer.from(half)).toString()).toBe(half + half);
+    expect(filter.push(Buffer.from(`\n${half}data: `)).toString()).toBe("\n");
+    const long = "y".repeat(300_000);
+    expect(filter.push(Buffer.from(long)).toString()).toBe(`${half}data: ${long}`);
+    const rest = `\r${half}\n${ERRORS["one whose name comes last"]}`;
+    expect(filter.push(Buffer.from(rest)).toString()).toBe(redact(rest));
   });
 
   test("a line that is too long goes out before its end, and the next one is looked at", () => {

@@ -1,3 +1,5 @@
+import { holdsSign } from "./answer-signs.ts";
+
 const LF = 10;
 const CR = 13;
 const EMPTY = Buffer.alloc(0);
@@ -6,22 +8,32 @@ const ERROR = Buffer.from("error", "latin1");
 
 /** The rest of a line that is longer goes out as it comes. */
 const MAX_LINE = 256 * 1024;
+/** Lines of an event without a name wait for its end no further than this, in bytes. */
+const MAX_DOUBTFUL = 8 * 1024;
 
 const ERROR_NAME = /^event: ?error\s*$/;
 const FIELD = /^(?:data|event|id|retry)?:/;
+const NAME_LINE = /^event:/m;
+const DATA_LINE = /^data:/m;
+const BLANK_LINE = /^[\r\n]*$/;
 
 /**
  * Takes secrets out of the errors in a stream of events, and changes nothing else: what a model says is its own. A line
- * that is not whole yet waits, since a client could do nothing with it either.
+ * that is not whole yet waits, since a client could do nothing with it either; so do lines of data that are no part of an
+ * answer by their looks, as the event may still be named.
  */
 export class ErrorEventFilter {
   readonly #redact: (text: string) => string;
+  /** What waits: `#doubtful` bytes of whole lines, and a line without its end. */
   #line: Buffer[] = [];
   #held = 0;
+  #doubtful = 0;
   /** The line that has begun is too long to be looked at. */
   #isLong = false;
   /** Within an event that is an error. */
   #inError = false;
+  /** Within an event whose name went out. */
+  #isNamed = false;
   /** The last line that went out ended in a CR, to which an LF may belong that comes next. */
   #endedInCr = false;
 
@@ -31,20 +43,27 @@ export class ErrorEventFilter {
 
   /** What the client gets of these bytes; may be empty. */
   push(chunk: Buffer): Buffer {
-    const end = endOfLines(chunk);
     if (this.#isLong) {
-      if (end === 0) return chunk;
+      const [first = EMPTY] = linesOf(chunk, 1);
+      if (!isWhole(first)) return chunk;
       this.#isLong = false;
-      const first = chunk.indexOf(LF) + 1 || end;
-      return Buffer.concat([chunk.subarray(0, first), this.push(chunk.subarray(first))]);
+      this.#endedInCr = first.at(-1) === CR;
+      return Buffer.concat([first, this.push(chunk.subarray(first.length))]);
     }
-    if (end === chunk.length && this.#held === 0) return this.#clean(chunk);
-    const lines = end === 0 ? EMPTY : this.#clean(Buffer.concat([...this.#take(), chunk.subarray(0, end)]));
-    this.#line.push(chunk.subarray(end));
-    this.#held += chunk.length - end;
-    if (this.#held <= MAX_LINE) return lines;
-    this.#isLong = true;
-    return Buffer.concat([lines, ...this.#take()]);
+    const end = endOfLines(chunk);
+    if (end === chunk.length && this.#held === 0 && endsInBlankLine(chunk, end)) {
+      this.#isNamed = false;
+      return this.#clean(chunk);
+    }
+    if (end === 0) return this.#hold(chunk);
+    const lines = this.#held === 0 ? chunk.subarray(0, end) : Buffer.concat([...this.#take(), chunk.subarray(0, end)]);
+    const doubtful = this.#doubtfulIn(lines);
+    const known = this.#clean(lines.subarray(0, lines.length - doubtful));
+    if (doubtful === 0 && end === chunk.length) return known;
+    this.#doubtful = doubtful;
+    if (doubtful > 0) this.#hold(lines.subarray(lines.length - doubtful));
+    const more = this.#hold(chunk.subarray(end));
+    return more.length === 0 ? known : Buffer.concat([known, more]);
   }
 
   /** What is left of it where nothing more comes. */
@@ -52,34 +71,73 @@ export class ErrorEventFilter {
     return this.#clean(Buffer.concat(this.#take()));
   }
 
+  /** Keeps it, or gives back all that was kept where that is too much. */
+  #hold(part: Buffer): Buffer {
+    this.#line.push(part);
+    this.#held += part.length;
+    if (this.#held <= MAX_LINE) return EMPTY;
+    const doubtful = this.#doubtful;
+    const held = Buffer.concat(this.#take());
+    this.#isLong = true;
+    return Buffer.concat([this.#clean(held.subarray(0, doubtful)), held.subarray(doubtful)]);
+  }
+
   #take(): Buffer[] {
     const line = this.#line;
     this.#line = [];
     this.#held = 0;
+    this.#doubtful = 0;
     return line;
+  }
+
+  /** How many bytes at the end of these lines wait for a name: of an event that has none yet, and no sign of an answer. */
+  #doubtfulIn(lines: Buffer): number {
+    const from = this.#startIn(lines);
+    const least = Math.max(from, lines.length - MAX_DOUBTFUL);
+    let start = lines.length;
+    while (start > least && !endsInBlankLine(lines, start)) start -= 1;
+    if (start === least && least > from) return 0;
+    const isNew = start > least || isEnd(lines[start]);
+    while (isEnd(lines[start])) start += 1;
+    const text = lines.toString("latin1", start);
+    this.#isNamed = (!isNew && this.#isNamed) || NAME_LINE.test(text);
+    const isKnown = this.#isNamed || (!isNew && this.#inError) || !DATA_LINE.test(text) || holdsSign(text);
+    return isKnown ? 0 : lines.length - start;
+  }
+
+  /** Behind the LF that belongs to what went out before. */
+  #startIn(lines: Buffer): number {
+    return this.#endedInCr && lines[0] === LF ? 1 : 0;
   }
 
   #clean(lines: Buffer): Buffer {
     if (lines.length === 0) return lines;
-    const from = this.#endedInCr && lines[0] === LF ? 1 : 0;
+    const from = this.#startIn(lines);
     this.#endedInCr = lines.at(-1) === CR;
     if (!this.#inError && !lines.includes(ERROR)) return lines;
-    const parts: Buffer[] = [lines.subarray(0, from)];
+    const parts = linesOf(lines.subarray(from));
     let isChanged = false;
-    for (let start = from; start < lines.length; ) {
-      const end = lines.indexOf(LF, start) + 1 || lines.length;
-      const line = lines.subarray(start, end);
+    const redact = (index: number): void => {
+      const text = parts[index]?.toString("utf8") ?? "";
+      const clean = this.#redact(text);
+      if (clean === text) return;
+      parts[index] = Buffer.from(clean, "utf8");
+      isChanged = true;
+    };
+    let begin = 0;
+    for (const [index, line] of parts.entries()) {
       const text = line.toString("utf8");
-      const clean = this.#isOfError(text) ? this.#redact(text) : text;
-      isChanged ||= clean !== text;
-      parts.push(clean === text ? line : Buffer.from(clean, "utf8"));
-      start = end;
+      if (isBlank(line)) begin = index + 1;
+      if (!this.#isOfError(text)) continue;
+      // Its name may stand behind its data.
+      if (ERROR_NAME.test(text)) for (let at = begin; at < index; at += 1) redact(at);
+      redact(index);
     }
-    return isChanged ? Buffer.concat(parts) : lines;
+    return isChanged ? Buffer.concat([lines.subarray(0, from), ...parts]) : lines;
   }
 
   #isOfError(line: string): boolean {
-    if (line.trim() === "") this.#inError = false;
+    if (BLANK_LINE.test(line)) this.#inError = false;
     else if (ERROR_NAME.test(line)) this.#inError = true;
     else if (!this.#inError && line.includes('"error"')) {
       const value = parsed(line.slice(line.indexOf("{")));
@@ -91,10 +149,45 @@ export class ErrorEventFilter {
   }
 }
 
-/** Behind the last whole line. Without any LF, a CR ends one, too. */
+/** Behind the last whole line. */
 function endOfLines(chunk: Buffer): number {
   const end = chunk.lastIndexOf(LF) + 1;
-  return end === 0 && chunk.at(-1) === CR ? chunk.length : end;
+  return end === chunk.length ? end : end + chunk.subarray(end).lastIndexOf(CR) + 1;
+}
+
+/** Whether a line and an empty one end before `end`; `false` where that takes what came before. */
+function endsInBlankLine(lines: Buffer, end: number): boolean {
+  const last = end - 1;
+  if (!isEnd(lines[last])) return false;
+  return isEnd(lines[lines[last] === LF && lines[last - 1] === CR ? last - 2 : last - 1]);
+}
+
+/** These lines, each with its end: a CR, an LF or both. The last may have none. `most`: no more than so many. */
+function linesOf(bytes: Buffer, most = Number.POSITIVE_INFINITY): Buffer[] {
+  const lines: Buffer[] = [];
+  let lf = bytes.indexOf(LF);
+  for (let start = 0; start < bytes.length && lines.length < most; ) {
+    if (lf !== -1 && lf < start) lf = bytes.indexOf(LF, start);
+    const cr = bytes.subarray(start, lf === -1 ? bytes.length : lf).indexOf(CR);
+    const last = cr === -1 ? lf : start + cr;
+    const isPair = cr !== -1 && last + 1 === lf;
+    const end = last === -1 ? bytes.length : last + (isPair ? 2 : 1);
+    lines.push(bytes.subarray(start, end));
+    start = end;
+  }
+  return lines;
+}
+
+function isEnd(byte: number | undefined): boolean {
+  return byte === LF || byte === CR;
+}
+
+function isWhole(line: Buffer): boolean {
+  return isEnd(line.at(-1));
+}
+
+function isBlank(line: Buffer): boolean {
+  return isEnd(line[0]);
 }
 
 /** In any dialect, and as those say it who stand in front of several: in the only choice. */

@@ -4,7 +4,7 @@ import type { RawCall } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import { Account, type Outcome } from "./account.ts";
-import { Attempt, type AttemptListener, LINGER_MS, type Refusal } from "./attempt.ts";
+import { Attempt, type AttemptListener, LINGER_MS, type Refusal, SEAL_MS } from "./attempt.ts";
 import { type Asker, type Candidate, Candidates, type Found } from "./candidates.ts";
 import { codecFor } from "./codecs.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
@@ -176,8 +176,8 @@ export class Exchange implements AttemptListener, DeliveryHost {
     return redactFailure(failure, this.#parts.redact);
   }
 
-  expectEnd(): void {
-    this.#attempt?.expectEnd(LINGER_MS);
+  expectEnd({ isSealed }: { readonly isSealed: boolean }): void {
+    this.#attempt?.expectEnd(isSealed ? LINGER_MS : SEAL_MS);
   }
 
   leave(): void {

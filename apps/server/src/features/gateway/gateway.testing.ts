@@ -1,13 +1,13 @@
 import { type IncomingHttpHeaders, request } from "node:http";
 import { connect } from "node:net";
 import type { TokenScope } from "@loom/api";
-import { createRedactor } from "@loom/config";
 import { takeServerConfig } from "../../config.ts";
 import type { Budgets, Credentials, LedgerEntry, Routing } from "../../gateway-types.ts";
 import { AuditLine } from "../../kit/audit.ts";
 import { authenticateOne, mintToken } from "../../kit/auth.ts";
 import { networks } from "../../kit/client-address.ts";
 import { createDispatcher } from "../../kit/dispatcher.ts";
+import { createGrowingRedactor } from "../../kit/growing-redactor.ts";
 import { type Listener, listen } from "../../kit/listener.ts";
 import { type Log, SILENT_LOG } from "../../kit/log.ts";
 import { createMetrics } from "../../kit/metrics.ts";
@@ -58,11 +58,12 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   const token = mintToken();
   const keys = secretsOfProviders(config.providers);
   const metrics = createMetrics();
+  const { redact, conceal } = createGrowingRedactor([...keys, token]);
   const kit = {
     log,
     metrics,
     audit: new AuditLine(),
-    redact: createRedactor([...keys, token]),
+    redact,
     database: () => Promise.reject(new Error("no database")),
   };
   const entries: LedgerEntry[] = [];
@@ -72,7 +73,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     pooled,
     keepAliveMs,
     routing: routing ?? straightRouting(config),
-    credentials: credentials ?? environmentCredentials(config.providers),
+    credentials: credentials ?? environmentCredentials(config.providers, conceal),
     budgets,
     ledger: {
       healthy,

@@ -120,8 +120,7 @@ export class NativeDelivery implements Delivery {
         this.#host.refused(refusal, used.usage === undefined ? undefined : used);
         return;
       }
-      const failure =
-        isAnswer && reading?.lastEvents !== undefined ? this.#host.failureIn(reading.lastEvents) : undefined;
+      const failure = isAnswer ? this.#failureIn(reading) : undefined;
       const cutOff =
         (this.#eventStream || this.#isDocument) &&
         isAnswer &&
@@ -224,11 +223,20 @@ export class NativeDelivery implements Delivery {
     const out = this.#filter === undefined ? clean : this.#filter.push(clean);
     if (this.#body?.write(out) === false) this.#host.pause();
     // What is paused waits for it as soon as it goes on.
-    if (this.#isReadable && this.#isLast(chunk)) this.#host.expectEnd();
+    if (!this.#isReadable) return;
+    if (this.#isLast(chunk)) this.#host.expectEnd({ isSealed: true });
+    // Some keep the connection open behind an answer, and give no mark.
+    else if (this.#isFinished) this.#host.expectEnd({ isSealed: false });
   }
 
   isWhole(): boolean {
-    return this.sent && this.#isReadable && (this.#tap?.isSealed() === true || this.#isFinished);
+    if (!this.sent || !this.#isReadable) return false;
+    return this.#tap?.isSealed() === true || this.#isFinished || this.#failureIn(this.#tap?.read()) !== undefined;
+  }
+
+  /** That it failed, as the provider's own last word of a stream says. */
+  #failureIn(reading: TapReading | undefined): LlmFailure | undefined {
+    return reading?.lastEvents === undefined ? undefined : this.#host.failureIn(reading.lastEvents);
   }
 
   /** An answer in events that the client gets as they are looked at. */
@@ -241,10 +249,8 @@ export class NativeDelivery implements Delivery {
     return this.#options.answers === 1 && this.#tap?.isFinished() === true;
   }
 
-  /** Whether nothing can come behind this. No text can look like it, since a line cannot end within one, nor a quote. */
+  /** Whether this is the mark that nothing comes behind. No text can look like it, since a line cannot end within one, nor a quote. */
   #isLast(chunk: Buffer): boolean {
-    // Some keep the connection open behind an answer, and give no mark.
-    if (this.#isFinished) return true;
     switch (this.#options.dialect) {
       case "anthropic":
         return /"message_stop"\s*\}\s*$/.test(chunk.toString("latin1", Math.max(0, chunk.length - 32)));
@@ -334,5 +340,5 @@ const ERROR_FIRST = /^\s*(?:event: ?error\r?\n|data: ?\{"(?:error"|type": ?"erro
 
 function answered(reading: TapReading | undefined): Answered {
   if (reading === undefined) return { usage: undefined, final: false, model: undefined, textBytes: 0 };
-  return answeredBy(reading, { isWhole: reading.complete, textBytes: reading.textBytes });
+  return answeredBy(reading, { isWhole: reading.final, textBytes: reading.textBytes });
 }

@@ -136,6 +136,18 @@ describe("a provider's error in its stream", () => {
     expect(row).toMatchObject({ outcome: "failed", errorCode: "overloaded", estimated: true, usage });
   });
 
+  test.each([
+    ["Anthropic", MESSAGES, "claude-x", `${start}event: error\n${data(overloaded)}`],
+    ["chat", CHAT, "gpt-x", `${word}${data(unavailable)}`],
+  ])("is that failure where the connection breaks behind it: %s", async (_name, path, model, sent) => {
+    const { answer, row } = await answerOf(path, { model, stream: true, ...QUESTION }, (response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(sent, () => setImmediate(() => response.destroy()));
+    });
+    expect(answer).toMatchObject({ status: 200, complete: true, text: sent });
+    expect(row).toMatchObject({ outcome: "failed", errorCode: "overloaded", estimated: true });
+  });
+
   test("costs nothing where only signs of life went before it, translated", async () => {
     const body = { model: "anthropic/claude-x", stream: true, ...QUESTION };
     const fail = (response: ServerResponse) => {

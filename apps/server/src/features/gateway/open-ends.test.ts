@@ -46,7 +46,7 @@ const ENDS: readonly (readonly [name: string, end: (response: ServerResponse) =>
   ["breaks", (response) => void response.destroy()],
 ];
 
-async function start(answer: (response: ServerResponse) => void) {
+async function start(answer: (response: ServerResponse) => void, gapSeconds = 120) {
   const upstream = await startUpstream(answer);
   const gateway = await startGateway({
     env: {
@@ -54,13 +54,13 @@ async function start(answer: (response: ServerResponse) => void) {
       LOOM_SERVER_OPENAI_BASE_URL: `${upstream.url}/v1`,
       LOOM_SERVER_GEMINI_API_KEY: UPSTREAM_KEY,
       LOOM_SERVER_GEMINI_BASE_URL: upstream.url,
+      LOOM_SERVER_GAP_TIMEOUT: String(gapSeconds),
     },
   });
   closing.push(upstream, gateway);
   return gateway;
 }
 
-/** The gap time-out is longer than a test may take. */
 describe.each(ENDS)("where the connection %s behind an answer with its reason and its counts", (_how, end) => {
   test.each(WAYS)("the answer is whole: %s", async (_name, events, path, body) => {
     const gateway = await start((response) => {
@@ -71,7 +71,7 @@ describe.each(ENDS)("where the connection %s behind an answer with its reason an
         else response.write(event, () => setImmediate(() => write(index + 1)));
       };
       write(0);
-    });
+    }, 1);
     const answer = await ask(gateway.url + path, { body, headers: { authorization: `Bearer ${gateway.token}` } });
     expect(answer).toMatchObject({ status: 200, complete: true });
     expect(answer.text).not.toContain("error");
@@ -79,6 +79,73 @@ describe.each(ENDS)("where the connection %s behind an answer with its reason an
       { outcome: "completed", estimated: false, usage: { inputTokens: 7, outputTokens: 9 } },
     ]);
   });
+});
+
+test("an answer with its reason and its counts is not waited for as long as for one without", async () => {
+  const whole = WAYS.map(async ([, events, path, body]) => {
+    const gateway = await start((response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(events.join(""));
+    });
+    const answer = await ask(gateway.url + path, { body, headers: { authorization: `Bearer ${gateway.token}` } });
+    expect(answer).toMatchObject({ status: 200, complete: true });
+    expect(await gateway.waitForEntries(1)).toMatchObject([{ outcome: "completed", estimated: false }]);
+  });
+  await Promise.all(whole);
+}, 30_000);
+
+const CHAT_WAYS = WAYS.filter(([, answer]) => answer === ANSWERS.chat);
+const stopped = { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] };
+const counted = (tokens: number) => ({ usage: { prompt_tokens: 7, completion_tokens: tokens } });
+
+describe.each([
+  ["came before it", [{ choices: [{ index: 0, delta: { content: "Hi!" } }], ...counted(0) }, stopped]],
+  ["came with it", [{ choices: [{ index: 0, delta: { content: "Hi!" } }] }, { ...stopped, ...counted(3) }]],
+])("where counts %s, the last ones and the mark are waited for behind the reason to stop", (_name, events) => {
+  test.each(CHAT_WAYS)("%s", async (_way, _answer, path, body) => {
+    const gateway = await start((response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      const late = `${data({ choices: [], ...counted(9) })[0]}data: [DONE]\n\n`;
+      response.write(data(...events).join(""), () => void setTimeout(() => response.end(late), 2_000));
+    });
+    const answer = await ask(gateway.url + path, { body, headers: { authorization: `Bearer ${gateway.token}` } });
+    expect(answer.complete).toBe(true);
+    if (path === CHAT) expect(answer.text).toContain("[DONE]");
+    expect(await gateway.waitForEntries(1)).toMatchObject([
+      { outcome: "completed", estimated: false, usage: { inputTokens: 7, outputTokens: 9 } },
+    ]);
+  });
+});
+
+test.each(CHAT_WAYS)("a count of no output beside a text is no count of it: %s", async (_name, _answer, path, body) => {
+  const text = { choices: [{ index: 0, delta: { content: "x".repeat(400) } }], ...counted(0) };
+  const gateway = await start((response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.end(`${data(text, stopped).join("")}data: [DONE]\n\n`);
+  });
+  await ask(gateway.url + path, { body, headers: { authorization: `Bearer ${gateway.token}` } });
+  const [row] = await gateway.waitForEntries(1);
+  expect(row).toMatchObject({ outcome: "completed", estimated: true, usage: { inputTokens: 7 } });
+  expect(row?.usage.outputTokens).toBeGreaterThanOrEqual(100);
+});
+
+test.each(WAYS)("a reason to stop in every event says nothing: %s", async (_name, answer, path, body) => {
+  const words =
+    answer === ANSWERS.chat
+      ? ["Hi", "!"].map((content, index) => ({
+          choices: [{ index: 0, delta: { content }, finish_reason: "stop" }],
+          ...counted(index + 1),
+        }))
+      : ["Hi", "!"].map((text, index) => ({
+          candidates: [{ content: { parts: [{ text }] }, finishReason: "STOP" }],
+          usageMetadata: { promptTokenCount: 7, candidatesTokenCount: index + 1 },
+        }));
+  const gateway = await start((response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(data(...words).join(""), () => setImmediate(() => response.destroy()));
+  });
+  await ask(gateway.url + path, { body, headers: { authorization: `Bearer ${gateway.token}` } });
+  expect(await gateway.waitForEntries(1)).toMatchObject([{ outcome: "cut_off", errorCode: "network" }]);
 });
 
 test("an answer that was packed is whole without the end of what it was packed in", async () => {

@@ -109,6 +109,36 @@ test("a seal is nobody's but theirs who got it", async () => {
   expect(sealsOf(model, 2)).toEqual([SEAL]);
 });
 
+test("Google's client for Python, which writes seals in the other alphabet, gives Claude's thinking back to Claude alone", async () => {
+  let subject = "somebody";
+  const thinking = { text: "Is it so? ÿ~ÿ?>>>", signature: SEAL };
+  const { model, gateway } = await start(
+    [callTool("read_file", {}, { thinking }), callTool("read_file", {}), callTool("read_file", {})],
+    () => subject,
+  );
+  const asked = { role: "user", parts: [{ text: "Read it." }] };
+  const generate = async (name: string, contents: readonly object[]) => {
+    const answer = await ask(`${gateway.url}/gemini/v1beta/models/${name}:generateContent`, {
+      body: { contents, tools: [{ functionDeclarations: [{ name: "read_file" }] }] },
+      headers: { "x-goog-api-key": gateway.token },
+    });
+    expect(answer.status).toBe(200);
+    return JSON.parse(answer.text).candidates[0].content;
+  };
+  const { parts } = await generate("anthropic/claude-sonnet-5", [asked]);
+  const call = parts.find(({ functionCall }: { readonly functionCall?: object }) => functionCall !== undefined);
+  const thoughtSignature = call.thoughtSignature.replaceAll("+", "-").replaceAll("/", "_");
+  expect(thoughtSignature).not.toBe(call.thoughtSignature);
+  const result = { role: "user", parts: [{ functionResponse: { name: "read_file", response: { output: "A" } } }] };
+  const contents = [asked, { role: "model", parts: [{ ...call, thoughtSignature }] }, result];
+  // Nothing is remembered for that one.
+  subject = "somebody else";
+  await generate("anthropic/claude-sonnet-5", contents);
+  expect(model.requests[1]?.conversation?.messages[1]?.content[0]).toEqual({ type: "thinking", ...thinking });
+  await generate("gemini/gemini-3.1-pro", contents);
+  expect(sealsOf(model, 2)).toEqual(["skip_thought_signature_validator"]);
+});
+
 /** Of the calls in a request to Gemini, in their order. */
 function sealsOf({ requests }: ScriptedModel, index: number): unknown[] {
   const messages = requests[index]?.conversation?.messages ?? [];

@@ -1,8 +1,8 @@
-import { createRedactor, Secret } from "@loom/config";
+import { createRedactor } from "@loom/config";
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import type { Refusal } from "./attempt.ts";
 import { contentEncoding } from "./content-decoding.ts";
-import { credentialForms, secretOf } from "./credential-forms.ts";
+import { credentialForms, secretsOf } from "./credential-forms.ts";
 import { responseHeaders } from "./response-headers.ts";
 import type { RequestHeaders } from "./upstream-request.ts";
 
@@ -22,7 +22,7 @@ export function sendRefusal(
   if (status === 401 || status === 403 || contentEncoding(headers["content-encoding"]) !== undefined) return false;
   if (outgoing.destroyed) return true;
   const text = body.toString("utf8");
-  const redactCredential = createRedactor(Object.values(options.credential).map((each) => new Secret(secretOf(each))));
+  const redactCredential = createRedactor(secretsOf(options.credential));
   const redact = (each: string): string => options.redact(redactCredential(each));
   if (holdsWide(body, redact)) return false;
   const clean = redact(text);

@@ -93,7 +93,7 @@ export class TranslatedAnswer implements Delivery {
     const tap = createUsageTap(this.#options.dialect, { eventStream: false });
     tap.push(bytes);
     const reading = tap.read();
-    const answered = answeredBy(reading, { isWhole: reading.complete, textBytes: reading.textBytes });
+    const answered = answeredBy(reading, { isWhole: reading.final, textBytes: reading.textBytes });
     return answered.usage === undefined ? undefined : answered;
   }
 }

@@ -63,7 +63,7 @@ export class TranslatedStream implements Delivery {
     const { decoder } = this.#options;
     this.#pass(decoder.push(chunk));
     // Some keep the connection open behind an answer, and say nothing more.
-    if (this.isWhole()) this.#host.expectEnd();
+    if (this.isWhole()) this.#host.expectEnd({ isSealed: false });
   }
 
   onEnd(_trailers: UpstreamHeaders): void {
@@ -72,7 +72,7 @@ export class TranslatedStream implements Delivery {
 
   isWhole(): boolean {
     const { decoder } = this.#options;
-    return !this.#ended && decoder.finished && isCounted(decoder.usage);
+    return !this.#ended && decoder.finished && decoder.counted;
   }
 
   broken(failure: LlmFailure): void {
@@ -90,7 +90,7 @@ export class TranslatedStream implements Delivery {
   /** As far as it is known without a `completed`. */
   #answered(): Answered {
     const { decoder } = this.#options;
-    return answeredBy(decoder, { isWhole: decoder.finished, textBytes: this.#textBytes });
+    return answeredBy(decoder, { isWhole: decoder.finished && decoder.counted, textBytes: this.#textBytes });
   }
 
   #pass(events: readonly LlmEvent[]): void {
@@ -113,7 +113,9 @@ export class TranslatedStream implements Delivery {
         this.#finish([...events.slice(0, -1), { type: "completed", response }]);
         // An answer that came in one piece has no other events.
         const textBytes = Math.max(this.#textBytes, bytesOfAnswer(response));
-        this.#host.finished("completed", answeredBy(response, { isWhole: true, textBytes }));
+        // Where text came and none was counted, the counts are from before it.
+        const isWhole = textBytes === 0 || response.usage.outputTokens > 0;
+        this.#host.finished("completed", answeredBy(response, { isWhole, textBytes }));
         return;
       }
       case "error":

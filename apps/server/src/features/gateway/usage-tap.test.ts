@@ -220,6 +220,42 @@ describe("an answer of Gemini that nobody waits for to its end", () => {
   });
 });
 
+describe("the tap on a reason to stop", () => {
+  const word = (content: string) => ({ choices: [{ index: 0, delta: { content } }] });
+  const stop = { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] };
+  const counts = (tokens: number) => ({ usage: { prompt_tokens: 7, completion_tokens: tokens } });
+  const part = (tokens: number, ...parts: readonly object[]) => ({
+    candidates: [{ content: { parts }, finishReason: "STOP" }],
+    usageMetadata: { promptTokenCount: 7, candidatesTokenCount: tokens },
+  });
+  const call = { functionCall: { name: "ls", args: {} } };
+
+  test.each<readonly [name: string, finished: boolean, dialect: WireDialect, events: readonly object[]]>([
+    ["counts with it", true, "chat", [word("Hi"), { ...stop, ...counts(9) }]],
+    ["counts behind it", true, "chat", [word("Hi"), stop, { choices: [], ...counts(9) }]],
+    ["nothing but an empty word behind it", true, "chat", [word("Hi"), { ...stop, ...counts(9) }, word("")]],
+    ["counts before it only", false, "chat", [{ ...word("Hi"), ...counts(9) }, stop]],
+    ["no output counted", false, "chat", [word("Hi"), stop, { choices: [], ...counts(0) }]],
+    ["no output and none counted", true, "chat", [word(""), stop, { choices: [], ...counts(0) }]],
+    ["a word behind it", false, "chat", [{ ...stop, ...counts(9) }, word("Hi"), { ...stop, ...counts(9) }]],
+    ["Gemini's, once", true, "gemini", [part(9, { text: "Hi" })]],
+    [
+      "Gemini's, a seal behind it",
+      true,
+      "gemini",
+      [part(9, { text: "Hi" }), part(9, { text: "", thoughtSignature: "x" })],
+    ],
+    ["Gemini's, a call behind it", false, "gemini", [part(9, { text: "Hi" }), part(9, call)]],
+  ])("with %s: %s", (_name, finished, dialect, events) => {
+    const whole = createUsageTap(dialect, { eventStream: true });
+    whole.push(Buffer.from(sse(...events)));
+    expect(whole.isFinished()).toBe(finished);
+    const each = createUsageTap(dialect, { eventStream: true });
+    for (const event of events) each.push(Buffer.from(sse(event)));
+    expect(each.isFinished()).toBe(finished);
+  });
+});
+
 test("a line of ten megabytes without an end is let go", () => {
   const watching = createUsageTap("anthropic", { eventStream: true });
   const piece = Buffer.alloc(64 * 1024, "x");

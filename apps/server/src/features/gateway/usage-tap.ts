@@ -2,6 +2,7 @@ import type { JsonObject, Usage } from "@loom/core";
 import { type UsageReader, usageReader } from "@loom/llm";
 import { isForeignDocument } from "./answer-signs.ts";
 import { isCounted } from "./answered.ts";
+import { holdsContent, saysWhyItStops } from "./event-content.ts";
 import { memberValue, scanJsonObject } from "./json-members.ts";
 import { endOfLargeValue } from "./json-skip.ts";
 import type { WireDialect } from "./target.ts";
@@ -15,9 +16,11 @@ export type TapReading = {
   readonly model: string | undefined;
   /** Whether the answer came to its own end. */
   readonly complete: boolean;
+  /** Whether the counts are those of a whole answer: in a stream, no text stands beside a count of none. */
+  readonly final: boolean;
   /** Whether the last that the provider said is that it failed. */
   readonly failed: boolean;
-  /** The last events of a stream, as text, where they may be the provider's word that it failed. */
+  /** The last events of a stream, or the last item of a list, as text, where they may be the provider's word that it failed. */
   readonly lastEvents?: string;
   /** A document that is an error and may be nothing else, as text. */
   readonly error?: string;
@@ -32,7 +35,10 @@ export type UsageTap = {
   push(chunk: Buffer): void;
   /** Whether the very last of it is there, and not only what ends the text. */
   isSealed(): boolean;
-  /** Whether it was said why the answer stops, and what it used: nothing of it is missing but a mark. */
+  /**
+   * Whether it was said why the answer stops, and with that or behind it what it used: nothing of it is missing but a mark.
+   * Never of a stream in which the model went on behind such a reason.
+   */
   isFinished(): boolean;
   read(): TapReading;
 };
@@ -44,12 +50,16 @@ type Marks = {
   readonly text: Buffer;
   /** Absent: much else stands in the line, so the string behind the mark is measured. */
   readonly envelope?: number;
+  /** Stands in every event with content of the model's; absent: nobody looks whether there was any. */
+  readonly content?: Buffer;
   /** One of them stands in the last lines with data of a whole answer; the first where nothing at all comes after. */
   readonly ends: readonly [string, ...string[]];
   /** What stands in the line with it is needed, too: nothing is the last before that line has its end. */
   readonly byLine?: boolean;
   /** One of them stands in the event that says why the answer stops; absent: with that, it is sealed. */
   readonly stops?: readonly [Buffer, ...Buffer[]];
+  /** Nothing comes behind that event but, now and then, counts. */
+  readonly hasNoMark?: boolean;
 };
 
 /** As bytes: a text would be turned into them for each search. */
@@ -59,11 +69,18 @@ const mark = (text: string): Buffer => Buffer.from(text, "latin1");
 export type TapKind = WireDialect | "work" | "pictures";
 
 const MARKS: Readonly<Record<TapKind, Marks>> = {
-  anthropic: { usage: mark('"usage"'), text: mark('_delta"'), envelope: 62, ends: ['"message_stop"'] },
+  anthropic: {
+    usage: mark('"usage"'),
+    text: mark('_delta"'),
+    envelope: 62,
+    content: mark('_block_delta"'),
+    ends: ['"message_stop"'],
+  },
   chat: {
     usage: mark('"usage"'),
     text: mark('"delta"'),
     envelope: 72,
+    content: mark('"delta"'),
     ends: ["[DONE]", '"finish_reason":"', '"finish_reason": "'],
     stops: [mark('"finish_reason":"'), mark('"finish_reason": "')],
   },
@@ -71,6 +88,7 @@ const MARKS: Readonly<Record<TapKind, Marks>> = {
     usage: mark('"usage"'),
     text: mark('.delta"'),
     envelope: 140,
+    content: mark('.delta"'),
     // With its quotes, it stands in no line that only names the event.
     ends: ['"response.completed"', '"response.incomplete"', '"response.failed"'],
     byLine: true,
@@ -78,8 +96,10 @@ const MARKS: Readonly<Record<TapKind, Marks>> = {
   gemini: {
     usage: mark('"usageMetadata"'),
     text: mark('"text"'),
+    content: mark('"parts"'),
     ends: ['"finishReason"', '"blockReason"'],
     stops: [mark('"finishReason"'), mark('"blockReason"')],
+    hasNoMark: true,
   },
   work: {
     usage: mark('"usage"'),
@@ -124,7 +144,12 @@ class StreamTap implements UsageTap {
   #sampledBytes = 0;
   #sampledText = 0;
   #hasText = false;
+  /** Whether the model wrote anything at all, as far as one can tell without reading all of it. */
+  #hasContent = false;
   #stopped = false;
+  #countedAtStop = false;
+  /** There was more behind a reason to stop: some give one with every event, and it means nothing. */
+  #goesOn = false;
 
   constructor(dialect: TapKind) {
     this.#marks = MARKS[dialect];
@@ -150,12 +175,18 @@ class StreamTap implements UsageTap {
 
   isSealed(): boolean {
     if (this.#marks.byLine !== true) this.#takeRest();
+    if (this.#marks.hasNoMark === true) return this.#stopped && !this.#goesOn;
     const seal = this.#seal;
     return this.#last?.includes(seal) === true || this.#beforeLast?.includes(seal) === true;
   }
 
   isFinished(): boolean {
-    return this.#stopped && this.#counts.hasCounts;
+    return this.#stopped && this.#countedAtStop && !this.#goesOn && this.#counts.hasCounts && !this.#isStale;
+  }
+
+  /** Whether the counts are from before the answer. */
+  get #isStale(): boolean {
+    return this.#hasContent && this.#counts.outputTokens === 0;
   }
 
   read(): TapReading {
@@ -163,7 +194,8 @@ class StreamTap implements UsageTap {
     const tail = Buffer.concat([this.#beforeLast ?? EMPTY, this.#last ?? EMPTY]);
     const complete = this.#counts.ended || this.isFinished() || this.#marks.ends.some((mark) => tail.includes(mark));
     const failed = tail.includes('"error"') && !tail.includes('"error":null');
-    const reading = { ...this.#counts.reading(), complete, failed, textBytes: this.#textBytes };
+    const final = complete && !this.#isStale;
+    const reading = { ...this.#counts.reading(), complete, final, failed, textBytes: this.#textBytes };
     return failed ? { ...reading, lastEvents: tail.toString("utf8", Math.max(0, tail.length - MAX_ERROR)) } : reading;
   }
 
@@ -189,19 +221,43 @@ class StreamTap implements UsageTap {
     this.#last = lines;
     this.#bytes += lines.length;
     this.#scans += 1;
+    let counted = -1;
     let at = lines.indexOf(usage);
     while (at !== -1) {
       const end = endOfLine(lines, at);
       // Some servers say `"usage":null` in every line but one.
-      if (!isNull(lines, at + usage.length)) this.#counts.readLine(lines, lines.lastIndexOf(LF, at) + 1, end);
+      if (!isNull(lines, at + usage.length)) {
+        counted = lines.lastIndexOf(LF, at) + 1;
+        this.#counts.readLine(lines, counted, end);
+      }
       at = lines.indexOf(usage, end);
     }
-    this.#stopped ||= this.#marks.stops?.some((mark) => saysWhyItStops(lines, mark)) === true;
+    if (this.#marks.stops !== undefined && !this.#goesOn) this.#watchStop(lines, this.#marks.stops, counted);
+    this.#hasContent ||= this.#holdsContent(lines, 0);
     // How much of it is text is needed for an estimate only: after a while, some are counted for all.
     this.#hasText ||= lines.includes(this.#marks.text);
     if (this.#scans > ALL_COUNTED && this.#scans % ONE_COUNTED_OF !== 0) return;
     this.#sampledBytes += lines.length;
     this.#sampledText += textIn(lines, this.#marks);
+  }
+
+  /** `counted`: where the last line with counts begins, or -1. */
+  #watchStop(lines: Buffer, stops: readonly Buffer[], counted: number): void {
+    let behind = 0;
+    if (this.#stopped) this.#countedAtStop ||= counted !== -1;
+    else {
+      const start = startOfStop(lines, stops);
+      if (start === -1) return;
+      this.#stopped = true;
+      this.#countedAtStop = counted >= start;
+      behind = endOfLine(lines, start);
+    }
+    this.#goesOn = this.#holdsContent(lines, behind);
+  }
+
+  #holdsContent(lines: Buffer, from: number): boolean {
+    const { content } = this.#marks;
+    return content !== undefined && startOfEvent(lines, { mark: content, from, says: holdsContent }) !== -1;
   }
 
   get #textBytes(): number {
@@ -210,26 +266,31 @@ class StreamTap implements UsageTap {
   }
 }
 
-/** Whether an event with this mark says why the answer stops: in a call, the mark may be a word of the model's. */
-function saysWhyItStops(lines: Buffer, mark: Buffer): boolean {
-  for (let at = lines.indexOf(mark); at !== -1; ) {
-    const end = endOfLine(lines, at);
-    const open = lines.indexOf(OPEN_BRACE, lines.lastIndexOf(LF, at) + 1);
-    if (open !== -1 && open < at && isLastWord(parsed(lines.toString("utf8", open, end)))) return true;
-    at = lines.indexOf(mark, end);
+/** Where the first event begins that says why the answer stops, or -1: in a call, the mark may be a word of the model's. */
+function startOfStop(lines: Buffer, marks: readonly Buffer[]): number {
+  let first = -1;
+  for (const mark of marks) {
+    // In most chunks there is none, and for those nothing is to be made.
+    if (!lines.includes(mark)) continue;
+    const start = startOfEvent(lines, { mark, from: 0, says: saysWhyItStops });
+    if (start !== -1 && (first === -1 || start < first)) first = start;
   }
-  return false;
+  return first;
 }
 
-function isLastWord(value: unknown): boolean {
-  const { choices, candidates, promptFeedback } = asObject(value) ?? {};
-  if (typeof asObject(promptFeedback)?.blockReason === "string") return true;
-  const answers: readonly unknown[] = [choices, candidates].flat();
-  return answers.some((answer) => {
-    const { finish_reason, finishReason = finish_reason } = asObject(answer) ?? {};
-    return typeof finishReason === "string" && finishReason !== "" && finishReason !== "FINISH_REASON_UNSPECIFIED";
-  });
+/** Where the line with the first such event begins, or -1. */
+function startOfEvent(lines: Buffer, { mark, from, says }: EventSearch): number {
+  for (let at = lines.indexOf(mark, from); at !== -1; ) {
+    const start = lines.lastIndexOf(LF, at) + 1;
+    const end = endOfLine(lines, at);
+    const open = lines.indexOf(OPEN_BRACE, start);
+    if (open !== -1 && open < at && says(parsed(lines.toString("utf8", open, end)))) return start;
+    at = lines.indexOf(mark, end);
+  }
+  return -1;
 }
+
+type EventSearch = { readonly mark: Buffer; readonly from: number; says(event: unknown): boolean };
 
 /** About how many bytes of text these lines hold. */
 function textIn(lines: Buffer, { text, envelope }: Marks): number {
@@ -305,8 +366,10 @@ class DocumentTap implements UsageTap {
     const isError = this.#counts.isError && bytes.length <= MAX_ERROR;
     // A list of answers that was cut holds more of other things than of text.
     const textBytes = envelope === undefined && isAll ? textIn(bytes, this.#marks) : this.#length;
-    const reading = { ...this.#counts.reading(), complete, failed: false, textBytes };
+    const reading = { ...this.#counts.reading(), complete, final: complete, failed: false, textBytes };
     if (isError) return { ...reading, error: bytes.toString("utf8") };
+    const { lastError } = this.#counts;
+    if (lastError !== undefined) return { ...reading, failed: true, lastEvents: `[${JSON.stringify(lastError)}]` };
     const isSmall = complete && bytes.length <= MAX_ERROR;
     const mayBeEmpty = this.#mayBeEmpty;
     const foreign = isSmall && !this.#counts.hasSigns && isForeignDocument(bytes.toString("utf8"), { mayBeEmpty });
@@ -323,6 +386,8 @@ class Counts {
   ended = false;
   /** What was read says that it is an error. */
   isError = false;
+  /** The last item of a list of several that says that it is one. */
+  lastError: unknown;
 
   constructor(dialect: TapKind) {
     this.#reader = usageReader(dialect === "work" || dialect === "pictures" ? "openai" : dialect);
@@ -330,6 +395,10 @@ class Counts {
 
   get hasCounts(): boolean {
     return this.#counted && isCounted(this.#reader.usage);
+  }
+
+  get outputTokens(): number {
+    return this.#reader.usage.outputTokens;
   }
 
   /** Whether a model or token counts were there, which stand in answers only. */
@@ -366,6 +435,8 @@ class Counts {
     for (const event of events) this.#readEvent(event);
     const [first] = events;
     this.isError = events.length === 1 && saysError(asObject(first)?.error);
+    const last = events.length > 1 ? asObject(events.at(-1)) : undefined;
+    if (saysError(last?.error)) this.lastError = last;
     return true;
   }
 

@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type Log, type LogFields, SILENT_LOG } from "../../kit/log.ts";
@@ -51,11 +52,21 @@ function answerOf(path: string): { readonly type: string; readonly body: string 
 }
 
 async function start(
-  options: { readonly refuses?: (request: SeenRequest) => boolean; readonly account?: object; readonly log?: Log } = {},
+  options: {
+    readonly refuses?: (request: SeenRequest) => boolean;
+    readonly answer?: (response: ServerResponse) => void;
+    readonly account?: object;
+    readonly project?: string;
+    readonly log?: Log;
+  } = {},
 ): Promise<{ google: TestGoogle; gateway: TestGateway; file: string }> {
   const google = await startGoogle((response, request) => {
     if (options.refuses?.(request) === true) {
       response.writeHead(401).end('{"error":{"code":401,"message":"Request had invalid authentication credentials."}}');
+      return;
+    }
+    if (options.answer !== undefined) {
+      options.answer(response);
       return;
     }
     const { type, body } = answerOf(request.path);
@@ -67,7 +78,11 @@ async function start(
   const file = join(directory.path, "account.json");
   await writeFile(file, JSON.stringify({ ...google.serviceAccount, ...options.account }), { mode: 0o600 });
   const gateway = await startGateway({
-    env: { LOOM_SERVER_VERTEX_CREDENTIALS_FILE: file, LOOM_SERVER_VERTEX_BASE_URL: google.url },
+    env: {
+      LOOM_SERVER_VERTEX_CREDENTIALS_FILE: file,
+      LOOM_SERVER_VERTEX_BASE_URL: google.url,
+      ...(options.project && { LOOM_SERVER_VERTEX_PROJECT: options.project }),
+    },
     ...(options.log && { log: options.log }),
   });
   onTestFinished(() => gateway.close());
@@ -200,6 +215,62 @@ describe("a request for Vertex AI", () => {
     const second = await post(gateway, "/openai/v1/chat/completions", chat("fast", false));
     expect(second.status).toBe(200);
     expect(google.seen.filter(({ path }) => path === "/token")).toHaveLength(2);
+  });
+
+  test.each([
+    [
+      "in a stream that is passed on",
+      "/proxy/vertex/v1/projects/p/locations/l/publishers/google/models/gemini-x:streamGenerateContent?alt=sse",
+      { contents },
+    ],
+    ["in a stream that is translated", "/openai/v1/chat/completions", chat("fast", true)],
+  ])("has no token in its errors: %s", async (_what, path, body) => {
+    const lines: unknown[] = [];
+    const log: Log = { ...SILENT_LOG, warn: (_, fields) => void lines.push(fields) };
+    const begun = { ...GEMINI, candidates: [{ content: { role: "model", parts: [{ text: "Grü" }] } }] };
+    const error = { error: { code: 503, status: "UNAVAILABLE", message: `You sent ${GOOGLE_TOKEN} here.` } };
+    const answer = (response: ServerResponse): void => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end(`data: ${JSON.stringify(begun)}\n\ndata: ${JSON.stringify(error)}\n\n`);
+    };
+    const { gateway } = await start({ answer, log });
+    const { text } = await post(gateway, path, body);
+    expect(text).toContain("Grü");
+    expect(text).toContain("You sent [redacted] here.");
+    expect(JSON.stringify(lines)).toContain("You sent [redacted] here.");
+    expect(text + JSON.stringify(lines)).not.toContain(GOOGLE_TOKEN);
+  });
+
+  test("has no token in what is said of a refusal, nor in the log", async () => {
+    const lines: unknown[] = [];
+    const log: Log = { ...SILENT_LOG, warn: (_, fields) => void lines.push(fields) };
+    const error = { error: { code: 400, status: "INVALID_ARGUMENT", message: `You sent ${GOOGLE_TOKEN} here.` } };
+    const { gateway } = await start({ answer: (response) => response.writeHead(400).end(JSON.stringify(error)), log });
+    const { status, text } = await post(gateway, "/openai/v1/chat/completions", chat("fast", false));
+    expect([status, text]).toEqual([400, expect.stringContaining("You sent [redacted] here.")]);
+    expect(JSON.stringify(lines)).toContain("You sent [redacted] here.");
+  });
+
+  test.each([200, 400])("names the project that pays, which is no secret, where Google does (%i)", async (status) => {
+    const body = JSON.stringify(status === 200 ? GEMINI : { error: { message: "Quota of my-project-1 exceeded." } });
+    const headers = { "content-type": "application/json", "x-quota": "projects/my-project-1", "x-token": GOOGLE_TOKEN };
+    const answer = (response: ServerResponse): void => void response.writeHead(status, headers).end(body);
+    const user = {
+      type: "authorized_user",
+      client_id: "id",
+      client_secret: "client-secret-1",
+      refresh_token: "refresh-token-1",
+      quota_project_id: "my-project-1",
+    };
+    const { gateway, google } = await start({ answer, account: user, project: "p" });
+    const got = await post(
+      gateway,
+      "/proxy/vertex/v1/projects/p/locations/l/publishers/google/models/gemini-x:generateContent",
+      { contents },
+    );
+    expect(modelRequests(google)[0]?.headers["x-goog-user-project"]).toBe("my-project-1");
+    expect([got.status, got.text]).toEqual([status, body]);
+    expect([got.headers["x-quota"], got.headers["x-token"]]).toEqual(["projects/my-project-1", undefined]);
   });
 
   test("that gets no token says why, in the client's words, and asks no model; the log alone says which file it is", async () => {
