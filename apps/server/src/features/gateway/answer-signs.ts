@@ -1,3 +1,5 @@
+import { parsed } from "./json-value.ts";
+
 /**
  * Members by which answers are known, of all dialects together: behind a path of one dialect may stand a server that
  * leaves out half of its own, or on Vertex AI a model of somebody else's. One of them is enough.
@@ -73,12 +75,4 @@ function isForeign(value: unknown): boolean {
 /** An object or a list with nothing in it. */
 function isEmpty(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.keys(value).length === 0;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

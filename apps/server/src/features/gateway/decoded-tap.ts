@@ -1,5 +1,5 @@
 import type { Transform } from "node:stream";
-import type { UsageTap } from "./usage-tap.ts";
+import type { UsageTap } from "./usage-tap/tap-reading.ts";
 
 /** What is looked at of an answer that was compressed; a small one can hold a very large one. */
 const MAX_DECODED_BYTES = 64 * 1024 * 1024;

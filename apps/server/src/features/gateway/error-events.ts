@@ -1,4 +1,5 @@
 import { holdsSign } from "./answer-signs.ts";
+import { parsed } from "./json-value.ts";
 
 const LF = 10;
 const CR = 13;
@@ -209,12 +210,4 @@ function says(error: unknown): boolean {
 
 function isObject(value: unknown): value is { readonly [key: string]: unknown } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -14,7 +14,9 @@ import { responseHeaders, withoutSecrets } from "./response-headers.ts";
 import type { WireDialect } from "./target.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 import { UsageChunkFilter } from "./usage-chunk-filter.ts";
-import { createUsageTap, type TapKind, type TapReading, type UsageTap } from "./usage-tap.ts";
+import type { TapKind } from "./usage-tap/tap-marks.ts";
+import type { TapReading, UsageTap } from "./usage-tap/tap-reading.ts";
+import { createUsageTap } from "./usage-tap/usage-tap.ts";
 import { streamError } from "./wire-errors.ts";
 
 export type NativeOptions = {

@@ -25,7 +25,7 @@ import {
   streamedRequest,
   translatedRequest,
 } from "./upstream-request.ts";
-import type { TapKind } from "./usage-tap.ts";
+import type { TapKind } from "./usage-tap/tap-marks.ts";
 
 /** One client's request on its way to one upstream: what goes out, and how what comes back gets to the client. */
 export type Passage = {

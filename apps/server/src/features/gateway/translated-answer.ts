@@ -9,7 +9,7 @@ import { isRefusal } from "./failure-of-refusal.ts";
 import { NO_ANSWER } from "./failures.ts";
 import { sendJson } from "./reply.ts";
 import type { WireDialect } from "./target.ts";
-import { createUsageTap } from "./usage-tap.ts";
+import { createUsageTap } from "./usage-tap/usage-tap.ts";
 
 export type TranslatedAnswerOptions = {
   /** The provider's. */

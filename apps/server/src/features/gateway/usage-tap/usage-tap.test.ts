@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { WireDialect } from "./target.ts";
-import { createUsageTap, type TapReading } from "./usage-tap.ts";
+import type { WireDialect } from "../target.ts";
+import type { TapReading } from "./tap-reading.ts";
+import { createUsageTap } from "./usage-tap.ts";
 
 const NOTHING = {
   inputTokens: 0,

@@ -1,4 +1,5 @@
-/** What an event of a stream says, in any dialect. */
+// What an event of a stream says, in any dialect.
+import { asObject } from "../json-value.ts";
 
 /** Whether it is why the answer stops. */
 export function saysWhyItStops(event: unknown): boolean {
@@ -32,10 +33,4 @@ function isContent([name, value]: readonly [string, unknown]): boolean {
 function isSomething(value: unknown): boolean {
   if (typeof value === "string") return value !== "";
   return typeof value === "object" && value !== null && Object.keys(value).length > 0;
-}
-
-function asObject(value: unknown): { readonly [key: string]: unknown } | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as { readonly [key: string]: unknown })
-    : undefined;
 }
