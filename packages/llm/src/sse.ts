@@ -13,8 +13,11 @@ export type SseEvent = {
 export type SseOptions = {
   /** Most UTF-16 code units of one event, and of one line. Default 16 Mi. */
   readonly maxEventSize?: number;
-  /** Reads many events at once, where `stream` has such at `start`, the beginning of an event. */
-  readonly runAt?: (stream: string, start: number) => TextRun | undefined;
+  /**
+   * Reads many events at once, where `stream` has such at `start`, the beginning of an event. `before`: those of the same bytes
+   * that stand before it, and that nobody has seen yet.
+   */
+  readonly runAt?: (stream: string, start: number, before: readonly SseEvent[]) => TextRun | undefined;
 };
 
 const DEFAULT_MAX_EVENT_SIZE = 16 * 1024 * 1024;
@@ -90,7 +93,7 @@ export class SseDecoder {
 
   /** Tried once for each piece of text, because it may look through all of it. */
   #readRun(text: string, start: number, events: SseEvent[]): number {
-    const run = text.length > this.#maxEventSize ? undefined : this.#runAt?.(text, start);
+    const run = text.length > this.#maxEventSize ? undefined : this.#runAt?.(text, start, events);
     if (run === undefined) return start;
     events.push({ event: "message", data: run.text, isRun: true });
     return run.end;

@@ -1,5 +1,6 @@
 import type { JsonObject } from "@loom/core";
 import { asArray, asCount, asObject, asText, parseJson } from "../json-reader.ts";
+import type { SseEvent } from "../sse.ts";
 import { isPlain, type TextRun, textRun } from "../text-run.ts";
 
 const CONTENT = '"content":"';
@@ -29,9 +30,12 @@ export class PlainDeltas {
     return text;
   }
 
-  /** The texts of the chunks that stand in the stream from `start` on, if all of them are the last one over again. */
-  runAt(stream: string, start: number): TextRun | undefined {
-    if (this.#after === undefined) return undefined;
+  /**
+   * The texts of the chunks that stand in the stream from `start` on, if all of them are the last one over again. Where one
+   * of `before`, which are still to be read, is another, that may not be the last one any more.
+   */
+  runAt(stream: string, start: number, before: readonly SseEvent[]): TextRun | undefined {
+    if (this.#after === undefined || before.some(({ data }) => this.textOf(data) === undefined)) return undefined;
     const run = textRun(stream, start, `data: ${this.#before}`, `${this.#after}\n\n`);
     if (run !== undefined) this.#useless = 0;
     return run;

@@ -19,7 +19,7 @@ const BLANK: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 
  * that imitate it. An answer is complete at `[DONE]`, or at the end of a stream that gave a `finish_reason`.
  */
 export class OpenAiStreamDecoder implements ProviderStreamDecoder {
-  readonly #sse = new SseDecoder({ runAt: (stream, start) => this.#plainDeltas.runAt(stream, start) });
+  readonly #sse = new SseDecoder({ runAt: (...at) => this.#plainDeltas.runAt(...at) });
   readonly #utf8 = new Utf8Decoder();
   readonly #answer = new ChatAnswer();
   readonly #plainDeltas = new PlainDeltas();
