@@ -55,7 +55,8 @@ test("an answer is the same whether many chunks come at once or each alone, howe
 });
 
 test("chunks like one of long ago are not taken for the last one over again behind an end that came late", () => {
-  const data = (content: string, model: string) => `data: ${JSON.stringify({ ...(chunk({ content }) as object), model })}\n\n`;
+  const data = (content: string, model: string) =>
+    `data: ${JSON.stringify({ ...(chunk({ content }) as object), model })}\n\n`;
   const between = data("b", "other");
   const pieces = [data("a", "m") + between.slice(0, 9), between.slice(9) + data("c", "m") + data("d", "m")];
   expect(decode(...pieces, "data: [DONE]\n\n").at(-1)).toMatchObject({ response: { model: "m" } });
