@@ -162,6 +162,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         state.stopping = true;
         clearTimeout(warmUp);
         await Promise.all([jobs.stop(), listener.close({ drainMs, abort: dispatcher.abortOpen })]);
+        // No connection is left; whatever runs nevertheless is accounted for before the books are closed.
+        dispatcher.abortOpen();
         features.gateway.services.close();
         const { ledger } = features.ledger.services;
         await ledger.close();

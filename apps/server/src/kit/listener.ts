@@ -126,7 +126,7 @@ async function drain(
     server.close(() => {
       clearInterval(sweep);
       clearTimeout(deadline);
-      resolve();
+      resolve(saidByAll());
     });
     closeIdle();
     const cut = (): void => {
@@ -140,6 +140,11 @@ async function drain(
     if (drainMs <= 0) cut();
     else deadline = setTimeout(cut, drainMs);
   });
+}
+
+/** A socket says that it is closed a turn after its server says that it has none: whoever waits for that hears it first. */
+async function saidByAll(): Promise<void> {
+  for (let turn = 0; turn < LAST_TURNS; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Whoever has come already is let in: connections that the kernel still holds would be reset. */

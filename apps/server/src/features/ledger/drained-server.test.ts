@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { UsageReport } from "@loom/api";
@@ -62,4 +62,60 @@ describe.each(engines)("on $name, a server that has to end before its answers ha
     second.process.signal("SIGTERM");
     expect((await second.process.exited).code).toBe(0);
   });
+
+  test("and whose last client leaves meanwhile, has a row for him", { timeout: 120_000 }, async () => {
+    await using home = await engine.create();
+    const reached = Promise.withResolvers<void>();
+    const provider = createServer((incoming) => void incoming.resume().once("end", () => reached.resolve()));
+    await new Promise<void>((resolve) => provider.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => {
+      provider.closeAllConnections();
+      provider.close();
+    });
+    const start = () =>
+      startServerProcess(home.path, {
+        args: ["--drain-timeout", "60"],
+        env: environment(home.path, {
+          ...home.env,
+          LOOM_SERVER_ANTHROPIC_API_KEY: "sk-ant-key-of-the-tests",
+          LOOM_SERVER_ANTHROPIC_BASE_URL: `http://127.0.0.1:${(provider.address() as AddressInfo).port}`,
+        }),
+        timeoutMs: 110_000,
+      });
+    const first = await start();
+    const body = JSON.stringify({ model: "claude-opus-5", max_tokens: 9, messages: [{ role: "user", content: "Hi" }] });
+    const head = [
+      "POST /anthropic/v1/messages HTTP/1.1",
+      "Host: 127.0.0.1",
+      `Authorization: Bearer ${first.token}`,
+      "Content-Type: application/json",
+      `Content-Length: ${body.length}`,
+    ];
+    const client = connect(Number(new URL(first.url).port), "127.0.0.1");
+    client.write(`${head.join("\r\n")}\r\n\r\n${body}`);
+    await reached.promise;
+    first.process.signal("SIGTERM");
+    // It is past the turns in which it lets in who has come.
+    await expect.poll(() => refusesConnections(first.url)).toBe(true);
+    client.destroy();
+    expect((await first.process.exited).code).toBe(0);
+    expect(readdirSync(join(home.path, "open-requests"))).toEqual([]);
+    const second = await start();
+    const headers = { authorization: `Bearer ${second.token}` };
+    const report = (await (await fetch(`${second.url}/api/usage?groupBy=outcome`, { headers })).json()) as UsageReport;
+    expect(report.groups).toMatchObject([{ key: ["cancelled"], requests: 1 }]);
+    second.process.signal("SIGTERM");
+    expect((await second.process.exited).code).toBe(0);
+  });
 });
+
+function refusesConnections(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once("error", () => resolve(true));
+  });
+}
