@@ -31,7 +31,8 @@ type Target = { readonly model: string; readonly at: string; readonly path?: str
 const TARGETS: readonly Target[] = [
   { model: "claude-sonnet-5", at: "/v1/messages" },
   { model: "gpt-5.4", at: "/v1/chat/completions" },
-  { model: "gemini-3.1-pro-preview", at: "/v1beta/models/gemini-3.1-pro-preview" },
+  // Of the version that the client names, if it is one of Gemini.
+  { model: "gemini-3.1-pro-preview", at: "/models/gemini-3.1-pro-preview:" },
   { model: "zai/glm-5.3", at: "/api/" },
   { model: "local/qwen3", at: "/v1/chat/completions" },
   { model: "vertex/gemini-3.1-pro-preview", at: "/publishers/google/models/gemini-3.1-pro-preview" },
