@@ -1,11 +1,11 @@
 import { readdirSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { UsageReport } from "@loom/api";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { engines } from "../../kit/engines.testing.ts";
+import { engines, type TestHome } from "../../kit/engines.testing.ts";
 import { environment, type ServerProcess, startServerProcess } from "../../process.testing.ts";
 
 /** Small on the way and long to unpack: its row waits for its token counts. */
@@ -25,21 +25,8 @@ describe.each(engines)("on $name, a server that has to end before its answers ha
         outgoing.end(PACKED, () => passed.resolve());
       });
     });
-    await new Promise<void>((resolve) => provider.listen(0, "127.0.0.1", resolve));
-    onTestFinished(() => {
-      provider.closeAllConnections();
-      provider.close();
-    });
-    const start = () =>
-      startServerProcess(home.path, {
-        args: ["--drain-timeout", "0"],
-        env: environment(home.path, {
-          ...home.env,
-          LOOM_SERVER_ANTHROPIC_API_KEY: "sk-ant-key-of-the-tests",
-          LOOM_SERVER_ANTHROPIC_BASE_URL: `http://127.0.0.1:${(provider.address() as AddressInfo).port}`,
-        }),
-        timeoutMs: 110_000,
-      });
+    const providerUrl = await listening(provider);
+    const start = () => startWith(home, providerUrl, { drainSeconds: 0 });
     const call = ({ url, token }: ServerProcess, path: string, body?: object) => {
       const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
       return fetch(url + path, { headers, ...(body && { method: "POST", body: JSON.stringify(body) }) });
@@ -67,21 +54,8 @@ describe.each(engines)("on $name, a server that has to end before its answers ha
     await using home = await engine.create();
     const reached = Promise.withResolvers<void>();
     const provider = createServer((incoming) => void incoming.resume().once("end", () => reached.resolve()));
-    await new Promise<void>((resolve) => provider.listen(0, "127.0.0.1", resolve));
-    onTestFinished(() => {
-      provider.closeAllConnections();
-      provider.close();
-    });
-    const start = () =>
-      startServerProcess(home.path, {
-        args: ["--drain-timeout", "60"],
-        env: environment(home.path, {
-          ...home.env,
-          LOOM_SERVER_ANTHROPIC_API_KEY: "sk-ant-key-of-the-tests",
-          LOOM_SERVER_ANTHROPIC_BASE_URL: `http://127.0.0.1:${(provider.address() as AddressInfo).port}`,
-        }),
-        timeoutMs: 110_000,
-      });
+    const providerUrl = await listening(provider);
+    const start = () => startWith(home, providerUrl, { drainSeconds: 60 });
     const first = await start();
     const body = JSON.stringify({ model: "claude-opus-5", max_tokens: 9, messages: [{ role: "user", content: "Hi" }] });
     const head = [
@@ -117,5 +91,31 @@ function refusesConnections(url: string): Promise<boolean> {
       resolve(false);
     });
     socket.once("error", () => resolve(true));
+  });
+}
+
+/** Its address; it is closed when the test is over. */
+async function listening(provider: Server): Promise<string> {
+  await new Promise<void>((resolve) => provider.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    provider.closeAllConnections();
+    provider.close();
+  });
+  return `http://127.0.0.1:${(provider.address() as AddressInfo).port}`;
+}
+
+function startWith(
+  { path, env }: TestHome,
+  providerUrl: string,
+  { drainSeconds }: { readonly drainSeconds: number },
+): Promise<ServerProcess> {
+  return startServerProcess(path, {
+    args: ["--drain-timeout", String(drainSeconds)],
+    env: environment(path, {
+      ...env,
+      LOOM_SERVER_ANTHROPIC_API_KEY: "sk-ant-key-of-the-tests",
+      LOOM_SERVER_ANTHROPIC_BASE_URL: providerUrl,
+    }),
+    timeoutMs: 110_000,
   });
 }
