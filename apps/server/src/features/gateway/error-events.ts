@@ -1,5 +1,5 @@
 import { holdsSign } from "./answer-signs.ts";
-import { parsed } from "./json-value.ts";
+import { asObject, parsed } from "./json-value.ts";
 
 const LF = 10;
 const CR = 13;
@@ -193,21 +193,17 @@ function isBlank(line: Buffer): boolean {
 
 /** In any dialect, and as those say it who stand in front of several: in the only choice. */
 function isError(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  const { type, object, error, response, choices } = value;
+  const { type, object, error, response, choices } = asObject(value) ?? {};
   if (type === "error" || object === "error" || type === "response.failed" || says(error)) return true;
-  if (isObject(response) && says(response.error)) return true;
-  return (
-    Array.isArray(choices) &&
-    choices.some((each) => isObject(each) && (says(each.error) || each.finish_reason === "error"))
-  );
+  return says(asObject(response)?.error) || (Array.isArray(choices) && choices.some(isBroken));
+}
+
+function isBroken(choice: unknown): boolean {
+  const { error, finish_reason } = asObject(choice) ?? {};
+  return says(error) || finish_reason === "error";
 }
 
 /** Some servers say `"error":null` when all is well. */
 function says(error: unknown): boolean {
   return error !== undefined && error !== null;
-}
-
-function isObject(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
