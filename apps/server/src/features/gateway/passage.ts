@@ -157,6 +157,7 @@ function translatedPassage(
     model: question.model,
     createdMs: Date.now(),
     wantsUsage,
+    origin: dialect,
   };
   const noted: TakeNote = (response) => {
     if (foreign) {
