@@ -39,7 +39,7 @@ export function partsToWire(content: readonly AssistantContent[], origin?: strin
     if (block.type === "thinking") {
       if (block.text !== "" || block.signature !== undefined) parts.push(thoughtToWire(block, origin));
     } else if (block.type === "tool_use") {
-      if (!isBrokenCall(block)) parts.push(callToWire(block, thoughts.take()));
+      if (!isBrokenCall(block)) parts.push(callToWire(block, thoughts.take(), origin));
     } else if (block.type === "text") parts.push({ text: block.text, ...sealOf(block.signature) });
     else parts.push(...opaqueToWire(block));
   }
@@ -52,9 +52,17 @@ export function opaqueToWire(block: OpaqueBlock): JsonObject[] {
   return text === "" ? [] : [{ text }];
 }
 
-/** `thoughts` is the seal of what another provider thought before the call. */
-export function callToWire({ id, name, input, signature }: ToolUseBlock, thoughts: string | undefined): JsonObject {
-  return { functionCall: { id, name, args: input }, ...sealOf(signature ?? thoughts) };
+/**
+ * `thoughts` is the seal of what another provider thought before the call. Where it thought nothing, the mark says that
+ * the call is not Gemini's, which would miss its own seal on it.
+ */
+export function callToWire(
+  { id, name, input, signature }: ToolUseBlock,
+  thoughts: string | undefined,
+  origin: string | undefined,
+): JsonObject {
+  const seal = signature ?? thoughts ?? unsealedMark("gemini", origin);
+  return { functionCall: { id, name, args: input }, ...sealOf(seal) };
 }
 
 function thoughtToWire({ text, signature, dialect }: ThinkingBlock, origin: string | undefined): JsonObject {

@@ -122,7 +122,7 @@ export class GeminiStreamEncoder implements LlmStreamEncoder {
         return fresh === "" ? [] : [{ text: fresh, thought: true, ...this.#mark }];
       }
       case "tool_use":
-        return isBrokenCall(block) ? [] : [callToWire(block, thoughts.take())];
+        return isBrokenCall(block) ? [] : [callToWire(block, thoughts.take(), this.#identity.origin)];
       case "opaque":
         return opaqueToWire(block);
     }
