@@ -97,7 +97,9 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "How much to think",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "As a level or as a bound, whichever the model takes; left out for models that do not think.",
+    note:
+      "As a level or as a bound, whichever the model takes; left out for models that do not think. A level takes half of the " +
+      "answer's bound at most; where Claude has no 1,024 tokens for it then, `x-loom-left-out` says `thinking`.",
   },
   {
     name: "No thinking",
