@@ -97,7 +97,7 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "How much to think",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "As a level or as a bound, whichever the model takes; left out for models that do not think.",
+    note: "As a level or as a bound, whichever the model takes; left out for models that do not think, where `x-loom-left-out` says `thinking` (Gemini and Responses). A client of Responses that asks for a summary alone asks for thinking that it can see.",
   },
   {
     name: "No thinking",

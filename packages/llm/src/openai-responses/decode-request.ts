@@ -29,7 +29,7 @@ const DEFAULT_MAX_TOKENS = 32_000;
 export function decodeRequest(body: string): DecodedRequest {
   return readRequest(
     body,
-    (json) => {
+    (json, watched) => {
       refuseMemory(json);
       const { system, messages } = readInput(json.input);
       const isInstructed = system.length > 0;
@@ -37,7 +37,7 @@ export function decodeRequest(body: string): DecodedRequest {
       if (messages[0]?.role !== "user") refuse("input", "must begin with the role user");
       const { tools, providerTools, toolChoice } = readToolChoice(json.tool_choice, readTools(json.tools));
       const instructions = isGiven(json.instructions) ? [readString(json.instructions, "instructions")] : [];
-      const thinking = readReasoning(json.reasoning);
+      const thinking = readReasoning(json.reasoning, watched);
       const output = readFormat(json.text);
       const parallelToolCalls = readBoolean(json.parallel_tool_calls, "parallel_tool_calls");
       const userId = asText(json.safety_identifier) ?? asText(json.user);
