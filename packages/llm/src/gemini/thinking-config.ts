@@ -33,24 +33,27 @@ export function thinkingToWire(
   return { ...visible, thinkingBudget };
 }
 
-export function readThinking(value: JsonValue | undefined): ThinkingSetting | undefined {
+export function readThinking(
+  value: JsonValue | undefined,
+  watched: (inner: JsonObject, name: string) => JsonObject,
+): ThinkingSetting | undefined {
   if (value === undefined || value === null) return undefined;
-  const config = readObject(value, "generationConfig.thinkingConfig");
+  const path = "generationConfig.thinkingConfig";
+  const config = watched(readObject(value, path), path);
   const budget = field(config, "thinkingBudget");
   const level = asText(field(config, "thinkingLevel"));
+  const isVisible = field(config, "includeThoughts") === true;
   // As `-1.0`, it is another number for the language only.
   const tokens = asNumber(budget);
   if (tokens === 0) return { type: "off" };
-  const isVisible = field(config, "includeThoughts") === true;
   const visible = isVisible ? { visible: true } : {};
   if (level !== undefined && level !== "THINKING_LEVEL_UNSPECIFIED") {
     const effort = readEffort(level.toLowerCase());
-    if (effort === undefined) refuseValue("generationConfig.thinkingConfig.thinkingLevel", level);
+    if (effort === undefined) refuseValue(`${path}.thinkingLevel`, level);
     return { type: "on", effort, ...visible };
   }
   if (budget === undefined || tokens === DYNAMIC) return isVisible ? { type: "on", visible: true } : undefined;
-  const budgetTokens =
-    asCount(budget) ?? refuse("generationConfig.thinkingConfig.thinkingBudget", "must be a whole number");
+  const budgetTokens = asCount(budget) ?? refuse(`${path}.thinkingBudget`, "must be a whole number");
   return { type: "on", budgetTokens, ...visible };
 }
 

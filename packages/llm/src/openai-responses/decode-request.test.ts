@@ -260,8 +260,9 @@ describe("settings", () => {
     expect(requestOf(body)).toMatchObject(expected);
   });
 
-  test("reasoning without an effort is none", () => {
-    expect(requestOf({ reasoning: { summary: "auto" } })).not.toHaveProperty("thinking");
+  test("reasoning without an effort is thinking only where it is to be seen", () => {
+    expect(requestOf({ reasoning: { effort: null } })).not.toHaveProperty("thinking");
+    expect(requestOf({ reasoning: { summary: "auto" } })).toHaveProperty("thinking", { type: "on", visible: true });
   });
 });
 

@@ -26,7 +26,7 @@ const ONLY_INSTRUCTIONS = "holds nothing but instructions: add a message with th
 export function decodeRequest(body: string): DecodedRequest {
   return readRequest(
     body,
-    (json) => {
+    (json, watched) => {
       refuseMemory(json);
       const { system, messages } = readInput(json.input);
       const isInstructed = system.length > 0;
@@ -34,7 +34,7 @@ export function decodeRequest(body: string): DecodedRequest {
       if (messages[0]?.role !== "user") refuse("input", "must begin with the role user");
       const { tools, providerTools, toolChoice } = readToolChoice(json.tool_choice, readTools(json.tools));
       const instructions = isGiven(json.instructions) ? [readString(json.instructions, "instructions")] : [];
-      const thinking = readReasoning(json.reasoning);
+      const thinking = readReasoning(json.reasoning, watched);
       const output = readFormat(json.text);
       const parallelToolCalls = readBoolean(json.parallel_tool_calls, "parallel_tool_calls");
       const userId = asText(json.safety_identifier) ?? asText(json.user);

@@ -2,7 +2,7 @@ import type { JsonObject, LlmRequest, OutputFormat, ToolChoice, ToolDefinition }
 import { boundedId } from "../bounded-id.ts";
 import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
-import { thinkingLeftOut } from "../earlier-thinking.ts";
+import { askedThinkingLeftOut, thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
 import { refuse, writeRequest } from "../request-problem.ts";
 import { isStrictForOpenAi, strictnessLeftOut } from "../strict-schema.ts";
@@ -45,6 +45,7 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
   }, [
     ...brokenCallsLeftOut(request.messages),
     ...thinkingLeftOut(request.messages, isOwnThinking),
+    ...askedThinkingLeftOut(request, { thinks: canThink(request.model) }),
     ...strictnessLeftOut(request, isStrictForOpenAi),
   ]);
 }
