@@ -76,10 +76,10 @@ function callingToWire(tools: readonly ToolDefinition[], choice: ToolChoice | un
 }
 
 function configToWire(request: LlmRequest): JsonObject {
-  const { temperature, topP, topK, seed, stopSequences, output } = request;
-  const thinkingConfig = thinkingToWire(request.model, request.thinking);
+  const { maxTokens, temperature, topP, topK, seed, stopSequences, output } = request;
+  const thinkingConfig = thinkingToWire(request.model, request.thinking, maxTokens);
   return {
-    maxOutputTokens: request.maxTokens,
+    ...(maxTokens === undefined ? {} : { maxOutputTokens: maxTokens }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { topP }),
     ...(topK === undefined ? {} : { topK }),
