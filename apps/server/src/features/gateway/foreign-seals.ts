@@ -107,7 +107,7 @@ class Splicer {
     this.#members(start, (key, _keyStart, from, to) => {
       if (isSealName(key) && this.#isMark(from)) {
         const seal = unwrapSeal(textAt(this.#bytes, from, to));
-        if (this.#isOwn(seal)) return;
+        if (seal !== undefined && this.#isOwn(seal)) return;
         isSealed = true;
         if (seal?.kind !== "unsealed") this.#lost = true;
         return;
@@ -133,13 +133,13 @@ class Splicer {
   /** Gives a seal of this very dialect back as it was; `false` for any other. */
   #unwraps(from: number, to: number): boolean {
     const seal = unwrapSeal(textAt(this.#bytes, from, to));
-    if (!this.#isOwn(seal)) return false;
+    if (seal === undefined || !this.#isOwn(seal)) return false;
     this.#replace(from, to, JSON.stringify(seal.data));
     return true;
   }
 
-  #isOwn(seal: ForeignSeal | undefined): seal is ForeignSeal {
-    return seal?.kind === "signature" && seal.dialect === this.#options.dialect;
+  #isOwn({ kind, dialect }: ForeignSeal): boolean {
+    return kind === "signature" && dialect === this.#options.dialect;
   }
 
   /** Takes out the elements of the array at `start` that are not kept; `false`, and no change, where that is all of them. */
