@@ -38,7 +38,7 @@ export type DecodedQuestion = {
 
 const MAX_MODEL = 200;
 
-/** Where a client gives no bound, this much output is held for it, in tokens: what codecs ask for in its place. */
+/** Where a client gives no bound, an answer is taken to be this long, in tokens, until it is there. */
 export const DEFAULT_OUTPUT_TOKENS = 32_000;
 
 /** @throws ProblemError */

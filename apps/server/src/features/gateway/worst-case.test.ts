@@ -35,10 +35,20 @@ describe("the worst case", () => {
 
   test("is that of all answers together", () => {
     expect(chat({ max_tokens: 16_000, n: 125 })).toMatchObject({ outputTokens: 2_000_000, costMicroUsd: 1_200_002 });
-    expect(chat({ n: 4 }).outputTokens).toBe(128_000);
     const config = { maxOutputTokens: 1_000, candidateCount: 8 };
     const gemini = worstOf("/gemini/v1beta/models/gemini-2.5-pro:generateContent", { generationConfig: config });
     expect(gemini.outputTokens).toBe(8_000);
+  });
+
+  test("without a bound is all that the model can write, and counts as a long answer for limits a minute", () => {
+    expect(chat({ n: 4 })).toMatchObject({
+      outputTokens: 65_536,
+      costMicroUsd: chat({ max_tokens: 16_384, n: 4 }).costMicroUsd,
+    });
+    const unbound = worstOf("/openai/v1/chat/completions", { model: "gpt-5" });
+    const whole = worstOf("/openai/v1/chat/completions", { model: "gpt-5", max_tokens: 128_000 });
+    expect(unbound).toMatchObject({ outputTokens: 32_000 });
+    expect(unbound.costMicroUsd).toBeGreaterThan((whole.costMicroUsd ?? 0) - 10);
   });
 
   test("is that of the larger of two bounds, each answer no longer than the model can write", () => {
