@@ -176,6 +176,17 @@ describe("the table of what is carried is true", () => {
   });
 });
 
+test.each([
+  ["gemini", "gemini-2.0-flash", ["thinking"]],
+  ["responses", "gpt-4o", ["thinking"]],
+  ["gemini", "gemini-2.5-flash", undefined],
+  ["responses", "gpt-5.2", undefined],
+] as const)("%s: what is asked of %s and left out is %j", (to, model, leftOut) => {
+  const encoded = encode(to, { model, thinking: { type: "on", visible: true } });
+  expect(encoded).toMatchObject({ ok: true });
+  expect(encoded.ok && encoded.leftOut).toEqual(leftOut);
+});
+
 test("a pair has what its client can ask for, with what is its own refused to any other", () => {
   const fateOf = (from: WireDialect, to: WireDialect, name: string) =>
     carriedBetween(from, to).find((row) => row.name === name)?.fate;

@@ -1,4 +1,4 @@
-import type { Message, ThinkingBlock } from "@loom/core";
+import type { LlmRequest, Message, ThinkingBlock } from "@loom/core";
 
 /** As `leftOut` names it. */
 const NAME = "thinking of earlier answers";
@@ -13,4 +13,9 @@ export function thinkingLeftOut(messages: readonly Message[], takes: (block: Thi
       message.role === "assistant" && message.content.some((block) => block.type === "thinking" && !takes(block)),
   );
   return isLost ? [NAME] : [];
+}
+
+/** That a model which does not think was asked to. */
+export function askedThinkingLeftOut({ thinking }: LlmRequest, { thinks }: { readonly thinks: boolean }): string[] {
+  return thinking?.type === "on" && !thinks ? ["thinking"] : [];
 }

@@ -8,7 +8,8 @@ import { isStrictForClaude, strictnessLeftOut } from "../strict-schema.ts";
 import { isBlank, textToWire } from "./block-to-wire.ts";
 import { cacheToWire } from "./cache-marker.ts";
 import { encodeMessages, isOwnThinking, type WireMessage } from "./encode-messages.ts";
-import { settingsToWire } from "./settings-to-wire.ts";
+import { mostTokensOf } from "./model-traits.ts";
+import { settingsLeftOut, settingsToWire } from "./settings-to-wire.ts";
 
 /** The end of this request, and the end of the one before it, where its cache entry is found. */
 const MARKED_USER_MESSAGES = 2;
@@ -29,7 +30,7 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
     if (automatic) markForCaching(messages);
     return {
       model: request.model,
-      max_tokens: request.maxTokens,
+      max_tokens: mostTokensOf(request),
       ...(hasSystem ? { system: [{ ...textToWire({ text: request.system }), ...cacheToWire(systemCache) }] } : {}),
       ...(tools.length === 0 ? {} : { tools }),
       messages,
@@ -39,6 +40,7 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
   }, [
     ...brokenCallsLeftOut(request.messages),
     ...thinkingLeftOut(request.messages, isOwnThinking),
+    ...settingsLeftOut(request),
     // The schema of an answer is closed where it is open: without strictness there is none.
     ...strictnessLeftOut({ tools: request.tools }, isStrictForClaude),
   ]);

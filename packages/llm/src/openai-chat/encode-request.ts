@@ -20,7 +20,7 @@ export function encodeRequest(
     return {
       model: request.model,
       messages: [...system, ...encodeMessages(request.messages, options)],
-      [options.maxTokensField]: request.maxTokens,
+      ...(request.maxTokens === undefined ? {} : { [options.maxTokensField]: request.maxTokens }),
       ...(tools.length === 0 ? {} : { tools }),
       ...settingsToWire(request, options),
       ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
