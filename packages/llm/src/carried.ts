@@ -80,7 +80,14 @@ export const CARRIED: readonly CarriedFeature[] = [
       "The answer comes without its list of sources. Gemini cannot be kept to domains, and is refused those. Codex asks for " +
       'it unless its `config.toml` says `web_search = "disabled"`.',
   },
-  { name: "Choice of a tool", askedBy: ALL, fate: EVERYWHERE },
+  {
+    name: "Choice of a tool",
+    askedBy: ALL,
+    fate: EVERYWHERE,
+    note:
+      "Claude from 5.5 on (Fable: 5.1) cannot be made to call a tool, which is refused; older ones do not think where they are " +
+      "made to, and `x-loom-left-out` says `thinking`.",
+  },
   {
     name: "At most one call an answer",
     askedBy: ["anthropic", "chat", "responses"],
@@ -138,7 +145,7 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "temperature, top_p",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "Left out where the model refuses them, as models that think do. Anthropic Messages ends at 1.",
+    note: "Left out where the model refuses them, as models that think do; of Claude's, `x-loom-left-out` says so, and those from 4.1 to 4.6 get no top_p beside a temperature. Anthropic Messages ends at 1.",
   },
   {
     name: "top_k",

@@ -57,6 +57,26 @@ describe("the worst case", () => {
     expect(chat({ max_tokens: 1_000_000, n: 2 }).outputTokens).toBe(256_000);
   });
 
+  test("is seen in each spelling that Google takes, and of several it is the largest", () => {
+    const gemini = (fields: object) =>
+      worstOf("/gemini/v1beta/models/gemini-2.5-pro:generateContent", fields).outputTokens;
+    expect(gemini({ generationConfig: { max_output_tokens: 65_000 } })).toBe(65_000);
+    expect(gemini({ generationConfig: { maxOutputTokens: "65000" } })).toBe(65_000);
+    expect(gemini({ generationConfig: { maxOutputTokens: "6.5e4" } })).toBe(65_000);
+    expect(gemini({ generationConfig: { maxOutputTokens: 1, max_output_tokens: 65_000 } })).toBe(65_000);
+    expect(gemini({ generationConfig: {}, generation_config: { maxOutputTokens: 65_000 } })).toBe(65_000);
+    expect(gemini({ generation_config: { max_output_tokens: 9 }, generationConfig: { maxOutputTokens: 7 } })).toBe(9);
+    for (const candidates of [{ candidateCount: "8" }, { candidate_count: 8 }]) {
+      expect(gemini({ generationConfig: { maxOutputTokens: 1_000, ...candidates } })).toBe(8_000);
+    }
+    expect(gemini({ generationConfig: { maxOutputTokens: "many" } })).toBe(32_000);
+  });
+
+  test("counts a bound that stands there as a text or with a fraction, as lenient servers do", () => {
+    expect(chat({ max_tokens: "100000" }).outputTokens).toBe(100_000);
+    expect(chat({ max_tokens: 99_999.5, n: "2" }).outputTokens).toBe(200_000);
+  });
+
   test("is of all that the model can read where the provider adds what it has kept", () => {
     const responses = (fields: object) => worstOf("/openai/v1/responses", { model: "gpt-4o-mini", ...fields });
     expect(responses({ input: "x" }).inputTokens).toBeLessThan(20);
