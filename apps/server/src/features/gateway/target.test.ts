@@ -76,6 +76,8 @@ describe("a path under /proxy", () => {
     "/anthropic/v1/message%zz",
     "/openai/v1/chat/completions/",
     "/gemini/v1beta/models/gemini-x:generateContent/",
+    "/gemini/v1beta/models/gemini-x%3Agenerate%43ontent",
+    "/gemini/v1beta/models/a%2Fb%3Agenerate%43ontent",
   ])("%j leads nowhere", (path) => {
     expect(target(path)).toBeUndefined();
   });

@@ -58,6 +58,7 @@ export function targetOfProxy(
   if (match === null) return undefined;
   const [, upstream = "", rest = ""] = match;
   const target = classify(rest, query, dialectOfKind(kindOf(upstream) ?? upstream), upstream);
+  if (target.operation === "models" && isHiddenWork(rest)) return undefined;
   return target.operation === "administer" && isAlmostKnown(rest) ? undefined : target;
 }
 
@@ -69,9 +70,15 @@ function isAlmostKnown(path: string): boolean {
   return known !== undefined && known !== null && !/\/models(?:\/[^/:]+)?$/.test(plain);
 }
 
+/** Work with a model, encoded so that it looks like a model's name. */
+function isHiddenWork(path: string): boolean {
+  return path.includes("%") && METHOD.test(decoded(path) ?? "");
+}
+
 /** Reads what comes behind `/anthropic`, `/openai` or `/gemini`. */
 export function targetOfDialect(path: string, query: string, dialect: WireDialect): Target {
-  const model = METHOD.test(path) ? undefined : decoded(ONE_MODEL.exec(path)?.[1]);
+  const named = ONE_MODEL.exec(path)?.[1];
+  const model = named === undefined || METHOD.test(named) ? undefined : decoded(named);
   if (model !== undefined) return { dialect, upstream: undefined, operation: "models", path, query, model };
   const whole = dialect === "gemini" ? path.replace(WITHOUT_KIND, (_, version) => `${version}/models/`) : path;
   return classify(whole, query, dialect, undefined);
@@ -94,7 +101,7 @@ const WITHOUT_KIND = new RegExp(
 
 function classify(path: string, query: string, fallback: WireDialect, upstream: string | undefined): Target {
   const common = { upstream, path, query };
-  const known = METHOD.test(path) ? null : KNOWN.exec(path);
+  const known = path.includes("%") && METHOD.test(path) ? null : KNOWN.exec(path);
   if (known !== null) {
     if (known[1] !== undefined) return { ...common, dialect: "anthropic", operation: "generate" };
     if (known[2] !== undefined) return { ...common, dialect: "anthropic", operation: "count_tokens" };
