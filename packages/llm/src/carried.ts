@@ -127,13 +127,13 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "Stop sequences",
     askedBy: ["anthropic", "chat", "gemini"],
     fate: fates({ responses: "refused" }),
-    note: "Anthropic Messages refuses those of white space only.",
+    note: "OpenAI itself is asked in Chat Completions then. Anthropic Messages refuses those of white space only.",
   },
   {
     name: "temperature, top_p",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "Left out where the model refuses them, as models that think do. Anthropic Messages ends at 1.",
+    note: "Left out where the model refuses them, as models that think do; of OpenAI's, `x-loom-left-out` names them. Anthropic Messages ends at 1.",
   },
   {
     name: "top_k",

@@ -40,9 +40,16 @@ const MAX_MODEL = 200;
 /** Where a client gives no bound, this much output is held for it, in tokens: what codecs ask for in its place. */
 export const DEFAULT_OUTPUT_TOKENS = 32_000;
 
+/** A smaller bound on output becomes this one on the way to a dialect that takes none smaller, as OpenAI's Responses. */
+const LEAST_OUTPUT_TOKENS = 16;
+
 /** @throws ProblemError */
 export function readQuestion(target: Target, body: Buffer): Question {
-  return target.dialect === "loom" ? readLoomQuestion(target, body) : readWireQuestion(target, body, target.dialect);
+  const question =
+    target.dialect === "loom" ? readLoomQuestion(target, body) : readWireQuestion(target, body, target.dialect);
+  const { maxOutputTokens: bound } = question;
+  if (bound === undefined || bound >= LEAST_OUTPUT_TOKENS) return question;
+  return { ...question, maxOutputTokens: LEAST_OUTPUT_TOKENS };
 }
 
 function readLoomQuestion(target: Target, body: Buffer): Question {

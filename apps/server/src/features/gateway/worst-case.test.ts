@@ -47,6 +47,10 @@ describe("the worst case", () => {
     expect(chat({ max_tokens: 1_000_000, n: 2 }).outputTokens).toBe(256_000);
   });
 
+  test("is that of the least bound that every dialect takes", () => {
+    expect(worstOf("/openai/v1/messages", { model: "gpt-5.4", max_tokens: 1 }).outputTokens).toBe(16);
+  });
+
   test("is of all that the model can read where the provider adds what it has kept", () => {
     const responses = (fields: object) => worstOf("/openai/v1/responses", { model: "gpt-4o-mini", ...fields });
     expect(responses({ input: "x" }).inputTokens).toBeLessThan(20);
