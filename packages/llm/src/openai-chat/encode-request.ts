@@ -3,6 +3,7 @@ import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
+import { prefillLeftOut } from "../prefill.ts";
 import { writeRequest } from "../request-problem.ts";
 import { samplingLeftOut } from "../sampling.ts";
 import { isStrictForOpenAi, strictnessLeftOut } from "../strict-schema.ts";
@@ -24,7 +25,7 @@ export function encodeRequest(
       return {
         model: request.model,
         messages: [...system, ...encodeMessages(request.messages, options)],
-        [options.maxTokensField]: request.maxTokens,
+        ...(request.maxTokens === undefined ? {} : { [options.maxTokensField]: request.maxTokens }),
         ...(tools.length === 0 ? {} : { tools }),
         ...settings,
         ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
@@ -32,6 +33,7 @@ export function encodeRequest(
     },
     [
       ...brokenCallsLeftOut(request.messages),
+      ...prefillLeftOut(request.messages),
       ...thinkingLeftOut(request.messages, (block) => takesThinking(block, options)),
       ...strictnessLeftOut(request, isStrictForOpenAi),
     ],

@@ -2,8 +2,9 @@ import type { JsonObject, LlmRequest, OutputFormat, ToolChoice, ToolDefinition }
 import { boundedId } from "../bounded-id.ts";
 import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
-import { thinkingLeftOut } from "../earlier-thinking.ts";
+import { askedThinkingLeftOut, thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
+import { prefillLeftOut } from "../prefill.ts";
 import { refuse, writeRequest } from "../request-problem.ts";
 import { samplingLeftOut, samplingToWire } from "../sampling.ts";
 import { isStrictForOpenAi, strictnessLeftOut } from "../strict-schema.ts";
@@ -23,7 +24,7 @@ const MIN_OUTPUT_TOKENS = 16;
 export function encodeRequest(request: LlmRequest, { stream }: { readonly stream: boolean }): EncodedRequest {
   return writeRequest(
     (leaveOut) => {
-      const { model, system, tools, toolChoice, output, userId, cacheKey } = request;
+      const { model, system, tools, toolChoice, output, maxTokens, userId, cacheKey } = request;
       if ((request.stopSequences ?? []).length > 0) refuse("stopSequences", "cannot be asked of OpenAI Responses");
       const reasoning = reasoningToWire(model, request.thinking);
       const sampling = thinksAt(model, reasoning?.effort) ? {} : samplingToWire(request);
@@ -38,7 +39,7 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
         ...(request.parallelToolCalls === undefined ? {} : { parallel_tool_calls: request.parallelToolCalls }),
         ...(reasoning === undefined ? {} : { reasoning }),
         ...(output === undefined ? {} : { text: { format: formatToWire(output) } }),
-        max_output_tokens: Math.max(request.maxTokens, MIN_OUTPUT_TOKENS),
+        ...(maxTokens === undefined ? {} : { max_output_tokens: Math.max(maxTokens, MIN_OUTPUT_TOKENS) }),
         ...sampling,
         ...(userId === undefined ? {} : { safety_identifier: boundedId(userId, MAX_ID_LENGTH) }),
         ...(cacheKey === undefined ? {} : { prompt_cache_key: boundedId(cacheKey, MAX_ID_LENGTH) }),
@@ -49,7 +50,9 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
     },
     [
       ...brokenCallsLeftOut(request.messages),
+      ...prefillLeftOut(request.messages),
       ...thinkingLeftOut(request.messages, isOwnThinking),
+      ...askedThinkingLeftOut(request, { thinks: canThink(request.model) }),
       ...strictnessLeftOut(request, isStrictForOpenAi),
     ],
   );
