@@ -115,6 +115,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   "Stop sequences": { change: { stopSequences: ["MARK"] }, sign: /MARK/ },
   "temperature, top_p": {
     change: { temperature: 0.25, topP: 0.75 },
+    models: { anthropic: "claude-sonnet-4-0" },
     sign: /"temperature":0.25.*"top_?[pP]":0.75/,
   },
   top_k: { change: { topK: 47 }, sign: /47/ },
@@ -174,6 +175,17 @@ describe("the table of what is carried is true", () => {
     const block = { type: "document", source: { type: "file", fileId } } as const;
     expect(DIALECTS.filter((to) => encode(to, said(block)).ok)).toEqual(takers);
   });
+});
+
+test.each([
+  ["gemini", "gemini-2.0-flash", ["thinking"]],
+  ["responses", "gpt-4o", ["thinking"]],
+  ["gemini", "gemini-2.5-flash", undefined],
+  ["responses", "gpt-5.2", undefined],
+] as const)("%s: what is asked of %s and left out is %j", (to, model, leftOut) => {
+  const encoded = encode(to, { model, thinking: { type: "on", visible: true } });
+  expect(encoded).toMatchObject({ ok: true });
+  expect(encoded.ok && encoded.leftOut).toEqual(leftOut);
 });
 
 test("a pair has what its client can ask for, with what is its own refused to any other", () => {

@@ -81,10 +81,62 @@ test.each<[string, LlmCodec, JsonObject, readonly string[]]>([
       tools: [{ function_declarations: [{ name: "f", response: { type: "STRING" }, response_json_schema: { a: 1 } }] }],
     },
     [
-      "toolConfig.retrievalConfig",
+      "toolConfig.retrieval_config",
       "tools.functionDeclarations.response",
       "tools.functionDeclarations.responseJsonSchema",
     ],
+  ],
+  [
+    "members of the body that nobody knows",
+    anthropicMessages,
+    claude({
+      service_tier: "auto",
+      context_management: {},
+      speed: "fast",
+      inference_geo: "us",
+      frobnicate: 1,
+      top_k: 5,
+    }),
+    ["service_tier", "context_management", "speed", "inference_geo", "frobnicate"],
+  ],
+  [
+    "members of settings",
+    anthropicMessages,
+    claude({ output_config: { effort: "low", task_budget: { type: "tokens", total: 9 } } }),
+    ["output_config.task_budget"],
+  ],
+  [
+    "members of Gemini's settings",
+    gemini,
+    {
+      contents: [{ parts: [{ text: "x" }] }],
+      generationConfig: { thinkingConfig: { thinkingBudget: 0, includeThoughts: false, depth: 1 } },
+      toolConfig: { functionCallingConfig: { mode: "AUTO", streamFunctionCallArguments: true } },
+    },
+    ["generationConfig.thinkingConfig.depth", "toolConfig.functionCallingConfig.streamFunctionCallArguments"],
+  ],
+  [
+    "how functions are waited for",
+    gemini,
+    {
+      contents: [
+        { parts: [{ text: "x" }] },
+        { role: "model", parts: [{ functionCall: { name: "f" } }] },
+        { parts: [{ functionResponse: { name: "f", response: {}, scheduling: "SILENT", willContinue: true } }] },
+      ],
+      tools: [{ functionDeclarations: [{ name: "f", behavior: "NON_BLOCKING" }] }],
+    },
+    [
+      "contents.parts.functionResponse.scheduling",
+      "contents.parts.functionResponse.willContinue",
+      "tools.functionDeclarations.behavior",
+    ],
+  ],
+  [
+    "members of reasoning",
+    openAiResponses,
+    { model: "m", input: "x", reasoning: { effort: "low", context: "all_turns" } },
+    ["reasoning.context"],
   ],
   ["nothing of a film, which stays as it is", gemini, inlined("video/mp4", { ...LOW, videoMetadata: { fps: 1 } }), []],
   [

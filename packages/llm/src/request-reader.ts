@@ -44,7 +44,7 @@ export function readRequest(
   };
   try {
     const decoded = read(watched(json, ""), (inner, name) => watched(inner, `${name}.`));
-    const leftOut = [...unread.flatMap((names) => names()), ...droppedFields(json, dropped)];
+    const leftOut = [...new Set([...unread.flatMap((names) => names()), ...droppedFields(json, dropped)])];
     return { ok: true, ...decoded, ...(leftOut.length === 0 ? {} : { leftOut }) };
   } catch (error) {
     if (error instanceof RequestProblem) return { ok: false, problem: error.message };

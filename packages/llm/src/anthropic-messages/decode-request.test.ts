@@ -75,6 +75,7 @@ describe("a client's request", () => {
           { type: "server_tool_use", id: "s", name: "web_search", input: {} },
           { type: "web_search_tool_result", tool_use_id: "s", content: [] },
           { type: "tool_use", id: "a", name: "bash", input: {} },
+          { type: "tool_use", id: "b", name: "bash", input: {} },
         ],
       },
       { role: "user", content: [{ type: "tool_result", tool_use_id: "a", content: "ok" }] },
@@ -94,6 +95,7 @@ describe("a client's request", () => {
             { type: "web_search_tool_result", tool_use_id: "s", content: [] },
           ].map((data) => ({ type: "opaque", dialect: "anthropic", data })),
           { type: "tool_use", id: "a", name: "bash", input: {} },
+          { type: "tool_use", id: "b", name: "bash", input: {} },
         ],
       },
       {
@@ -105,6 +107,32 @@ describe("a client's request", () => {
         ],
       },
     ]);
+  });
+});
+
+describe("results of tools", () => {
+  const call = (id: string, path: string) => ({ type: "tool_use", id, name: "read", input: { path } });
+  const result = (id: string) => ({ type: "tool_result", tool_use_id: id, content: `content of ${id}` });
+  const hi = { role: "user", content: "Hi" };
+
+  test("come in the order of their calls, before what the person says", () => {
+    const messages = messagesOf(
+      hi,
+      { role: "assistant", content: [call("A", "a.txt"), call("B", "b.txt")] },
+      { role: "user", content: [{ type: "text", text: "On." }, result("B"), result("A")] },
+    );
+    expect(messages).toMatchObject([
+      {},
+      {},
+      { content: [{ toolCallId: "A" }, { toolCallId: "B" }, { type: "text", text: "On." }] },
+    ]);
+  });
+
+  test("answer a call just before them", () => {
+    const problem = 'messages hold a tool result for "A", which answers no call just before it.';
+    expect(messagesOf({ role: "user", content: [result("A")] })).toBe(problem);
+    const late = [{ role: "assistant", content: [call("A", "a")] }, hi, { role: "assistant", content: "Yes." }];
+    expect(messagesOf(hi, ...late, { role: "user", content: [result("A")] })).toBe(problem);
   });
 });
 

@@ -2,6 +2,7 @@ import type { CacheMarker, JsonObject, JsonValue, LlmRequest, Message, ProviderT
 import type { DecodedRequest } from "../codec.ts";
 import type { DroppedField } from "../dropped-fields.ts";
 import { asObject, asText } from "../json-reader.ts";
+import { resultsInCallOrder } from "../openai-chat/result-order.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import {
   mergeNeighbours,
@@ -23,8 +24,8 @@ import { readSettings } from "./read-settings.ts";
 export function decodeRequest(body: string): DecodedRequest {
   return readRequest(
     body,
-    (json) => {
-      const messages = mergeNeighbours(readArray(json.messages, "messages").map(readMessage));
+    (json, watched) => {
+      const messages = resultsInCallOrder(mergeNeighbours(readArray(json.messages, "messages").map(readMessage)));
       if (messages.length === 0) refuse("messages", "must not be empty");
       if (messages[0]?.role !== "user") refuse("messages.0.role", 'must be "user"');
       const request: LlmRequest = {
@@ -32,7 +33,7 @@ export function decodeRequest(body: string): DecodedRequest {
         ...readSystem(json.system),
         messages,
         ...readTools(json.tools),
-        ...readSettings(json),
+        ...readSettings(json, watched),
       };
       return { request, stream: readBoolean(json.stream, "stream") === true };
     },

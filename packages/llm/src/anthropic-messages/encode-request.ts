@@ -3,12 +3,15 @@ import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
-import { writeRequest } from "../request-problem.ts";
+import { isPrefilled } from "../prefill.ts";
+import { quote } from "../quote.ts";
+import { refuse, writeRequest } from "../request-problem.ts";
 import { isStrictForClaude, strictnessLeftOut } from "../strict-schema.ts";
 import { isBlank, textToWire } from "./block-to-wire.ts";
 import { cacheToWire } from "./cache-marker.ts";
 import { encodeMessages, isOwnThinking, type WireMessage } from "./encode-messages.ts";
-import { settingsToWire } from "./settings-to-wire.ts";
+import { mostTokensOf, traitsOf } from "./model-traits.ts";
+import { settingsLeftOut, settingsToWire } from "./settings-to-wire.ts";
 
 /** The end of this request, and the end of the one before it, where its cache entry is found. */
 const MARKED_USER_MESSAGES = 2;
@@ -26,10 +29,11 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
     const systemCache = automatic ? "5m" : request.systemCache;
     const tools = encodeTools(request, { marked: automatic && !hasSystem });
     const messages = encodeMessages(request.messages);
+    if (messages.at(-1)?.role === "assistant") refusePrefill(request);
     if (automatic) markForCaching(messages);
     return {
       model: request.model,
-      max_tokens: request.maxTokens,
+      max_tokens: mostTokensOf(request),
       ...(hasSystem ? { system: [{ ...textToWire({ text: request.system }), ...cacheToWire(systemCache) }] } : {}),
       ...(tools.length === 0 ? {} : { tools }),
       messages,
@@ -39,9 +43,16 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
   }, [
     ...brokenCallsLeftOut(request.messages),
     ...thinkingLeftOut(request.messages, isOwnThinking),
+    ...settingsLeftOut(request),
     // The schema of an answer is closed where it is open: without strictness there is none.
     ...strictnessLeftOut({ tools: request.tools }, isStrictForClaude),
   ]);
+}
+
+function refusePrefill({ model, messages }: LlmRequest): void {
+  if (traitsOf(model).prefill || !isPrefilled(messages)) return;
+  const what = `is the beginning of an answer, and ${quote(model)} does not go on with one: end with what the user says`;
+  refuse(`messages.${messages.length - 1}`, what);
 }
 
 function encodeTools({ tools, providerTools }: LlmRequest, { marked }: { readonly marked: boolean }): JsonObject[] {

@@ -18,7 +18,7 @@ type Settings = Omit<LlmRequest, "model" | "system" | "systemCache" | "messages"
  * What a client sets beside the conversation. What would have to run at the provider is a problem; what only says how it
  * works there (service tier, context editing, automatic caching) is left out.
  */
-export function readSettings(json: JsonObject): Settings {
+export function readSettings(json: JsonObject, watched: (inner: JsonObject, name: string) => JsonObject): Settings {
   if (Array.isArray(json.mcp_servers) && json.mcp_servers.length > 0) {
     refuse("mcp_servers", "would have to run at Anthropic, and this model is another provider's");
   }
@@ -27,12 +27,17 @@ export function readSettings(json: JsonObject): Settings {
   }
   const stopSequences = readStop(json.stop_sequences);
   const userId = asText(asObject(json.metadata)?.user_id);
-  const config = asObject(json.output_config) ?? {};
+  const config = watched(asObject(json.output_config) ?? {}, "output_config");
   const thinking = readThinking(json.thinking, config.effort);
   const output = readFormat(config.format ?? json.output_format);
   return {
     maxTokens: readPositive(json.max_tokens, "max_tokens"),
-    ...readSampling({ ...json, seed: null }),
+    // Field by field: a copy of the body would count as reading all of it.
+    ...readSampling({
+      temperature: json.temperature ?? null,
+      top_p: json.top_p ?? null,
+      top_k: json.top_k ?? null,
+    }),
     ...(stopSequences === undefined ? {} : { stopSequences }),
     ...(userId === undefined ? {} : { userId }),
     ...(thinking === undefined ? {} : { thinking }),

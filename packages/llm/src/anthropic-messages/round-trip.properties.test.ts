@@ -1,4 +1,4 @@
-import type { DocumentBlock, LlmRequest, Message, OpaqueBlock, TextBlock } from "@loom/core";
+import type { DocumentBlock, LlmRequest, Message, OpaqueBlock, TextBlock, UserContent } from "@loom/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { jsonObject, response, words } from "../arbitrary.testing.ts";
@@ -92,9 +92,9 @@ const choice = fc.constantFrom<Pick<LlmRequest, "toolChoice" | "parallelToolCall
 );
 /** With what was set for the model that thinks by a bound, and for the one that does by an effort. */
 const thinking = fc.constantFrom<Pick<LlmRequest, "thinking"> & { model: string }>(
-  { model: "claude-sonnet-4-5" },
+  { model: "claude-sonnet-4-0" },
   { model: "claude-sonnet-4-5", thinking: { type: "on", budgetTokens: 2_000, visible: true } },
-  { model: "claude-opus-4-8", thinking: { type: "on", effort: "xhigh" } },
+  { model: "claude-sonnet-5", thinking: { type: "on", effort: "xhigh" } },
   { model: "claude-opus-5", thinking: { type: "off" } },
 );
 
@@ -104,7 +104,7 @@ const request: fc.Arbitrary<LlmRequest> = fc
       system: fc.oneof(words, fc.constant("")),
       messages: fc
         .tuple(fc.array(fc.tuple(asked, answered), { maxLength: 3 }), asked)
-        .map(([turns, last]) => [...turns.flat(), last]),
+        .map(([turns, last]) => answering([...turns.flat(), last])),
       tools: fc.array(tool, { minLength: 1, maxLength: 2 }),
       maxTokens: fc.integer({ min: 4_000 }),
     }),
@@ -115,13 +115,29 @@ const request: fc.Arbitrary<LlmRequest> = fc
   )
   .map(([asks, sampling, form, chosen, model]) => ({
     ...asks,
-    ...(model.model === "claude-sonnet-4-5" && model.thinking === undefined ? sampling : {}),
+    ...(model.model === "claude-sonnet-4-0" ? sampling : {}),
     ...form,
-    ...chosen,
+    // It does not think where it has to call.
+    ...(model.model === "claude-sonnet-4-5" ? {} : chosen),
     ...model,
     // A client that marks one place marks all that it wants.
     ...(asks.system === "" ? {} : { systemCache: "5m" as const }),
   }));
+
+/** Every result answers a call of the message before it, in their order. */
+function answering(messages: readonly Message[]): Message[] {
+  return messages.map((message, index) => {
+    if (message.role !== "user") return message;
+    const calls = messages[index - 1]?.content.filter((block) => block.type === "tool_use") ?? [];
+    let answered = 0;
+    const content = message.content.flatMap((block): UserContent[] => {
+      if (block.type !== "tool_result") return [block];
+      const call = calls[answered++];
+      return call === undefined ? [] : [{ ...block, toolCallId: call.id }];
+    });
+    return { role: "user", content };
+  });
+}
 
 test("what Loom encodes, it decodes again, like a client that speaks the dialect", () => {
   fc.assert(

@@ -1,4 +1,4 @@
-import type { LlmRequest } from "@loom/core";
+import type { LlmRequest, Message } from "@loom/core";
 import { describe, expect, test } from "vitest";
 import { bodyOf } from "../wire.testing.ts";
 import { anthropicMessages } from "./codec.ts";
@@ -10,6 +10,8 @@ const BARE: LlmRequest = {
   tools: [{ name: "bash", description: "", inputSchema: { type: "object" } }],
   maxTokens: 16_000,
 };
+
+const BEGUN: Message = { role: "assistant", content: [{ type: "text", text: "{" }] };
 
 function encode(change: Partial<LlmRequest>) {
   const { model, messages, max_tokens, tools, ...settings } = bodyOf(
@@ -23,22 +25,27 @@ function problemOf(change: Partial<LlmRequest>) {
   return encoded.ok ? undefined : encoded.problem;
 }
 
+function leftOut(change: Partial<LlmRequest>) {
+  const encoded = anthropicMessages.encodeRequest({ ...BARE, ...change }, { stream: false });
+  return encoded.ok ? encoded.leftOut : undefined;
+}
+
 describe("thinking", () => {
   const on = { type: "on", effort: "high" } as const;
   const bound = (budget_tokens: number) => ({ thinking: { type: "enabled", budget_tokens } });
   const adaptive = { thinking: { type: "adaptive" } };
 
   test.each([
-    ["claude-3-7-sonnet-latest", bound(15_999)],
-    ["claude-opus-4-1-20250805", bound(15_999)],
-    ["claude-sonnet-4@20250514", bound(15_999)],
-    ["claude-haiku-4-5-20251001", bound(15_999)],
-    ["claude-opus-4-5", { ...bound(15_999), output_config: { effort: "high" } }],
+    ["claude-3-7-sonnet-latest", bound(8_000)],
+    ["claude-opus-4-1-20250805", bound(8_000)],
+    ["claude-sonnet-4@20250514", bound(8_000)],
+    ["claude-haiku-4-5-20251001", bound(8_000)],
+    ["claude-opus-4-5", { ...bound(8_000), output_config: { effort: "high" } }],
     ["anthropic/claude-opus-4.6", { ...adaptive, output_config: { effort: "high" } }],
     ["claude-opus-4-8", { ...adaptive, output_config: { effort: "high" } }],
     ["claude-sonnet-5", { ...adaptive, output_config: { effort: "high" } }],
     ["claude-mythos-preview", { ...adaptive, output_config: { effort: "high" } }],
-    ["glm-5.3", bound(15_999)],
+    ["glm-5.3", bound(8_000)],
   ])("is asked of %s in the words that it knows", (model, settings) => {
     expect(encode({ model, thinking: on })).toEqual(settings);
   });
@@ -58,8 +65,41 @@ describe("thinking", () => {
       encode({ maxTokens, thinking: { type: "on", budgetTokens } }).thinking;
     expect(budget(5_000, 16_000)).toEqual({ type: "enabled", budget_tokens: 5_000 });
     expect(budget(10, 16_000)).toEqual({ type: "enabled", budget_tokens: 1_024 });
-    expect(budget(50_000, 2_000)).toEqual({ type: "enabled", budget_tokens: 1_999 });
-    expect(budget(50_000, 1_000)).toBeUndefined();
+    expect(budget(1_999, 2_000)).toEqual({ type: "enabled", budget_tokens: 1_999 });
+    expect(budget(50_000, 3_000)).toEqual({ type: "enabled", budget_tokens: 1_500 });
+    expect(budget(50_000, 2_048)).toEqual({ type: "enabled", budget_tokens: 1_024 });
+    for (const maxTokens of [2_000, 1_000]) {
+      const request: LlmRequest = { ...BARE, maxTokens, thinking: on };
+      const encoded = anthropicMessages.encodeRequest(request, { stream: false });
+      expect(bodyOf(encoded).thinking).toBeUndefined();
+      expect(encoded).toMatchObject({ leftOut: ["thinking"] });
+    }
+  });
+
+  test.each([
+    ["claude-sonnet-4-5", 64_000, 24_576],
+    ["claude-opus-4-1", 32_000, 16_000],
+    ["claude-3-7-sonnet-latest", 64_000, 24_576],
+    ["glm-5.3", 8_192, 4_096],
+  ])("of %s leaves room for an answer where nobody set a bound", (model, max_tokens, budget_tokens) => {
+    const { maxTokens: _, ...unbound } = BARE;
+    const body = bodyOf(anthropicMessages.encodeRequest({ ...unbound, model, thinking: on }, { stream: false }));
+    expect(body).toMatchObject({ max_tokens, thinking: { budget_tokens } });
+  });
+
+  test.each<[string, Partial<LlmRequest>]>([
+    ["a call is a must", { toolChoice: { type: "required" } }],
+    ["a call of one tool is a must", { toolChoice: { type: "tool", name: "bash" }, model: "claude-opus-4-6" }],
+    ["the answer has begun", { messages: [...BARE.messages, BEGUN] }],
+  ])("is left out where %s, since both is refused, and named", (_name, change) => {
+    expect(encode({ ...change, thinking: on })).not.toHaveProperty("thinking");
+    expect(leftOut({ ...change, thinking: on })).toEqual(["thinking"]);
+  });
+
+  test("stays where a call is a must of a model that thinks unasked", () => {
+    const change = { model: "claude-sonnet-5", thinking: on, toolChoice: { type: "required" } } as const;
+    expect(encode(change)).toMatchObject({ ...adaptive, tool_choice: { type: "any" } });
+    expect(leftOut(change)).toBeUndefined();
   });
 
   test("becomes an effort where a model takes no bound, and the nearest one that the model has", () => {
@@ -84,18 +124,45 @@ describe("thinking", () => {
   });
 });
 
+test.each([
+  ["claude-instant-1.2", 4_096],
+  ["claude-3-haiku-20240307", 4_096],
+  ["claude-3-5-sonnet-latest", 8_192],
+  ["claude-sonnet-4@20250514", 64_000],
+  ["claude-opus-4-20250514", 32_000],
+  ["claude-haiku-4-5", 64_000],
+  ["claude-opus-5-5", 64_000],
+])("%s gets a bound that it takes where nobody set one", (model, max_tokens) => {
+  const { maxTokens: _, ...unbound } = BARE;
+  expect(bodyOf(anthropicMessages.encodeRequest({ ...unbound, model }, { stream: false }))).toMatchObject({
+    max_tokens,
+  });
+});
+
 describe("sampling", () => {
   const sampling = { temperature: 0.5, topP: 0.9, topK: 40 };
   const wire = { temperature: 0.5, top_p: 0.9, top_k: 40 };
 
-  test("is set where the model takes it", () => {
-    expect(encode(sampling)).toEqual(wire);
+  test("is set where the model takes it, and named where it does not", () => {
+    expect(encode({ ...sampling, model: "claude-sonnet-4-0" })).toEqual(wire);
     expect(encode({ ...sampling, model: "claude-opus-4-8" })).toEqual({});
+    expect(leftOut({ ...sampling, model: "claude-opus-4-8" })).toEqual(["temperature", "top_p", "top_k"]);
+    expect(leftOut({ temperature: 1, topP: 1, model: "claude-opus-4-8" })).toBeUndefined();
   });
+
+  test.each(["claude-opus-4-1", "claude-sonnet-4-5", "claude-haiku-4-5", "claude-opus-4-6"])(
+    "has no top_p beside a temperature for %s, which takes one of the two",
+    (model) => {
+      expect(encode({ model, temperature: 0.5, topP: 0.9 })).toEqual({ temperature: 0.5 });
+      expect(leftOut({ model, temperature: 0.5, topP: 0.9 })).toEqual(["top_p"]);
+      expect(encode({ model, topP: 0.9 })).toEqual({ top_p: 0.9 });
+      expect(leftOut({ model, topP: 0.9 })).toBeUndefined();
+    },
+  );
 
   test("is left out where the model thinks, since both is refused", () => {
     expect(encode({ ...sampling, thinking: { type: "on", budgetTokens: 2_000 } })).not.toHaveProperty("temperature");
-    expect(encode({ ...sampling, thinking: { type: "off" } })).toEqual(wire);
+    expect(encode({ ...sampling, model: "glm-5.3", thinking: { type: "off" } })).toEqual(wire);
   });
 });
 
@@ -114,6 +181,13 @@ describe("the choice of a tool", () => {
     [{ toolChoice: { type: "auto" }, tools: [] }, undefined],
   ])("%j", (change, choice) => {
     expect(encode(change).tool_choice).toEqual(choice);
+  });
+
+  test.each(["claude-opus-5-5", "claude-fable-5-1", "claude-sonnet-5-5"])("cannot be forced on %s", (model) => {
+    expect(problemOf({ model, toolChoice: { type: "required" } })).toBe(
+      `toolChoice asks for a call, which ${model} cannot be made to do: let the model choose.`,
+    );
+    expect(problemOf({ model, toolChoice: { type: "auto" } })).toBeUndefined();
   });
 
   test("of none is refused where one is asked for", () => {

@@ -26,8 +26,6 @@ import { readSchema } from "./schema.ts";
 import { readThinking } from "./thinking-config.ts";
 import { field, snakeCase } from "./wire-field.ts";
 
-/** For a request that sets no bound: Loom wants one, and models that agents use write at least that much. */
-const DEFAULT_MAX_TOKENS = 32_000;
 const FORBIDDEN_CONFIG = ["speechConfig", "routingConfig", "modelSelectionConfig", "imageConfig", "translationConfig"];
 
 /**
@@ -46,8 +44,8 @@ export function decodeRequest(body: string): DecodedRequest {
       if (messages.length === 0) refuse("contents", "must not be empty");
       if (messages[0]?.role !== "user") refuse("contents", "must begin with the role user");
       const config = watched(readObject(field(json, "generationConfig") ?? {}, "generationConfig"), "generationConfig");
-      const { tools, toolChoice, providerTools } = readTools(json);
-      const thinking = readThinking(field(config, "thinkingConfig"));
+      const { tools, toolChoice, providerTools } = readTools(json, watched);
+      const thinking = readThinking(field(config, "thinkingConfig"), watched);
       const output = readFormat(config);
       const stopSequences = readStop(field(config, "stopSequences"));
       const bound = field(config, "maxOutputTokens");
@@ -56,7 +54,7 @@ export function decodeRequest(body: string): DecodedRequest {
         system: readSystem(field(json, "systemInstruction")),
         messages,
         tools,
-        maxTokens: bound === undefined ? DEFAULT_MAX_TOKENS : readPositive(bound, "generationConfig.maxOutputTokens"),
+        ...(bound === undefined ? {} : { maxTokens: readPositive(bound, "generationConfig.maxOutputTokens") }),
         ...readSampling({
           temperature: config.temperature ?? null,
           top_p: field(config, "topP") ?? null,
@@ -80,20 +78,25 @@ function isNoOpaque(part: JsonObject): boolean {
   const media = asObject(field(part, "inlineData")) ?? asObject(field(part, "fileData"));
   return media === undefined || isCarriedType(asText(field(media, "mimeType")) ?? "");
 }
+/** To wait for a function is what everybody does. */
+const isUsualBehavior = (value: JsonValue) => value === "UNSPECIFIED" || value === "BLOCKING";
 const isUnspecified = (value: JsonValue) => /_UNSPECIFIED"/.test(JSON.stringify(value));
 
 const DROPPED: readonly DroppedField[] = [
   { path: ["contents", "parts", "mediaResolution"], neutral: isUnspecified, of: isNoOpaque },
   { path: ["contents", "parts", "videoMetadata"], of: isNoOpaque },
-  { path: ["toolConfig", "retrievalConfig"] },
+  { path: ["contents", "parts", "functionResponse", "scheduling"], neutral: isUnspecified },
+  { path: ["contents", "parts", "functionResponse", "willContinue"] },
+  { path: ["tools", "functionDeclarations", "behavior"], neutral: isUsualBehavior },
   { path: ["tools", "functionDeclarations", "response"] },
   { path: ["tools", "functionDeclarations", "responseJsonSchema"] },
 ].map((dropped) => ({ ...dropped, alias: dropped.path.map(snakeCase) }));
 
+type Watch = (inner: JsonObject, name: string) => JsonObject;
 type Tools = { tools: ToolDefinition[]; providerTools: ProviderTool[]; toolChoice?: ToolChoice };
 
 /** Functions, and the provider's own tools, which are passed on one by one. */
-function readTools(json: JsonObject): Tools {
+function readTools(json: JsonObject, watched: Watch): Tools {
   const tools: ToolDefinition[] = [];
   const providerTools: ProviderTool[] = [];
   for (const [index, value] of readArray(json.tools ?? [], "tools").entries()) {
@@ -107,11 +110,11 @@ function readTools(json: JsonObject): Tools {
       }
     }
   }
-  return chosen(
-    field(readObject(field(json, "toolConfig") ?? {}, "toolConfig"), "functionCallingConfig"),
-    tools,
-    providerTools,
-  );
+  const config = watched(readObject(field(json, "toolConfig") ?? {}, "toolConfig"), "toolConfig");
+  // That what the provider's tools did is shown goes without saying wherever they are.
+  field(config, "includeServerSideToolInvocations");
+  const path = "toolConfig.functionCallingConfig";
+  return chosen(watched(readObject(field(config, "functionCallingConfig") ?? {}, path), path), tools, providerTools);
 }
 
 function readFunction(value: JsonValue, path: string): ToolDefinition {
@@ -127,8 +130,7 @@ function readFunction(value: JsonValue, path: string): ToolDefinition {
  * ANY with names leaves only these to choose from, which is what the others lose their place for. VALIDATED is AUTO that
  * holds the arguments to their schemas.
  */
-function chosen(value: JsonValue | undefined, tools: ToolDefinition[], providerTools: ProviderTool[]): Tools {
-  const config = readObject(value ?? {}, "toolConfig.functionCallingConfig");
+function chosen(config: JsonObject, tools: ToolDefinition[], providerTools: ProviderTool[]): Tools {
   const path = "toolConfig.functionCallingConfig.allowedFunctionNames";
   const names = readArray(field(config, "allowedFunctionNames") ?? [], path).map((name, at) =>
     readName(name, `${path}.${at}`),

@@ -1,8 +1,9 @@
 import type { JsonObject, LlmRequest, OutputFormat, ToolChoice, ToolDefinition } from "@loom/core";
 import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
-import { thinkingLeftOut } from "../earlier-thinking.ts";
+import { askedThinkingLeftOut, thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
+import { prefillLeftOut } from "../prefill.ts";
 import { writeRequest } from "../request-problem.ts";
 import { contentsToWire, isOwnThinking } from "./encode-contents.ts";
 import { traitsOf } from "./model-traits.ts";
@@ -35,7 +36,12 @@ export function encodeRequest(request: LlmRequest, options: GeminiOptions): Enco
       ...toolsToWire(request),
       generationConfig: configToWire(request),
     };
-  }, [...brokenCallsLeftOut(request.messages), ...thinkingLeftOut(request.messages, isOwnThinking)]);
+  }, [
+    ...brokenCallsLeftOut(request.messages),
+    ...prefillLeftOut(request.messages),
+    ...thinkingLeftOut(request.messages, isOwnThinking),
+    ...askedThinkingLeftOut(request, { thinks: traitsOf(request.model).thinking.by !== "nothing" }),
+  ]);
 }
 
 function toolsToWire({ tools, toolChoice, providerTools }: LlmRequest): JsonObject {
@@ -72,10 +78,10 @@ function callingToWire(tools: readonly ToolDefinition[], choice: ToolChoice | un
 }
 
 function configToWire(request: LlmRequest): JsonObject {
-  const { temperature, topP, topK, seed, stopSequences, output } = request;
-  const thinkingConfig = thinkingToWire(request.model, request.thinking);
+  const { maxTokens, temperature, topP, topK, seed, stopSequences, output } = request;
+  const thinkingConfig = thinkingToWire(request.model, request.thinking, maxTokens);
   return {
-    maxOutputTokens: request.maxTokens,
+    ...(maxTokens === undefined ? {} : { maxOutputTokens: maxTokens }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { topP }),
     ...(topK === undefined ? {} : { topK }),

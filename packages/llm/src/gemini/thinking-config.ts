@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue, ThinkingSetting } from "@loom/core";
 import { asCount, asNumber, asText } from "../json-reader.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import { readObject } from "../request-reader.ts";
-import { budgetOf, effortOf, nearestEffort, readEffort } from "../thinking-level.ts";
+import { budgetWithin, effortOf, nearestEffort, readEffort } from "../thinking-level.ts";
 import { traitsOf } from "./model-traits.ts";
 import { field } from "./wire-field.ts";
 
@@ -11,9 +11,13 @@ const DYNAMIC = -1;
 
 /**
  * `thinkingConfig`, in the one way of the two that the model knows. A model that cannot be kept from thinking is told to
- * think as little as it can; one that cannot think is told nothing.
+ * think as little as it can; one that cannot think is told nothing. `maxTokens`: of the whole answer, thinking included.
  */
-export function thinkingToWire(model: string, setting: ThinkingSetting | undefined): JsonObject | undefined {
+export function thinkingToWire(
+  model: string,
+  setting: ThinkingSetting | undefined,
+  maxTokens: number | undefined,
+): JsonObject | undefined {
   const { thinking } = traitsOf(model);
   if (setting === undefined || thinking.by === "nothing") return undefined;
   if (setting.type === "off") {
@@ -25,28 +29,31 @@ export function thinkingToWire(model: string, setting: ThinkingSetting | undefin
   const effort = effortOf(setting);
   if (effort === undefined) return setting.visible === undefined ? undefined : visible;
   if (thinking.by === "level") return { ...visible, thinkingLevel: levelName(nearestEffort(effort, thinking.levels)) };
-  const thinkingBudget = Math.min(Math.max(budgetOf(setting), thinking.min), thinking.max);
+  const thinkingBudget = Math.min(Math.max(budgetWithin(setting, maxTokens), thinking.min), thinking.max);
   return { ...visible, thinkingBudget };
 }
 
-export function readThinking(value: JsonValue | undefined): ThinkingSetting | undefined {
+export function readThinking(
+  value: JsonValue | undefined,
+  watched: (inner: JsonObject, name: string) => JsonObject,
+): ThinkingSetting | undefined {
   if (value === undefined || value === null) return undefined;
-  const config = readObject(value, "generationConfig.thinkingConfig");
+  const path = "generationConfig.thinkingConfig";
+  const config = watched(readObject(value, path), path);
   const budget = field(config, "thinkingBudget");
   const level = asText(field(config, "thinkingLevel"));
+  const isVisible = field(config, "includeThoughts") === true;
   // As `-1.0`, it is another number for the language only.
   const tokens = asNumber(budget);
   if (tokens === 0) return { type: "off" };
-  const isVisible = field(config, "includeThoughts") === true;
   const visible = isVisible ? { visible: true } : {};
   if (level !== undefined && level !== "THINKING_LEVEL_UNSPECIFIED") {
     const effort = readEffort(level.toLowerCase());
-    if (effort === undefined) refuseValue("generationConfig.thinkingConfig.thinkingLevel", level);
+    if (effort === undefined) refuseValue(`${path}.thinkingLevel`, level);
     return { type: "on", effort, ...visible };
   }
   if (budget === undefined || tokens === DYNAMIC) return isVisible ? { type: "on", visible: true } : undefined;
-  const budgetTokens =
-    asCount(budget) ?? refuse("generationConfig.thinkingConfig.thinkingBudget", "must be a whole number");
+  const budgetTokens = asCount(budget) ?? refuse(`${path}.thinkingBudget`, "must be a whole number");
   return { type: "on", budgetTokens, ...visible };
 }
 

@@ -3,6 +3,7 @@ import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
+import { prefillLeftOut } from "../prefill.ts";
 import { writeRequest } from "../request-problem.ts";
 import { isStrictForOpenAi, strictnessLeftOut } from "../strict-schema.ts";
 import { encodeMessages, takesThinking } from "./encode-messages.ts";
@@ -20,13 +21,14 @@ export function encodeRequest(
     return {
       model: request.model,
       messages: [...system, ...encodeMessages(request.messages, options)],
-      [options.maxTokensField]: request.maxTokens,
+      ...(request.maxTokens === undefined ? {} : { [options.maxTokensField]: request.maxTokens }),
       ...(tools.length === 0 ? {} : { tools }),
       ...settingsToWire(request, options),
       ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
     };
   }, [
     ...brokenCallsLeftOut(request.messages),
+    ...prefillLeftOut(request.messages),
     ...thinkingLeftOut(request.messages, (block) => takesThinking(block, options)),
     ...strictnessLeftOut(request, isStrictForOpenAi),
   ]);

@@ -2,8 +2,8 @@ import type { Message, UserContent } from "@loom/core";
 import { refuse } from "../request-problem.ts";
 
 /**
- * Puts the results of tools in the order of the calls they answer, and before what the user says: this dialect lets a
- * client send them in any order. Refuses a result that answers no call of the message before it.
+ * Puts the results of tools in the order of the calls they answer, and before what the user says: clients may send
+ * them in any order, and there are providers that match them by their place. Refuses a result that answers no call of the message before it.
  */
 export function resultsInCallOrder(messages: readonly Message[]): Message[] {
   return messages.map((message, index) => {

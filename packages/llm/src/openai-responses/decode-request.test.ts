@@ -87,7 +87,6 @@ describe("a request of Codex", () => {
           },
         ],
         tools: [{ name: "bash", description: "Runs.", inputSchema: { type: "object" } }],
-        maxTokens: 32_000,
         toolChoice: { type: "auto" },
         parallelToolCalls: true,
         providerTools: [{ dialect: "responses", definition: { type: "web_search", external_web_access: false } }],
@@ -261,8 +260,9 @@ describe("settings", () => {
     expect(requestOf(body)).toMatchObject(expected);
   });
 
-  test("reasoning without an effort is none", () => {
-    expect(requestOf({ reasoning: { summary: "auto" } })).not.toHaveProperty("thinking");
+  test("reasoning without an effort is thinking only where it is to be seen", () => {
+    expect(requestOf({ reasoning: { effort: null } })).not.toHaveProperty("thinking");
+    expect(requestOf({ reasoning: { summary: "auto" } })).toHaveProperty("thinking", { type: "on", visible: true });
   });
 });
 

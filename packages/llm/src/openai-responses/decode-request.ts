@@ -18,9 +18,6 @@ import { readReasoning } from "./effort.ts";
 
 const ONLY_INSTRUCTIONS = "holds nothing but instructions: add a message with the role user";
 
-/** For a request that sets no bound: Loom wants one, and models that agents use write at least that much. */
-const DEFAULT_MAX_TOKENS = 32_000;
-
 /**
  * The body of a client's `POST /v1/responses`. What only OpenAI's memory could answer (an earlier response, a stored
  * conversation or prompt) is a problem. Left out, since an answer is the same without: `store`, `include`, `metadata`,
@@ -29,7 +26,7 @@ const DEFAULT_MAX_TOKENS = 32_000;
 export function decodeRequest(body: string): DecodedRequest {
   return readRequest(
     body,
-    (json) => {
+    (json, watched) => {
       refuseMemory(json);
       const { system, messages } = readInput(json.input);
       const isInstructed = system.length > 0;
@@ -37,7 +34,7 @@ export function decodeRequest(body: string): DecodedRequest {
       if (messages[0]?.role !== "user") refuse("input", "must begin with the role user");
       const { tools, providerTools, toolChoice } = readToolChoice(json.tool_choice, readTools(json.tools));
       const instructions = isGiven(json.instructions) ? [readString(json.instructions, "instructions")] : [];
-      const thinking = readReasoning(json.reasoning);
+      const thinking = readReasoning(json.reasoning, watched);
       const output = readFormat(json.text);
       const parallelToolCalls = readBoolean(json.parallel_tool_calls, "parallel_tool_calls");
       const userId = asText(json.safety_identifier) ?? asText(json.user);
@@ -47,9 +44,9 @@ export function decodeRequest(body: string): DecodedRequest {
         system: [...instructions, ...system].filter((text) => text !== "").join("\n\n"),
         messages,
         tools,
-        maxTokens: isGiven(json.max_output_tokens)
-          ? readPositive(json.max_output_tokens, "max_output_tokens")
-          : DEFAULT_MAX_TOKENS,
+        ...(isGiven(json.max_output_tokens)
+          ? { maxTokens: readPositive(json.max_output_tokens, "max_output_tokens") }
+          : {}),
         ...readSampling({ temperature: json.temperature ?? null, top_p: json.top_p ?? null }),
         ...(toolChoice === undefined ? {} : { toolChoice }),
         ...(parallelToolCalls === undefined ? {} : { parallelToolCalls }),

@@ -31,15 +31,20 @@ export function reasoningToWire(model: string, thinking: ThinkingSetting | undef
   };
 }
 
-/** `reasoning` without an effort leaves the model to its own ways, and is no setting. */
-export function readReasoning(value: JsonValue | undefined): ThinkingSetting | undefined {
+/** `reasoning` without an effort leaves the model to its own ways; a summary alone asks for thoughts that can be seen. */
+export function readReasoning(
+  value: JsonValue | undefined,
+  watched: (inner: JsonObject, name: string) => JsonObject,
+): ThinkingSetting | undefined {
   if (value === undefined || value === null) return undefined;
-  const { effort: level, summary, generate_summary: oldSummary } = readObject(value, "reasoning");
-  if (level === undefined || level === null) return undefined;
-  if (level === "none") return { type: "off" };
-  const effort = readEffort(level) ?? refuseValue("reasoning.effort", level);
+  const reasoning = watched(readObject(value, "reasoning"), "reasoning");
+  const { effort: level, summary, generate_summary: oldSummary } = reasoning;
   const asked = summary ?? oldSummary;
-  return { type: "on", effort, ...(asked === undefined || asked === null ? {} : { visible: true }) };
+  const visible = asked === undefined || asked === null ? {} : { visible: true };
+  if (level === "none") return { type: "off" };
+  if (level === undefined || level === null) return visible.visible === true ? { type: "on", ...visible } : undefined;
+  const effort = readEffort(level) ?? refuseValue("reasoning.effort", level);
+  return { type: "on", effort, ...visible };
 }
 
 function levelsOf(model: string): readonly Effort[] {

@@ -2,8 +2,9 @@ import type { JsonObject, LlmRequest, OutputFormat, ToolChoice, ToolDefinition }
 import { boundedId } from "../bounded-id.ts";
 import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
-import { thinkingLeftOut } from "../earlier-thinking.ts";
+import { askedThinkingLeftOut, thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
+import { prefillLeftOut } from "../prefill.ts";
 import { refuse, writeRequest } from "../request-problem.ts";
 import { isStrictForOpenAi, strictnessLeftOut } from "../strict-schema.ts";
 import { canThink, reasoningToWire } from "./effort.ts";
@@ -20,7 +21,7 @@ const MIN_OUTPUT_TOKENS = 16;
  */
 export function encodeRequest(request: LlmRequest, { stream }: { readonly stream: boolean }): EncodedRequest {
   return writeRequest(() => {
-    const { model, system, tools, toolChoice, output, userId, cacheKey } = request;
+    const { model, system, tools, toolChoice, output, maxTokens, userId, cacheKey } = request;
     if ((request.stopSequences ?? []).length > 0) refuse("stopSequences", "cannot be asked of OpenAI Responses");
     const reasoning = reasoningToWire(model, request.thinking);
     const wireTools = [...tools.map(toolToWire), ...ownTools(request.providerTools, "responses")];
@@ -33,7 +34,7 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
       ...(request.parallelToolCalls === undefined ? {} : { parallel_tool_calls: request.parallelToolCalls }),
       ...(reasoning === undefined ? {} : { reasoning }),
       ...(output === undefined ? {} : { text: { format: formatToWire(output) } }),
-      max_output_tokens: Math.max(request.maxTokens, MIN_OUTPUT_TOKENS),
+      ...(maxTokens === undefined ? {} : { max_output_tokens: Math.max(maxTokens, MIN_OUTPUT_TOKENS) }),
       ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
       ...(request.topP === undefined ? {} : { top_p: request.topP }),
       ...(userId === undefined ? {} : { safety_identifier: boundedId(userId, MAX_ID_LENGTH) }),
@@ -44,7 +45,9 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
     };
   }, [
     ...brokenCallsLeftOut(request.messages),
+    ...prefillLeftOut(request.messages),
     ...thinkingLeftOut(request.messages, isOwnThinking),
+    ...askedThinkingLeftOut(request, { thinks: canThink(request.model) }),
     ...strictnessLeftOut(request, isStrictForOpenAi),
   ]);
 }
