@@ -160,8 +160,8 @@ describe.each([{ pooled: true }, { pooled: false }])("a provider's own path ($po
       response.writeHead(200, { "content-type": "application/json", "content-security-policy": "default-src *" });
       response.write(ANSWER);
       const forged = {
-        "content-length": "5",
-        "transfer-encoding": "chunked",
+        "content-type": "text/html",
+        "cache-control": "public",
         "set-cookie": "a=b",
         "x-loom-route": "x",
       };
