@@ -39,7 +39,7 @@ export class ReasoningDetails {
 export function detailsOf(seal: string): readonly JsonObject[] {
   try {
     const list: JsonValue = JSON.parse(seal);
-    return asArray(list).flatMap((item) => asObject(item) ?? []);
+    return asArray(list).map(asObject).filter((item) => item !== undefined);
   } catch {
     return [];
   }
