@@ -39,7 +39,9 @@ export class ReasoningDetails {
 export function detailsOf(seal: string): readonly JsonObject[] {
   try {
     const list: JsonValue = JSON.parse(seal);
-    return asArray(list).map(asObject).filter((item) => item !== undefined);
+    return asArray(list)
+      .map(asObject)
+      .filter((item) => item !== undefined);
   } catch {
     return [];
   }
