@@ -80,8 +80,13 @@ export function thoughtItem(id: string, text: string, seal: string | undefined):
   return { id, type: "reasoning", summary, ...(seal === undefined ? {} : { encrypted_content: seal }) };
 }
 
-export function callItem(id: string, status: string, call: ToolUseBlock): JsonObject {
-  return { id, status, call_id: call.id, ...callToClient(call) };
+export function callItem(
+  id: string,
+  status: string,
+  call: ToolUseBlock,
+  { clientTools }: Pick<AnswerIdentity, "clientTools">,
+): JsonObject {
+  return { id, status, call_id: call.id, ...callToClient(call, clientTools) };
 }
 
 export function sealOf(block: ThinkingBlock): string | undefined {

@@ -1,5 +1,5 @@
 import type { LlmRequest } from "@loom/core";
-import { FOREIGN_SEAL, problemInWordsOf } from "@loom/llm";
+import { FOREIGN_SEAL, namingBack, problemInWordsOf } from "@loom/llm";
 import type { Dialect, RouteStep } from "../../gateway-types.ts";
 import type { RawCall } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
@@ -141,7 +141,7 @@ function translatedPassage(
 ): Passage {
   asked.decoded ??= question.decode(codecOf);
   const { target, call, subject } = asked;
-  const { wantsUsage } = asked.decoded;
+  const { wantsUsage, clientTools } = asked.decoded;
   // Loom's own dialect has a place for every seal.
   const foreign = target.dialect !== "loom";
   const request = foreign ? parts.seals.restore(subject, asked.decoded.request) : asked.decoded.request;
@@ -157,6 +157,7 @@ function translatedPassage(
     model: question.model,
     createdMs: Date.now(),
     wantsUsage,
+    ...(clientTools === undefined ? {} : { clientTools }),
   };
   const noted: TakeNote = (response) => {
     if (foreign) {
@@ -195,7 +196,10 @@ function saidIn(
   for (const dialect of upstream.config.kind === "openai" ? dialects : dialects.slice(0, 1)) {
     const codec = codecFor(upstream, dialect);
     const encoded = codec.encodeRequest(request, options);
-    if (encoded.ok) return { dialect, codec, body: encoded.body, leftOut: encoded.leftOut ?? [] };
+    if (encoded.ok) {
+      const { body, leftOut = [], toolNames } = encoded;
+      return { dialect, codec: toolNames === undefined ? codec : namingBack(codec, toolNames), body, leftOut };
+    }
     problem ??= options.client === "loom" ? encoded.problem : problemInWordsOf(options.client, encoded.problem);
   }
   throw new ProblemError("invalid_request", problem ?? `The provider ${upstream.name} speaks no dialect.`);
