@@ -47,8 +47,8 @@ export type LlmRequest = {
   readonly system: string;
   readonly messages: readonly Message[];
   readonly tools: readonly ToolDefinition[];
-  /** Upper bound of the answer, in tokens, thinking included. */
-  readonly maxTokens: number;
+  /** Upper bound of the answer, in tokens, thinking included; absent: what the model can write. */
+  readonly maxTokens?: number;
   readonly temperature?: number;
   readonly topP?: number;
   readonly topK?: number;

@@ -97,7 +97,11 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "How much to think",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "As a level or as a bound, whichever the model takes; left out for models that do not think, where `x-loom-left-out` says `thinking` (Gemini and Responses). A client of Responses that asks for a summary alone asks for thinking that it can see.",
+    note:
+      "As a level or as a bound, whichever the model takes; a level takes half of the answer's bound at most. Left out for " +
+      "models that do not think, where `x-loom-left-out` says `thinking` (Gemini and Responses), as it does where Claude " +
+      "would have less than 1,024 tokens for it. A client of Responses that asks for a summary alone asks for thinking that " +
+      "it can see.",
   },
   {
     name: "No thinking",

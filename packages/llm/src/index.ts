@@ -20,6 +20,7 @@ export { gemini, geminiOnVertex } from "./gemini/codec.ts";
 export { geminiTokenCount } from "./gemini/count-tokens.ts";
 export { redactFailure } from "./http-failure.ts";
 export { loomEvents } from "./loom-events.ts";
+export { mostOutputTokens } from "./most-output.ts";
 export { openAiChat, openAiChatCodec } from "./openai-chat/codec.ts";
 export { openAiResponses } from "./openai-responses/codec.ts";
 export { responsesTokenCount } from "./openai-responses/count-tokens.ts";

@@ -1,7 +1,6 @@
 import type { JsonObject, JsonValue } from "@loom/core";
 import type { EncodedRequest } from "./codec.ts";
 import { quote } from "./quote.ts";
-import type { ToolNames } from "./tool-names.ts";
 
 /** What is wrong with a request. Thrown by `refuse`, and caught by `readRequest` and `writeRequest` at the edge. */
 export class RequestProblem extends Error {
@@ -20,18 +19,9 @@ export function refuseValue(path: string, value: JsonValue | undefined): never {
 }
 
 /** A body as `write` builds it: the first thing that it refuses becomes the `problem`. */
-export function writeRequest(
-  write: () => JsonObject,
-  leftOut: readonly string[] = [],
-  toolNames?: ToolNames,
-): EncodedRequest {
+export function writeRequest(write: () => JsonObject, leftOut: readonly string[] = []): EncodedRequest {
   try {
-    return {
-      ok: true,
-      body: write(),
-      ...(leftOut.length === 0 ? {} : { leftOut }),
-      ...(toolNames === undefined ? {} : { toolNames }),
-    };
+    return { ok: true, body: write(), ...(leftOut.length === 0 ? {} : { leftOut }) };
   } catch (error) {
     if (error instanceof RequestProblem) return { ok: false, problem: error.message };
     throw error;

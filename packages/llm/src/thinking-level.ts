@@ -24,8 +24,18 @@ export function effortOf({ effort, budgetTokens }: ThinkingOn): Effort | undefin
 }
 
 /** The bound in tokens that was asked for, or what the level comes to; a level is `medium` unless it says more. */
-export function budgetOf({ effort = "medium", budgetTokens }: ThinkingOn): number {
+function budgetOf({ effort = "medium", budgetTokens }: ThinkingOn): number {
   return budgetTokens ?? BUDGETS[effort];
+}
+
+/**
+ * The same under a bound for the whole answer, thinking included. A client that gives both bounds has divided them itself;
+ * else thinking takes half at most, so that there is room for an answer.
+ */
+export function budgetWithin(setting: ThinkingOn, maxTokens: number | undefined): number {
+  const budget = budgetOf(setting);
+  if (maxTokens === undefined || (setting.budgetTokens !== undefined && budget < maxTokens)) return budget;
+  return Math.min(budget, Math.floor(maxTokens / 2));
 }
 
 /** The nearest of the levels that a model has: the next one down, or else its lowest. */

@@ -1,5 +1,5 @@
 import type { AssistantContent, LlmEvent, LlmRequest, LlmResponse, Usage } from "@loom/core";
-import type { LlmCodec, LlmStreamDecoder, ProviderStreamDecoder } from "./codec.ts";
+import type { EncodedRequest, LlmCodec, LlmStreamDecoder, ProviderStreamDecoder } from "./codec.ts";
 import { derivedId } from "./derived-id.ts";
 
 /** What a provider takes for the name of a tool. */
@@ -24,17 +24,18 @@ const NAMELESS = "unknown";
 const DIGITS = 17;
 
 /**
- * The request with names of tools that the provider takes, everywhere alike: in definitions, in the choice, and in calls,
- * also of tools that do not exist, which a model may have called. Different names stay different, and a name becomes the
- * same one in every request, unless that is another tool's. `toolNames` leads back; absent: every name is as it was.
+ * What `encode` makes of the request with names of tools that the provider takes, everywhere alike: in definitions, in the
+ * choice, and in calls, also of tools that do not exist, which a model may have called. Different names stay different,
+ * and a name becomes the same one in every request, unless that is another tool's. `toolNames` leads back.
  */
-export function withNamesFor(
+export function encodedWithNames(
   rule: NameRule,
   request: LlmRequest,
-): { readonly request: LlmRequest; readonly toolNames?: ToolNames } {
+  encode: (request: LlmRequest) => EncodedRequest,
+): EncodedRequest {
   const all = namesIn(request);
   const wrong = [...all].filter((name) => allowed(name, rule) !== name);
-  if (wrong.length === 0) return { request };
+  if (wrong.length === 0) return encode(request);
   for (const name of wrong) all.delete(name);
   const wireNames = new Map<string, string>();
   for (const name of wrong) {
@@ -43,7 +44,8 @@ export function withNamesFor(
     wireNames.set(name, wireName);
   }
   const toolNames = new Map([...wireNames].map(([name, wireName]) => [wireName, name]));
-  return { request: renamed(request, (name) => wireNames.get(name) ?? name), toolNames };
+  const encoded = encode(renamed(request, (name) => wireNames.get(name) ?? name));
+  return encoded.ok ? { ...encoded, toolNames } : encoded;
 }
 
 function namesIn({ tools, toolChoice, messages }: LlmRequest): Set<string> {
@@ -89,7 +91,7 @@ function callsRenamed(content: readonly AssistantContent[], nameOf: (name: strin
   return content.map((block) => (block.type === "tool_use" ? { ...block, name: nameOf(block.name) } : block));
 }
 
-/** The codec whose answers call tools by the names that they had before `withNamesFor`. */
+/** The codec whose answers call tools by the names that they had before `encodedWithNames`. */
 export function namingBack(codec: LlmCodec, names: ToolNames): LlmCodec {
   return {
     ...codec,

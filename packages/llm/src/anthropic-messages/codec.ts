@@ -1,5 +1,6 @@
 import { brokenCallIn } from "../broken-call.ts";
 import type { LlmCodec } from "../codec.ts";
+import { CLAUDE_NAMES, encodedWithNames } from "../tool-names.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { decodeResponse } from "./decode-response.ts";
 import { encodeRequest } from "./encode-request.ts";
@@ -10,7 +11,8 @@ import { AnthropicStreamEncoder } from "./stream-encoder.ts";
 
 /** The Anthropic Messages API: https://platform.claude.com/docs/en/api/messages */
 export const anthropicMessages: LlmCodec = {
-  encodeRequest,
+  encodeRequest: (given, options) =>
+    encodedWithNames(CLAUDE_NAMES, given, (request) => encodeRequest(request, options)),
   streamDecoder: () => new AnthropicStreamDecoder(),
   decodeResponse,
   failureFromHttp,

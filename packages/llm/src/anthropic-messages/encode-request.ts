@@ -5,11 +5,11 @@ import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
 import { writeRequest } from "../request-problem.ts";
 import { isStrictForClaude, strictnessLeftOut } from "../strict-schema.ts";
-import { CLAUDE_NAMES, withNamesFor } from "../tool-names.ts";
 import { isBlank, textToWire } from "./block-to-wire.ts";
 import { cacheToWire } from "./cache-marker.ts";
 import { encodeMessages, isOwnThinking, type WireMessage } from "./encode-messages.ts";
-import { settingsToWire } from "./settings-to-wire.ts";
+import { mostTokensOf } from "./model-traits.ts";
+import { settingsLeftOut, settingsToWire } from "./settings-to-wire.ts";
 
 /** The end of this request, and the end of the one before it, where its cache entry is found. */
 const MARKED_USER_MESSAGES = 2;
@@ -20,34 +20,30 @@ const MARKED_USER_MESSAGES = 2;
  * A client that marks what to cache gets its own markers; for any other the ends of the system prompt, or else of the
  * tools, and of the newest two user messages are marked. The provider takes at most four.
  */
-export function encodeRequest(given: LlmRequest, { stream }: { readonly stream: boolean }): EncodedRequest {
-  const { request, toolNames } = withNamesFor(CLAUDE_NAMES, given);
-  return writeRequest(
-    () => {
-      const automatic = !isMarked(request);
-      const hasSystem = !isBlank(request.system);
-      const systemCache = automatic ? "5m" : request.systemCache;
-      const tools = encodeTools(request, { marked: automatic && !hasSystem });
-      const messages = encodeMessages(request.messages);
-      if (automatic) markForCaching(messages);
-      return {
-        model: request.model,
-        max_tokens: request.maxTokens,
-        ...(hasSystem ? { system: [{ ...textToWire({ text: request.system }), ...cacheToWire(systemCache) }] } : {}),
-        ...(tools.length === 0 ? {} : { tools }),
-        messages,
-        ...settingsToWire(request),
-        ...(stream ? { stream } : {}),
-      };
-    },
-    [
-      ...brokenCallsLeftOut(request.messages),
-      ...thinkingLeftOut(request.messages, isOwnThinking),
-      // The schema of an answer is closed where it is open: without strictness there is none.
-      ...strictnessLeftOut({ tools: request.tools }, isStrictForClaude),
-    ],
-    toolNames,
-  );
+export function encodeRequest(request: LlmRequest, { stream }: { readonly stream: boolean }): EncodedRequest {
+  return writeRequest(() => {
+    const automatic = !isMarked(request);
+    const hasSystem = !isBlank(request.system);
+    const systemCache = automatic ? "5m" : request.systemCache;
+    const tools = encodeTools(request, { marked: automatic && !hasSystem });
+    const messages = encodeMessages(request.messages);
+    if (automatic) markForCaching(messages);
+    return {
+      model: request.model,
+      max_tokens: mostTokensOf(request),
+      ...(hasSystem ? { system: [{ ...textToWire({ text: request.system }), ...cacheToWire(systemCache) }] } : {}),
+      ...(tools.length === 0 ? {} : { tools }),
+      messages,
+      ...settingsToWire(request),
+      ...(stream ? { stream } : {}),
+    };
+  }, [
+    ...brokenCallsLeftOut(request.messages),
+    ...thinkingLeftOut(request.messages, isOwnThinking),
+    ...settingsLeftOut(request),
+    // The schema of an answer is closed where it is open: without strictness there is none.
+    ...strictnessLeftOut({ tools: request.tools }, isStrictForClaude),
+  ]);
 }
 
 function encodeTools({ tools, providerTools }: LlmRequest, { marked }: { readonly marked: boolean }): JsonObject[] {

@@ -1,3 +1,4 @@
+import type { LlmRequest } from "@loom/core";
 import type { Effort } from "../thinking-level.ts";
 
 /** What differs between models that speak this dialect: https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking */
@@ -11,7 +12,12 @@ export type ModelTraits = {
   readonly canStopThinking: boolean;
   /** Whether temperature, top_p and top_k may be set. */
   readonly sampling: boolean;
+  /** The most tokens of an answer: https://platform.claude.com/docs/en/about-claude/models/overview */
+  readonly maxOutput: number;
 };
+
+/** For a request without a bound, which this dialect must have: more than that few answers come to. */
+const MOST_UNASKED = 64_000;
 
 const OLDER_EFFORTS: readonly Effort[] = ["low", "medium", "high", "max"];
 const ALL_EFFORTS: readonly Effort[] = ["low", "medium", "high", "xhigh", "max"];
@@ -23,6 +29,8 @@ const CLASSIC: ModelTraits = {
   thinksUnasked: false,
   canStopThinking: true,
   sampling: true,
+  // Models of others write more, but not all say how much.
+  maxOutput: 8_192,
 };
 
 const NEWEST: ModelTraits = {
@@ -31,12 +39,16 @@ const NEWEST: ModelTraits = {
   thinksUnasked: true,
   canStopThinking: true,
   sampling: false,
+  maxOutput: 128_000,
 };
 
 /** By the model's name, which may hold a platform's prefix or suffix; a Claude nobody has heard of is taken for a new one. */
 export function traitsOf(model: string): ModelTraits {
   const found = /claude-(?:(?<family>[a-z]+)-)?(?<major>\d+)(?:[-.](?<minor>\d{1,2})(?!\d))?/i.exec(model)?.groups;
-  if (found === undefined) return /claude-[a-z]/i.test(model) && !/claude-(v|instant)/i.test(model) ? NEWEST : CLASSIC;
+  if (found === undefined) {
+    if (/claude-(?:v|instant)/i.test(model)) return { ...CLASSIC, maxOutput: 4_096 };
+    return /claude-[a-z]/i.test(model) ? NEWEST : CLASSIC;
+  }
   const version = Number(found.major) * 100 + Number(found.minor ?? 0);
   const family = found.family?.toLowerCase();
   if (version >= 500) {
@@ -44,6 +56,18 @@ export function traitsOf(model: string): ModelTraits {
     return { ...NEWEST, canStopThinking: !alwaysThinks };
   }
   if (version >= 407) return { ...NEWEST, thinksUnasked: false };
-  if (version === 406) return { ...CLASSIC, adaptive: true, efforts: OLDER_EFFORTS };
-  return version === 405 && family === "opus" ? { ...CLASSIC, efforts: ["low", "medium", "high"] } : CLASSIC;
+  if (version === 406) return { ...CLASSIC, adaptive: true, efforts: OLDER_EFFORTS, maxOutput: NEWEST.maxOutput };
+  const older: ModelTraits = { ...CLASSIC, maxOutput: olderMaxOutput(version, family) };
+  return version === 405 && family === "opus" ? { ...older, efforts: ["low", "medium", "high"] } : older;
+}
+
+function olderMaxOutput(version: number, family: string | undefined): number {
+  if (version < 305) return 4_096;
+  if (version < 307) return 8_192;
+  return family === "opus" && version < 405 ? 32_000 : 64_000;
+}
+
+/** The bound of the answer that goes out, which this dialect must have: the client's, or else what the model can write. */
+export function mostTokensOf({ model, maxTokens }: Pick<LlmRequest, "model" | "maxTokens">): number {
+  return maxTokens ?? Math.min(traitsOf(model).maxOutput, MOST_UNASKED);
 }

@@ -29,16 +29,16 @@ describe("thinking", () => {
   const adaptive = { thinking: { type: "adaptive" } };
 
   test.each([
-    ["claude-3-7-sonnet-latest", bound(15_999)],
-    ["claude-opus-4-1-20250805", bound(15_999)],
-    ["claude-sonnet-4@20250514", bound(15_999)],
-    ["claude-haiku-4-5-20251001", bound(15_999)],
-    ["claude-opus-4-5", { ...bound(15_999), output_config: { effort: "high" } }],
+    ["claude-3-7-sonnet-latest", bound(8_000)],
+    ["claude-opus-4-1-20250805", bound(8_000)],
+    ["claude-sonnet-4@20250514", bound(8_000)],
+    ["claude-haiku-4-5-20251001", bound(8_000)],
+    ["claude-opus-4-5", { ...bound(8_000), output_config: { effort: "high" } }],
     ["anthropic/claude-opus-4.6", { ...adaptive, output_config: { effort: "high" } }],
     ["claude-opus-4-8", { ...adaptive, output_config: { effort: "high" } }],
     ["claude-sonnet-5", { ...adaptive, output_config: { effort: "high" } }],
     ["claude-mythos-preview", { ...adaptive, output_config: { effort: "high" } }],
-    ["glm-5.3", bound(15_999)],
+    ["glm-5.3", bound(8_000)],
   ])("is asked of %s in the words that it knows", (model, settings) => {
     expect(encode({ model, thinking: on })).toEqual(settings);
   });
@@ -58,8 +58,26 @@ describe("thinking", () => {
       encode({ maxTokens, thinking: { type: "on", budgetTokens } }).thinking;
     expect(budget(5_000, 16_000)).toEqual({ type: "enabled", budget_tokens: 5_000 });
     expect(budget(10, 16_000)).toEqual({ type: "enabled", budget_tokens: 1_024 });
-    expect(budget(50_000, 2_000)).toEqual({ type: "enabled", budget_tokens: 1_999 });
-    expect(budget(50_000, 1_000)).toBeUndefined();
+    expect(budget(1_999, 2_000)).toEqual({ type: "enabled", budget_tokens: 1_999 });
+    expect(budget(50_000, 3_000)).toEqual({ type: "enabled", budget_tokens: 1_500 });
+    expect(budget(50_000, 2_048)).toEqual({ type: "enabled", budget_tokens: 1_024 });
+    for (const maxTokens of [2_000, 1_000]) {
+      const request: LlmRequest = { ...BARE, maxTokens, thinking: on };
+      const encoded = anthropicMessages.encodeRequest(request, { stream: false });
+      expect(bodyOf(encoded).thinking).toBeUndefined();
+      expect(encoded).toMatchObject({ leftOut: ["thinking"] });
+    }
+  });
+
+  test.each([
+    ["claude-sonnet-4-5", 64_000, 24_576],
+    ["claude-opus-4-1", 32_000, 16_000],
+    ["claude-3-7-sonnet-latest", 64_000, 24_576],
+    ["glm-5.3", 8_192, 4_096],
+  ])("of %s leaves room for an answer where nobody set a bound", (model, max_tokens, budget_tokens) => {
+    const { maxTokens: _, ...unbound } = BARE;
+    const body = bodyOf(anthropicMessages.encodeRequest({ ...unbound, model, thinking: on }, { stream: false }));
+    expect(body).toMatchObject({ max_tokens, thinking: { budget_tokens } });
   });
 
   test("becomes an effort where a model takes no bound, and the nearest one that the model has", () => {
@@ -81,6 +99,21 @@ describe("thinking", () => {
       type: "adaptive",
       display: "omitted",
     });
+  });
+});
+
+test.each([
+  ["claude-instant-1.2", 4_096],
+  ["claude-3-haiku-20240307", 4_096],
+  ["claude-3-5-sonnet-latest", 8_192],
+  ["claude-sonnet-4@20250514", 64_000],
+  ["claude-opus-4-20250514", 32_000],
+  ["claude-haiku-4-5", 64_000],
+  ["claude-opus-5-5", 64_000],
+])("%s gets a bound that it takes where nobody set one", (model, max_tokens) => {
+  const { maxTokens: _, ...unbound } = BARE;
+  expect(bodyOf(anthropicMessages.encodeRequest({ ...unbound, model }, { stream: false }))).toMatchObject({
+    max_tokens,
   });
 });
 

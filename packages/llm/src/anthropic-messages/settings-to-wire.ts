@@ -2,10 +2,9 @@ import type { JsonObject, LlmRequest, OutputFormat } from "@loom/core";
 import { boundedId } from "../bounded-id.ts";
 import { refuse } from "../request-problem.ts";
 import { closed } from "../strict-schema.ts";
-import { budgetOf, effortOf, nearestEffort } from "../thinking-level.ts";
-import { type ModelTraits, traitsOf } from "./model-traits.ts";
+import { traitsOf } from "./model-traits.ts";
+import { thinkingToWire } from "./thinking-to-wire.ts";
 
-const MIN_BUDGET = 1_024;
 const MAX_USER_ID = 256;
 
 /** Everything of a request but its model, its tools and the conversation. What it leaves out is in `carried.ts`. */
@@ -20,6 +19,7 @@ export function settingsToWire(request: LlmRequest): JsonObject {
       : {
           output_config: { ...(effort === undefined ? {} : { effort }), ...(format === undefined ? {} : { format }) },
         }),
+    // A model that thinks takes no sampling parameters.
     ...(traits.sampling && thinking.thinking === undefined ? samplingToWire(request) : {}),
     ...stopToWire(request.stopSequences),
     ...toolChoiceToWire(request),
@@ -27,24 +27,9 @@ export function settingsToWire(request: LlmRequest): JsonObject {
   };
 }
 
-/** A model that thinks takes no sampling parameters. One that cannot stop thinking is asked for the least of it. */
-function thinkingToWire(request: LlmRequest, traits: ModelTraits): { thinking: JsonObject; effort?: string } {
-  const { thinking: setting, maxTokens } = request;
-  if (setting === undefined) return { thinking: {} };
-  if (setting.type === "off") {
-    if (!traits.canStopThinking) return { thinking: {}, effort: "low" };
-    return { thinking: traits.thinksUnasked ? { thinking: { type: "disabled" } } : {} };
-  }
-  const asked = effortOf(setting);
-  const effort = asked === undefined ? undefined : nearestEffort(asked, traits.efforts);
-  const level = effort === undefined ? {} : { effort };
-  const display = setting.visible === undefined ? {} : { display: setting.visible ? "summarized" : "omitted" };
-  if (traits.adaptive) return { thinking: { thinking: { type: "adaptive", ...display } }, ...level };
-  // The bound has to leave room for an answer; where there is none for thinking, the answer comes first.
-  const budget = Math.min(budgetOf(setting), maxTokens - 1);
-  if (budget < MIN_BUDGET && maxTokens <= MIN_BUDGET) return { thinking: {}, ...level };
-  const bound = { type: "enabled", budget_tokens: Math.max(budget, MIN_BUDGET), ...display };
-  return { thinking: { thinking: bound }, ...level };
+/** What of it the provider would refuse, and does not hear of. */
+export function settingsLeftOut(request: LlmRequest): string[] {
+  return thinkingToWire(request, traitsOf(request.model)).isLeftOut === true ? ["thinking"] : [];
 }
 
 function formatToWire(output: OutputFormat): JsonObject {

@@ -1,5 +1,6 @@
 import { brokenCallIn } from "../broken-call.ts";
 import type { LlmCodec } from "../codec.ts";
+import { encodedWithNames, GEMINI_NAMES } from "../tool-names.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { decodeResponse } from "./decode-response.ts";
 import { encodeRequest, type GeminiOptions } from "./encode-request.ts";
@@ -11,7 +12,7 @@ import { GeminiStreamEncoder } from "./stream-encoder.ts";
 /** The Gemini API: https://ai.google.dev/api/generate-content. The options say what a server wants in requests. */
 function geminiCodec(options: GeminiOptions): LlmCodec {
   return {
-    encodeRequest: (request) => encodeRequest(request, options),
+    encodeRequest: (given) => encodedWithNames(GEMINI_NAMES, given, (request) => encodeRequest(request, options)),
     streamDecoder: () => new GeminiStreamDecoder(),
     decodeResponse,
     failureFromHttp,

@@ -26,8 +26,6 @@ import { readSchema } from "./schema.ts";
 import { readThinking } from "./thinking-config.ts";
 import { field, snakeCase } from "./wire-field.ts";
 
-/** For a request that sets no bound: Loom wants one, and models that agents use write at least that much. */
-const DEFAULT_MAX_TOKENS = 32_000;
 const FORBIDDEN_CONFIG = ["speechConfig", "routingConfig", "modelSelectionConfig", "imageConfig", "translationConfig"];
 
 /**
@@ -56,7 +54,7 @@ export function decodeRequest(body: string): DecodedRequest {
         system: readSystem(field(json, "systemInstruction")),
         messages,
         tools,
-        maxTokens: bound === undefined ? DEFAULT_MAX_TOKENS : readPositive(bound, "generationConfig.maxOutputTokens"),
+        ...(bound === undefined ? {} : { maxTokens: readPositive(bound, "generationConfig.maxOutputTokens") }),
         ...readSampling({
           temperature: config.temperature ?? null,
           top_p: field(config, "topP") ?? null,

@@ -84,8 +84,8 @@ describe("a request", () => {
     ["gemini-2.0-flash", { type: "on", effort: "high" }, undefined],
     ["gemma-3-27b-it", { type: "off" }, undefined],
   ])("%s is asked to think like this: %j", (model, thinking, expected) => {
-    expect(encode({ model, thinking }).generationConfig).toEqual({
-      maxOutputTokens: 100,
+    expect(encode({ model, thinking, maxTokens: 100_000 }).generationConfig).toEqual({
+      maxOutputTokens: 100_000,
       ...(expected === undefined ? {} : { thinkingConfig: expected }),
     });
   });

@@ -4,7 +4,6 @@ import type { EncodedRequest } from "../codec.ts";
 import { askedThinkingLeftOut, thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
 import { writeRequest } from "../request-problem.ts";
-import { GEMINI_NAMES, withNamesFor } from "../tool-names.ts";
 import { contentsToWire, isOwnThinking } from "./encode-contents.ts";
 import { traitsOf } from "./model-traits.ts";
 import { parametersToWire, schemaToWire } from "./schema.ts";
@@ -25,27 +24,22 @@ export type GeminiOptions = {
  * are in the path, and not in the body. Left out, as hints without a counterpart: `userId`, `cacheKey`, the name of an
  * output schema, and cache markers, since this provider caches by itself.
  */
-export function encodeRequest(given: LlmRequest, options: GeminiOptions): EncodedRequest {
-  const { request, toolNames } = withNamesFor(GEMINI_NAMES, given);
-  return writeRequest(
-    () => {
-      const { model, system, messages, parallelToolCalls } = request;
-      const instructions = parallelToolCalls === false && request.tools.length > 0 ? [system, ONE_CALL] : [system];
-      const parts = instructions.filter((text) => text !== "").map((text) => ({ text }));
-      return {
-        contents: contentsToWire(messages, { ...traitsOf(model), ...options }),
-        ...(parts.length === 0 ? {} : { systemInstruction: { parts } }),
-        ...toolsToWire(request),
-        generationConfig: configToWire(request),
-      };
-    },
-    [
-      ...brokenCallsLeftOut(request.messages),
-      ...thinkingLeftOut(request.messages, isOwnThinking),
-      ...askedThinkingLeftOut(request, { thinks: traitsOf(request.model).thinking.by !== "nothing" }),
-    ],
-    toolNames,
-  );
+export function encodeRequest(request: LlmRequest, options: GeminiOptions): EncodedRequest {
+  return writeRequest(() => {
+    const { model, system, messages, parallelToolCalls } = request;
+    const instructions = parallelToolCalls === false && request.tools.length > 0 ? [system, ONE_CALL] : [system];
+    const parts = instructions.filter((text) => text !== "").map((text) => ({ text }));
+    return {
+      contents: contentsToWire(messages, { ...traitsOf(model), ...options }),
+      ...(parts.length === 0 ? {} : { systemInstruction: { parts } }),
+      ...toolsToWire(request),
+      generationConfig: configToWire(request),
+    };
+  }, [
+    ...brokenCallsLeftOut(request.messages),
+    ...thinkingLeftOut(request.messages, isOwnThinking),
+    ...askedThinkingLeftOut(request, { thinks: traitsOf(request.model).thinking.by !== "nothing" }),
+  ]);
 }
 
 function toolsToWire({ tools, toolChoice, providerTools }: LlmRequest): JsonObject {
@@ -82,10 +76,10 @@ function callingToWire(tools: readonly ToolDefinition[], choice: ToolChoice | un
 }
 
 function configToWire(request: LlmRequest): JsonObject {
-  const { temperature, topP, topK, seed, stopSequences, output } = request;
-  const thinkingConfig = thinkingToWire(request.model, request.thinking);
+  const { maxTokens, temperature, topP, topK, seed, stopSequences, output } = request;
+  const thinkingConfig = thinkingToWire(request.model, request.thinking, maxTokens);
   return {
-    maxOutputTokens: request.maxTokens,
+    ...(maxTokens === undefined ? {} : { maxOutputTokens: maxTokens }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { topP }),
     ...(topK === undefined ? {} : { topK }),

@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue, ThinkingSetting } from "@loom/core";
 import { asCount, asNumber, asText } from "../json-reader.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import { readObject } from "../request-reader.ts";
-import { budgetOf, effortOf, nearestEffort, readEffort } from "../thinking-level.ts";
+import { budgetWithin, effortOf, nearestEffort, readEffort } from "../thinking-level.ts";
 import { traitsOf } from "./model-traits.ts";
 import { field } from "./wire-field.ts";
 
@@ -11,9 +11,13 @@ const DYNAMIC = -1;
 
 /**
  * `thinkingConfig`, in the one way of the two that the model knows. A model that cannot be kept from thinking is told to
- * think as little as it can; one that cannot think is told nothing.
+ * think as little as it can; one that cannot think is told nothing. `maxTokens`: of the whole answer, thinking included.
  */
-export function thinkingToWire(model: string, setting: ThinkingSetting | undefined): JsonObject | undefined {
+export function thinkingToWire(
+  model: string,
+  setting: ThinkingSetting | undefined,
+  maxTokens: number | undefined,
+): JsonObject | undefined {
   const { thinking } = traitsOf(model);
   if (setting === undefined || thinking.by === "nothing") return undefined;
   if (setting.type === "off") {
@@ -25,7 +29,7 @@ export function thinkingToWire(model: string, setting: ThinkingSetting | undefin
   const effort = effortOf(setting);
   if (effort === undefined) return setting.visible === undefined ? undefined : visible;
   if (thinking.by === "level") return { ...visible, thinkingLevel: levelName(nearestEffort(effort, thinking.levels)) };
-  const thinkingBudget = Math.min(Math.max(budgetOf(setting), thinking.min), thinking.max);
+  const thinkingBudget = Math.min(Math.max(budgetWithin(setting, maxTokens), thinking.min), thinking.max);
   return { ...visible, thinkingBudget };
 }
 

@@ -5,37 +5,31 @@ import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
 import { writeRequest } from "../request-problem.ts";
 import { isStrictForOpenAi, strictnessLeftOut } from "../strict-schema.ts";
-import { OPENAI_NAMES, withNamesFor } from "../tool-names.ts";
 import { encodeMessages, takesThinking } from "./encode-messages.ts";
 import type { OpenAiChatOptions } from "./options.ts";
 import { settingsToWire } from "./settings-to-wire.ts";
 
 /** The body of `POST /v1/chat/completions`: https://platform.openai.com/docs/api-reference/chat/create */
 export function encodeRequest(
-  given: LlmRequest,
+  request: LlmRequest,
   { stream, ...options }: OpenAiChatOptions & { readonly stream: boolean },
 ): EncodedRequest {
-  const { request, toolNames } = withNamesFor(OPENAI_NAMES, given);
-  return writeRequest(
-    () => {
-      const system: JsonObject[] = request.system === "" ? [] : [{ role: "system", content: request.system }];
-      const tools = [...request.tools.map(toolToWire), ...ownTools(request.providerTools, "chat")];
-      return {
-        model: request.model,
-        messages: [...system, ...encodeMessages(request.messages, options)],
-        [options.maxTokensField]: request.maxTokens,
-        ...(tools.length === 0 ? {} : { tools }),
-        ...settingsToWire(request, options),
-        ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
-      };
-    },
-    [
-      ...brokenCallsLeftOut(request.messages),
-      ...thinkingLeftOut(request.messages, (block) => takesThinking(block, options)),
-      ...strictnessLeftOut(request, isStrictForOpenAi),
-    ],
-    toolNames,
-  );
+  return writeRequest(() => {
+    const system: JsonObject[] = request.system === "" ? [] : [{ role: "system", content: request.system }];
+    const tools = [...request.tools.map(toolToWire), ...ownTools(request.providerTools, "chat")];
+    return {
+      model: request.model,
+      messages: [...system, ...encodeMessages(request.messages, options)],
+      ...(request.maxTokens === undefined ? {} : { [options.maxTokensField]: request.maxTokens }),
+      ...(tools.length === 0 ? {} : { tools }),
+      ...settingsToWire(request, options),
+      ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
+    };
+  }, [
+    ...brokenCallsLeftOut(request.messages),
+    ...thinkingLeftOut(request.messages, (block) => takesThinking(block, options)),
+    ...strictnessLeftOut(request, isStrictForOpenAi),
+  ]);
 }
 
 function toolToWire({ name, description, inputSchema, strict }: ToolDefinition): JsonObject {

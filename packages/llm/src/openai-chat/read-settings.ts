@@ -12,9 +12,6 @@ import {
 } from "../request-reader.ts";
 import { readEffort } from "../thinking-level.ts";
 
-/** For a request that sets no bound: Loom wants one, and every current model can write that much. */
-const DEFAULT_MAX_TOKENS = 8_192;
-
 type Settings = Omit<LlmRequest, "model" | "system" | "systemCache" | "messages" | "tools" | "providerTools">;
 
 /**
@@ -31,7 +28,7 @@ export function readSettings(json: JsonObject): Omit<Settings, "toolChoice"> {
   const userId = asText(json.safety_identifier) ?? asText(json.user);
   const cacheKey = asText(json.prompt_cache_key);
   return {
-    maxTokens: readMaxTokens(json),
+    ...readMaxTokens(json),
     ...readSampling(json),
     ...(stopSequences === undefined ? {} : { stopSequences }),
     ...(thinking === undefined ? {} : { thinking }),
@@ -55,9 +52,12 @@ function refuseUnsayable(json: JsonObject): void {
   }
 }
 
-function readMaxTokens({ max_completion_tokens: bound, max_tokens: oldBound }: JsonObject): number {
-  if (bound !== undefined && bound !== null) return readPositive(bound, "max_completion_tokens");
-  return oldBound === undefined || oldBound === null ? DEFAULT_MAX_TOKENS : readPositive(oldBound, "max_tokens");
+function readMaxTokens({
+  max_completion_tokens: bound,
+  max_tokens: oldBound,
+}: JsonObject): Pick<LlmRequest, "maxTokens"> {
+  if (bound !== undefined && bound !== null) return { maxTokens: readPositive(bound, "max_completion_tokens") };
+  return oldBound === undefined || oldBound === null ? {} : { maxTokens: readPositive(oldBound, "max_tokens") };
 }
 
 function readStop(stop: JsonValue | undefined): string[] | undefined {

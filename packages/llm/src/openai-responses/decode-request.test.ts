@@ -87,7 +87,6 @@ describe("a request of Codex", () => {
           },
         ],
         tools: [{ name: "bash", description: "Runs.", inputSchema: { type: "object" } }],
-        maxTokens: 32_000,
         toolChoice: { type: "auto" },
         parallelToolCalls: true,
         providerTools: [{ dialect: "responses", definition: { type: "web_search", external_web_access: false } }],

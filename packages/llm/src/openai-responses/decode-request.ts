@@ -19,9 +19,6 @@ import { ToolNames } from "./tool-name.ts";
 
 const ONLY_INSTRUCTIONS = "holds nothing but instructions: add a message with the role user";
 
-/** For a request that sets no bound: Loom wants one, and models that agents use write at least that much. */
-const DEFAULT_MAX_TOKENS = 32_000;
-
 /**
  * The body of a client's `POST /v1/responses`. What only OpenAI's memory could answer (an earlier response, a stored
  * conversation or prompt) is a problem. Left out, since an answer is the same without: `store`, `include`, `metadata`,
@@ -50,9 +47,9 @@ export function decodeRequest(body: string): DecodedRequest {
         system: [...instructions, ...system].filter((text) => text !== "").join("\n\n"),
         messages,
         tools,
-        maxTokens: isGiven(json.max_output_tokens)
-          ? readPositive(json.max_output_tokens, "max_output_tokens")
-          : DEFAULT_MAX_TOKENS,
+        ...(isGiven(json.max_output_tokens)
+          ? { maxTokens: readPositive(json.max_output_tokens, "max_output_tokens") }
+          : {}),
         ...readSampling({ temperature: json.temperature ?? null, top_p: json.top_p ?? null }),
         ...(toolChoice === undefined ? {} : { toolChoice }),
         ...(parallelToolCalls === undefined ? {} : { parallelToolCalls }),

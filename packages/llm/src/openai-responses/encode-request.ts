@@ -6,7 +6,6 @@ import { askedThinkingLeftOut, thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
 import { refuse, writeRequest } from "../request-problem.ts";
 import { isStrictForOpenAi, strictnessLeftOut } from "../strict-schema.ts";
-import { OPENAI_NAMES, withNamesFor } from "../tool-names.ts";
 import { canThink, reasoningToWire } from "./effort.ts";
 import { inputToWire, isOwnThinking, MAX_ID_LENGTH } from "./encode-input.ts";
 
@@ -19,41 +18,36 @@ const MIN_OUTPUT_TOKENS = 16;
  * Nothing is stored at the provider, so thoughts come and go encrypted. Left out, as hints without a counterpart: `topK`,
  * `seed`, and cache markers, since this provider caches by itself. Stop sequences are refused.
  */
-export function encodeRequest(given: LlmRequest, { stream }: { readonly stream: boolean }): EncodedRequest {
-  const { request, toolNames } = withNamesFor(OPENAI_NAMES, given);
-  return writeRequest(
-    () => {
-      const { model, system, tools, toolChoice, output, userId, cacheKey } = request;
-      if ((request.stopSequences ?? []).length > 0) refuse("stopSequences", "cannot be asked of OpenAI Responses");
-      const reasoning = reasoningToWire(model, request.thinking);
-      const wireTools = [...tools.map(toolToWire), ...ownTools(request.providerTools, "responses")];
-      return {
-        model,
-        ...(system === "" ? {} : { instructions: system }),
-        input: inputToWire(request.messages),
-        ...(wireTools.length === 0 ? {} : { tools: wireTools }),
-        ...(toolChoice === undefined ? {} : { tool_choice: choiceToWire(toolChoice) }),
-        ...(request.parallelToolCalls === undefined ? {} : { parallel_tool_calls: request.parallelToolCalls }),
-        ...(reasoning === undefined ? {} : { reasoning }),
-        ...(output === undefined ? {} : { text: { format: formatToWire(output) } }),
-        max_output_tokens: Math.max(request.maxTokens, MIN_OUTPUT_TOKENS),
-        ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
-        ...(request.topP === undefined ? {} : { top_p: request.topP }),
-        ...(userId === undefined ? {} : { safety_identifier: boundedId(userId, MAX_ID_LENGTH) }),
-        ...(cacheKey === undefined ? {} : { prompt_cache_key: boundedId(cacheKey, MAX_ID_LENGTH) }),
-        store: false,
-        ...(canThink(model) ? { include: ["reasoning.encrypted_content"] } : {}),
-        ...(stream ? { stream } : {}),
-      };
-    },
-    [
-      ...brokenCallsLeftOut(request.messages),
-      ...thinkingLeftOut(request.messages, isOwnThinking),
-      ...askedThinkingLeftOut(request, { thinks: canThink(request.model) }),
-      ...strictnessLeftOut(request, isStrictForOpenAi),
-    ],
-    toolNames,
-  );
+export function encodeRequest(request: LlmRequest, { stream }: { readonly stream: boolean }): EncodedRequest {
+  return writeRequest(() => {
+    const { model, system, tools, toolChoice, output, maxTokens, userId, cacheKey } = request;
+    if ((request.stopSequences ?? []).length > 0) refuse("stopSequences", "cannot be asked of OpenAI Responses");
+    const reasoning = reasoningToWire(model, request.thinking);
+    const wireTools = [...tools.map(toolToWire), ...ownTools(request.providerTools, "responses")];
+    return {
+      model,
+      ...(system === "" ? {} : { instructions: system }),
+      input: inputToWire(request.messages),
+      ...(wireTools.length === 0 ? {} : { tools: wireTools }),
+      ...(toolChoice === undefined ? {} : { tool_choice: choiceToWire(toolChoice) }),
+      ...(request.parallelToolCalls === undefined ? {} : { parallel_tool_calls: request.parallelToolCalls }),
+      ...(reasoning === undefined ? {} : { reasoning }),
+      ...(output === undefined ? {} : { text: { format: formatToWire(output) } }),
+      ...(maxTokens === undefined ? {} : { max_output_tokens: Math.max(maxTokens, MIN_OUTPUT_TOKENS) }),
+      ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+      ...(request.topP === undefined ? {} : { top_p: request.topP }),
+      ...(userId === undefined ? {} : { safety_identifier: boundedId(userId, MAX_ID_LENGTH) }),
+      ...(cacheKey === undefined ? {} : { prompt_cache_key: boundedId(cacheKey, MAX_ID_LENGTH) }),
+      store: false,
+      ...(canThink(model) ? { include: ["reasoning.encrypted_content"] } : {}),
+      ...(stream ? { stream } : {}),
+    };
+  }, [
+    ...brokenCallsLeftOut(request.messages),
+    ...thinkingLeftOut(request.messages, isOwnThinking),
+    ...askedThinkingLeftOut(request, { thinks: canThink(request.model) }),
+    ...strictnessLeftOut(request, isStrictForOpenAi),
+  ]);
 }
 
 /** Strictness is always said: this API holds to the schema, and changes it, where it is not told otherwise. */

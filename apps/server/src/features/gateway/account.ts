@@ -210,7 +210,7 @@ export class Account {
     const seen = usage ?? { ...NO_USAGE, inputTokens };
     // Whatever came in place of an answer: no model writes more than it may, and no estimate is more than was held for it.
     const { upstream = "", model = "" } = step ?? {};
-    const most = mostOutput(this.#holder, this.#books.prices.contextWindow(upstream, model));
+    const most = mostOutput(this.#holder, model, this.#books.prices.contextWindow(upstream, model));
     const written = Math.min(Math.ceil(textBytes / BYTES_PER_TOKEN), most);
     return { ...seen, outputTokens: Math.max(seen.outputTokens, written) };
   }

@@ -4,6 +4,7 @@ import type { LlmRequest } from "@loom/core";
 import type { AnswerIdentity, LlmCodec } from "@loom/llm";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
 import { type JsonKey, type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
+import { asObject } from "./json-value.ts";
 import type { Target, WireDialect } from "./target.ts";
 
 /** What a client asks of a model, as far as Loom has to know it before anybody decodes it. */
@@ -39,7 +40,7 @@ export type DecodedQuestion = {
 
 const MAX_MODEL = 200;
 
-/** Where a client gives no bound, this much output is held for it, in tokens: what codecs ask for in its place. */
+/** Where a client gives no bound, an answer is taken to be this long, in tokens, until it is there. */
 export const DEFAULT_OUTPUT_TOKENS = 32_000;
 
 /** @throws ProblemError */
@@ -109,22 +110,28 @@ function outputOf(top: JsonMembers, dialect: WireDialect): Pick<Question, "maxOu
   switch (dialect) {
     case "anthropic":
       return { maxOutputTokens: count(memberValue(top, "max_tokens")), answers: 1 };
-    case "chat": {
-      // Servers differ in which of the two they heed.
-      const bounds = [count(memberValue(top, "max_completion_tokens")), count(memberValue(top, "max_tokens"))];
-      const known = bounds.filter((bound) => bound !== undefined);
-      const maxOutputTokens = known.length === 0 ? undefined : Math.max(...known);
-      return { maxOutputTokens, answers: count(memberValue(top, "n")) ?? 1 };
-    }
+    case "chat":
+      return {
+        maxOutputTokens: largest([memberValue(top, "max_completion_tokens"), memberValue(top, "max_tokens")]),
+        answers: count(memberValue(top, "n")) ?? 1,
+      };
     case "responses":
       return { maxOutputTokens: count(memberValue(top, "max_output_tokens")), answers: 1 };
     case "gemini": {
-      const config = memberValue(top, "generationConfig") ?? memberValue(top, "generation_config");
-      if (typeof config !== "object" || config === null) return { maxOutputTokens: undefined, answers: 1 };
-      const { maxOutputTokens, candidateCount } = config as { maxOutputTokens?: unknown; candidateCount?: unknown };
-      return { maxOutputTokens: count(maxOutputTokens), answers: count(candidateCount) ?? 1 };
+      // JSON of protocol buffers takes each name in either spelling, and Google takes both in one body.
+      const configs = [asObject(memberValue(top, "generationConfig")), asObject(memberValue(top, "generation_config"))];
+      return {
+        maxOutputTokens: largest(configs.flatMap((config) => [config?.maxOutputTokens, config?.max_output_tokens])),
+        answers: largest(configs.flatMap((config) => [config?.candidateCount, config?.candidate_count])) ?? 1,
+      };
     }
   }
+}
+
+/** Servers differ in which of several they heed. */
+function largest(bounds: readonly unknown[]): number | undefined {
+  const known = bounds.map(count).filter((bound) => bound !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
 }
 
 function refersBack(top: JsonMembers, dialect: WireDialect): boolean {
@@ -145,8 +152,12 @@ export function isGiven({ bytes, members }: JsonMembers, key: JsonKey): boolean 
   return member !== undefined && bytes[member.start] !== 0x6e;
 }
 
+/** A whole number above zero. Google and lenient servers take it as a text as well, and round it. */
 export function count(value: unknown): number | undefined {
-  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : undefined;
+  const number = typeof value === "string" ? Number(value) : value;
+  if (typeof number !== "number" || !(number > 0)) return undefined;
+  const whole = Math.ceil(number);
+  return Number.isSafeInteger(whole) ? whole : undefined;
 }
 
 export function textMember(top: JsonMembers, key: JsonKey): string | undefined {

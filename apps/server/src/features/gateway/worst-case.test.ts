@@ -35,16 +35,46 @@ describe("the worst case", () => {
 
   test("is that of all answers together", () => {
     expect(chat({ max_tokens: 16_000, n: 125 })).toMatchObject({ outputTokens: 2_000_000, costMicroUsd: 1_200_002 });
-    expect(chat({ n: 4 }).outputTokens).toBe(128_000);
     const config = { maxOutputTokens: 1_000, candidateCount: 8 };
     const gemini = worstOf("/gemini/v1beta/models/gemini-2.5-pro:generateContent", { generationConfig: config });
     expect(gemini.outputTokens).toBe(8_000);
+  });
+
+  test("without a bound is all that the model can write, and counts as a long answer for limits a minute", () => {
+    expect(chat({ n: 4 })).toMatchObject({
+      outputTokens: 65_536,
+      costMicroUsd: chat({ max_tokens: 16_384, n: 4 }).costMicroUsd,
+    });
+    const unbound = worstOf("/openai/v1/chat/completions", { model: "gpt-5" });
+    const whole = worstOf("/openai/v1/chat/completions", { model: "gpt-5", max_tokens: 128_000 });
+    expect(unbound).toMatchObject({ outputTokens: 32_000 });
+    expect(unbound.costMicroUsd).toBeGreaterThan((whole.costMicroUsd ?? 0) - 10);
   });
 
   test("is that of the larger of two bounds, each answer no longer than the model can write", () => {
     expect(chat({ max_completion_tokens: 1, max_tokens: 100_000 }).outputTokens).toBe(100_000);
     expect(chat({ max_tokens: 100_000, max_completion_tokens: 1 }).outputTokens).toBe(100_000);
     expect(chat({ max_tokens: 1_000_000, n: 2 }).outputTokens).toBe(256_000);
+  });
+
+  test("is seen in each spelling that Google takes, and of several it is the largest", () => {
+    const gemini = (fields: object) =>
+      worstOf("/gemini/v1beta/models/gemini-2.5-pro:generateContent", fields).outputTokens;
+    expect(gemini({ generationConfig: { max_output_tokens: 65_000 } })).toBe(65_000);
+    expect(gemini({ generationConfig: { maxOutputTokens: "65000" } })).toBe(65_000);
+    expect(gemini({ generationConfig: { maxOutputTokens: "6.5e4" } })).toBe(65_000);
+    expect(gemini({ generationConfig: { maxOutputTokens: 1, max_output_tokens: 65_000 } })).toBe(65_000);
+    expect(gemini({ generationConfig: {}, generation_config: { maxOutputTokens: 65_000 } })).toBe(65_000);
+    expect(gemini({ generation_config: { max_output_tokens: 9 }, generationConfig: { maxOutputTokens: 7 } })).toBe(9);
+    for (const candidates of [{ candidateCount: "8" }, { candidate_count: 8 }]) {
+      expect(gemini({ generationConfig: { maxOutputTokens: 1_000, ...candidates } })).toBe(8_000);
+    }
+    expect(gemini({ generationConfig: { maxOutputTokens: "many" } })).toBe(32_000);
+  });
+
+  test("counts a bound that stands there as a text or with a fraction, as lenient servers do", () => {
+    expect(chat({ max_tokens: "100000" }).outputTokens).toBe(100_000);
+    expect(chat({ max_tokens: 99_999.5, n: "2" }).outputTokens).toBe(200_000);
   });
 
   test("is of all that the model can read where the provider adds what it has kept", () => {

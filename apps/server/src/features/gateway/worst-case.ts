@@ -1,7 +1,7 @@
 import { NO_USAGE, type Usage } from "@loom/core";
 import type { RouteStep, WorstCase } from "../../gateway-types.ts";
 import type { Prices } from "../ledger/prices.ts";
-import { BYTES_PER_TOKEN, mostOutput } from "./output-bound.ts";
+import { BYTES_PER_TOKEN, likelyOutput, mostOutput } from "./output-bound.ts";
 import type { Asked } from "./passage.ts";
 
 /** RFC 9110, section 9.2.1. */
@@ -29,8 +29,8 @@ export function worstCase(asked: Asked, { upstream, model }: RouteStep, prices: 
   if (question.isUnbounded === true) return { ...UNKNOWN, inputTokens: promptTokens };
   const window = prices.contextWindow(upstream, model);
   const inputTokens = refersBack ? Math.max(promptTokens, window ?? LARGEST_WINDOW) : promptTokens;
-  const outputTokens = mostOutput(question, window);
-  const tokens = { inputTokens, outputTokens };
+  const outputTokens = likelyOutput(question, model, window);
+  const tokens = { inputTokens, outputTokens: mostOutput(question, model, window) };
   const step = { upstream, model };
   const rounded = dearest(step, tokens, prices);
   // Less than half a millionth is not free.
