@@ -258,6 +258,31 @@ describe("a translated answer", () => {
   });
 });
 
+describe("tools whose names the provider does not take, or that it does not know", () => {
+  const TOOLS = [
+    { type: "function", name: "srv.read", parameters: PARAMETERS },
+    { type: "function", name: "run__text", parameters: PARAMETERS },
+    { type: "custom", name: "patch" },
+  ];
+
+  test.each([true, false])("are called by the client's names (streamed: %s)", async (stream) => {
+    const { gateway, model } = await start([
+      callTool("srv_read", { path: "a" }),
+      callTool("run__text", { path: "b" }),
+      callTool("patch__text", { input: "c" }),
+    ]);
+    const body = { model: "anthropic/claude-test", input: "Hi", tools: TOOLS, stream };
+    const answers = [];
+    for (const _ of TOOLS) answers.push((await post(gateway, "/openai/v1/responses", body)).text);
+    expect(model.requests[0]?.body).toMatchObject({
+      tools: [{ name: "srv_read" }, { name: "run__text" }, { name: "patch__text" }],
+    });
+    expect(answers[0]).toMatch(/"type":"function_call","name":"srv\.read","arguments":"\{\\"path\\":\\"a/);
+    expect(answers[1]).toMatch(/"type":"function_call","name":"run__text","arguments":"\{\\"path\\":\\"b/);
+    expect(answers[2]).toMatch(/"type":"custom_tool_call","name":"patch","input":"c"/);
+  });
+});
+
 describe("Codex, which asks for a search of the web", () => {
   const BODY = { input: "Hi", tools: [{ type: "web_search", external_web_access: false }] };
 
