@@ -61,6 +61,8 @@ export function statusOf(reason: StopReason): {
       return { status: "incomplete", incomplete: "max_output_tokens" };
     case "refusal":
       return { status: "incomplete", incomplete: "content_filter" };
+    case "pause_turn":
+      return { status: "incomplete", incomplete: reason };
     default:
       return { status: "completed" };
   }

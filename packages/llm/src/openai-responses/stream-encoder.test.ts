@@ -277,7 +277,7 @@ describe("a stream to a client", () => {
   test.each([
     ["end_turn", "completed", null],
     ["stop_sequence", "completed", null],
-    ["pause_turn", "completed", null],
+    ["pause_turn", "incomplete", { reason: "pause_turn" }],
     ["max_tokens", "incomplete", { reason: "max_output_tokens" }],
     ["context_window_exceeded", "incomplete", { reason: "max_output_tokens" }],
     ["refusal", "incomplete", { reason: "content_filter" }],
