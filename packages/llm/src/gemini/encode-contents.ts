@@ -11,13 +11,18 @@ import type {
 import { ownBlock } from "../own-words.ts";
 import type { GeminiOptions } from "./encode-request.ts";
 import { mediaToWire } from "./media-parts.ts";
-import type { ModelTraits } from "./model-traits.ts";
+import { type ModelTraits, traitsOf } from "./model-traits.ts";
 
 /**
  * In the place of a seal that does not exist, because another provider's model made the call:
  * https://ai.google.dev/gemini-api/docs/thought-signatures
  */
 const NO_SEAL = "skip_thought_signature_validator";
+
+/** The same for a call in a client's own words; `undefined` where the model wants none. */
+export function sealInPlace(model: string): string | undefined {
+  return traitsOf(model).sealsCalls ? NO_SEAL : undefined;
+}
 
 type ContentTraits = Pick<ModelTraits, "sealsCalls"> & GeminiOptions;
 
