@@ -1,6 +1,7 @@
 import type { LlmCodec } from "../codec.ts";
 import { failureFromHttp } from "../openai-chat/failure.ts";
 import { encodedWithNames, OPENAI_NAMES } from "../tool-names.ts";
+import { encodedWithSearch } from "../web-search.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { decodeResponse } from "./decode-response.ts";
 import { encodeRequest } from "./encode-request.ts";
@@ -11,7 +12,9 @@ import { ResponsesStreamEncoder } from "./stream-encoder.ts";
 /** The OpenAI Responses API: https://platform.openai.com/docs/api-reference/responses */
 export const openAiResponses: LlmCodec = {
   encodeRequest: (given, options) =>
-    encodedWithNames(OPENAI_NAMES, given, (request) => encodeRequest(request, options)),
+    encodedWithSearch("responses", given, (searching) =>
+      encodedWithNames(OPENAI_NAMES, searching, (request) => encodeRequest(request, options)),
+    ),
   streamDecoder: () => new ResponsesStreamDecoder(),
   decodeResponse,
   failureFromHttp,

@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue, ProviderTool, ToolChoice, ToolDefinition } 
 import { asArray, asObject, asText } from "../json-reader.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import { readArray, readName, readObject } from "../request-reader.ts";
+import { isResponsesSearch, WEB_SEARCH } from "../web-search.ts";
 import { TEXT_INPUT_SCHEMA, type ToolNames } from "./tool-name.ts";
 
 export type Tools = { readonly tools: ToolDefinition[]; readonly providerTools: ProviderTool[] };
@@ -83,6 +84,11 @@ export function readToolChoice(
   const choice = readObject(value, "tool_choice");
   if (choice.type === "function" || choice.type === "custom") {
     return { tools, providerTools, toolChoice: { type: "tool", name: chosenName(choice, "tool_choice", names) } };
+  }
+  // A function of that name would be taken for it.
+  const searches = providerTools.some(({ definition }) => isResponsesSearch(definition.type));
+  if (isResponsesSearch(choice.type) && searches && !tools.some(({ name }) => name === WEB_SEARCH)) {
+    return { tools, providerTools, toolChoice: { type: "tool", name: WEB_SEARCH } };
   }
   if (choice.type !== "allowed_tools") refuseValue("tool_choice.type", choice.type);
   if (choice.mode !== "auto" && choice.mode !== "required") refuseValue("tool_choice.mode", choice.mode);

@@ -284,7 +284,7 @@ describe("tools whose names the provider does not take, or that it does not know
 });
 
 describe("Codex, which asks for a search of the web", () => {
-  const BODY = { input: "Hi", tools: [{ type: "web_search", external_web_access: false }] };
+  const BODY = { input: "Hi", tools: [{ type: "web_search", external_web_access: true }] };
 
   test("gets that of the model's provider", async () => {
     const { gateway, model } = await start([say("Grüße"), say("Grüße")]);
@@ -292,6 +292,14 @@ describe("Codex, which asks for a search of the web", () => {
     await post(gateway, "/openai/v1/responses", { ...BODY, model: "gemini/gemini-test" });
     expect(model.requests[0]?.body).toMatchObject({ tools: [{ type: "web_search_20250305", name: "web_search" }] });
     expect(model.requests[1]?.body).toMatchObject({ tools: [{ googleSearch: {} }] });
+  });
+
+  test("gets none that goes live where it did not want that, and is told", async () => {
+    const { gateway, model } = await start([say("Grüße")]);
+    const tools = [{ type: "web_search", external_web_access: false }];
+    const answer = await post(gateway, "/openai/v1/responses", { ...BODY, tools, model: "anthropic/claude-test" });
+    expect(answer.headers["x-loom-left-out"]).toBe("tools.web_search");
+    expect(model.requests[0]?.body).not.toHaveProperty("tools");
   });
 
   test("is told what to do where there is none", async () => {
