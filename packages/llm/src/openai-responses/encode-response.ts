@@ -42,7 +42,8 @@ function itemsOf(content: readonly AssistantContent[], answer: string, identity:
       continue;
     }
     texts = undefined;
-    if (block.type === "thinking") items.push(thoughtItem(idFor("reasoning"), block.text, sealOf(block, identity.origin)));
+    if (block.type === "thinking")
+      items.push(thoughtItem(idFor("reasoning"), block.text, sealOf(block, identity.origin)));
     else if (block.type === "opaque") items.push(block.data);
     else if (block.type === "tool_use") {
       const item = callItem("", "completed", block, identity);
