@@ -3,7 +3,7 @@ import type { EncodedRequest, LlmCodec, LlmStreamDecoder, ProviderStreamDecoder 
 import { derivedId } from "./derived-id.ts";
 
 /** What a provider takes for the name of a tool. */
-export type NameRule = {
+type NameRule = {
   readonly maxLength: number;
   /** Global. */
   readonly forbidden: RegExp;

@@ -27,7 +27,7 @@ export function nameOfTextTool(name: string): string {
 }
 
 /** A tool as a client of this dialect knows it. */
-export type ClientTool = { readonly name: string; readonly namespace?: string; readonly isText: boolean };
+type ClientTool = { readonly name: string; readonly namespace?: string; readonly isText: boolean };
 
 /** The tools of a request that are no plain functions, by the names that they have in Loom's words. */
 export type ClientTools = ReadonlyMap<string, ClientTool>;
