@@ -151,13 +151,13 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "Stop sequences",
     askedBy: ["anthropic", "chat", "gemini"],
     fate: fates({ responses: "refused" }),
-    note: "Anthropic Messages refuses those of white space only.",
+    note: "OpenAI itself is asked in Chat Completions then. Anthropic Messages refuses those of white space only.",
   },
   {
     name: "temperature, top_p",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "Left out where the model refuses them, as models that think do; of Claude's, `x-loom-left-out` says so, and those from 4.1 to 4.6 get no top_p beside a temperature. Anthropic Messages ends at 1.",
+    note: "Left out where the model refuses them, as models that think do; of Claude's and OpenAI's, `x-loom-left-out` says so, and Claude's from 4.1 to 4.6 get no top_p beside a temperature. Anthropic Messages ends at 1.",
   },
   {
     name: "top_k",
