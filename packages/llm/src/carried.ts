@@ -84,8 +84,10 @@ export const CARRIED: readonly CarriedFeature[] = [
     askedBy: ["anthropic", "responses", "gemini"],
     fate: fates({ chat: "refused" }),
     note:
-      "The answer comes without its list of sources. Gemini cannot be kept to domains, and is refused those. Codex asks for " +
-      'it unless its `config.toml` says `web_search = "disabled"`.',
+      "The answer comes without its list of sources. Gemini cannot be kept to domains or be made to search, and is refused those. " +
+      "What else cannot be said of it is named (`tools.max_uses`). Only OpenAI has a search that does not go live " +
+      "(`external_web_access: false`): elsewhere that is left out and named, `tools.web_search`. Codex asks for it unless its " +
+      '`config.toml` says `web_search = "live"` or `"disabled"`.',
   },
   {
     name: "Choice of a tool",
