@@ -95,12 +95,7 @@ function callToWire({ id, name, input, signature }: ToolUseBlock, { callSignatur
     id: boundedId(id, MAX_CALL_ID),
     type: "function",
     // Not the malformed text, where there is one: servers read the arguments again, and refuse the request.
-    function: { name: wireName(name), arguments: JSON.stringify(input) },
+    function: { name, arguments: JSON.stringify(input) },
     ...(sealed ? { extra_content: { google: { thought_signature: signature } } } : {}),
   };
-}
-
-/** A model may call a tool by an impossible name; sent back as it is, the provider would refuse every later request. */
-function wireName(name: string): string {
-  return name.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64) || "unknown";
 }
