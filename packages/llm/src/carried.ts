@@ -133,9 +133,9 @@ export const CARRIED: readonly CarriedFeature[] = [
       "Carried with its seal to the provider that sealed it, and to no other: `x-loom-left-out` names it then. Clients of " +
       "another dialect get it wrapped, those of Gemini on the call that it led to. Servers of Chat Completions and of " +
       "Responses that show what their models think get that back unsealed; clients of other dialects are given it with a " +
-      "mark in the place of a seal, so that it goes nowhere else. What a client of Chat " +
-      "Completions cannot keep, Loom remembers for it, by the id of the call that came with it: the last 10,000 calls, in " +
-      "memory.",
+      "mark in the place of a seal, so that it goes nowhere else. What OpenRouter seals goes back to it in " +
+      "`reasoning_details`. What a client of Chat Completions cannot keep, Loom remembers for it, by the id of the call " +
+      "that came with it: the last 10,000 calls, in memory.",
   },
   {
     name: "Answers by a JSON schema",
