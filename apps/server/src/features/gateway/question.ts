@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { parseLlmRequest } from "@loom/api";
 import { excessClause, JSON_BOUNDS, type JsonBounds, jsonExcess, type LlmRequest } from "@loom/core";
-import type { LlmCodec } from "@loom/llm";
+import type { AnswerIdentity, LlmCodec } from "@loom/llm";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
 import { type JsonKey, type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
 import { asObject } from "./json-value.ts";
@@ -34,6 +34,8 @@ export type DecodedQuestion = {
   readonly wantsUsage: boolean;
   /** Fields of the client's that no other dialect hears of. */
   readonly leftOut: readonly string[];
+  /** Tools that only the client's dialect knows. */
+  readonly clientTools?: AnswerIdentity["clientTools"];
 };
 
 const MAX_MODEL = 200;
@@ -87,8 +89,8 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
       if (!isUtf8(body)) throw new ProblemError("invalid_input", "The body is not UTF-8.");
       const decoded = codecOf(dialect).decodeRequest(body.toString("utf8"));
       if (!decoded.ok) throw new ProblemError("invalid_input", decoded.problem);
-      const { request, wantsUsage = true, leftOut = [] } = decoded;
-      return { request, wantsUsage, leftOut };
+      const { request, wantsUsage = true, leftOut = [], clientTools } = decoded;
+      return { request, wantsUsage, leftOut, ...(clientTools === undefined ? {} : { clientTools }) };
     },
   };
 }
