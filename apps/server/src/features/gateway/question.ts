@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { parseLlmRequest } from "@loom/api";
-import type { LlmRequest } from "@loom/core";
-import type { LlmCodec } from "@loom/llm";
+import { excessClause, JSON_BOUNDS, type JsonBounds, jsonExcess, type LlmRequest } from "@loom/core";
+import type { AnswerIdentity, LlmCodec } from "@loom/llm";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
 import { type JsonKey, type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
 import { asObject } from "./json-value.ts";
@@ -35,6 +35,8 @@ export type DecodedQuestion = {
   readonly wantsUsage: boolean;
   /** Fields of the client's that no other dialect hears of. */
   readonly leftOut: readonly string[];
+  /** Tools that only the client's dialect knows. */
+  readonly clientTools?: AnswerIdentity["clientTools"];
 };
 
 /** Where a client gives no bound, an answer is taken to be this long, in tokens, until it is there. */
@@ -86,8 +88,8 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
       if (!isUtf8(body)) throw new ProblemError("invalid_input", "The body is not UTF-8.");
       const decoded = codecOf(dialect).decodeRequest(body.toString("utf8"));
       if (!decoded.ok) throw new ProblemError("invalid_input", decoded.problem);
-      const { request, wantsUsage = true, leftOut = [] } = decoded;
-      return { request, wantsUsage, leftOut };
+      const { request, wantsUsage = true, leftOut = [], clientTools } = decoded;
+      return { request, wantsUsage, leftOut, ...(clientTools === undefined ? {} : { clientTools }) };
     },
   };
 }
@@ -111,7 +113,10 @@ function outputOf(top: JsonMembers, dialect: WireDialect): Pick<Question, "maxOu
       return { maxOutputTokens: count(memberValue(top, "max_output_tokens")), answers: 1 };
     case "gemini": {
       // JSON of protocol buffers takes each name in either spelling, and Google takes both in one body.
-      const configs = [asObject(memberValue(top, "generationConfig")), asObject(memberValue(top, "generation_config"))];
+      const configs = [
+        asObject(readableMember(top, "generationConfig")),
+        asObject(readableMember(top, "generation_config")),
+      ];
       return {
         maxOutputTokens: largest(configs.flatMap((config) => [config?.maxOutputTokens, config?.max_output_tokens])),
         answers: largest(configs.flatMap((config) => [config?.candidateCount, config?.candidate_count])) ?? 1,
@@ -152,15 +157,34 @@ export function count(value: unknown): number | undefined {
   return Number.isSafeInteger(whole) ? whole : undefined;
 }
 
+/**
+ * The value of a member that limits depend on, however large it is.
+ * @throws ProblemError where it is JSON of which nobody can look at all
+ */
+export function readableMember(top: JsonMembers, key: JsonKey): unknown {
+  const value = memberValue(top, key);
+  const member = value === undefined ? top.members.get(key) : undefined;
+  if (member === undefined) return value;
+  const excess = jsonExcess(top.bytes.toString("utf8", member.start, member.end), JSON_BOUNDS);
+  if (excess === undefined) return undefined;
+  throw new ProblemError("invalid_input", `The field ${key} ${excessClause(excess, JSON_BOUNDS)}.`);
+}
+
 export function textMember(top: JsonMembers, key: JsonKey): string | undefined {
   const value = memberValue(top, key);
   return typeof value === "string" ? value : undefined;
 }
 
+/** A tool's input may be as deep as JSON may be, and lies a few levels deep in the request. */
+const LOOM_BOUNDS: JsonBounds = { ...JSON_BOUNDS, depth: JSON_BOUNDS.depth + 16 };
+
 function parseJson(body: Buffer): unknown {
   if (!isUtf8(body)) throw notJson("is not UTF-8");
+  const text = body.toString("utf8");
+  const excess = jsonExcess(text, LOOM_BOUNDS);
+  if (excess !== undefined) throw notJson(excessClause(excess, LOOM_BOUNDS));
   try {
-    return JSON.parse(body.toString("utf8"));
+    return JSON.parse(text);
   } catch {
     // The engine's own message quotes the body.
     throw notJson("is not valid JSON");
