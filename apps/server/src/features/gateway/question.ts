@@ -5,6 +5,7 @@ import type { AnswerIdentity, LlmCodec } from "@loom/llm";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
 import { type JsonKey, type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
 import { asObject } from "./json-value.ts";
+import { isModelName, MODEL_NAMES } from "./model-name.ts";
 import type { Target, WireDialect } from "./target.ts";
 
 /** What a client asks of a model, as far as Loom has to know it before anybody decodes it. */
@@ -37,8 +38,6 @@ export type DecodedQuestion = {
   /** Tools that only the client's dialect knows. */
   readonly clientTools?: AnswerIdentity["clientTools"];
 };
-
-const MAX_MODEL = 200;
 
 /** Where a client gives no bound, an answer is taken to be this long, in tokens, until it is there. */
 export const DEFAULT_OUTPUT_TOKENS = 32_000;
@@ -98,12 +97,7 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
 /** @throws ProblemError for what is neither empty nor can be a name */
 export function checkedModel(model: string): string {
   if (model === "" || isModelName(model)) return model;
-  throw new ProblemError("invalid_input", "The field model is not the name of a model.");
-}
-
-/** Of the printable characters of ASCII, none that means something in a header or between the parts of a path. */
-function isModelName(model: string): boolean {
-  return model.length <= MAX_MODEL && /^[\w.:@/+~-]+$/.test(model) && !/(?:^|\/)\.{1,2}(?:\/|$)/.test(model);
+  throw new ProblemError("invalid_input", `The field model is not the name of a model. ${MODEL_NAMES}`);
 }
 
 function outputOf(top: JsonMembers, dialect: WireDialect): Pick<Question, "maxOutputTokens" | "answers"> {
