@@ -32,6 +32,7 @@ export const JSON_KEYS = [
   "n",
   "best_of",
   "background",
+  "store",
   "prompt",
   "previous_response_id",
   "conversation",

@@ -10,6 +10,7 @@ import type { ClientHeaders } from "./client-headers.ts";
 import { codecFor, codecOf, voiceOf } from "./codecs.ts";
 import type { Delivery, DeliveryHost } from "./delivery.ts";
 import { NO_SEALS, withoutForeignSeals } from "./foreign-seals.ts";
+import { keptFor, mayReferBack } from "./issued-items.ts";
 import { NativeDelivery } from "./native-delivery.ts";
 import type { GatewayParts } from "./parts.ts";
 import type { DecodedQuestion, Question } from "./question.ts";
@@ -163,6 +164,7 @@ function translatedPassage(
     wantsUsage,
     origin: dialect,
     ...(clientTools === undefined ? {} : { clientTools }),
+    ...(mayReferBack(target, question) ? { issued: keptFor(subject, parts) } : {}),
   };
   const noted: TakeNote = (response) => {
     if (foreign) {
