@@ -42,6 +42,11 @@ export type ServerOptions = {
   readonly audit?: AuditConfig | undefined;
   /** Default: no log. */
   readonly log?: { readonly level: LogLevel; readonly destination: { readonly file: string } | "stdout" } | undefined;
+  /**
+   * Takes rows of the ledger, lines of JSON, that no disk took when the server ends, with a sentence that says what to do with
+   * them; gives whether it did. Default: such rows are lost, which the log says.
+   */
+  readonly saveElsewhere?: ((sentence: string, lines: Buffer) => Promise<boolean>) | undefined;
   /** Milliseconds of silence towards a client after which a keep-alive is sent. Default 15,000. */
   readonly keepAliveMs?: number | undefined;
 };
@@ -103,6 +108,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     keepAliveMs: options.keepAliveMs,
     mail: options.mail,
     audit: options.audit,
+    saveElsewhere: options.saveElsewhere,
     isStopping,
     conceal,
   });
@@ -160,13 +166,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     close({ drainMs = 0 } = {}) {
       closing ??= (async () => {
         state.stopping = true;
+        const beganAt = performance.now();
         clearTimeout(warmUp);
         await Promise.all([jobs.stop(), listener.close({ drainMs, abort: dispatcher.abortOpen })]);
         // No connection is left; whatever runs nevertheless is accounted for before the books are closed.
         dispatcher.abortOpen();
         features.gateway.services.close();
         const { ledger } = features.ledger.services;
-        await ledger.close();
+        await ledger.close({ patienceMs: Math.max(0, drainMs - (performance.now() - beganAt)) });
         const isSaved = (await features.shared?.stop()) === true;
         const isSettled = isSaved && ledger.state.unwrittenRows === 0 && ledger.state.droppedRows === 0;
         features.shared?.lost?.trace.close({ isSettled });
