@@ -103,6 +103,7 @@ export const ledger = defineFeature<LedgerServices, LedgerNeeds>({
     {
       name: "ledger",
       async run() {
+        if (ledger.isDamaged) throw new Error("the database is damaged: restore it from a backup");
         if (!ledger.healthy() || ledger.isAtRisk)
           throw new Error("rows cannot be written: check the disk and the database");
       },

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Ledger, LedgerEntry, LedgerFollower } from "../../gateway-types.ts";
 import type { Database } from "../../kit/database.ts";
+import { DatabaseUnavailable } from "../../kit/database-error.ts";
 import type { Journal } from "../../kit/journal/journal.ts";
 import type { Log } from "../../kit/log.ts";
 import { Timer } from "../../kit/timer.ts";
@@ -66,6 +67,7 @@ export class DurableLedger implements Ledger {
   #syncing: Promise<void> | undefined;
   #touchedAt: number;
   #dropped = 0;
+  #isDamaged = false;
   #closing: Promise<void> | undefined;
 
   constructor(options: LedgerOptions) {
@@ -111,6 +113,11 @@ export class DurableLedger implements Ledger {
 
   healthy(): boolean {
     return this.#options.overflow === "drop" || !this.#exceeds(1);
+  }
+
+  /** Rows wait for a database that has to be restored first. */
+  get isDamaged(): boolean {
+    return this.#isDamaged;
   }
 
   /** Rows are in memory only, since the disk takes neither them nor what would tell of them after a crash. */
@@ -236,8 +243,10 @@ export class DurableLedger implements Ledger {
         const mover = await this.#openMover();
         if (mover !== undefined) await work(mover);
         this.#databaseTrouble.isOver();
+        this.#isDamaged = false;
       } catch (error) {
         this.#databaseTrouble.is(error);
+        this.#isDamaged = error instanceof DatabaseUnavailable && error.isDamage;
         await this.#stillHere();
         if (this.#closing === undefined) this.#moveTimer.start(this.#options.moveMs ?? DEFAULT_MOVE_MS);
         throw error;
