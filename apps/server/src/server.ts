@@ -7,6 +7,7 @@ import type { MailConfig } from "./features/mail/mail-config.ts";
 import type { SignInConfig } from "./features/sign-in/sign-in-config.ts";
 import { AuditLine } from "./kit/audit.ts";
 import { authenticateOne } from "./kit/auth.ts";
+import { connectionBound } from "./kit/connection-bound.ts";
 import { type Database, type DatabasePlace, openDatabase } from "./kit/database.ts";
 import { DatabaseError } from "./kit/database-error.ts";
 import { createDispatcher } from "./kit/dispatcher.ts";
@@ -72,6 +73,8 @@ export type RunningServer = {
 };
 
 export const DATABASE_FILE = "loom-server.sqlite";
+
+const FULL = "no more connections are taken: raise the limit of open files (ulimit -n, LimitNOFILE)";
 
 /** A command of one turn is over by then; a server that stays has its database ready before it is needed. */
 const WARM_UP_MS = 2_000;
@@ -144,7 +147,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const failed = (error: unknown) => log.warn("what a crash left is not brought in yet", { error: String(error) });
       await features.ledger.services.recoverLost().catch(failed);
     }
-    listener = await listen({ host, port, tls: options.tls, handle: dispatcher.handle, plain: dispatcher.plain });
+    const maxConnections = connectionBound();
+    let turnedAway = 0;
+    listener = await listen({
+      ...{ host, port, tls: options.tls, handle: dispatcher.handle, plain: dispatcher.plain, maxConnections },
+      onFull() {
+        turnedAway += 1;
+        // At first, and then ever more rarely.
+        if (Number.isInteger(Math.log2(turnedAway))) log.warn(FULL, { maxConnections, turnedAway });
+      },
+    });
   } catch (error) {
     await database.close();
     await log.close();
