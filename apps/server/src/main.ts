@@ -51,6 +51,9 @@ async function run(command: RunCommand, { env, unused }: WatchedEnvironment): Pr
   const signIn = takeSignInConfig(env, { warn: say });
   for (const sentence of unused()) say(sentence);
   rarelyCollect();
+  let reopenLog = (): void => {};
+  // It would end the process otherwise.
+  process.on("SIGHUP", () => reopenLog());
   const { startServer } = await import("./server.ts");
   const server = await startServer({
     config,
@@ -68,6 +71,7 @@ async function run(command: RunCommand, { env, unused }: WatchedEnvironment): Pr
       destination: command.logFile === undefined ? "stdout" : { file: command.logFile },
     },
   });
+  reopenLog = () => server.reopenLog();
   if (server.mintedOwnerToken) say(`The owner's token is in ${command.ownerTokenFile}; only this account can read it.`);
   if (!server.hasProvider) {
     say(

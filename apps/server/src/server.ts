@@ -65,6 +65,8 @@ export type RunningServer = {
   readonly mintedOwnerToken: boolean;
   /** Whether there was a provider to ask at the start. */
   readonly hasProvider: boolean;
+  /** Goes on in a new log file: somebody has moved the old one away. */
+  reopenLog(): void;
   /**
    * Takes no more requests, waits up to `drainMs` (default 0) for those that are being answered, ends the rest with an
    * error in their streams, and closes everything. Can be called twice.
@@ -175,6 +177,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     url: listener.url,
     mintedOwnerToken,
     hasProvider: features.config.defaultProvider !== undefined,
+    reopenLog: () => log.reopen(),
     close({ drainMs = 0 } = {}) {
       closing ??= (async () => {
         state.stopping = true;
