@@ -24,7 +24,14 @@ const EVERYWHERE = fates({});
  * it is true.
  */
 export const CARRIED: readonly CarriedFeature[] = [
-  { name: "Text, instructions, tools, calls and results", askedBy: ALL, fate: EVERYWHERE },
+  {
+    name: "Text, instructions, tools, calls and results",
+    askedBy: ALL,
+    fate: EVERYWHERE,
+    note:
+      "Schemas of tools for Claude are ones of objects: a choice at their top (`anyOf`, `oneOf`) is in their description, and " +
+      "`x-loom-left-out` says `parts of schemas`.",
+  },
   {
     name: "Errors of tools",
     askedBy: ["anthropic", "gemini"],
@@ -77,10 +84,19 @@ export const CARRIED: readonly CarriedFeature[] = [
     askedBy: ["anthropic", "responses", "gemini"],
     fate: fates({ chat: "refused" }),
     note:
-      "The answer comes without its list of sources. Gemini cannot be kept to domains, and is refused those. Codex asks for " +
-      'it unless its `config.toml` says `web_search = "disabled"`.',
+      "The answer comes without its list of sources. Gemini cannot be kept to domains or be made to search, and is refused those. " +
+      "What else cannot be said of it is named (`tools.max_uses`). Only OpenAI has a search that does not go live " +
+      "(`external_web_access: false`): elsewhere that is left out and named, `tools.web_search`. Codex asks for it unless its " +
+      '`config.toml` says `web_search = "live"` or `"disabled"`.',
   },
-  { name: "Choice of a tool", askedBy: ALL, fate: EVERYWHERE },
+  {
+    name: "Choice of a tool",
+    askedBy: ALL,
+    fate: EVERYWHERE,
+    note:
+      "Claude from 5.5 on (Fable: 5.1) cannot be made to call a tool, which is refused; older ones do not think where they are " +
+      "made to, and `x-loom-left-out` says `thinking`.",
+  },
   {
     name: "At most one call an answer",
     askedBy: ["anthropic", "chat", "responses"],
@@ -91,7 +107,7 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "Strict arguments",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "OpenAI's dialects take a schema whose objects are all closed and whose properties are all required, Anthropic Messages one whose objects are all closed; for any other, and for such a schema of answers at OpenAI, `x-loom-left-out` says `strict schemas`. Gemini: for all tools or none.",
+    note: "OpenAI's dialects take a schema whose objects are all closed and whose properties are all required, Anthropic Messages one whose objects are all closed, without bounds, `oneOf`, `allOf` and references in circles; for any other, and for such a schema of answers at OpenAI, `x-loom-left-out` says `strict schemas`. Gemini: for all tools or none.",
   },
   {
     name: "How much to think",
@@ -115,29 +131,33 @@ export const CARRIED: readonly CarriedFeature[] = [
     fate: fates({ anthropic: "left out", chat: "left out", responses: "left out", gemini: "left out" }),
     note:
       "Carried with its seal to the provider that sealed it, and to no other: `x-loom-left-out` names it then. Clients of " +
-      "Gemini and of Responses get it wrapped, those of Gemini on the call that it led to. Servers of " +
-      "Chat Completions and of Responses that show what their models think get that back unsealed. What a client of Chat " +
-      "Completions cannot keep, Loom remembers for it, by the id of the call that came with it: the last 10,000 calls, in " +
-      "memory.",
+      "another dialect get it wrapped, those of Gemini on the call that it led to. Servers of Chat Completions and of " +
+      "Responses that show what their models think get that back unsealed; clients of other dialects are given it with a " +
+      "mark in the place of a seal, so that it goes nowhere else. What OpenRouter seals goes back to it in " +
+      "`reasoning_details`. What a client of Chat Completions cannot keep, Loom remembers for it, by the id of the call " +
+      "that came with it: the last 10,000 calls, in memory.",
   },
   {
     name: "Answers by a JSON schema",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "Anthropic Messages and Gemini have no place for the schema's name; Anthropic Messages has objects closed that do not say what else may be in them.",
+    note:
+      "Anthropic Messages and Gemini have no place for the schema's name. Anthropic Messages has objects closed, an `allOf` " +
+      "merged, and what Claude is not held to (bounds, `oneOf`, `not`...) in descriptions: `x-loom-left-out` says `parts of " +
+      "schemas`. It refuses schemas that hold themselves, objects of any names, and an `allOf` that cannot be merged.",
   },
   { name: "Answers in any JSON", askedBy: ["chat", "responses", "gemini"], fate: fates({ anthropic: "refused" }) },
   {
     name: "Stop sequences",
     askedBy: ["anthropic", "chat", "gemini"],
     fate: fates({ responses: "refused" }),
-    note: "Anthropic Messages refuses those of white space only.",
+    note: "OpenAI itself is asked in Chat Completions then. Anthropic Messages refuses those of white space only.",
   },
   {
     name: "temperature, top_p",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "Left out where the model refuses them, as models that think do. Anthropic Messages ends at 1.",
+    note: "Left out where the model refuses them, as models that think do; of Claude's and OpenAI's, `x-loom-left-out` says so, and Claude's from 4.1 to 4.6 get no top_p beside a temperature. Anthropic Messages ends at 1.",
   },
   {
     name: "top_k",

@@ -46,8 +46,12 @@ const asked = fc
   )
   .map(([results, others]): Message => ({ role: "user", content: [...results, ...others] }));
 
-const answered = fc.tuple(response, opaque("server_tool_use")).map(([{ message }, ran]): Message => {
-  const kept = message.content.filter(
+/** As the provider takes it. */
+const toolName = fc.stringMatching(/^[a-zA-Z0-9_-]{1,20}$/);
+
+const answered = fc.tuple(response, opaque("server_tool_use"), toolName).map(([{ message }, ran, name]): Message => {
+  const named = message.content.map((block) => (block.type === "tool_use" ? { ...block, name } : block));
+  const kept = named.filter(
     (block) =>
       (block.type !== "tool_use" || block.malformedInput === undefined) &&
       (block.type !== "thinking" || block.dialect !== undefined),
@@ -55,9 +59,16 @@ const answered = fc.tuple(response, opaque("server_tool_use")).map(([{ message }
   return { role: "assistant", content: [...kept, ran, { type: "text", text: "." }] };
 });
 
+/** Of those that the provider takes as they are. */
+const schemas = words.map((description) => ({
+  type: "object",
+  description,
+  properties: { a: { type: "string" } },
+  additionalProperties: false,
+}));
 const tool = fc
   .tuple(
-    fc.record({ name: words, description: words, inputSchema: jsonObject }),
+    fc.record({ name: toolName, description: words, inputSchema: schemas }),
     fc.record({ strict: fc.boolean(), cache: fc.constant("1h" as const) }, SOME),
   )
   .map(([definition, more]) => ({ ...definition, ...more }));
@@ -78,7 +89,7 @@ const settings = fc.record(
 const forms = fc.record(
   {
     stopSequences: fc.array(words, { minLength: 1, maxLength: 3 }),
-    output: jsonObject.map((schema) => ({ type: "json_schema", name: "answer", schema, strict: true }) as const),
+    output: schemas.map((schema) => ({ type: "json_schema", name: "answer", schema, strict: true }) as const),
     providerTools: fc.array(providerTool, { minLength: 1, maxLength: 2 }),
   },
   SOME,
@@ -92,9 +103,9 @@ const choice = fc.constantFrom<Pick<LlmRequest, "toolChoice" | "parallelToolCall
 );
 /** With what was set for the model that thinks by a bound, and for the one that does by an effort. */
 const thinking = fc.constantFrom<Pick<LlmRequest, "thinking"> & { model: string }>(
-  { model: "claude-sonnet-4-5" },
+  { model: "claude-sonnet-4-0" },
   { model: "claude-sonnet-4-5", thinking: { type: "on", budgetTokens: 2_000, visible: true } },
-  { model: "claude-opus-4-8", thinking: { type: "on", effort: "xhigh" } },
+  { model: "claude-sonnet-5", thinking: { type: "on", effort: "xhigh" } },
   { model: "claude-opus-5", thinking: { type: "off" } },
 );
 
@@ -115,9 +126,10 @@ const request: fc.Arbitrary<LlmRequest> = fc
   )
   .map(([asks, sampling, form, chosen, model]) => ({
     ...asks,
-    ...(model.model === "claude-sonnet-4-5" && model.thinking === undefined ? sampling : {}),
+    ...(model.model === "claude-sonnet-4-0" ? sampling : {}),
     ...form,
-    ...chosen,
+    // It does not think where it has to call.
+    ...(model.model === "claude-sonnet-4-5" ? {} : chosen),
     ...model,
     // A client that marks one place marks all that it wants.
     ...(asks.system === "" ? {} : { systemCache: "5m" as const }),

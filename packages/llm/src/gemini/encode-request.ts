@@ -3,7 +3,9 @@ import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { askedThinkingLeftOut, thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
-import { writeRequest } from "../request-problem.ts";
+import { prefillLeftOut } from "../prefill.ts";
+import { refuse, writeRequest } from "../request-problem.ts";
+import { chosenSearch } from "../web-search.ts";
 import { contentsToWire, isOwnThinking } from "./encode-contents.ts";
 import { traitsOf } from "./model-traits.ts";
 import { parametersToWire, schemaToWire } from "./schema.ts";
@@ -37,16 +39,21 @@ export function encodeRequest(request: LlmRequest, options: GeminiOptions): Enco
     };
   }, [
     ...brokenCallsLeftOut(request.messages),
+    ...prefillLeftOut(request.messages),
     ...thinkingLeftOut(request.messages, isOwnThinking),
     ...askedThinkingLeftOut(request, { thinks: traitsOf(request.model).thinking.by !== "nothing" }),
   ]);
 }
 
-function toolsToWire({ tools, toolChoice, providerTools }: LlmRequest): JsonObject {
+function toolsToWire(request: LlmRequest): JsonObject {
+  const { tools, toolChoice, providerTools } = request;
   const own = ownTools(providerTools, "gemini");
   const functions = tools.length === 0 ? [] : [{ functionDeclarations: tools.map(functionToWire) }];
   const wireTools = [...functions, ...own];
   if (wireTools.length === 0) return {};
+  if (chosenSearch(request) !== undefined) {
+    refuse("toolChoice", "asks for a search of the web, which Gemini generateContent cannot be made to do");
+  }
   const calling = callingToWire(tools, toolChoice);
   const toolConfig = {
     ...(calling === undefined ? {} : { functionCallingConfig: calling }),

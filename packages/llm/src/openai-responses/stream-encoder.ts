@@ -10,7 +10,7 @@ import type {
 import { brokenCall, isBrokenCall } from "../broken-call.ts";
 import type { AnswerIdentity, LlmStreamEncoder } from "../codec.ts";
 import { saidOfPart } from "../foreign-part.ts";
-import { sealToClient } from "../foreign-seal.ts";
+import { sealToClient, unsealedMark } from "../foreign-seal.ts";
 import { JsonObjectEnd } from "../json-end.ts";
 import { asArray, asObject, asText } from "../json-reader.ts";
 import { toolInputText, toolUseFromText } from "../tool-input.ts";
@@ -27,7 +27,7 @@ import {
   textPart,
   thoughtItem,
 } from "./response-to-wire.ts";
-import { nameToClient } from "./tool-name.ts";
+import { toolOfClient } from "./tool-name.ts";
 
 /** The message or the thought that is being written. */
 type OpenItem = { readonly type: "message" | "reasoning"; readonly id: string; readonly index: number; text: string };
@@ -159,8 +159,13 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
     const item =
       type === "message"
         ? messageItem(id, "completed", text === "" ? [] : [textPart(text)])
-        : thoughtItem(id, text, seal);
+        : thoughtItem(id, text, seal ?? this.#mark());
     return out + this.#itemDone(open.index, item);
+  }
+
+  /** Of a thought that is done without a seal. */
+  #mark(): string | undefined {
+    return unsealedMark("responses", this.#identity.origin);
   }
 
   #callDelta(callId: string, name: string, fragment: string): string {
@@ -176,7 +181,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
     call.json += fragment;
     call.end.push(fragment);
     // What a tool takes as text is inside the JSON, and goes out when that is whole.
-    if (fragment === "" || nameToClient(call.name).isText) return out;
+    if (fragment === "" || toolOfClient(call.name, this.#identity.clientTools).isText) return out;
     // `null` and its like mean no arguments, or go out as they are at the end.
     if (!call.end.isObject) return out;
     call.sentArguments = true;
@@ -185,7 +190,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
 
   #openCall(callId: string, name: string): OpenCall {
     const index = this.#index++;
-    const type = nameToClient(name).isText ? "custom_tool_call" : "function_call";
+    const type = toolOfClient(name, this.#identity.clientTools).isText ? "custom_tool_call" : "function_call";
     const id = itemId(type, this.#answer, index);
     const call = { id, index, name, end: new JsonObjectEnd(), json: "", sentArguments: false };
     this.#calls.set(callId, call);
@@ -193,7 +198,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
   }
 
   #callAdded(call: OpenCall, block: ToolUseBlock): string {
-    const item = callItem(call.id, "in_progress", block);
+    const item = callItem(call.id, "in_progress", block, this.#identity);
     return this.#event("response.output_item.added", { output_index: call.index, item });
   }
 
@@ -260,7 +265,8 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
   #restOfThought(block: ThinkingBlock): string {
     const fresh = block.text.slice(this.#sentThinking);
     this.#sentThinking -= block.text.length - fresh.length;
-    const seal = sealOf(block);
+    const isSealed = block.signature !== undefined || block.redactedData !== undefined;
+    const seal = isSealed ? sealOf(block, this.#identity.origin) : undefined;
     const out = this.#delta("reasoning", fresh);
     if (seal === undefined) return out;
     const sent = this.#sentSeals.indexOf(seal);
@@ -278,8 +284,9 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
 
   /** A thought that was done before its seal was known has it in the whole response only. */
   #sealInHindsight(text: string, seal: string): void {
+    const mark = this.#mark();
     const isIt = ({ type, summary, encrypted_content: sealed }: JsonObject) =>
-      type === "reasoning" && sealed === undefined && asText(asObject(asArray(summary)[0])?.text) === text;
+      type === "reasoning" && sealed === mark && asText(asObject(asArray(summary)[0])?.text) === text;
     const at = this.#output.findIndex((item) => item !== undefined && isIt(item));
     const item = this.#output[at];
     if (item !== undefined) this.#output[at] = { ...item, encrypted_content: seal };
@@ -290,7 +297,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
     if (call === undefined) return "";
     this.#calls.delete(block.id);
     const { id, index } = call;
-    const item = callItem(id, "completed", block);
+    const item = callItem(id, "completed", block, this.#identity);
     let out = "";
     if (item.type === "custom_tool_call") {
       const input = String(item.input);
@@ -300,7 +307,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
     } else {
       const text = toolInputText(block);
       if (!call.sentArguments) out += this.#argumentsDelta(call, text);
-      const done = { item_id: id, output_index: index, name: nameToClient(block.name).name, arguments: text };
+      const done = { item_id: id, output_index: index, name: item.name ?? block.name, arguments: text };
       out += this.#event("response.function_call_arguments.done", done);
     }
     return out + this.#itemDone(index, item);

@@ -1,5 +1,5 @@
 import type { LlmRequest } from "@loom/core";
-import { FOREIGN_SEAL, problemInWordsOf } from "@loom/llm";
+import { namingBack, openAiDialectsFor, problemInWordsOf } from "@loom/llm";
 import type { Dialect, RouteStep } from "../../gateway-types.ts";
 import type { RawCall } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
@@ -9,6 +9,7 @@ import { isCounted } from "./answered.ts";
 import type { ClientHeaders } from "./client-headers.ts";
 import { codecFor, codecOf, voiceOf } from "./codecs.ts";
 import type { Delivery, DeliveryHost } from "./delivery.ts";
+import { NO_SEALS, withoutForeignSeals } from "./foreign-seals.ts";
 import { NativeDelivery } from "./native-delivery.ts";
 import type { GatewayParts } from "./parts.ts";
 import type { DecodedQuestion, Question } from "./question.ts";
@@ -61,19 +62,19 @@ export function openPassage(
 ): Passage {
   const { target, question } = asked;
   if (question === undefined || target.operation === "use") return passedPassage(asked, upstream, credential);
-  if (target.operation === "count_tokens" && !canCount(target, question, upstream, step.model)) {
+  if (target.operation === "count_tokens" && !canCount(target, upstream, step.model)) {
     throw new ProblemError("invalid_request", `The provider ${upstream.name} cannot count tokens for this client.`);
   }
-  if (isNative(target, upstream, step.model) && !holdsForeignSeal(question)) {
+  if (isNative(target, upstream, step.model)) {
     return nativePassage(asked, question, step, upstream, credential, parts);
   }
   return translatedPassage(asked, question, step, upstream, credential, parts);
 }
 
 /** Whether the upstream can be asked how many tokens the client's prompt has, in the client's own bytes. */
-export function canCount(target: Target, question: Question, upstream: Upstream, model: string): boolean {
+export function canCount(target: Target, upstream: Upstream, model: string): boolean {
   const { dialect } = target;
-  if (dialect === "loom" || !isNative(target, upstream, model) || holdsForeignSeal(question)) return false;
+  if (dialect === "loom" || !isNative(target, upstream, model)) return false;
   return target.upstream === upstream.name || upstream.countPath(dialect, model) !== undefined;
 }
 
@@ -110,6 +111,8 @@ function nativePassage(
   parts: GatewayParts,
 ): Passage {
   const dialect = target.dialect === "loom" ? "chat" : target.dialect;
+  const { top, stream, answers } = question;
+  const seals = top === undefined ? NO_SEALS : withoutForeignSeals(top, dialect, step.model);
   const request = nativeRequest({
     target,
     question,
@@ -118,15 +121,16 @@ function nativePassage(
     credential,
     forwarded: headers.forwarded,
     mayAskForUsage: !parts.withoutStreamUsage.has(upstream.name),
+    inside: seals.edits,
   });
   const { hideUsage } = request;
-  const { stream, answers } = question;
   const options = { dialect, counts: dialect, hideUsage, isAnswer: target.operation === "generate", stream, answers };
   return {
     dialect,
     native: true,
     hidesUsage: hideUsage,
     request,
+    leftOut: seals.leftOut,
     deliver: (host) => new NativeDelivery(host, options),
   };
 }
@@ -141,7 +145,7 @@ function translatedPassage(
 ): Passage {
   asked.decoded ??= question.decode(codecOf);
   const { target, call, subject } = asked;
-  const { wantsUsage } = asked.decoded;
+  const { wantsUsage, clientTools } = asked.decoded;
   // Loom's own dialect has a place for every seal.
   const foreign = target.dialect !== "loom";
   const request = foreign ? parts.seals.restore(subject, asked.decoded.request) : asked.decoded.request;
@@ -157,6 +161,8 @@ function translatedPassage(
     model: question.model,
     createdMs: Date.now(),
     wantsUsage,
+    origin: dialect,
+    ...(clientTools === undefined ? {} : { clientTools }),
   };
   const noted: TakeNote = (response) => {
     if (foreign) {
@@ -190,13 +196,19 @@ function saidIn(
   request: LlmRequest,
   options: { readonly stream: boolean; readonly client: Dialect },
 ) {
-  const dialects = upstream.dialects(request.model);
+  const { kind, isCompatible } = upstream.config;
+  const isOpenAi = kind === "openai" && !isCompatible;
+  const dialects = isOpenAi ? openAiDialectsFor(request) : upstream.dialects(request.model).slice(0, 1);
   let problem: string | undefined;
-  for (const dialect of upstream.config.kind === "openai" ? dialects : dialects.slice(0, 1)) {
+  for (const dialect of dialects) {
     const codec = codecFor(upstream, dialect);
     const encoded = codec.encodeRequest(request, options);
-    if (encoded.ok) return { dialect, codec, body: encoded.body, leftOut: encoded.leftOut ?? [] };
-    problem ??= options.client === "loom" ? encoded.problem : problemInWordsOf(options.client, encoded.problem);
+    if (encoded.ok) {
+      const { body, leftOut = [], toolNames } = encoded;
+      return { dialect, codec: toolNames === undefined ? codec : namingBack(codec, toolNames), body, leftOut };
+    }
+    // The last one was to say what the first could not: what it lacks is what the client can do without.
+    problem = options.client === "loom" ? encoded.problem : problemInWordsOf(options.client, encoded.problem);
   }
   throw new ProblemError("invalid_request", problem ?? `The provider ${upstream.name} speaks no dialect.`);
 }
@@ -214,10 +226,3 @@ function withinDepth<Result>(work: () => Result): Result {
 }
 
 type TakeNote = ConstructorParameters<typeof TranslatedAnswer>[1]["noted"];
-
-/** A seal of another dialect, wrapped for the way through this client, means nothing to the provider. */
-function holdsForeignSeal({ top }: Question): boolean {
-  return top?.bytes.includes(SEAL) === true;
-}
-
-const SEAL = Buffer.from(FOREIGN_SEAL, "latin1");

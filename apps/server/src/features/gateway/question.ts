@@ -1,10 +1,11 @@
 import { isUtf8 } from "node:buffer";
 import { parseLlmRequest } from "@loom/api";
-import type { LlmRequest } from "@loom/core";
-import type { LlmCodec } from "@loom/llm";
+import { excessClause, JSON_BOUNDS, type JsonBounds, jsonExcess, type LlmRequest } from "@loom/core";
+import type { AnswerIdentity, LlmCodec } from "@loom/llm";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
 import { type JsonKey, type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
 import { asObject } from "./json-value.ts";
+import { isModelName, MODEL_NAMES } from "./model-name.ts";
 import type { Target, WireDialect } from "./target.ts";
 
 /** What a client asks of a model, as far as Loom has to know it before anybody decodes it. */
@@ -34,9 +35,9 @@ export type DecodedQuestion = {
   readonly wantsUsage: boolean;
   /** Fields of the client's that no other dialect hears of. */
   readonly leftOut: readonly string[];
+  /** Tools that only the client's dialect knows. */
+  readonly clientTools?: AnswerIdentity["clientTools"];
 };
-
-const MAX_MODEL = 200;
 
 /** Where a client gives no bound, an answer is taken to be this long, in tokens, until it is there. */
 export const DEFAULT_OUTPUT_TOKENS = 32_000;
@@ -87,8 +88,8 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
       if (!isUtf8(body)) throw new ProblemError("invalid_input", "The body is not UTF-8.");
       const decoded = codecOf(dialect).decodeRequest(body.toString("utf8"));
       if (!decoded.ok) throw new ProblemError("invalid_input", decoded.problem);
-      const { request, wantsUsage = true, leftOut = [] } = decoded;
-      return { request, wantsUsage, leftOut };
+      const { request, wantsUsage = true, leftOut = [], clientTools } = decoded;
+      return { request, wantsUsage, leftOut, ...(clientTools === undefined ? {} : { clientTools }) };
     },
   };
 }
@@ -96,12 +97,7 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
 /** @throws ProblemError for what is neither empty nor can be a name */
 export function checkedModel(model: string): string {
   if (model === "" || isModelName(model)) return model;
-  throw new ProblemError("invalid_input", "The field model is not the name of a model.");
-}
-
-/** Of the printable characters of ASCII, none that means something in a header or between the parts of a path. */
-function isModelName(model: string): boolean {
-  return model.length <= MAX_MODEL && /^[\w.:@/+~-]+$/.test(model) && !/(?:^|\/)\.{1,2}(?:\/|$)/.test(model);
+  throw new ProblemError("invalid_input", `The field model is not the name of a model. ${MODEL_NAMES}`);
 }
 
 function outputOf(top: JsonMembers, dialect: WireDialect): Pick<Question, "maxOutputTokens" | "answers"> {
@@ -117,7 +113,10 @@ function outputOf(top: JsonMembers, dialect: WireDialect): Pick<Question, "maxOu
       return { maxOutputTokens: count(memberValue(top, "max_output_tokens")), answers: 1 };
     case "gemini": {
       // JSON of protocol buffers takes each name in either spelling, and Google takes both in one body.
-      const configs = [asObject(memberValue(top, "generationConfig")), asObject(memberValue(top, "generation_config"))];
+      const configs = [
+        asObject(readableMember(top, "generationConfig")),
+        asObject(readableMember(top, "generation_config")),
+      ];
       return {
         maxOutputTokens: largest(configs.flatMap((config) => [config?.maxOutputTokens, config?.max_output_tokens])),
         answers: largest(configs.flatMap((config) => [config?.candidateCount, config?.candidate_count])) ?? 1,
@@ -158,15 +157,34 @@ export function count(value: unknown): number | undefined {
   return Number.isSafeInteger(whole) ? whole : undefined;
 }
 
+/**
+ * The value of a member that limits depend on, however large it is.
+ * @throws ProblemError where it is JSON of which nobody can look at all
+ */
+export function readableMember(top: JsonMembers, key: JsonKey): unknown {
+  const value = memberValue(top, key);
+  const member = value === undefined ? top.members.get(key) : undefined;
+  if (member === undefined) return value;
+  const excess = jsonExcess(top.bytes.toString("utf8", member.start, member.end), JSON_BOUNDS);
+  if (excess === undefined) return undefined;
+  throw new ProblemError("invalid_input", `The field ${key} ${excessClause(excess, JSON_BOUNDS)}.`);
+}
+
 export function textMember(top: JsonMembers, key: JsonKey): string | undefined {
   const value = memberValue(top, key);
   return typeof value === "string" ? value : undefined;
 }
 
+/** A tool's input may be as deep as JSON may be, and lies a few levels deep in the request. */
+const LOOM_BOUNDS: JsonBounds = { ...JSON_BOUNDS, depth: JSON_BOUNDS.depth + 16 };
+
 function parseJson(body: Buffer): unknown {
   if (!isUtf8(body)) throw notJson("is not UTF-8");
+  const text = body.toString("utf8");
+  const excess = jsonExcess(text, LOOM_BOUNDS);
+  if (excess !== undefined) throw notJson(excessClause(excess, LOOM_BOUNDS));
   try {
-    return JSON.parse(body.toString("utf8"));
+    return JSON.parse(text);
   } catch {
     // The engine's own message quotes the body.
     throw notJson("is not valid JSON");

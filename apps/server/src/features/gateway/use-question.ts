@@ -1,6 +1,14 @@
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
-import { checkedModel, count, DEFAULT_OUTPUT_TOKENS, isGiven, type Question, textMember } from "./question.ts";
+import {
+  checkedModel,
+  count,
+  DEFAULT_OUTPUT_TOKENS,
+  isGiven,
+  type Question,
+  readableMember,
+  textMember,
+} from "./question.ts";
 import type { Target } from "./target.ts";
 
 /** Of one picture, in the finest quality that is sold. */
@@ -39,7 +47,7 @@ function outputOf(path: string, top: JsonMembers): { readonly each: number | und
   if (path.endsWith("/completions")) {
     const several = Math.max(count(memberValue(top, "n")) ?? 1, count(memberValue(top, "best_of")) ?? 1);
     const each = count(memberValue(top, "max_tokens")) ?? COMPLETION_TOKENS;
-    return { each, answers: several * prompts(memberValue(top, "prompt")) };
+    return { each, answers: several * prompts(readableMember(top, "prompt")) };
   }
   if (path.endsWith("/images/generations")) return { each: IMAGE_TOKENS, answers: count(memberValue(top, "n")) ?? 1 };
   return { each: path.endsWith("/responses/compact") ? DEFAULT_OUTPUT_TOKENS : undefined, answers: 1 };
