@@ -25,6 +25,7 @@ export { redactFailure } from "./http-failure.ts";
 export { loomEvents } from "./loom-events.ts";
 export { mostOutputTokens } from "./most-output.ts";
 export { openAiChat, openAiChatCodec } from "./openai-chat/codec.ts";
+export { openAiDialects, openAiDialectsFor } from "./openai-dialects.ts";
 export { openAiResponses } from "./openai-responses/codec.ts";
 export { responsesTokenCount } from "./openai-responses/count-tokens.ts";
 export { problemInWordsOf } from "./own-words.ts";

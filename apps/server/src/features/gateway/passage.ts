@@ -1,5 +1,5 @@
 import type { LlmRequest } from "@loom/core";
-import { problemInWordsOf } from "@loom/llm";
+import { openAiDialectsFor, problemInWordsOf } from "@loom/llm";
 import type { Dialect, RouteStep } from "../../gateway-types.ts";
 import type { RawCall } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
@@ -195,13 +195,16 @@ function saidIn(
   request: LlmRequest,
   options: { readonly stream: boolean; readonly client: Dialect },
 ) {
-  const dialects = upstream.dialects(request.model);
+  const { kind, isCompatible } = upstream.config;
+  const isOpenAi = kind === "openai" && !isCompatible;
+  const dialects = isOpenAi ? openAiDialectsFor(request) : upstream.dialects(request.model).slice(0, 1);
   let problem: string | undefined;
-  for (const dialect of upstream.config.kind === "openai" ? dialects : dialects.slice(0, 1)) {
+  for (const dialect of dialects) {
     const codec = codecFor(upstream, dialect);
     const encoded = codec.encodeRequest(request, options);
     if (encoded.ok) return { dialect, codec, body: encoded.body, leftOut: encoded.leftOut ?? [] };
-    problem ??= options.client === "loom" ? encoded.problem : problemInWordsOf(options.client, encoded.problem);
+    // The last one was to say what the first could not: what it lacks is what the client can do without.
+    problem = options.client === "loom" ? encoded.problem : problemInWordsOf(options.client, encoded.problem);
   }
   throw new ProblemError("invalid_request", problem ?? `The provider ${upstream.name} speaks no dialect.`);
 }
