@@ -371,6 +371,10 @@ describe("a path that Loom does not know", () => {
     expect((await ask(`${gateway.url}/proxy/openai/v1/files`, { method: "GET", headers })).status).toBe(403);
     expect((await ask(`${gateway.url}/proxy/openai/v1/responses/r`, { method: "GET", headers })).status).toBe(403);
     expect((await ask(`${gateway.url}/proxy/openai/v1/models/m`, { method: "DELETE", headers })).status).toBe(403);
+    for (const method of ["batchGenerateContent", "asyncBatchEmbedContent", "predictLongRunning"]) {
+      const path = `/proxy/gemini/v1beta/models/gemini-x:${method}`;
+      expect((await post(gateway, path, { batch: {} })).status).toBe(403);
+    }
     expect((await ask(`${gateway.url}/proxy/openai/v1/models`, { method: "GET", headers })).status).toBe(200);
     expect(upstream.seen).toHaveLength(1);
   });
