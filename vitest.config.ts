@@ -10,7 +10,7 @@ export default defineConfig({
     pool: "forks",
     // Most tests wait for processes and databases more than they compute.
     maxWorkers: availableParallelism() + 1,
-    globalSetup: ["apps/server/src/kit/engines-setup.testing.ts"],
+    globalSetup: ["apps/server/src/engines-setup.testing.ts"],
     // On a machine that others share, a process that starts late is no news; the report names what needed a second try.
     retry: process.env.CI === undefined ? 0 : 1,
   },

@@ -124,7 +124,7 @@ describe.each(pairs)("from $0.name to $1.name", (from: Engine, to: Engine) => {
 
 describe.each(engines)("on $name", (engine) => {
   test("status says what there is and what is to be done, and migrate does it", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     await (await openDatabase({ ...home.place, migrations: MIGRATIONS.slice(0, 1) })).close();
     const before = await command(home, "status");
     expect(before.printed).toMatch(
@@ -142,8 +142,8 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("a backup is one state of the database, while servers write", async () => {
-    await using home = await engine.create();
-    await using copy = await engine.create();
+    await using home = await engine.createEmpty();
+    await using copy = await engine.createEmpty();
     await fill(home);
     const file = `${home.path}/backup`;
     await using_(home, async (server) => {
@@ -187,8 +187,8 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("a backup of an older Loom is brought up to date", async () => {
-    await using home = await engine.create();
-    await using copy = await engine.create();
+    await using home = await engine.createEmpty();
+    await using copy = await engine.createEmpty();
     const file = `${home.path}/backup.gz`;
     await fill(home);
     await command(home, "backup", file, "--portable");
@@ -219,8 +219,8 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("what a copy cannot write leaves the target as it was", async () => {
-    await using home = await engine.create();
-    await using copy = await engine.create();
+    await using home = await engine.createEmpty();
+    await using copy = await engine.createEmpty();
     await fill(home);
     await using_(copy, async (database) => {
       await sql`create table blocker (id text primary key)`.execute(database.tables());

@@ -28,7 +28,7 @@ test("the server starts, says where it listens and where the token is, and ends 
 test.each(engines)(
   "killed at any moment and started again, the server knows the same token, on $name",
   async (engine) => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const env = environment(home.path, home.env);
     const first = await startServerProcess(`${home.path}/data`, { env });
     first.process.signal("SIGKILL");
@@ -44,7 +44,7 @@ test.each(engines)(
 test.each(engines)(
   "servers that start at once on one new database all work, with one token, on $name",
   async (engine) => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const start = () => startServerProcess(`${home.path}/data`, { env: environment(home.path, home.env) });
     const servers = await Promise.all([start(), start(), start()]);
     const token = await readFile(`${home.path}/data/owner-token`, "utf8");

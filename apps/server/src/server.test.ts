@@ -267,7 +267,7 @@ describe("the health of a server", () => {
   });
 
   test.each(engines)("includes the database of its owner, on $name", async (engine) => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     await using test = await startOwnerServer({ server: { postgres: home.postgres } });
     const headers = { authorization: `Bearer ${test.token}` };
     const answer = await send(test.server.url, { path: "/readyz", headers });

@@ -57,7 +57,7 @@ const VALUES: MigrationSet = {
 
 describe.each(engines)("on $name", (engine) => {
   test("what was written is there after the next start, and no migration runs twice", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const first = await openDatabase({ ...home.place, migrations: [NOTES] });
     await first.write<Tables, unknown>((t) => t.insertInto("note").values({ id: 7, text: "kept" }).execute());
     await first.close();
@@ -68,7 +68,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("a write that fails leaves nothing behind", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const database = await openDatabase({ ...home.place, migrations: [NOTES] });
     const write = database.write<Tables, void>(async (transaction) => {
       await transaction.insertInto("note").values({ id: 1, text: "gone" }).execute();
@@ -80,7 +80,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("writes that overlap run one after the other", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const database = await openDatabase({ ...home.place, migrations: [NOTES] });
     const add = () =>
       database.write<Tables, void>(async (transaction) => {
@@ -97,7 +97,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("a write reads what the write before it has left, also where that ran elsewhere", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const databases = await Promise.all([1, 2, 3].map(() => openDatabase({ ...home.place, migrations: [NOTES] })));
     const add = (database: (typeof databases)[number]) =>
       database.write<Tables, void>(async (transaction) => {
@@ -114,7 +114,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("a snapshot is one state, whatever is written meanwhile, and writes nothing", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const [reader, writer] = [
       await openDatabase({ ...home.place, migrations: [NOTES] }),
       await openDatabase({ ...home.place, migrations: [NOTES] }),
@@ -130,7 +130,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("a database that a newer program has changed is refused with a sentence that says what to do", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const newer = await openDatabase({ ...home.place, migrations: [NOTES, LATER] });
     await newer.close();
     await expect(openDatabase({ ...home.place, migrations: [NOTES] })).rejects.toThrow(
@@ -139,7 +139,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("a migration that fails leaves the database at the last one that did not, and the next start goes on from there", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const half = {
       name: "0002",
       async up(db: Kysely<unknown>) {
@@ -164,7 +164,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("servers that open a new database at once all find it ready, and each step is done once", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     let done = 0;
     const counted: MigrationSet = {
       feature: "notes",
@@ -192,7 +192,7 @@ describe.each(engines)("on $name", (engine) => {
     ["null", null, null],
     ["true", true, 1],
   ])("%s goes in and comes out the same on every engine", async (_, value, expected) => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const database = await openDatabase({ ...home.place, migrations: [VALUES] });
     const column = typeof value === "string" ? "as_text" : "as_integer";
     await database.write<ValueTables, unknown>((t) =>
@@ -207,7 +207,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("bytes come out as bytes, fractions as numbers, sums as numbers, and text sorts by its bytes", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const database = await openDatabase({ ...home.place, migrations: [VALUES] });
     const rows = ["b", "B", "ä", "a-b", "a b", "Z"].map((id, index) => {
       return { id, as_blob: Uint8Array.of(0, 255, index), as_real: 0.1, as_integer: 4_000_000_000 };
@@ -227,7 +227,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("after a statement that failed inside, nothing of a write is there, and it says so", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const database = await openDatabase({ ...home.place, migrations: [NOTES] });
     const swallowed = database.write<Tables, void>(async (t) => {
       await t.insertInto("note").values({ id: 1, text: "x" }).execute();

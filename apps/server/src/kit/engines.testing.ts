@@ -1,4 +1,4 @@
-// The database engines that tests run on: `describe.each(engines)`, and a new, empty database for each test.
+// The database engines that tests run on: `describe.each(engines)`, and a new database for each test.
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
@@ -7,18 +7,21 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { Secret } from "@loom/config";
 import { sql } from "kysely";
-import { Client } from "pg";
 import { inject } from "vitest";
 import { connectDatabase, type Database, type DatabasePlace, openDatabase } from "./database.ts";
 import type { MigrationSet } from "./migrations.ts";
 import { type PostgresAddress, parsePostgresUrl } from "./postgres-address.ts";
+import { administer, TABLES_TEMPLATE } from "./postgres-cluster.testing.ts";
 
 export type Engine = {
   readonly name: "SQLite" | "PostgreSQL";
+  /** For a whole server. On PostgreSQL its tables are there. */
   create(): Promise<TestHome>;
+  /** For tests of tables, and for a server's first start. */
+  createEmpty(): Promise<TestHome>;
 };
 
-/** A directory for a server, and an empty database: both gone at the end of the test. */
+/** A directory for a server, and a database of its own: both gone at the end of the test. */
 export type TestHome = {
   readonly path: string;
   readonly place: DatabasePlace;
@@ -31,41 +34,43 @@ export type TestHome = {
 
 const desk = inject("postgresDesk");
 
-export const sqlite: Engine = {
-  name: "SQLite",
-  async create() {
-    const path = await mkdtemp(join(tmpdir(), "loom-"));
-    return {
-      path,
-      place: { file: join(path, "loom-server.sqlite") },
-      postgres: undefined,
-      env: {},
-      [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
-    };
-  },
-};
+export const sqlite: Engine = { name: "SQLite", create: sqliteHome, createEmpty: sqliteHome };
 
 const postgres: Engine = {
   name: "PostgreSQL",
-  async create() {
-    const path = await mkdtemp(join(tmpdir(), "loom-"));
-    const admin = await text(connect(desk));
-    const name = `loom_${randomBytes(8).toString("hex")}`;
-    await administer(admin, `create database ${name}`);
-    const url = admin.replace("/postgres?", `/${name}?`);
-    const address = parsePostgresUrl(new Secret(url), "the test");
-    return {
-      path,
-      place: { postgres: address },
-      postgres: address,
-      env: { LOOM_SERVER_DATABASE_URL: url },
-      async [Symbol.asyncDispose]() {
-        await administer(admin, `drop database if exists ${name} with (force)`);
-        await rm(path, { recursive: true, force: true });
-      },
-    };
-  },
+  create: () => postgresHome(TABLES_TEMPLATE),
+  createEmpty: () => postgresHome("template1"),
 };
+
+async function sqliteHome(): Promise<TestHome> {
+  const path = await mkdtemp(join(tmpdir(), "loom-"));
+  return {
+    path,
+    place: { file: join(path, "loom-server.sqlite") },
+    postgres: undefined,
+    env: {},
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  };
+}
+
+async function postgresHome(template: string): Promise<TestHome> {
+  const path = await mkdtemp(join(tmpdir(), "loom-"));
+  const admin = await text(connect(desk));
+  const name = `loom_${randomBytes(8).toString("hex")}`;
+  await administer(admin, `create database ${name} template ${template}`);
+  const url = admin.replace("/postgres?", `/${name}?`);
+  const address = parsePostgresUrl(new Secret(url), "the test");
+  return {
+    path,
+    place: { postgres: address },
+    postgres: address,
+    env: { LOOM_SERVER_DATABASE_URL: url },
+    async [Symbol.asyncDispose]() {
+      await administer(admin, `drop database if exists ${name} with (force)`);
+      await rm(path, { recursive: true, force: true });
+    },
+  };
+}
 
 /** PostgreSQL where it is installed, and SQLite. */
 export const engines: readonly Engine[] = desk === "" ? [sqlite] : [sqlite, postgres];
@@ -77,7 +82,7 @@ export type TestDatabase = TestHome & {
 };
 
 export async function testDatabase(engine: Engine, migrations: readonly MigrationSet[]): Promise<TestDatabase> {
-  const test = await engine.create();
+  const test = await engine.createEmpty();
   const opened: Database[] = [];
   return {
     ...test,
@@ -112,16 +117,5 @@ export async function everythingIn({ place }: TestHome): Promise<string> {
     return JSON.stringify(await Promise.all(rows));
   } finally {
     await database.close();
-  }
-}
-
-async function administer(url: string, sql: string): Promise<void> {
-  const { host, user, database } = parsePostgresUrl(new Secret(url), "the test");
-  const client = new Client({ host, user, database });
-  await client.connect();
-  try {
-    await client.query(sql);
-  } finally {
-    await client.end();
   }
 }

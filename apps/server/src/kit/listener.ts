@@ -35,6 +35,8 @@ const LIMITS = {
   headers: 15_000,
   /** For a whole request with its body. */
   request: 300_000,
+  /** For the rest of a body behind an answer that did not wait for it. */
+  rest: 15_000,
   /** An idle connection; longer than clients keep theirs, so that it is never the server that closes under a request. */
   keepAlive: 65_000,
   /** To accept those who stand at the door when the server is told to end. */
@@ -44,6 +46,12 @@ const LIMITS = {
 };
 
 const SWEEP_MS = 20;
+
+/**
+ * Of a body that comes ahead of its request's turn. Node stops to read a connection that has more, and with that to notice
+ * that its client leaves, who may still wait for the answer before.
+ */
+const MAX_AHEAD_BYTES = 32 * 1024;
 
 /** Of the event loop: one that began before, one to accept a connection (of which each turn takes one), one to read. */
 const LAST_TURNS = 3;
@@ -61,7 +69,13 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     requireHostHeader: false,
   };
   const handle: ListenerOptions["handle"] = (incoming, outgoing) => {
-    if (incoming.headers.host === undefined && incoming.httpVersion !== "1.0") refuseIn(outgoing, NO_HOST);
+    // A connection that breaks ends its requests with an error, also those of which nobody reads any more.
+    incoming.on("error", ignore);
+    outgoing.once("finish", () => cutRest(incoming));
+    if (outgoing.socket === null && mayHoldUp(incoming)) {
+      refuseIn(outgoing, AHEAD);
+      incoming.resume();
+    } else if (incoming.headers.host === undefined && incoming.httpVersion !== "1.0") refuseIn(outgoing, NO_HOST);
     else options.handle(incoming, outgoing);
   };
   const server: Server =
@@ -162,6 +176,22 @@ async function letIn(server: Server): Promise<void> {
   server.off("connection", count);
 }
 
+/** The answer is sent: a body that is still to come is not waited for as long as one that is wanted. */
+function cutRest(incoming: RequestMessage): void {
+  if (incoming.complete) return;
+  const { socket } = incoming;
+  const timer = setTimeout(() => {
+    if (!incoming.complete) socket.destroy();
+  }, LIMITS.rest).unref();
+  incoming.once("close", () => clearTimeout(timer));
+}
+
+function mayHoldUp({ headers }: RequestMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > MAX_AHEAD_BYTES;
+}
+
+function ignore(): void {}
+
 /** What is not even HTTP, or too slow, or has too many headers. */
 function refuse(error: Error & { code?: string }, socket: Socket): void {
   if (!socket.writable || error.code === "ECONNRESET") {
@@ -192,6 +222,11 @@ function refuseIn(outgoing: ResponseMessage, refusal: Refusal): void {
 type Refusal = readonly [number, string, string];
 
 const NO_HOST: Refusal = [400, "Bad Request", "The request has no Host header, which HTTP/1.1 asks for."];
+const AHEAD: Refusal = [
+  400,
+  "Bad Request",
+  "The request came before the one ahead of it was answered, with a body that is too long for that: send it again.",
+];
 const UNKNOWN_EXPECTATION: Refusal = [
   417,
   "Expectation Failed",

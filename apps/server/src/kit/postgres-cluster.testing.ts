@@ -4,6 +4,9 @@ import { chown, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { Secret } from "@loom/config";
+import { Client } from "pg";
+import { parsePostgresUrl } from "./postgres-address.ts";
 
 export type PostgresCluster = {
   /** `postgres://…`, whose user may do everything. */
@@ -25,6 +28,9 @@ export type ClusterOptions = {
   /** Put into its data directory, by name. */
   readonly files?: Readonly<Record<string, string>>;
 };
+
+/** The database with a server's tables and nothing in them, which those of the tests are copied from. */
+export const TABLES_TEMPLATE = "loom_tables";
 
 const run = promisify(execFile);
 
@@ -139,4 +145,16 @@ async function unprivileged(): Promise<{ readonly uid?: number; readonly gid?: n
   const accounts = (await readFile("/etc/passwd", "utf8")).split("\n").map((line) => line.split(":"));
   const account = accounts.find(([name]) => name === "postgres") ?? accounts.find(([name]) => name === "nobody");
   return { uid: Number(account?.[2] ?? 65_534), gid: Number(account?.[3] ?? 65_534) };
+}
+
+/** One statement for the cluster itself, such as `create database`. */
+export async function administer(url: string, sql: string): Promise<void> {
+  const { host, user, database } = parsePostgresUrl(new Secret(url), "the tests");
+  const client = new Client({ host, user, database });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
 }

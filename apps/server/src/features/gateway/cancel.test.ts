@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Budgets, CredentialOutcome, Credentials } from "../../gateway-types.ts";
@@ -105,6 +106,43 @@ describe.each([{ pooled: true }, { pooled: false }])("a client that leaves ($poo
       expect(entry?.usage.outputTokens).toBeGreaterThan(10);
       expect(counts.settled).toHaveLength(1);
     });
+  });
+});
+
+describe("a client that leaves with another request behind the one that is being answered", () => {
+  const chat = JSON.stringify({ ...PATHS[0][2], stream: true });
+  const upload = "multipart/form-data; boundary=b";
+
+  /** Both on one connection, which goes once the first one has come to its provider. */
+  async function leave(second: { readonly path: string; readonly length: number; readonly sent: number }) {
+    const upstream = await hangingUpstream(undefined);
+    const gateway = await gatewayFor(upstream);
+    const head = (path: string, more: string): string =>
+      `POST ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${gateway.token}\r\n${more}\r\n\r\n`;
+    const socket = connect(Number(new URL(gateway.url).port), "127.0.0.1");
+    socket.on("error", () => undefined);
+    socket.write(
+      `${head(PATHS[0][1], "Content-Type: application/json\r\nTransfer-Encoding: chunked")}${chat.length.toString(16)}\r\n${chat}\r\n0\r\n\r\n`,
+    );
+    await upstream.asked;
+    socket.write(head(second.path, `Content-Type: ${upload}\r\nContent-Length: ${second.length}`));
+    await new Promise<void>((resolve) => socket.write(Buffer.alloc(second.sent, "a"), () => resolve()));
+    // What was written is read there before the end of the connection is.
+    socket.resetAndDestroy();
+    await upstream.dropped;
+    await gateway.waitForEntries(1);
+    return ask(`${gateway.url}/healthz`, { method: "GET" });
+  }
+
+  test("and an upload that breaks off ends nothing but itself", async () => {
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      const health = await leave({ path: "/proxy/anthropic/v1/files", length: 11_000, sent: 1_000 });
+      expect(health.status).toBe(401);
+    }
+  });
+
+  test("is noticed although nobody reads what is behind", async () => {
+    await leave({ path: "/nothing-here", length: 1_000_000, sent: 500_000 });
   });
 });
 

@@ -21,7 +21,10 @@ export async function startUpstream(
   const seen: SeenRequest[] = [];
   const server = createServer((incoming, response) => {
     response.on("error", () => undefined);
-    void read(incoming).then((body) => {
+    // One that does not come whole is nobody's to answer.
+    const whole = read(incoming).catch(() => undefined);
+    void whole.then((body) => {
+      if (body === undefined) return;
       const request = { method: incoming.method ?? "", path: incoming.url ?? "", headers: incoming.headers, body };
       seen.push(request);
       answer(response, request, seen.length);

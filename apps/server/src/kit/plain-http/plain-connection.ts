@@ -67,11 +67,12 @@ export class PlainConnection implements Listed {
   }
 
   /** What it has been waiting for from its client, and for how many milliseconds. `undefined`: for nothing that has a limit. */
-  waitsFor(now: number): { readonly what: "request" | "next" | "body" | "end" | undefined; readonly ms: number } {
+  waitsFor(now: number): { readonly what: "request" | "next" | "body" | "rest" | undefined; readonly ms: number } {
     const ms = 1000 * (now - this.#since);
-    if (this.#isClosing) return { what: this.#socket.writableLength > 0 ? undefined : "end", ms };
+    if (this.#isClosing) return { what: this.#socket.writableLength > 0 ? undefined : "rest", ms };
     if (this.#request === undefined) return { what: this.#isFresh ? "request" : "next", ms };
-    return { what: this.#left > 0 ? "body" : undefined, ms };
+    if (this.#left === 0) return { what: undefined, ms };
+    return { what: this.#response === undefined ? "rest" : "body", ms };
   }
 
   destroy(): void {
@@ -160,6 +161,7 @@ export class PlainConnection implements Listed {
       if (this.#left === 0) this.#socket.destroySoon();
       else this.#socket.end();
     } else if (this.#left === 0) this.#next();
+    else this.#since = this.#keeper.now();
   }
 
   #close(): void {

@@ -5,7 +5,12 @@ import { PlainConnection, type PlainKeeper } from "./plain-connection.ts";
 export type PlainRequests = Pick<PlainKeeper, "accepts" | "handle">;
 
 /** Milliseconds: see the listener. */
-export type PlainLimits = { readonly headers: number; readonly request: number; readonly keepAlive: number };
+export type PlainLimits = {
+  readonly headers: number;
+  readonly request: number;
+  readonly rest: number;
+  readonly keepAlive: number;
+};
 
 const SWEEP_MS = 1_000;
 
@@ -60,11 +65,11 @@ export class PlainConnections {
 
   #sweep(): void {
     const now = process.uptime();
-    const { headers, request, keepAlive } = this.#limits;
+    const { headers, request, rest, keepAlive } = this.#limits;
     for (const connection of this.#connections.all()) {
       const { what, ms } = connection.waitsFor(now);
       if ((what === "request" && ms > headers) || (what === "body" && ms > request)) connection.giveUp(this.#refuse);
-      else if ((what === "next" && ms > keepAlive) || (what === "end" && ms > headers)) connection.destroy();
+      else if ((what === "next" && ms > keepAlive) || (what === "rest" && ms > rest)) connection.destroy();
     }
     if (this.#connections.size > 0) return;
     clearInterval(this.#timer);

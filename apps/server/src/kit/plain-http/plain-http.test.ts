@@ -394,10 +394,17 @@ test("who has connected a moment before the end is answered, and told that the c
 });
 
 test("who says nothing, or not all of it, is told so; who has nothing to ask any more is let go", async () => {
-  const limits = { headers: 10, request: 10, keepAlive: 10 };
+  const limits = { headers: 10, request: 10, rest: 10, keepAlive: 10 };
   const server = createServer((socket) => connections.add(socket));
   const connections = new PlainConnections(
-    { accepts: () => true, handle: echo },
+    {
+      accepts: () => true,
+      handle(incoming, outgoing) {
+        if (incoming.headers["x-early"] === undefined) return echo(incoming, outgoing);
+        outgoing.writeHead(401, ["content-length", "2"]);
+        outgoing.end("no");
+      },
+    },
     {
       limits,
       toNode: (socket) => void socket.destroy(),
@@ -411,6 +418,10 @@ test("who says nothing, or not all of it, is told so; who has nothing to ask any
   expect(await say(open(port), [bytes(`${PLAIN}12`)], () => false)).toBe("too slow");
   const heard = await say(open(port), [bytes(`${PLAIN}12345`)], () => false);
   expect([answers(heard), heard.includes("slow")]).toEqual([1, false]);
+  // One that was answered, and does not send the rest.
+  const early = PLAIN.replace("\r\n\r\n", "\r\nX-Early: 1\r\n\r\n");
+  const refused = await say(open(port), [bytes(`${early}12`)], () => false);
+  expect([answers(refused), refused.includes("slow")]).toEqual([1, false]);
   // One that was told so, and stays.
   const stays = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   cleanUp.push(() => stays.destroy());

@@ -3,8 +3,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Secret } from "@loom/config";
 import type { TestProject } from "vitest/node";
-import { findPostgres, type PostgresCluster, startCluster } from "./postgres-cluster.testing.ts";
+import { MIGRATIONS } from "./features/migrations.ts";
+import { openDatabase } from "./kit/database.ts";
+import { parsePostgresUrl } from "./kit/postgres-address.ts";
+import {
+  administer,
+  findPostgres,
+  type PostgresCluster,
+  startCluster,
+  TABLES_TEMPLATE,
+} from "./kit/postgres-cluster.testing.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -23,10 +33,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const directory = await mkdtemp(join(tmpdir(), "loom-"));
   const path = join(directory, "desk");
   let starting: Promise<PostgresCluster> | undefined;
+  let ready: Promise<string> | undefined;
   const desk = createServer((socket) => {
     starting ??= startCluster(programs);
-    starting.then(
-      (cluster) => socket.end(cluster.url("postgres")),
+    ready ??= starting.then(withTemplate);
+    ready.then(
+      (url) => socket.end(url),
       (error: unknown) => socket.end(String(error)),
     );
     socket.on("error", () => {});
@@ -38,4 +50,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await (await starting?.catch(() => undefined))?.remove();
     await rm(directory, { recursive: true, force: true });
   };
+}
+
+/** Making all tables takes a server longer than anything else that its test does: they are made once, then copied. */
+async function withTemplate(cluster: PostgresCluster): Promise<string> {
+  const admin = cluster.url("postgres");
+  await administer(admin, `create database ${TABLES_TEMPLATE}`);
+  const postgres = parsePostgresUrl(new Secret(cluster.url(TABLES_TEMPLATE)), "the template");
+  const template = await openDatabase({ postgres, migrations: MIGRATIONS });
+  await template.close();
+  return admin;
 }
