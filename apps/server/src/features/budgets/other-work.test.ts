@@ -161,6 +161,25 @@ describe.each(engines)("on $name", (engine) => {
     expect((await ask(token, EMBEDDINGS, { input: "x" })).status).toBe(403);
   });
 
+  test.each([
+    ['{"model":"text-embedding-3-small","Model":"text-embedding-3-large","input":"x"}', "model"],
+    ['{"MODEL":"text-embedding-3-large","model":"text-embedding-3-small","input":"x"}', "model"],
+    ['{"Model":"text-embedding-3-small","input":"x"}', "model"],
+    ['{"model":"text-embedding-3-small","max_to\u212aens":99999,"max_tokens":1}', "max_tokens"],
+    ['{"model":"text-embedding-3-small","\\u017ftream":true,"stream":false}', "stream"],
+  ])(
+    "has no field that stands there in another case, since servers differ in what they take it for: %s",
+    async (body, field) => {
+      const token = await tokenWith({ models: ["text-embedding-3-small"] });
+      for (const path of [EMBEDDINGS, "/v1/chat/completions"]) {
+        const { status, message } = await ask(token, path, body);
+        const said = expect.stringContaining(`The body has the field ${field} in another case`);
+        expect({ status, message }).toEqual({ status: 400, message: said });
+      }
+      expect(asked).toEqual([]);
+    },
+  );
+
   test("counts in the tokens of a minute", async () => {
     const token = await tokenWith({ tokensPerMinute: 2_000 });
     const statuses: number[] = [];

@@ -1,6 +1,14 @@
 import { ProblemError } from "../../kit/problem-reply.ts";
-import { type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
-import { checkedModel, count, DEFAULT_OUTPUT_TOKENS, isGiven, type Question, textMember } from "./question.ts";
+import { type JsonMembers, memberValue } from "./json-members.ts";
+import {
+  checkedModel,
+  count,
+  DEFAULT_OUTPUT_TOKENS,
+  isGiven,
+  membersOf,
+  type Question,
+  textMember,
+} from "./question.ts";
 import type { Target } from "./target.ts";
 
 /** Of one picture, in the finest quality that is sold. */
@@ -13,9 +21,7 @@ const COMPLETION_TOKENS = 16;
  * on as it is. @throws ProblemError where it is no JSON object, or names what cannot be a model
  */
 export function readUse(target: Target, body: Buffer): Question {
-  const scanned = scanJsonObject(body);
-  if (!scanned.ok) throw new ProblemError("invalid_input", scanned.problem);
-  const { top } = scanned;
+  const top = membersOf(body);
   const { each, answers } = outputOf(target.path, top);
   return {
     model: checkedModel(target.model ?? textMember(top, "model") ?? ""),
