@@ -115,6 +115,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   "Stop sequences": { change: { stopSequences: ["MARK"] }, sign: /MARK/ },
   "temperature, top_p": {
     change: { temperature: 0.25, topP: 0.75 },
+    models: { anthropic: "claude-sonnet-4-0" },
     sign: /"temperature":0.25.*"top_?[pP]":0.75/,
   },
   top_k: { change: { topK: 47 }, sign: /47/ },

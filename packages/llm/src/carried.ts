@@ -80,7 +80,14 @@ export const CARRIED: readonly CarriedFeature[] = [
       "The answer comes without its list of sources. Gemini cannot be kept to domains, and is refused those. Codex asks for " +
       'it unless its `config.toml` says `web_search = "disabled"`.',
   },
-  { name: "Choice of a tool", askedBy: ALL, fate: EVERYWHERE },
+  {
+    name: "Choice of a tool",
+    askedBy: ALL,
+    fate: EVERYWHERE,
+    note:
+      "Claude from 5.5 on (Fable: 5.1) cannot be made to call a tool, which is refused; older ones do not think where they are " +
+      "made to, and `x-loom-left-out` says `thinking`.",
+  },
   {
     name: "At most one call an answer",
     askedBy: ["anthropic", "chat", "responses"],
@@ -115,8 +122,9 @@ export const CARRIED: readonly CarriedFeature[] = [
     fate: fates({ anthropic: "left out", chat: "left out", responses: "left out", gemini: "left out" }),
     note:
       "Carried with its seal to the provider that sealed it, and to no other: `x-loom-left-out` names it then. Clients of " +
-      "Gemini and of Responses get it wrapped, those of Gemini on the call that it led to. Servers of " +
-      "Chat Completions and of Responses that show what their models think get that back unsealed. What a client of Chat " +
+      "another dialect get it wrapped, those of Gemini on the call that it led to. Servers of Chat Completions and of " +
+      "Responses that show what their models think get that back unsealed; clients of other dialects are given it with a " +
+      "mark in the place of a seal, so that it goes nowhere else. What a client of Chat " +
       "Completions cannot keep, Loom remembers for it, by the id of the call that came with it: the last 10,000 calls, in " +
       "memory.",
   },
@@ -137,7 +145,7 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "temperature, top_p",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "Left out where the model refuses them, as models that think do. Anthropic Messages ends at 1.",
+    note: "Left out where the model refuses them, as models that think do; of Claude's, `x-loom-left-out` says so, and those from 4.1 to 4.6 get no top_p beside a temperature. Anthropic Messages ends at 1.",
   },
   {
     name: "top_k",

@@ -41,6 +41,8 @@ export type AnswerIdentity = {
   /** The model, until the answer itself names it. */
   readonly model?: string;
   readonly createdMs?: number;
+  /** The dialect that the answer came in: whose its thoughts are, where they do not say so. */
+  readonly origin?: string;
   /** Whether a stream ends with its token counts, where the dialect leaves that to the client (`wantsUsage`). Default yes. */
   readonly wantsUsage?: boolean;
 };

@@ -1,7 +1,7 @@
 import type { LlmRequest, Message, ThinkingBlock } from "@loom/core";
 
 /** As `leftOut` names it. */
-const NAME = "thinking of earlier answers";
+export const THINKING_LEFT_OUT = "thinking of earlier answers";
 
 /**
  * What is left out of a conversation because only the provider that thought it takes it back: said as text, it would pass
@@ -12,7 +12,7 @@ export function thinkingLeftOut(messages: readonly Message[], takes: (block: Thi
     (message) =>
       message.role === "assistant" && message.content.some((block) => block.type === "thinking" && !takes(block)),
   );
-  return isLost ? [NAME] : [];
+  return isLost ? [THINKING_LEFT_OUT] : [];
 }
 
 /** That a model which does not think was asked to. */

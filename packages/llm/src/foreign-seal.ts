@@ -1,13 +1,13 @@
-import type { JsonObject, ThinkingBlock } from "@loom/core";
+import type { JsonObject, JsonValue, ThinkingBlock } from "@loom/core";
 import { asArray, asCount, asObject, asText, parseJsonObject } from "./json-reader.ts";
 
 /**
  * Another dialect's seal, on its way through a client that only keeps it: wrapped, so that it is never taken for one of
  * the client's own dialect and comes back to the provider that made it. `call` seals the tool call `callId`, for dialects
- * whose calls have no place for it.
+ * whose calls have no place for it. `unsealed` stands where there is no seal, and says whose thought it is.
  */
 export type ForeignSeal = {
-  readonly kind: "signature" | "redacted" | "call";
+  readonly kind: "signature" | "redacted" | "call" | "unsealed";
   readonly data: string;
   /** Absent where nobody said whose it is. */
   readonly dialect?: string;
@@ -46,7 +46,6 @@ export function unwrapSeal(seal: string): ForeignSeal | undefined {
 }
 
 function readSeal(json: JsonObject | undefined): ForeignSeal | undefined {
-  const data = asText(json?.data);
   const dialect = asText(json?.dialect);
   const callId = asText(json?.callId);
   const text = asText(json?.text);
@@ -54,7 +53,8 @@ function readSeal(json: JsonObject | undefined): ForeignSeal | undefined {
   const textLength = asCount(json?.textLength);
   const more = asArray(json?.more).flatMap((each) => readSeal(asObject(each)) ?? []);
   const kind = json?.kind;
-  if (data === undefined || (kind !== "signature" && kind !== "redacted" && kind !== "call")) return undefined;
+  const data = kind === "unsealed" ? "" : asText(json?.data);
+  if (data === undefined || !isKind(kind)) return undefined;
   return {
     kind,
     data,
@@ -67,13 +67,34 @@ function readSeal(json: JsonObject | undefined): ForeignSeal | undefined {
   };
 }
 
-/** The seal of a thought as a client of the dialect `own` is given it: bare where it is that dialect's, else wrapped. */
-export function sealToClient(thought: Omit<ThinkingBlock, "type" | "text">, own: string): string | undefined {
+function isKind(kind: JsonValue | undefined): kind is ForeignSeal["kind"] {
+  return kind === "signature" || kind === "redacted" || kind === "call" || kind === "unsealed";
+}
+
+/**
+ * The seal of a thought as a client of the dialect `own` is given it: bare where it is that dialect's, else wrapped. A
+ * thought without a seal gets one that says so, unless it is the dialect's own. `origin` is the dialect that the answer
+ * came in, for thoughts that do not name theirs.
+ */
+export function sealToClient(
+  thought: Omit<ThinkingBlock, "type" | "text">,
+  own: string,
+  origin?: string,
+): string | undefined {
   const { signature, redactedData, dialect } = thought;
   const data = signature ?? redactedData;
-  if (data === undefined || dialect === own) return data;
+  if (data === undefined) return unsealedMark(own, dialect ?? origin);
+  if (dialect === own) return data;
   const kind = signature === undefined ? "redacted" : "signature";
   return wrapSeal({ kind, data, ...(dialect === undefined ? {} : { dialect }) });
+}
+
+/**
+ * What stands for the seal that a thought of the dialect `origin` does not have; nothing towards a client of that dialect,
+ * nor where nobody knows whose it is.
+ */
+export function unsealedMark(own: string, origin: string | undefined): string | undefined {
+  return origin === undefined || origin === own ? undefined : wrapSeal({ kind: "unsealed", data: "", dialect: origin });
 }
 
 /**
@@ -92,7 +113,7 @@ export function sealedThought(text: string, { kind, data, dialect }: ForeignSeal
   return {
     type: "thinking",
     text,
-    ...(kind === "redacted" ? { redactedData: data } : { signature: data }),
+    ...(kind === "redacted" ? { redactedData: data } : kind === "unsealed" ? {} : { signature: data }),
     ...(dialect === undefined ? {} : { dialect }),
   };
 }

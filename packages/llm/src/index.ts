@@ -15,9 +15,12 @@ export type {
   LlmStreamEncoder,
   ProviderStreamDecoder,
 } from "./codec.ts";
-export { FOREIGN_SEAL } from "./foreign-seal.ts";
+export { THINKING_LEFT_OUT } from "./earlier-thinking.ts";
+export type { ForeignSeal } from "./foreign-seal.ts";
+export { FOREIGN_SEAL, unwrapSeal, wrapSeal } from "./foreign-seal.ts";
 export { gemini, geminiOnVertex } from "./gemini/codec.ts";
 export { geminiTokenCount } from "./gemini/count-tokens.ts";
+export { sealInPlace } from "./gemini/encode-contents.ts";
 export { redactFailure } from "./http-failure.ts";
 export { loomEvents } from "./loom-events.ts";
 export { mostOutputTokens } from "./most-output.ts";

@@ -68,14 +68,14 @@ function documentSource(source: DocumentBlock["source"], path: string): JsonObje
 
 /**
  * A block of an answer, as a client gets it; `undefined` where there is nothing to get, as of a call whose arguments were
- * cut with the answer. Of what only another dialect knows the client is told in a text.
+ * cut with the answer. Of what only another dialect knows the client is told in a text. `origin`: see `AnswerIdentity`.
  */
-export function answerBlockToWire(block: AssistantContent): JsonObject | undefined {
+export function answerBlockToWire(block: AssistantContent, origin?: string): JsonObject | undefined {
   switch (block.type) {
     case "text":
       return textToWire(block);
     case "thinking":
-      return thinkingToWire(block);
+      return thinkingToWire(block, origin);
     case "tool_use":
       if (isBrokenCall(block)) return undefined;
       return { type: "tool_use", id: block.id, name: block.name, input: block.input };
@@ -88,7 +88,10 @@ export function answerBlockToWire(block: AssistantContent): JsonObject | undefin
 }
 
 /** A seal of another provider goes out wrapped: the client keeps it like one of this dialect, and hands it back. */
-export function thinkingToWire(block: ThinkingBlock): JsonObject {
+export function thinkingToWire(block: ThinkingBlock, origin?: string): JsonObject {
+  if (block.signature === undefined && block.redactedData === undefined) {
+    return { type: "thinking", thinking: block.text, signature: sealToClient(block, "anthropic", origin) ?? "" };
+  }
   const dialect = block.dialect ?? "anthropic";
   if (dialect === "anthropic" && block.redactedData !== undefined) {
     return { type: "redacted_thinking", data: block.redactedData };

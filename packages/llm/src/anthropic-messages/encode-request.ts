@@ -3,12 +3,14 @@ import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
-import { writeRequest } from "../request-problem.ts";
+import { isPrefilled } from "../prefill.ts";
+import { quote } from "../quote.ts";
+import { refuse, writeRequest } from "../request-problem.ts";
 import { isStrictForClaude, strictnessLeftOut } from "../strict-schema.ts";
 import { isBlank, textToWire } from "./block-to-wire.ts";
 import { cacheToWire } from "./cache-marker.ts";
 import { encodeMessages, isOwnThinking, type WireMessage } from "./encode-messages.ts";
-import { mostTokensOf } from "./model-traits.ts";
+import { mostTokensOf, traitsOf } from "./model-traits.ts";
 import { settingsLeftOut, settingsToWire } from "./settings-to-wire.ts";
 
 /** The end of this request, and the end of the one before it, where its cache entry is found. */
@@ -27,6 +29,7 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
     const systemCache = automatic ? "5m" : request.systemCache;
     const tools = encodeTools(request, { marked: automatic && !hasSystem });
     const messages = encodeMessages(request.messages);
+    if (messages.at(-1)?.role === "assistant") refusePrefill(request);
     if (automatic) markForCaching(messages);
     return {
       model: request.model,
@@ -44,6 +47,12 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
     // The schema of an answer is closed where it is open: without strictness there is none.
     ...strictnessLeftOut({ tools: request.tools }, isStrictForClaude),
   ]);
+}
+
+function refusePrefill({ model, messages }: LlmRequest): void {
+  if (traitsOf(model).prefill || !isPrefilled(messages)) return;
+  const what = `is the beginning of an answer, and ${quote(model)} does not go on with one: end with what the user says`;
+  refuse(`messages.${messages.length - 1}`, what);
 }
 
 function encodeTools({ tools, providerTools }: LlmRequest, { marked }: { readonly marked: boolean }): JsonObject[] {

@@ -13,7 +13,9 @@ export function encodeResponse(response: LlmResponse, identity: AnswerIdentity =
     type: "message",
     role: "assistant",
     model: model === "" ? (identity.model ?? "") : model,
-    content: message.content.map(answerBlockToWire).filter((block) => block !== undefined),
+    content: message.content
+      .map((block) => answerBlockToWire(block, identity.origin))
+      .filter((block) => block !== undefined),
     stop_reason: stopReasonToWire(stopReason),
     stop_sequence: null,
     usage: usageToWire(usage),

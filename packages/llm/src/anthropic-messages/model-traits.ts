@@ -12,6 +12,12 @@ export type ModelTraits = {
   readonly canStopThinking: boolean;
   /** Whether temperature, top_p and top_k may be set. */
   readonly sampling: boolean;
+  /** Whether temperature and top_p may be set together. */
+  readonly bothSamplers: boolean;
+  /** Whether it can be made to call a tool: https://platform.claude.com/docs/en/models/opus-5-5/whats-new-opus-5-5 */
+  readonly forcedTools: boolean;
+  /** Whether it goes on with the beginning of an answer: https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6 */
+  readonly prefill: boolean;
   /** The most tokens of an answer: https://platform.claude.com/docs/en/about-claude/models/overview */
   readonly maxOutput: number;
 };
@@ -29,6 +35,9 @@ const CLASSIC: ModelTraits = {
   thinksUnasked: false,
   canStopThinking: true,
   sampling: true,
+  bothSamplers: true,
+  forcedTools: true,
+  prefill: true,
   // Models of others write more, but not all say how much.
   maxOutput: 8_192,
 };
@@ -39,6 +48,9 @@ const NEWEST: ModelTraits = {
   thinksUnasked: true,
   canStopThinking: true,
   sampling: false,
+  bothSamplers: false,
+  forcedTools: true,
+  prefill: false,
   maxOutput: 128_000,
 };
 
@@ -53,11 +65,12 @@ export function traitsOf(model: string): ModelTraits {
   const family = found.family?.toLowerCase();
   if (version >= 500) {
     const alwaysThinks = family === "fable" || family === "mythos" || (family === "opus" && version >= 505);
-    return { ...NEWEST, canStopThinking: !alwaysThinks };
+    const forcedTools = version < (family === "fable" ? 501 : 505);
+    return { ...NEWEST, canStopThinking: !alwaysThinks, forcedTools };
   }
   if (version >= 407) return { ...NEWEST, thinksUnasked: false };
-  if (version === 406) return { ...CLASSIC, adaptive: true, efforts: OLDER_EFFORTS, maxOutput: NEWEST.maxOutput };
-  const older: ModelTraits = { ...CLASSIC, maxOutput: olderMaxOutput(version, family) };
+  if (version === 406) return { ...NEWEST, efforts: OLDER_EFFORTS, thinksUnasked: false, sampling: true };
+  const older = { ...CLASSIC, bothSamplers: version <= 400, maxOutput: olderMaxOutput(version, family) };
   return version === 405 && family === "opus" ? { ...older, efforts: ["low", "medium", "high"] } : older;
 }
 

@@ -92,9 +92,9 @@ const choice = fc.constantFrom<Pick<LlmRequest, "toolChoice" | "parallelToolCall
 );
 /** With what was set for the model that thinks by a bound, and for the one that does by an effort. */
 const thinking = fc.constantFrom<Pick<LlmRequest, "thinking"> & { model: string }>(
-  { model: "claude-sonnet-4-5" },
+  { model: "claude-sonnet-4-0" },
   { model: "claude-sonnet-4-5", thinking: { type: "on", budgetTokens: 2_000, visible: true } },
-  { model: "claude-opus-4-8", thinking: { type: "on", effort: "xhigh" } },
+  { model: "claude-sonnet-5", thinking: { type: "on", effort: "xhigh" } },
   { model: "claude-opus-5", thinking: { type: "off" } },
 );
 
@@ -115,9 +115,10 @@ const request: fc.Arbitrary<LlmRequest> = fc
   )
   .map(([asks, sampling, form, chosen, model]) => ({
     ...asks,
-    ...(model.model === "claude-sonnet-4-5" && model.thinking === undefined ? sampling : {}),
+    ...(model.model === "claude-sonnet-4-0" ? sampling : {}),
     ...form,
-    ...chosen,
+    // It does not think where it has to call.
+    ...(model.model === "claude-sonnet-4-5" ? {} : chosen),
     ...model,
     // A client that marks one place marks all that it wants.
     ...(asks.system === "" ? {} : { systemCache: "5m" as const }),

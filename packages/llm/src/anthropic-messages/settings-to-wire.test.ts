@@ -1,4 +1,4 @@
-import type { LlmRequest } from "@loom/core";
+import type { LlmRequest, Message } from "@loom/core";
 import { describe, expect, test } from "vitest";
 import { bodyOf } from "../wire.testing.ts";
 import { anthropicMessages } from "./codec.ts";
@@ -11,6 +11,8 @@ const BARE: LlmRequest = {
   maxTokens: 16_000,
 };
 
+const BEGUN: Message = { role: "assistant", content: [{ type: "text", text: "{" }] };
+
 function encode(change: Partial<LlmRequest>) {
   const { model, messages, max_tokens, tools, ...settings } = bodyOf(
     anthropicMessages.encodeRequest({ ...BARE, ...change }, { stream: false }),
@@ -21,6 +23,11 @@ function encode(change: Partial<LlmRequest>) {
 function problemOf(change: Partial<LlmRequest>) {
   const encoded = anthropicMessages.encodeRequest({ ...BARE, ...change }, { stream: false });
   return encoded.ok ? undefined : encoded.problem;
+}
+
+function leftOut(change: Partial<LlmRequest>) {
+  const encoded = anthropicMessages.encodeRequest({ ...BARE, ...change }, { stream: false });
+  return encoded.ok ? encoded.leftOut : undefined;
 }
 
 describe("thinking", () => {
@@ -80,6 +87,21 @@ describe("thinking", () => {
     expect(body).toMatchObject({ max_tokens, thinking: { budget_tokens } });
   });
 
+  test.each<[string, Partial<LlmRequest>]>([
+    ["a call is a must", { toolChoice: { type: "required" } }],
+    ["a call of one tool is a must", { toolChoice: { type: "tool", name: "bash" }, model: "claude-opus-4-6" }],
+    ["the answer has begun", { messages: [...BARE.messages, BEGUN] }],
+  ])("is left out where %s, since both is refused, and named", (_name, change) => {
+    expect(encode({ ...change, thinking: on })).not.toHaveProperty("thinking");
+    expect(leftOut({ ...change, thinking: on })).toEqual(["thinking"]);
+  });
+
+  test("stays where a call is a must of a model that thinks unasked", () => {
+    const change = { model: "claude-sonnet-5", thinking: on, toolChoice: { type: "required" } } as const;
+    expect(encode(change)).toMatchObject({ ...adaptive, tool_choice: { type: "any" } });
+    expect(leftOut(change)).toBeUndefined();
+  });
+
   test("becomes an effort where a model takes no bound, and the nearest one that the model has", () => {
     const effort = (model: string, thinking: LlmRequest["thinking"]) =>
       encode({ model, ...(thinking === undefined ? {} : { thinking }) }).output_config;
@@ -121,14 +143,26 @@ describe("sampling", () => {
   const sampling = { temperature: 0.5, topP: 0.9, topK: 40 };
   const wire = { temperature: 0.5, top_p: 0.9, top_k: 40 };
 
-  test("is set where the model takes it", () => {
-    expect(encode(sampling)).toEqual(wire);
+  test("is set where the model takes it, and named where it does not", () => {
+    expect(encode({ ...sampling, model: "claude-sonnet-4-0" })).toEqual(wire);
     expect(encode({ ...sampling, model: "claude-opus-4-8" })).toEqual({});
+    expect(leftOut({ ...sampling, model: "claude-opus-4-8" })).toEqual(["temperature", "top_p", "top_k"]);
+    expect(leftOut({ temperature: 1, topP: 1, model: "claude-opus-4-8" })).toBeUndefined();
   });
+
+  test.each(["claude-opus-4-1", "claude-sonnet-4-5", "claude-haiku-4-5", "claude-opus-4-6"])(
+    "has no top_p beside a temperature for %s, which takes one of the two",
+    (model) => {
+      expect(encode({ model, temperature: 0.5, topP: 0.9 })).toEqual({ temperature: 0.5 });
+      expect(leftOut({ model, temperature: 0.5, topP: 0.9 })).toEqual(["top_p"]);
+      expect(encode({ model, topP: 0.9 })).toEqual({ top_p: 0.9 });
+      expect(leftOut({ model, topP: 0.9 })).toBeUndefined();
+    },
+  );
 
   test("is left out where the model thinks, since both is refused", () => {
     expect(encode({ ...sampling, thinking: { type: "on", budgetTokens: 2_000 } })).not.toHaveProperty("temperature");
-    expect(encode({ ...sampling, thinking: { type: "off" } })).toEqual(wire);
+    expect(encode({ ...sampling, model: "glm-5.3", thinking: { type: "off" } })).toEqual(wire);
   });
 });
 
@@ -147,6 +181,13 @@ describe("the choice of a tool", () => {
     [{ toolChoice: { type: "auto" }, tools: [] }, undefined],
   ])("%j", (change, choice) => {
     expect(encode(change).tool_choice).toEqual(choice);
+  });
+
+  test.each(["claude-opus-5-5", "claude-fable-5-1", "claude-sonnet-5-5"])("cannot be forced on %s", (model) => {
+    expect(problemOf({ model, toolChoice: { type: "required" } })).toBe(
+      `toolChoice asks for a call, which ${model} cannot be made to do: let the model choose.`,
+    );
+    expect(problemOf({ model, toolChoice: { type: "auto" } })).toBeUndefined();
   });
 
   test("of none is refused where one is asked for", () => {

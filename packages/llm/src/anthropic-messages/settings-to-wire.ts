@@ -1,8 +1,9 @@
 import type { JsonObject, LlmRequest, OutputFormat } from "@loom/core";
 import { boundedId } from "../bounded-id.ts";
+import { quote } from "../quote.ts";
 import { refuse } from "../request-problem.ts";
 import { closed } from "../strict-schema.ts";
-import { traitsOf } from "./model-traits.ts";
+import { type ModelTraits, traitsOf } from "./model-traits.ts";
 import { thinkingToWire } from "./thinking-to-wire.ts";
 
 const MAX_USER_ID = 256;
@@ -19,17 +20,37 @@ export function settingsToWire(request: LlmRequest): JsonObject {
       : {
           output_config: { ...(effort === undefined ? {} : { effort }), ...(format === undefined ? {} : { format }) },
         }),
-    // A model that thinks takes no sampling parameters.
-    ...(traits.sampling && thinking.thinking === undefined ? samplingToWire(request) : {}),
+    ...samplingToWire(takenSampling(request, traits, thinking)),
     ...stopToWire(request.stopSequences),
-    ...toolChoiceToWire(request),
+    ...toolChoiceToWire(request, traits),
     ...(request.userId === undefined ? {} : { metadata: { user_id: boundedId(request.userId, MAX_USER_ID) } }),
   };
 }
 
 /** What of it the provider would refuse, and does not hear of. */
 export function settingsLeftOut(request: LlmRequest): string[] {
-  return thinkingToWire(request, traitsOf(request.model)).isLeftOut === true ? ["thinking"] : [];
+  const traits = traitsOf(request.model);
+  const { thinking, isLeftOut } = thinkingToWire(request, traits);
+  const taken = takenSampling(request, traits, thinking);
+  const { temperature = 1, topP = 1, topK } = request;
+  return [
+    ...(isLeftOut === true ? ["thinking"] : []),
+    ...(temperature !== 1 && taken.temperature === undefined ? ["temperature"] : []),
+    ...(topP !== 1 && taken.topP === undefined ? ["top_p"] : []),
+    ...(topK !== undefined && taken.topK === undefined ? ["top_k"] : []),
+  ];
+}
+
+type Sampling = Pick<LlmRequest, "temperature" | "topP" | "topK">;
+
+/** A model that thinks takes no sampling parameters; some that do not take one of two, and then the one that says more. */
+function takenSampling(
+  { temperature, topP, topK }: LlmRequest,
+  traits: ModelTraits,
+  { thinking }: JsonObject,
+): { readonly [Key in keyof Sampling]: Sampling[Key] | undefined } {
+  if (!traits.sampling || thinking !== undefined) return {};
+  return { temperature, topP: traits.bothSamplers || temperature === undefined ? topP : undefined, topK };
 }
 
 function formatToWire(output: OutputFormat): JsonObject {
@@ -42,7 +63,7 @@ function formatToWire(output: OutputFormat): JsonObject {
   return { type: "json_schema", schema: closed(described) };
 }
 
-function samplingToWire({ temperature, topP, topK }: LlmRequest): JsonObject {
+function samplingToWire({ temperature, topP, topK }: ReturnType<typeof takenSampling>): JsonObject {
   return {
     ...(temperature === undefined ? {} : { temperature: Math.min(temperature, 1) }),
     ...(topP === undefined ? {} : { top_p: topP }),
@@ -58,11 +79,17 @@ function stopToWire(sequences: LlmRequest["stopSequences"]): JsonObject {
 }
 
 /** The provider takes a choice only where there are tools to choose from. */
-function toolChoiceToWire({ tools, providerTools = [], toolChoice, parallelToolCalls }: LlmRequest): JsonObject {
+function toolChoiceToWire(
+  { model, tools, providerTools = [], toolChoice, parallelToolCalls }: LlmRequest,
+  { forcedTools }: ModelTraits,
+): JsonObject {
   const atMostOne = parallelToolCalls === false ? { disable_parallel_tool_use: true } : {};
+  const forced = toolChoice?.type === "required" || toolChoice?.type === "tool";
   if (tools.length + providerTools.length === 0) {
-    const forced = toolChoice?.type === "required" || toolChoice?.type === "tool";
     return forced ? refuse("toolChoice", "asks for a tool, and there is none") : {};
+  }
+  if (forced && !forcedTools) {
+    refuse("toolChoice", `asks for a call, which ${quote(model)} cannot be made to do: let the model choose`);
   }
   switch (toolChoice?.type) {
     case undefined:

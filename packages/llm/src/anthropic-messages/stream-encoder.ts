@@ -10,7 +10,7 @@ import type {
 import { NO_USAGE } from "@loom/core";
 import { brokenCallIn } from "../broken-call.ts";
 import type { AnswerIdentity, LlmStreamEncoder } from "../codec.ts";
-import { sealToClient } from "../foreign-seal.ts";
+import { sealToClient, unsealedMark } from "../foreign-seal.ts";
 import { JsonObjectEnd } from "../json-end.ts";
 import { toolInputText } from "../tool-input.ts";
 import { answerBlockToWire, thinkingToWire } from "./block-to-wire.ts";
@@ -22,7 +22,8 @@ import { WaitingDeltas } from "./waiting-deltas.ts";
 
 /** The block that is being written. `sent` says whether anything of a tool's arguments went out, `end` when all did. */
 type OpenBlock =
-  | { readonly type: "text" | "thinking" }
+  | { readonly type: "text" }
+  | { readonly type: "thinking"; sealed: boolean }
   | { readonly type: "tool_use"; readonly callId: string; readonly end: JsonObjectEnd; sent: boolean };
 
 const PING = wireEvent({ type: "ping" });
@@ -172,7 +173,7 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
       case "tool_use":
         return this.#calls.has(block.id) ? "" : this.#openTool(block.id, block.name) + this.#toolInput(block);
       case "opaque": {
-        const whole = answerBlockToWire(block);
+        const whole = answerBlockToWire(block, this.#identity.origin);
         if (whole === undefined) return "";
         const { type, text } = whole;
         if (type !== "text" || typeof text !== "string") return this.#wholeBlock(whole);
@@ -182,7 +183,7 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
   }
 
   #restOfThinking(block: ThinkingBlock): string {
-    const wire = thinkingToWire(block);
+    const wire = thinkingToWire(block, this.#identity.origin);
     if (wire.type !== "thinking") return this.#wasSealed(sealIn(wire)) ? "" : this.#wholeBlock(wire);
     const fresh = block.text.slice(this.#sentThinking);
     const goesOn = block.text !== "" && this.#sentThinking > 0;
@@ -208,7 +209,9 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
   /** Seals the thinking that is open, or thinking that is not shown, and closes it. */
   #seal(signature: string): string {
     if (signature === "") return "";
-    return this.#switchTo("thinking") + this.#delta("signature_delta", "signature", signature) + this.#close();
+    const opening = this.#switchTo("thinking");
+    if (this.#open?.type === "thinking") this.#open.sealed = true;
+    return opening + this.#delta("signature_delta", "signature", signature) + this.#close();
   }
 
   #switchTo(type: "text" | "thinking"): string {
@@ -216,7 +219,8 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
   }
 
   #openBlock(type: "text" | "thinking"): string {
-    return this.#openWith({ type }, type === "text" ? EMPTY_TEXT : EMPTY_THINKING);
+    if (type === "text") return this.#openWith({ type }, EMPTY_TEXT);
+    return this.#openWith({ type, sealed: false }, EMPTY_THINKING);
   }
 
   #openTool(callId: string, name: string): string {
@@ -241,9 +245,14 @@ export class AnthropicStreamEncoder implements LlmStreamEncoder {
   }
 
   #close(): string {
-    if (this.#open === undefined) return "";
+    const open = this.#open;
+    if (open === undefined) return "";
     this.#open = undefined;
-    return wireEvent({ type: "content_block_stop", index: this.#index });
+    // No seal came, and none will: whose thought it is has to be known all the same.
+    const mark =
+      open.type === "thinking" && !open.sealed ? unsealedMark("anthropic", this.#identity.origin) : undefined;
+    const seal = mark === undefined ? "" : this.#delta("signature_delta", "signature", mark);
+    return seal + wireEvent({ type: "content_block_stop", index: this.#index });
   }
 
   /** The one that comes by the thousand, so written out. */

@@ -1,4 +1,5 @@
 import type { JsonObject, LlmRequest } from "@loom/core";
+import { isPrefilled } from "../prefill.ts";
 import { budgetWithin, type Effort, effortOf, nearestEffort, type ThinkingOn } from "../thinking-level.ts";
 import { type ModelTraits, mostTokensOf } from "./model-traits.ts";
 
@@ -22,11 +23,17 @@ export function thinkingToWire(request: LlmRequest, traits: ModelTraits): WireTh
   }
   const asked = effortOf(setting);
   const effort = asked === undefined ? undefined : nearestEffort(asked, traits.efforts);
+  if (!traits.thinksUnasked && isThinkingRefused(request)) return { thinking: {}, effort, isLeftOut: true };
   const display = setting.visible === undefined ? {} : { display: setting.visible ? "summarized" : "omitted" };
   if (traits.adaptive) return { thinking: { thinking: { type: "adaptive", ...display } }, effort };
   const budget = budgetOf(setting, mostTokensOf(request));
   if (budget === undefined) return { thinking: {}, effort, isLeftOut: true };
   return { thinking: { thinking: { type: "enabled", budget_tokens: budget, ...display } }, effort };
+}
+
+/** Models that think unasked take it beside these; the older ones do not. */
+function isThinkingRefused({ toolChoice, messages }: LlmRequest): boolean {
+  return toolChoice?.type === "required" || toolChoice?.type === "tool" || isPrefilled(messages);
 }
 
 /** Where the bound leaves no room for thinking, the answer comes first. */

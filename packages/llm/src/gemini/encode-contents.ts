@@ -11,7 +11,7 @@ import type {
 import { ownBlock } from "../own-words.ts";
 import type { GeminiOptions } from "./encode-request.ts";
 import { mediaToWire } from "./media-parts.ts";
-import type { ModelTraits } from "./model-traits.ts";
+import { type ModelTraits, traitsOf } from "./model-traits.ts";
 
 /**
  * In the place of a seal that does not exist, because another provider's model made the call:
@@ -19,6 +19,11 @@ import type { ModelTraits } from "./model-traits.ts";
  */
 const NO_SEAL = "skip_thought_signature_validator";
 const MAX_NAME_LENGTH = 64;
+
+/** The same for a call in a client's own words; `undefined` where the model wants none. */
+export function sealInPlace(model: string): string | undefined {
+  return traitsOf(model).sealsCalls ? NO_SEAL : undefined;
+}
 
 type ContentTraits = Pick<ModelTraits, "sealsCalls"> & GeminiOptions;
 

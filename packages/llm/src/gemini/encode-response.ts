@@ -8,7 +8,10 @@ import { usageToWire } from "./usage.ts";
 /** An answer in one piece. */
 export function encodeResponse(response: LlmResponse, identity: AnswerIdentity = {}): JsonObject {
   const { message, stopReason, usage, model } = response;
-  const candidate = { parts: partsToWire(message.content), finishReason: finishReasonToWire(stopReason) };
+  const candidate = {
+    parts: partsToWire(message.content, identity.origin),
+    finishReason: finishReasonToWire(stopReason),
+  };
   return chunkToWire(answerId(identity, response), modelOf(model, identity), candidate, usageToWire(usage));
 }
 

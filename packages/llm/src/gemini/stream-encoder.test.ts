@@ -80,7 +80,7 @@ describe("a stream to a client", () => {
     );
     const whole = gemini.encodeResponse(response(thought, call), IDENTITY);
     for (const body of [events.at(-1), whole]) {
-      const [, seal = ""] = /"thoughtSignature":"([^"]+)"/.exec(JSON.stringify(body)) ?? [];
+      const [, seal = ""] = /.*"thoughtSignature":"([^"]+)"/.exec(JSON.stringify(body)) ?? [];
       expect(unwrapSeal(seal)).toEqual({
         kind: "signature",
         data: "EqQ",
@@ -100,7 +100,7 @@ describe("a stream to a client", () => {
     const whole = gemini.encodeResponse(response(image, thought, call), IDENTITY);
     for (const body of [encode(completed(image, thought, call)).at(-1), whole]) {
       const [, said = ""] = /"text":"(\\n[^"]+)"/.exec(JSON.stringify(body)) ?? [];
-      const [, seal = ""] = /"thoughtSignature":"([^"]+)"/.exec(JSON.stringify(body)) ?? [];
+      const [, seal = ""] = /.*"thoughtSignature":"([^"]+)"/.exec(JSON.stringify(body)) ?? [];
       const { length } = String(JSON.parse(`"${said}"`));
       expect(length).toBeGreaterThan(0);
       expect(unwrapSeal(seal)).toMatchObject({ at: length, textLength: length });

@@ -1,6 +1,7 @@
 import type { AssistantContent, JsonObject, LlmEvent, LlmResponse } from "@loom/core";
 import { brokenCallIn, isBrokenCall } from "../broken-call.ts";
 import type { AnswerIdentity, LlmStreamEncoder } from "../codec.ts";
+import { unsealedMark } from "../foreign-seal.ts";
 import { callToWire, chunkToWire, modelOf, opaqueToWire } from "./answer-to-wire.ts";
 import { answerId } from "./encode-response.ts";
 import { failureToWire } from "./failure.ts";
@@ -15,16 +16,23 @@ import { usageToWire } from "./usage.ts";
  */
 export class GeminiStreamEncoder implements LlmStreamEncoder {
   readonly #identity: AnswerIdentity;
+  /** What says whose a thought is that is not this dialect's own. */
+  readonly #mark: { readonly thoughtSignature?: string };
   #id = "";
   /** What a chunk looks like before and after its text; empty until the first one. */
   #head = "";
   #tail = "";
+  /** What follows the text of a thought. */
+  readonly #thought: string;
   #ended = false;
   #sentText = 0;
   #sentThinking = 0;
 
   constructor(identity: AnswerIdentity = {}) {
     this.#identity = identity;
+    const mark = unsealedMark("gemini", identity.origin);
+    this.#mark = mark === undefined ? {} : { thoughtSignature: mark };
+    this.#thought = `,${JSON.stringify({ thought: true, ...this.#mark }).slice(1, -1)}`;
   }
 
   push(events: readonly LlmEvent[]): string {
@@ -44,7 +52,7 @@ export class GeminiStreamEncoder implements LlmStreamEncoder {
         return event.text === "" ? "" : this.#text(event.text, "");
       case "thinking_delta":
         this.#sentThinking += event.text.length;
-        return event.text === "" ? "" : this.#text(event.text, ',"thought":true');
+        return event.text === "" ? "" : this.#text(event.text, this.#thought);
       case "thinking_signature":
         return event.dialect === "gemini" ? this.#seal(event.signature) : "";
       case "thinking_redacted":
@@ -111,10 +119,10 @@ export class GeminiStreamEncoder implements LlmStreamEncoder {
         this.#sentThinking -= block.text.length - fresh.length;
         const seal = wasTold || isForeign(block) ? undefined : block.signature;
         if (seal !== undefined) return [{ text: fresh, thought: true, thoughtSignature: seal }];
-        return fresh === "" ? [] : [{ text: fresh, thought: true }];
+        return fresh === "" ? [] : [{ text: fresh, thought: true, ...this.#mark }];
       }
       case "tool_use":
-        return isBrokenCall(block) ? [] : [callToWire(block, thoughts.take())];
+        return isBrokenCall(block) ? [] : [callToWire(block, thoughts.take(), this.#identity.origin)];
       case "opaque":
         return opaqueToWire(block);
     }

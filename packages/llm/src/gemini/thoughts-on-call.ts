@@ -62,6 +62,8 @@ export function placeThoughts(blocks: AssistantContent[], wrapped: string): Text
     blocks.push(...thoughtsOf(wrapped));
     return undefined;
   }
+  // The call is another provider's, which thought nothing before it that it sealed.
+  if (seal.kind === "unsealed") return undefined;
   const { textLength = Number.POSITIVE_INFINITY, more = [] } = seal;
   const thoughts = [seal, ...more].map((one) => ({ thought: sealedThought(one.text ?? "", one), at: one.at ?? 0 }));
   const start = blocks.findLastIndex(({ type }) => type === "tool_use") + 1;

@@ -75,9 +75,10 @@ function assistantMessage({ content }: AssistantMessage, path: string, options: 
   };
 }
 
-/** A sealed thought is another provider's, and sealed for that one. */
+/** A thought that is sealed, or of another dialect, is another provider's. */
 export function takesThinking(block: ThinkingBlock, { thinkingField }: OpenAiChatOptions): boolean {
-  return thinkingField !== undefined && block.signature === undefined && block.redactedData === undefined;
+  const { signature, redactedData, dialect = "chat" } = block;
+  return thinkingField !== undefined && signature === undefined && redactedData === undefined && dialect === "chat";
 }
 
 function callToWire({ id, name, input, signature }: ToolUseBlock, { callSignatures }: OpenAiChatOptions): JsonObject {

@@ -3,6 +3,7 @@ import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
+import { prefillLeftOut } from "../prefill.ts";
 import { writeRequest } from "../request-problem.ts";
 import { isStrictForOpenAi, strictnessLeftOut } from "../strict-schema.ts";
 import { encodeMessages, takesThinking } from "./encode-messages.ts";
@@ -27,6 +28,7 @@ export function encodeRequest(
     };
   }, [
     ...brokenCallsLeftOut(request.messages),
+    ...prefillLeftOut(request.messages),
     ...thinkingLeftOut(request.messages, (block) => takesThinking(block, options)),
     ...strictnessLeftOut(request, isStrictForOpenAi),
   ]);

@@ -4,6 +4,7 @@ import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { askedThinkingLeftOut, thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
+import { prefillLeftOut } from "../prefill.ts";
 import { refuse, writeRequest } from "../request-problem.ts";
 import { isStrictForOpenAi, strictnessLeftOut } from "../strict-schema.ts";
 import { canThink, reasoningToWire } from "./effort.ts";
@@ -44,6 +45,7 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
     };
   }, [
     ...brokenCallsLeftOut(request.messages),
+    ...prefillLeftOut(request.messages),
     ...thinkingLeftOut(request.messages, isOwnThinking),
     ...askedThinkingLeftOut(request, { thinks: canThink(request.model) }),
     ...strictnessLeftOut(request, isStrictForOpenAi),

@@ -20,13 +20,13 @@ export function encodeResponse(response: LlmResponse, identity: AnswerIdentity =
   const { status, incomplete } = statusOf(response.stopReason);
   return responseToWire(id, identity, {
     status,
-    output: itemsOf(response.message.content, id),
+    output: itemsOf(response.message.content, id, identity.origin),
     answered: response,
     ...(incomplete === undefined ? {} : { incomplete }),
   });
 }
 
-function itemsOf(content: readonly AssistantContent[], answer: string): JsonObject[] {
+function itemsOf(content: readonly AssistantContent[], answer: string, origin: string | undefined): JsonObject[] {
   const items: JsonObject[] = [];
   let texts: JsonObject[] | undefined;
   const idFor = (type: string) => itemId(type, answer, items.length);
@@ -42,7 +42,7 @@ function itemsOf(content: readonly AssistantContent[], answer: string): JsonObje
       continue;
     }
     texts = undefined;
-    if (block.type === "thinking") items.push(thoughtItem(idFor("reasoning"), block.text, sealOf(block)));
+    if (block.type === "thinking") items.push(thoughtItem(idFor("reasoning"), block.text, sealOf(block, origin)));
     else if (block.type === "opaque") items.push(block.data);
     else if (block.type === "tool_use") {
       const item = callItem("", "completed", block);

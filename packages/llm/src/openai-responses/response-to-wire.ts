@@ -84,8 +84,9 @@ export function callItem(id: string, status: string, call: ToolUseBlock): JsonOb
   return { id, status, call_id: call.id, ...callToClient(call) };
 }
 
-export function sealOf(block: ThinkingBlock): string | undefined {
-  return sealToClient(block, "responses");
+/** `origin`: see `AnswerIdentity`. */
+export function sealOf(block: ThinkingBlock, origin: string | undefined): string | undefined {
+  return sealToClient(block, "responses", origin);
 }
 
 /** Gemini seals calls, and this dialect has no place for it: the seal goes out as a thought of its own, which comes back. */

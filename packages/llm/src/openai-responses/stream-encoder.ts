@@ -10,7 +10,7 @@ import type {
 import { brokenCall, isBrokenCall } from "../broken-call.ts";
 import type { AnswerIdentity, LlmStreamEncoder } from "../codec.ts";
 import { saidOfPart } from "../foreign-part.ts";
-import { sealToClient } from "../foreign-seal.ts";
+import { sealToClient, unsealedMark } from "../foreign-seal.ts";
 import { JsonObjectEnd } from "../json-end.ts";
 import { asArray, asObject, asText } from "../json-reader.ts";
 import { toolInputText, toolUseFromText } from "../tool-input.ts";
@@ -159,8 +159,13 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
     const item =
       type === "message"
         ? messageItem(id, "completed", text === "" ? [] : [textPart(text)])
-        : thoughtItem(id, text, seal);
+        : thoughtItem(id, text, seal ?? this.#mark());
     return out + this.#itemDone(open.index, item);
+  }
+
+  /** Of a thought that is done without a seal. */
+  #mark(): string | undefined {
+    return unsealedMark("responses", this.#identity.origin);
   }
 
   #callDelta(callId: string, name: string, fragment: string): string {
@@ -260,7 +265,8 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
   #restOfThought(block: ThinkingBlock): string {
     const fresh = block.text.slice(this.#sentThinking);
     this.#sentThinking -= block.text.length - fresh.length;
-    const seal = sealOf(block);
+    const isSealed = block.signature !== undefined || block.redactedData !== undefined;
+    const seal = isSealed ? sealOf(block, this.#identity.origin) : undefined;
     const out = this.#delta("reasoning", fresh);
     if (seal === undefined) return out;
     const sent = this.#sentSeals.indexOf(seal);
@@ -278,8 +284,9 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
 
   /** A thought that was done before its seal was known has it in the whole response only. */
   #sealInHindsight(text: string, seal: string): void {
+    const mark = this.#mark();
     const isIt = ({ type, summary, encrypted_content: sealed }: JsonObject) =>
-      type === "reasoning" && sealed === undefined && asText(asObject(asArray(summary)[0])?.text) === text;
+      type === "reasoning" && sealed === mark && asText(asObject(asArray(summary)[0])?.text) === text;
     const at = this.#output.findIndex((item) => item !== undefined && isIt(item));
     const item = this.#output[at];
     if (item !== undefined) this.#output[at] = { ...item, encrypted_content: seal };

@@ -9,12 +9,14 @@ export type BodyChanges = {
   readonly vertex?: boolean;
   /** Chat Completions: ask for the token counts of a stream. */
   readonly usage?: boolean;
+  /** What else has to go, below the top level. */
+  readonly inside?: readonly Edit[];
 };
 
 const VERTEX_VERSION = "vertex-2023-10-16";
 
 export function editedBody(top: JsonMembers, changes: BodyChanges): Buffer {
-  const edits: Edit[] = [];
+  const edits: Edit[] = [...(changes.inside ?? [])];
   if (changes.vertex === true) {
     const version = { key: "anthropic_version", value: VERTEX_VERSION };
     if (!top.members.has(version.key)) edits.push(replaceMember(top, "model", version));

@@ -141,7 +141,7 @@ function estimated({ parts }: Entrance, call: RawCall, target: Target, question:
   const [step] = plan.ok ? plan.steps : [];
   const upstream = step === undefined ? undefined : parts.upstreams.get(step.upstream);
   if (step === undefined || upstream === undefined) return false;
-  if (canCount(target, question, upstream, step.model)) return false;
+  if (canCount(target, upstream, step.model)) return false;
   const tokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
   sendJson(call.outgoing, countInDialect(tokens, target.dialect), {
     "x-request-id": call.id,

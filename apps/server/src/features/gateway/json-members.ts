@@ -110,7 +110,7 @@ function malformed(at: number): ScannedJson {
   return { ok: false, problem: `The body is not valid JSON (at byte ${at}).` };
 }
 
-function skipBlanks(bytes: Buffer, start: number): number {
+export function skipBlanks(bytes: Buffer, start: number): number {
   let at = start;
   for (;;) {
     const byte = bytes[at];
@@ -159,6 +159,22 @@ function isEscaped(bytes: Buffer, quote: number, from: number): boolean {
   return (quote - at) % 2 === 1;
 }
 
+/**
+ * Behind the value that begins at `start`; -1 where there is none. For values of which there may be many: the program for
+ * large ones, which costs some kilobytes for each, is asked about none that ends before.
+ */
+export function endOfItem(bytes: Buffer, start: number): number {
+  const byte = bytes[start];
+  if (byte !== OPEN_BRACE && byte !== OPEN_BRACKET) return endOfValue(bytes, start);
+  const end = endOfNested(bytes.subarray(start, start + LARGE), 0);
+  return end === -1 ? endOfLargeValue(bytes, start) : start + end;
+}
+
+/** Behind the string whose opening quote is at `start`; -1 where there is none. */
+export function endOfText(bytes: Buffer, start: number): number {
+  return bytes[start] === QUOTE ? endOfString(bytes, start) : -1;
+}
+
 function endOfValue(bytes: Buffer, start: number): number {
   switch (bytes[start]) {
     case QUOTE:
@@ -200,7 +216,12 @@ const LITERAL = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?
 /** Letters, digits, `+`, `-` and `.` */
 function isLiteralByte(byte: number | undefined): boolean {
   if (byte === undefined) return false;
+  const letter = byte | 0x20;
   return (
-    (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x7a) || byte === 0x2b || byte === 0x2d || byte === 0x2e
+    (byte >= 0x30 && byte <= 0x39) ||
+    (letter >= 0x61 && letter <= 0x7a) ||
+    byte === 0x2b ||
+    byte === 0x2d ||
+    byte === 0x2e
   );
 }

@@ -1,5 +1,5 @@
 import type { LlmRequest } from "@loom/core";
-import { FOREIGN_SEAL, problemInWordsOf } from "@loom/llm";
+import { problemInWordsOf } from "@loom/llm";
 import type { Dialect, RouteStep } from "../../gateway-types.ts";
 import type { RawCall } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
@@ -9,6 +9,7 @@ import { isCounted } from "./answered.ts";
 import type { ClientHeaders } from "./client-headers.ts";
 import { codecFor, codecOf, voiceOf } from "./codecs.ts";
 import type { Delivery, DeliveryHost } from "./delivery.ts";
+import { NO_SEALS, withoutForeignSeals } from "./foreign-seals.ts";
 import { asksForEvents, targetForGoogle } from "./google-query.ts";
 import { NativeDelivery } from "./native-delivery.ts";
 import type { GatewayParts } from "./parts.ts";
@@ -64,19 +65,19 @@ export function openPassage(
   const target = targetForGoogle(asked.target, upstream);
   if (question === undefined || target.operation === "use")
     return passedPassage({ ...asked, target }, upstream, credential);
-  if (target.operation === "count_tokens" && !canCount(target, question, upstream, step.model)) {
+  if (target.operation === "count_tokens" && !canCount(target, upstream, step.model)) {
     throw new ProblemError("invalid_request", `The provider ${upstream.name} cannot count tokens for this client.`);
   }
-  if (isNative(target, upstream, step.model) && !holdsForeignSeal(question)) {
+  if (isNative(target, upstream, step.model)) {
     return nativePassage({ ...asked, target }, question, step, upstream, credential, parts);
   }
   return translatedPassage(asked, question, step, upstream, credential, parts);
 }
 
 /** Whether the upstream can be asked how many tokens the client's prompt has, in the client's own bytes. */
-export function canCount(target: Target, question: Question, upstream: Upstream, model: string): boolean {
+export function canCount(target: Target, upstream: Upstream, model: string): boolean {
   const { dialect } = target;
-  if (dialect === "loom" || !isNative(target, upstream, model) || holdsForeignSeal(question)) return false;
+  if (dialect === "loom" || !isNative(target, upstream, model)) return false;
   return target.upstream === upstream.name || upstream.countPath(dialect, model) !== undefined;
 }
 
@@ -113,6 +114,8 @@ function nativePassage(
   parts: GatewayParts,
 ): Passage {
   const dialect = target.dialect === "loom" ? "chat" : target.dialect;
+  const { top, stream, answers } = question;
+  const seals = top === undefined ? NO_SEALS : withoutForeignSeals(top, dialect, step.model);
   const request = nativeRequest({
     target,
     question,
@@ -121,15 +124,16 @@ function nativePassage(
     credential,
     forwarded: headers.forwarded,
     mayAskForUsage: !parts.withoutStreamUsage.has(upstream.name),
+    inside: seals.edits,
   });
   const { hideUsage } = request;
-  const { stream, answers } = question;
   const options = { dialect, counts: dialect, hideUsage, isAnswer: target.operation === "generate", stream, answers };
   return {
     dialect,
     native: true,
     hidesUsage: hideUsage,
     request,
+    leftOut: seals.leftOut,
     deliver: (host) => new NativeDelivery(host, options),
   };
 }
@@ -160,6 +164,7 @@ function translatedPassage(
     model: question.model,
     createdMs: Date.now(),
     wantsUsage,
+    origin: dialect,
   };
   const noted: TakeNote = (response) => {
     if (foreign) {
@@ -217,10 +222,3 @@ function withinDepth<Result>(work: () => Result): Result {
 }
 
 type TakeNote = ConstructorParameters<typeof TranslatedAnswer>[1]["noted"];
-
-/** A seal of another dialect, wrapped for the way through this client, means nothing to the provider. */
-function holdsForeignSeal({ top }: Question): boolean {
-  return top?.bytes.includes(SEAL) === true;
-}
-
-const SEAL = Buffer.from(FOREIGN_SEAL, "latin1");

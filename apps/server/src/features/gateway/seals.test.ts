@@ -1,4 +1,4 @@
-import { callTool, type Reply, type ScriptedModel, startScriptedModel } from "@loom/testkit";
+import { callTool, type Reply, type ScriptedModel, say, startScriptedModel } from "@loom/testkit";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { ask, startGateway, type TestGateway } from "./gateway.testing.ts";
 
@@ -146,3 +146,94 @@ function sealsOf({ requests }: ScriptedModel, index: number): unknown[] {
     content.flatMap((block) => (block.type === "tool_use" && "signature" in block ? [block.signature] : [])),
   );
 }
+
+describe("a session that changes its provider", () => {
+  async function startMixed(script: readonly Reply[]) {
+    const model = await startScriptedModel({ script });
+    onTestFinished(() => model.close());
+    const gateway = await startGateway({
+      env: {
+        LOOM_SERVER_ANTHROPIC_API_KEY: "test-key",
+        LOOM_SERVER_ANTHROPIC_BASE_URL: model.url,
+        LOOM_SERVER_OPENAI_API_KEY: "test-key",
+        LOOM_SERVER_OPENAI_BASE_URL: `${model.url}/v1`,
+        LOOM_SERVER_GEMINI_API_KEY: "test-key",
+        LOOM_SERVER_GEMINI_BASE_URL: model.url,
+        LOOM_SERVER_COMPATIBLE_DEEPSEEK_BASE_URL: `${model.url}/v1`,
+        LOOM_SERVER_COMPATIBLE_DEEPSEEK_API_KEY: "test-key",
+      },
+    });
+    onTestFinished(() => gateway.close());
+    const post = async (path: string, body: object) => {
+      const answer = await ask(gateway.url + path, { body, headers: { authorization: `Bearer ${gateway.token}` } });
+      expect(answer.text).not.toContain('"error":{');
+      return { ...answer, body: JSON.parse(answer.text) };
+    };
+    return { post, sent: (index: number) => JSON.parse(JSON.stringify(model.requests[index])) };
+  }
+  const thinking = { text: "Hm." };
+  const user = { role: "user", content: "Hi" };
+
+  test("brings Claude the client's own bytes without what DeepSeek thought, and DeepSeek its thoughts back", async () => {
+    const { post, sent } = await startMixed([say("One", { thinking }), say("Two"), say("Three")]);
+    const body = { max_tokens: 2_000, service_tier: "auto", container: null };
+    const first = await post("/anthropic/v1/messages", { ...body, model: "deepseek/r", messages: [user] });
+    expect(first.body.content[0].signature).not.toBe("");
+    const messages = [user, { role: "assistant", content: first.body.content }, user];
+    const second = await post("/anthropic/v1/messages", { ...body, model: "anthropic/claude-sonnet-5", messages });
+    expect(second.headers["x-loom-left-out"]).toBe("thinking of earlier answers");
+    expect(sent(1).body).toEqual({
+      ...body,
+      model: "claude-sonnet-5",
+      messages: [user, { role: "assistant", content: [{ type: "text", text: "One" }] }, user],
+    });
+    await post("/anthropic/v1/messages", { ...body, model: "deepseek/r", messages });
+    expect(sent(2).body.messages[1]).toMatchObject({ content: "One", reasoning_content: "Hm." });
+  });
+
+  test("brings OpenAI its own Responses without what Claude and DeepSeek thought", async () => {
+    const sealed = { text: "So.", signature: SEAL };
+    const { post, sent } = await startMixed([say("One", { thinking }), say("Two", { thinking: sealed }), say("Three")]);
+    const item = { type: "message", role: "user", content: "Hi" };
+    const own = { type: "reasoning", id: "rs_1", summary: [], encrypted_content: "gAAA" };
+    const tools = [
+      { type: "custom", name: "apply_patch", format: { type: "grammar", syntax: "lark", definition: "x" } },
+    ];
+    const body = { tools, store: false, reasoning: { effort: "high" } };
+    const one = await post("/openai/v1/responses", { ...body, model: "deepseek/r", input: [item] });
+    const two = await post("/openai/v1/responses", { ...body, model: "anthropic/claude-sonnet-5", input: [item] });
+    const history = [...one.body.output, item, ...two.body.output, item, own];
+    const third = await post("/openai/v1/responses", {
+      ...body,
+      model: "openai/gpt-5.4",
+      input: [item, ...history, item],
+    });
+    expect(third.headers["x-loom-left-out"]).toBe("thinking of earlier answers");
+    expect(sent(2).path).toBe("/v1/responses");
+    const kept = [item, ...history, item].filter((each) => each === own || each.type !== "reasoning");
+    expect(kept).toHaveLength(7);
+    expect(sent(2).body).toEqual({ ...body, model: "gpt-5.4", input: kept });
+  });
+
+  test("brings Gemini the client's own parts, with what stands for a seal on the calls of others", async () => {
+    const { post, sent } = await startMixed([callTool("ls", {}, { thinking }), callTool("ls", {}), say("Three")]);
+    const contents = [{ role: "user", parts: [{ text: "Hi" }] }];
+    const body = {
+      tools: [{ functionDeclarations: [{ name: "ls" }] }],
+      safetySettings: [{ category: "HARM_CATEGORY_HARASSMENT", threshold: "OFF" }],
+    };
+    const result = { role: "user", parts: [{ functionResponse: { name: "ls", response: { output: "a" } } }] };
+    const one = await post("/gemini/v1beta/models/deepseek/r:generateContent", { ...body, contents });
+    const two = await post("/gemini/v1beta/models/anthropic/claude-sonnet-5:generateContent", { ...body, contents });
+    const answers = [one, two].map((answer) => answer.body.candidates[0].content);
+    const history = [...contents, answers[0], result, answers[1], result];
+    await post("/gemini/v1beta/models/gemini-3.1-pro:generateContent", { ...body, contents: history });
+    const up = sent(2).body;
+    expect(up.safetySettings).toEqual(body.safetySettings);
+    for (const { parts } of [up.contents[1], up.contents[3]]) {
+      expect(parts).toEqual([
+        { functionCall: expect.anything(), thoughtSignature: "skip_thought_signature_validator" },
+      ]);
+    }
+  });
+});

@@ -2,28 +2,25 @@ import type { LlmFailure } from "@loom/core";
 import type { ServerConfig } from "../../config.ts";
 import type { RoutePlan, Routing } from "../../gateway-types.ts";
 import { PROVIDER_NAMES } from "../../provider-config.ts";
+import { ownerOf, withoutKind } from "./model-owner.ts";
 
 /**
- * One step: the provider in the path, before the model, or by the model's name; else the preferred one. In the path of a
- * compatible server, the name of another provider is part of the model's: those who sell others' models have such names.
+ * One step: the provider in the path, before the model, or by the model's name. In the path of a compatible server, the
+ * name of another provider is part of the model's: those who sell others' models have such names.
  */
 export function straightRouting(config: ServerConfig): Routing {
   const { providers } = config;
 
-  function ofModel(model: string): string | undefined {
-    const owner = OWNERS.find(([pattern]) => pattern.test(model))?.[1];
-    return owner !== undefined && providers[owner] !== undefined ? owner : config.defaultProvider;
-  }
-
   return {
-    plan({ upstream, model }) {
+    plan({ upstream, model: asked, dialect }) {
+      const model = upstream === undefined ? withoutKind(asked, providers) : asked;
       const slash = model.indexOf("/");
       const prefix = slash === -1 ? undefined : model.slice(0, slash);
       const sells = upstream !== undefined && upstream !== prefix && providers[upstream]?.kind === "compatible";
       const named = prefix !== undefined && !sells && providers[prefix] !== undefined ? prefix : undefined;
       const bare = named === undefined ? model : model.slice(slash + 1);
-      const name = named ?? upstream ?? ofModel(bare);
-      if (name === undefined) return failed(NOTHING_IS_SET_UP);
+      const name = named ?? upstream ?? (isAlias(bare) ? config.defaultProvider : ownerOf(bare, dialect, config));
+      if (name === undefined) return failed(config.defaultProvider === undefined ? NOTHING_IS_SET_UP : nobodys(bare));
       const provider = providers[name];
       if (provider === undefined)
         return failed(isKnown(name) ? notSetUp(name) : unknownProvider(name, Object.keys(providers)));
@@ -46,13 +43,6 @@ const ALIASES: readonly string[] = ["default", "fast", "oracle"];
 export function isAlias(model: string): boolean {
   return ALIASES.includes(model);
 }
-
-const OWNERS: readonly (readonly [RegExp, string])[] = [
-  [/^claude-/, "anthropic"],
-  [/^(?:gpt-|chatgpt-|o\d)/, "openai"],
-  [/^gemini-/, "gemini"],
-  [/^glm-/, "zai"],
-];
 
 function isKnown(name: string): boolean {
   return PROVIDER_NAMES.some((known) => known === name);
@@ -78,6 +68,15 @@ function notSetUp(name: string): LlmFailure {
       ? "set LOOM_SERVER_VERTEX_PROJECT in the environment of the Loom server, and LOOM_SERVER_VERTEX_CREDENTIALS_FILE where the machine itself has no account"
       : `set ${variable} (or LOOM_SERVER_${variable}_FILE) in the environment of the Loom server; ${LOCAL_MODELS}`;
   return { code: "not_configured", message: `The provider ${name} is not set up: ${how}.`, retryable: false };
+}
+
+/** Nobody guesses where a prompt goes. */
+function nobodys(model: string): LlmFailure {
+  return {
+    code: "unknown_model",
+    message: `Whose model ${JSON.stringify(model.slice(0, 80))} is, nobody here knows: put its provider in front, as in provider/model; GET …/models lists what there is.`,
+    retryable: false,
+  };
 }
 
 function unknownProvider(name: string, configured: readonly string[]): LlmFailure {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { RouteStep } from "../../gateway-types.ts";
 import { VERSION } from "../../version.ts";
+import type { Edit } from "./body-edits.ts";
 import { asksForUsage, type BodyChanges, editedBody } from "./edited-body.ts";
 import type { Question } from "./question.ts";
 import type { Target, WireDialect } from "./target.ts";
@@ -37,6 +38,8 @@ export function nativeRequest(options: {
   readonly credential: RequestHeaders;
   /** Whether token counts may be asked for in a stream whose client did not. */
   readonly mayAskForUsage: boolean;
+  /** What of the client's body is not for this upstream. */
+  readonly inside: readonly Edit[];
 }): NativeRequest {
   const { target, question, step, upstream, forwarded, credential } = options;
   const { top } = question;
@@ -59,6 +62,7 @@ export function nativeRequest(options: {
     model: inPath || step.model === question.model ? undefined : step.model,
     vertex: dialect === "anthropic" && inPath && !own,
     usage: hideUsage,
+    inside: options.inside,
   };
   const headers = [...forwarded, "accept-encoding", "identity"];
   pushHeaders(headers, credential);
