@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { api, type Contract } from "@loom/api";
 import { fail, fault, say } from "@loom/testkit";
-import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, test, vi } from "vitest";
 import { NO_SIGN_IN } from "./features/sign-in/sign-in-config.ts";
 import { engines } from "./kit/engines.testing.ts";
 import { collect, REQUEST, send, sendRaw, startOwnerServer, startTestServer, TOKEN } from "./testing.ts";
@@ -147,6 +147,19 @@ describe("a request that is wrong in itself gets a problem document", () => {
       detail: expect.stringMatching(/\.$/),
       instance: answer.headers["x-request-id"],
     });
+  });
+
+  test("for a body nested too deeply, without parsing it", async () => {
+    await using test = await startOwnerServer();
+    const body = "[".repeat(400_000) + "]".repeat(400_000);
+    const parse = vi.spyOn(JSON, "parse");
+    const headers = { ...JSON_TYPE, authorization: `Bearer ${test.token}` };
+    const answer = await send(test.server.url, { method: "POST", path: "/api/tokens", headers, body });
+    const texts = parse.mock.calls.map(([text]) => text);
+    parse.mockRestore();
+    expect(answer.status).toBe(400);
+    expect(answer.text).toContain("nested too deeply");
+    expect(texts).not.toContain(body);
   });
 
   test("for a body that turns out to be too large", async () => {

@@ -36,6 +36,8 @@ export { conversationProblem } from "./conversation.ts";
 export type { ThreadId } from "./ids.ts";
 export { isThreadId } from "./ids.ts";
 export type { JsonObject, JsonValue } from "./json.ts";
+export type { JsonBounds, JsonExcess } from "./json-bounds.ts";
+export { excessClause, JSON_BOUNDS, jsonExcess, LARGE_JSON, MAX_JSON_DEPTH } from "./json-bounds.ts";
 export type {
   LlmErrorCode,
   LlmEvent,

@@ -24,7 +24,14 @@ const EVERYWHERE = fates({});
  * it is true.
  */
 export const CARRIED: readonly CarriedFeature[] = [
-  { name: "Text, instructions, tools, calls and results", askedBy: ALL, fate: EVERYWHERE },
+  {
+    name: "Text, instructions, tools, calls and results",
+    askedBy: ALL,
+    fate: EVERYWHERE,
+    note:
+      "Schemas of tools for Claude are ones of objects: a choice at their top (`anyOf`, `oneOf`) is in their description, and " +
+      "`x-loom-left-out` says `parts of schemas`.",
+  },
   {
     name: "Errors of tools",
     askedBy: ["anthropic", "gemini"],
@@ -98,7 +105,7 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "Strict arguments",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "OpenAI's dialects take a schema whose objects are all closed and whose properties are all required, Anthropic Messages one whose objects are all closed; for any other, and for such a schema of answers at OpenAI, `x-loom-left-out` says `strict schemas`. Gemini: for all tools or none.",
+    note: "OpenAI's dialects take a schema whose objects are all closed and whose properties are all required, Anthropic Messages one whose objects are all closed, without bounds, `oneOf`, `allOf` and references in circles; for any other, and for such a schema of answers at OpenAI, `x-loom-left-out` says `strict schemas`. Gemini: for all tools or none.",
   },
   {
     name: "How much to think",
@@ -132,7 +139,10 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "Answers by a JSON schema",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "Anthropic Messages and Gemini have no place for the schema's name; Anthropic Messages has objects closed that do not say what else may be in them.",
+    note:
+      "Anthropic Messages and Gemini have no place for the schema's name. Anthropic Messages has objects closed, an `allOf` " +
+      "merged, and what Claude is not held to (bounds, `oneOf`, `not`...) in descriptions: `x-loom-left-out` says `parts of " +
+      "schemas`. It refuses schemas that hold themselves, objects of any names, and an `allOf` that cannot be merged.",
   },
   { name: "Answers in any JSON", askedBy: ["chat", "responses", "gemini"], fate: fates({ anthropic: "refused" }) },
   {

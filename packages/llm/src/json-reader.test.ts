@@ -1,17 +1,22 @@
+import { JSON_BOUNDS, LARGE_JSON, MAX_JSON_DEPTH } from "@loom/core";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
+
 import {
   asArray,
   asCount,
   asObject,
   asText,
   MAX_EXACT_VALUES,
-  MAX_JSON_DEPTH,
   parseJson,
   parseJsonObject,
   plainString,
 } from "./json-reader.ts";
 import { toolInputText, toolUseFromText } from "./tool-input.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 test("a text that is no JSON has no value", () => {
   for (const text of ["", "{", "undefined", "{'a':1}", "NaN", '{"a":1}}']) expect(parseJson(text)).toBeUndefined();
@@ -28,6 +33,21 @@ test("nesting is read up to a depth that can be written again", () => {
   expect(parseJson(nested(MAX_JSON_DEPTH + 1))).toBeUndefined();
   expect(parseJson(nested(1_000_000))).toBeUndefined();
   expect(parseJson(JSON.stringify("[".repeat(10_000)))).toBeDefined();
+});
+
+test("what is too deep or has too many values is no value, and is not parsed to know that", () => {
+  const parse = vi.spyOn(JSON, "parse");
+  const { depth, values } = JSON_BOUNDS;
+  const list = (count: number) => `[${Array(count - 1).fill(0)}]`;
+  for (const text of [
+    "[".repeat(100_000) + "]".repeat(100_000),
+    `{"a":${'{"a":'.repeat(depth)}1.0`.padEnd(LARGE_JSON + 1),
+    list(values + 1),
+  ])
+    expect(parseJson(text)).toBeUndefined();
+  expect(parse).not.toHaveBeenCalled();
+  expect(parseJson(list(values))).toHaveLength(values - 1);
+  expect(parse).toHaveBeenCalledOnce();
 });
 
 test("a number is kept as it was written, up to a bound of values, which what is inside of texts does not count to", () => {

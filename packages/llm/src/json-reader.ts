@@ -1,7 +1,4 @@
-import type { JsonObject, JsonValue } from "@loom/core";
-
-/** Deeper nesting is refused: it could be read, but writing it out again would exhaust the stack. */
-export const MAX_JSON_DEPTH = 512;
+import { JSON_BOUNDS, type JsonBounds, type JsonObject, type JsonValue, jsonExcess, LARGE_JSON } from "@loom/core";
 
 /** Numbers as they were written, which the language's own types do not know yet: ECMAScript, JSON.parse source text access. */
 declare global {
@@ -19,33 +16,36 @@ declare global {
 export const MAX_EXACT_VALUES = 100_000;
 
 /**
- * The value of a JSON text (RFC 8259); `undefined` where it is none, or is nested too deeply. Never throws.
+ * The value of a JSON text (RFC 8259); `undefined` where it is none, or exceeds a bound of `JSON_BOUNDS`. Never throws.
  *
  * A number that JavaScript would write in another way (`12345678901234567890`, `1.10`) is kept as it is written, and
  * `JSON.stringify` writes it so: it may be an id in the arguments of a tool. The readers of numbers take it for a number.
  * In a text of more than `MAX_EXACT_VALUES` values (numbers, texts, lists, objects, all told) no number is kept so.
  */
 export function parseJson(text: string): JsonValue | undefined {
-  return parse(text, MAX_JSON_DEPTH, () =>
-    MAYBE_INEXACT.test(text) && !hasMoreValues(text, MAX_EXACT_VALUES)
+  return parse(text, JSON_BOUNDS, () =>
+    MAYBE_INEXACT.test(text) && jsonExcess(text, EXACT_BOUNDS) === undefined
       ? JSON.parse(text, keepNumber)
       : JSON.parse(text),
   );
 }
 
 /** With nothing but JavaScript's own numbers, for what is read by code and goes to nobody else. */
-export function parsePlainJson(text: string, maxDepth: number): JsonValue | undefined {
-  return parse(text, maxDepth, () => JSON.parse(text));
+export function parsePlainJson(text: string, bounds: JsonBounds): JsonValue | undefined {
+  return parse(text, bounds, () => JSON.parse(text));
 }
 
-function parse(text: string, maxDepth: number, read: () => JsonValue): JsonValue | undefined {
+/** A large text is looked at before it is parsed; of a small one it is cheaper to look at its value. */
+function parse(text: string, bounds: JsonBounds, read: () => JsonValue): JsonValue | undefined {
+  const isLarge = text.length > LARGE_JSON;
+  if (isLarge && jsonExcess(text, bounds) !== undefined) return undefined;
   let value: JsonValue;
   try {
     value = read();
   } catch {
     return undefined;
   }
-  return text.length > maxDepth && isDeeperThan(maxDepth, value) ? undefined : value;
+  return !isLarge && text.length > bounds.depth && isDeeperThan(bounds.depth, value) ? undefined : value;
 }
 
 /**
@@ -54,43 +54,10 @@ function parse(text: string, maxDepth: number, read: () => JsonValue): JsonValue
  */
 const MAYBE_INEXACT = /[:[,]\s*-?(?:[\d.]{16}|[\d.]{1,15}[eE]|\d{1,15}\.\d{0,15}0(?!\d)|0\.0{6})|[:[,]\s*-0(?!\.)/;
 
-const QUOTE = 34;
-const COMMA = 44;
-const OPEN_BRACKET = 91;
-const BACKSLASH = 92;
-const OPEN_BRACE = 123;
-
-/** Whether a text that is JSON has more values than `most`: as many as commas, lists and objects outside of its strings, and one. */
-function hasMoreValues(text: string, most: number): boolean {
-  // A value and what parts it from the next one take two characters.
-  if (text.length <= 2 * most) return false;
-  let values = 1;
-  for (let at = 0; at < text.length && values <= most; at++) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) at = stringEnd(text, at + 1);
-    else if (code === COMMA || code === OPEN_BRACKET || code === OPEN_BRACE) values += 1;
-  }
-  return values > most;
-}
-
-/** Where the string's closing quote is, or the text ends. */
-function stringEnd(text: string, start: number): number {
-  for (let end = text.indexOf('"', start); end !== -1; end = text.indexOf('"', end + 1)) {
-    let before = end;
-    while (before > start && text.charCodeAt(before - 1) === BACKSLASH) before -= 1;
-    if ((end - before) % 2 === 0) return end;
-  }
-  return text.length;
-}
+const EXACT_BOUNDS: JsonBounds = { depth: Number.POSITIVE_INFINITY, values: MAX_EXACT_VALUES };
 
 function keepNumber(_key: string, value: JsonValue, { source }: { readonly source?: string }): JsonValue {
   return typeof value !== "number" || source === undefined || String(value) === source ? value : JSON.rawJSON(source);
-}
-
-/** Whether a text is JSON, and only nested too deeply for `parseJson`. */
-export function isTooDeep(text: string): boolean {
-  const all = Number.POSITIVE_INFINITY;
-  return parsePlainJson(text, MAX_JSON_DEPTH) === undefined && parsePlainJson(text, all) !== undefined;
 }
 
 /** Like `parseJson`, for a text that has to be an object. */

@@ -1,8 +1,7 @@
-import { type LlmEvent, NO_USAGE } from "@loom/core";
+import { type LlmEvent, MAX_JSON_DEPTH, NO_USAGE } from "@loom/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { failure, stream } from "./arbitrary.testing.ts";
-import { MAX_JSON_DEPTH } from "./json-reader.ts";
 import { loomEvents } from "./loom-events.ts";
 import { toolUseFromText } from "./tool-input.ts";
 import { bytesOf, splits } from "./wire.testing.ts";

@@ -1,6 +1,6 @@
-import type { LlmEvent, LlmFailure } from "@loom/core";
+import { JSON_BOUNDS, type JsonBounds, type LlmEvent, type LlmFailure } from "@loom/core";
 import type { LlmStreamDecoder } from "./codec.ts";
-import { MAX_JSON_DEPTH, parsePlainJson, plainString } from "./json-reader.ts";
+import { parsePlainJson, plainString } from "./json-reader.ts";
 import { readLoomEvent } from "./loom-event-shape.ts";
 import { SseDecoder, type SseEvent } from "./sse.ts";
 
@@ -38,7 +38,7 @@ function encodeLoomEvents(events: readonly LlmEvent[]): string {
 }
 
 /** A tool's input may be as deep as JSON may be, and lies a few levels deep in its event. */
-const MAX_EVENT_DEPTH = MAX_JSON_DEPTH + 16;
+const EVENT_BOUNDS: JsonBounds = { ...JSON_BOUNDS, depth: JSON_BOUNDS.depth + 16 };
 
 const TEXT_DELTA = '{"type":"text_delta","text":"';
 
@@ -70,7 +70,7 @@ class LoomEventDecoder implements LlmStreamDecoder {
   }
 
   #read({ data }: SseEvent, events: LlmEvent[]): void {
-    const event = readTextDelta(data) ?? readLoomEvent(parsePlainJson(data, MAX_EVENT_DEPTH));
+    const event = readTextDelta(data) ?? readLoomEvent(parsePlainJson(data, EVENT_BOUNDS));
     if (event === "unknown") return;
     if (event === "malformed") {
       this.#end(FOREIGN, events);

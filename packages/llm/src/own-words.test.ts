@@ -47,6 +47,12 @@ test("a body that is nested too deeply is said to be", () => {
   expect(!decoded.ok && decoded.problem).toMatch(/^The body is nested too deeply: at most 512/);
 });
 
+test("and so is one of too many values", () => {
+  const body = `{"model":"m","messages":[${Array(250_000).fill(0)}]}`;
+  const decoded = openAiChat.decodeRequest(body);
+  expect(!decoded.ok && decoded.problem).toMatch(/^The body has too many values: at most 250000/);
+});
+
 test.each([
   ["anthropic", anthropicMessages, '{"type":"message","content":[{"type":"text","text":"Hel'],
   ["chat", openAiChat, '{"id":"c","choices":[{"index":0,"message":{"content":"Hel"}}'],

@@ -1,7 +1,17 @@
-import type { AssistantContent, JsonObject, JsonValue, LlmRequest, Message, UserContent } from "@loom/core";
+import {
+  type AssistantContent,
+  excessClause,
+  JSON_BOUNDS,
+  type JsonObject,
+  type JsonValue,
+  jsonExcess,
+  type LlmRequest,
+  type Message,
+  type UserContent,
+} from "@loom/core";
 import type { DecodedRequest } from "./codec.ts";
 import { type DroppedField, droppedFields } from "./dropped-fields.ts";
-import { asNumber, asObject, isTooDeep, MAX_JSON_DEPTH, parseJsonObject } from "./json-reader.ts";
+import { asNumber, asObject, parseJsonObject } from "./json-reader.ts";
 import { RequestProblem, refuse } from "./request-problem.ts";
 
 /**
@@ -43,9 +53,8 @@ export function readRequest(
 }
 
 function whyNoObject(body: string): string {
-  return isTooDeep(body)
-    ? `The body is nested too deeply: at most ${MAX_JSON_DEPTH} objects and lists may lie in one another.`
-    : "The body is not a JSON object.";
+  const excess = jsonExcess(body, JSON_BOUNDS);
+  return excess === undefined ? "The body is not a JSON object." : `The body ${excessClause(excess, JSON_BOUNDS)}.`;
 }
 
 export function readObject(value: JsonValue | undefined, path: string): JsonObject {

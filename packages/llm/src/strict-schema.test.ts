@@ -84,12 +84,10 @@ describe("Claude", () => {
     });
   });
 
-  test("gets the schema of answers with its objects closed, but for what says itself what else may be in it", () => {
+  test("gets the schema of answers with its objects closed", () => {
     expect(encoded(anthropicMessages, answersBy(OPEN))).toMatchObject({
       body: expect.stringContaining(JSON.stringify({ ...OPEN, properties: { a: B }, additionalProperties: false })),
       leftOut: undefined,
     });
-    const map = { type: "object", additionalProperties: { type: "string" } };
-    expect(encoded(anthropicMessages, answersBy(map)).body).toContain(JSON.stringify(map));
   });
 });

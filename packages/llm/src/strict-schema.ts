@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue, LlmRequest } from "@loom/core";
+import type { JsonObject, LlmRequest } from "@loom/core";
 import { innerSchemas } from "./inner-schemas.ts";
 import { asArray, asObject } from "./json-reader.ts";
 
@@ -9,21 +9,6 @@ const NAME = "strict schemas";
 export const isStrictForOpenAi: (schema: JsonObject) => boolean = oncePerSchema(
   (schema) => isObjectSchema(schema) && everySchema(schema, (inner) => isClosed(inner) && requiresAll(inner)),
 );
-
-/** Whether Claude holds a model to this schema: one in which every object is closed. */
-export const isStrictForClaude: (schema: JsonObject) => boolean = oncePerSchema((schema) =>
-  everySchema(schema, isClosed),
-);
-
-/** The schema with every object closed that does not say what else may be in it. */
-export function closed(schema: JsonObject): JsonObject {
-  const inner = Object.fromEntries(
-    Object.entries(schema).map(([key, value]): [string, JsonValue] => [key, innerSchemas(key, value, closed)]),
-  );
-  return isObjectSchema(inner) && inner.additionalProperties === undefined
-    ? { ...inner, additionalProperties: false }
-    : inner;
-}
 
 /** What is left out because the provider would refuse a request that holds the model to such a schema. */
 export function strictnessLeftOut(
@@ -36,13 +21,13 @@ export function strictnessLeftOut(
   return isLost ? [NAME] : [];
 }
 
-/** A request asks twice for each of its schemas, which may be large: for its tools, and for what is left out. */
-function oncePerSchema(isStrict: (schema: JsonObject) => boolean): (schema: JsonObject) => boolean {
-  const known = new WeakMap<JsonObject, boolean>();
+/** A request asks for each of its schemas, which may be large, more than once: to send it, and for what is left out. */
+export function oncePerSchema<Result>(answer: (schema: JsonObject) => Result): (schema: JsonObject) => Result {
+  const known = new WeakMap<JsonObject, { readonly result: Result }>();
   return (schema) => {
-    const answered = known.get(schema) ?? isStrict(schema);
-    known.set(schema, answered);
-    return answered;
+    const found = known.get(schema) ?? { result: answer(schema) };
+    known.set(schema, found);
+    return found.result;
   };
 }
 
@@ -56,7 +41,7 @@ function everySchema(schema: JsonObject, fits: (schema: JsonObject) => boolean):
   return all;
 }
 
-function isObjectSchema({ type, properties }: JsonObject): boolean {
+export function isObjectSchema({ type, properties }: JsonObject): boolean {
   return type === "object" || asArray(type).includes("object") || (type === undefined && properties !== undefined);
 }
 

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { BodyKind, BodyOf, Contract, QueryOf, RouteSchemas } from "@loom/api";
+import { excessClause, JSON_BOUNDS, jsonExcess, LARGE_JSON } from "@loom/core";
 import type { z } from "zod";
 import { ProblemError, wrongFields } from "./problem-reply.ts";
 
@@ -75,8 +76,11 @@ async function readJson(request: IncomingMessage, maxBytes: number): Promise<unk
   }
   const bytes = await readBody(request, maxBytes);
   if (!isUtf8(bytes)) throw notJson("is not UTF-8");
+  const text = bytes.toString("utf8");
+  const excess = text.length > LARGE_JSON ? jsonExcess(text, JSON_BOUNDS) : undefined;
+  if (excess !== undefined) throw notJson(excessClause(excess, JSON_BOUNDS));
   try {
-    return JSON.parse(bytes.toString("utf8"));
+    return JSON.parse(text);
   } catch {
     // The engine's own message quotes the body.
     throw notJson("is not valid JSON");

@@ -2,16 +2,19 @@ import type { JsonObject, LlmRequest, ToolDefinition } from "@loom/core";
 import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
+import { asArray } from "../json-reader.ts";
 import { ownTools } from "../own-words.ts";
 import { isPrefilled } from "../prefill.ts";
 import { quote } from "../quote.ts";
 import { refuse, writeRequest } from "../request-problem.ts";
-import { isStrictForClaude, strictnessLeftOut } from "../strict-schema.ts";
+import { strictnessLeftOut } from "../strict-schema.ts";
 import { isBlank, textToWire } from "./block-to-wire.ts";
 import { cacheToWire } from "./cache-marker.ts";
 import { encodeMessages, isOwnThinking, type WireMessage } from "./encode-messages.ts";
+import { heldSchema, isWhollyHeld } from "./held-schema.ts";
 import { mostTokensOf, traitsOf } from "./model-traits.ts";
 import { settingsLeftOut, settingsToWire } from "./settings-to-wire.ts";
+import { toolSchema } from "./tool-schema.ts";
 
 /** The end of this request, and the end of the one before it, where its cache entry is found. */
 const MARKED_USER_MESSAGES = 2;
@@ -27,6 +30,7 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
     const automatic = !isMarked(request);
     const hasSystem = !isBlank(request.system);
     const systemCache = automatic ? "5m" : request.systemCache;
+    for (const [index, { inputSchema }] of request.tools.entries()) refuseOthers(inputSchema, `tools.${index}`);
     const tools = encodeTools(request, { marked: automatic && !hasSystem });
     const messages = encodeMessages(request.messages);
     if (messages.at(-1)?.role === "assistant") refusePrefill(request);
@@ -45,7 +49,8 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
     ...thinkingLeftOut(request.messages, isOwnThinking),
     ...settingsLeftOut(request),
     // The schema of an answer is closed where it is open: without strictness there is none.
-    ...strictnessLeftOut({ tools: request.tools }, isStrictForClaude),
+    ...strictnessLeftOut({ tools: request.tools }, isStrictTool),
+    ...schemasLeftOut(request),
   ]);
 }
 
@@ -65,10 +70,26 @@ function toolToWire({ name, description, inputSchema, strict, cache }: ToolDefin
   return {
     name,
     ...(description === "" ? {} : { description }),
-    input_schema: inputSchema,
-    ...(strict === undefined ? {} : { strict: strict && isStrictForClaude(inputSchema) }),
+    input_schema: toolSchema(inputSchema).schema,
+    ...(strict === undefined ? {} : { strict: strict && isStrictTool(inputSchema) }),
     ...cacheToWire(cache),
   };
+}
+
+function isStrictTool(inputSchema: JsonObject): boolean {
+  return isWhollyHeld(toolSchema(inputSchema).schema);
+}
+
+function refuseOthers({ type }: JsonObject, path: string): void {
+  if (type === undefined || type === "object" || asArray(type).includes("object")) return;
+  refuse(path, "has a schema of something else than an object, and tools take objects only");
+}
+
+/** What stands in the descriptions of schemas only. */
+function schemasLeftOut({ tools, output }: LlmRequest): string[] {
+  const held = output?.type === "json_schema" ? heldSchema(output.schema) : undefined;
+  const isLooser = (held?.ok === true && held.isLooser) || tools.some((tool) => toolSchema(tool.inputSchema).isLooser);
+  return isLooser ? ["parts of schemas"] : [];
 }
 
 /** Whether the client itself says what to cache. */

@@ -2,7 +2,7 @@ import type { JsonObject, LlmRequest, OutputFormat } from "@loom/core";
 import { boundedId } from "../bounded-id.ts";
 import { quote } from "../quote.ts";
 import { refuse } from "../request-problem.ts";
-import { closed } from "../strict-schema.ts";
+import { heldSchema } from "./held-schema.ts";
 import { type ModelTraits, traitsOf } from "./model-traits.ts";
 import { thinkingToWire } from "./thinking-to-wire.ts";
 
@@ -58,9 +58,10 @@ function formatToWire(output: OutputFormat): JsonObject {
     refuse("output", "asks for JSON without a schema, which Anthropic Messages cannot promise: give a JSON schema");
   }
   const { schema, description } = output;
-  const described = description === undefined || "description" in schema ? schema : { ...schema, description };
-  // The provider wants to be told of every object that nothing else may be in it.
-  return { type: "json_schema", schema: closed(described) };
+  const held = heldSchema(schema);
+  if (!held.ok) refuse("output", held.problem);
+  const described = description === undefined || "description" in held.schema ? {} : { description };
+  return { type: "json_schema", schema: { ...held.schema, ...described } };
 }
 
 function samplingToWire({ temperature, topP, topK }: ReturnType<typeof takenSampling>): JsonObject {

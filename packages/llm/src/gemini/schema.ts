@@ -27,6 +27,9 @@ export function parametersToWire(schema: JsonObject): JsonObject {
     : wire;
 }
 
+/** Vertex AI's names of these. */
+const NAMES: Readonly<Record<string, string>> = { ref: "$ref", defs: "$defs" };
+
 /**
  * The provider's own kind of schema (`parameters`, `responseSchema`: a subset of OpenAPI 3.0, with types in capitals and
  * counts as text) as JSON Schema. `propertyOrdering` is left out.
@@ -35,8 +38,9 @@ export function schemaFromWire(schema: JsonObject): JsonObject {
   const { type, nullable, ...rest } = schema;
   const known: JsonObject = Object.fromEntries(
     Object.entries(rest).flatMap(([key, value]): [string, JsonValue][] => {
-      const name = key.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase());
+      const name = NAMES[key] ?? key.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase());
       if (name === "propertyOrdering") return [];
+      if (name === "$ref" && typeof value === "string") return [[name, value.replace(/^#\/defs\//, "#/$defs/")]];
       if (name === "example") return [["examples", [value]]];
       if (/^(?:min|max)/.test(name) && typeof value === "string") return [[name, Number(value)]];
       return [[name, innerSchemas(name, value, schemaFromWire)]];

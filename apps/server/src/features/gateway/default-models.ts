@@ -1,3 +1,4 @@
+import { parsed } from "./json-value.ts";
 import type { Transport, UpstreamHandler } from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
 import { plainHeaders, type RequestHeaders } from "./upstream-request.ts";
@@ -103,12 +104,7 @@ function getText(
  * `{"publisherModels":[{"name":"publishers/google/models/…"}, …]}` of Vertex AI.
  */
 function modelIds(text: string): string[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return [];
-  }
+  const value = parsed(text);
   if (typeof value !== "object" || value === null) return [];
   const { data, models, publisherModels } = value as Readonly<Record<string, unknown>>;
   const list = [data, models, publisherModels].find((each) => Array.isArray(each)) as readonly unknown[] | undefined;

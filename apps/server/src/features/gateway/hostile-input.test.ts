@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { ask, rawExchange, startGateway, type TestGateway, UPSTREAM_KEY } from "./gateway.testing.ts";
 import { startUpstream, type TestUpstream } from "./upstream.testing.ts";
 
@@ -85,6 +85,74 @@ describe("a body of one dialect on the path of another", () => {
     const answer = await ask(gateway.url + path, { headers: { authorization: `Bearer ${gateway.token}` }, body });
     expect(answer.status).toBe(400);
     expect(upstream.seen).toHaveLength(0);
+  });
+});
+
+describe("what is nested too deeply, or has too many values, is not parsed to know that", () => {
+  const DEPTH = MEGABYTE;
+  const deep = `${"[".repeat(DEPTH)}${"]".repeat(DEPTH)}`;
+  const many = `[${Array(250_000).fill("{}")}]`;
+
+  /** Of all texts that were parsed while `work` went on. */
+  async function longestParsed(work: () => Promise<void>): Promise<number> {
+    const parse = vi.spyOn(JSON, "parse");
+    await work();
+    const lengths = parse.mock.calls.map(([text]) => String(text).length);
+    parse.mockRestore();
+    return Math.max(0, ...lengths);
+  }
+
+  test.each([
+    ["nested too deeply", "/openai/v1/chat/completions", `{"model":"claude-x","messages":${deep}}`],
+    ["too many values", "/openai/v1/chat/completions", `{"model":"claude-x","messages":${many}}`],
+    ["nested too deeply", "/proxy/anthropic/stream", `{"model":"claude-x","messages":${deep}}`],
+    ["too many values", "/proxy/anthropic/stream", `{"model":"claude-x","messages":${many}}`],
+    [
+      "nested too deeply",
+      "/gemini/v1beta/models/gemini-x:generateContent",
+      `{"contents":[],"generationConfig":${deep}}`,
+    ],
+    ["too many values", "/proxy/openai/v1/completions", `{"model":"gpt-x","prompt":${many}}`],
+  ])("a request with %s on %s", async (problem, path, body) => {
+    const { upstream, gateway } = await start((response) => response.end(COMPLETION));
+    const headers = { authorization: `Bearer ${gateway.token}`, "content-type": "application/json" };
+    const longest = await longestParsed(async () => {
+      const answer = await ask(gateway.url + path, { headers, body: Buffer.from(body) });
+      expect(answer.text).toContain(problem);
+      expect(answer.status).toBe(400);
+    });
+    expect(longest).toBeLessThan(MEGABYTE / 4);
+    expect(upstream.seen).toHaveLength(0);
+  });
+
+  test.each([
+    ["an answer", false, `{"id":"c","choices":${deep}}`],
+    ["a stream", true, `data: {"id":"c","choices":${deep}}\n\n`],
+  ])("%s that is translated", async (_name, stream, text) => {
+    const { gateway } = await start((response) => {
+      response.writeHead(200, { "content-type": stream ? "text/event-stream" : "application/json" }).end(text);
+    });
+    const body = { model: "gpt-x", stream, max_tokens: 10, messages: [{ role: "user", content: "Hi" }] };
+    const headers = { authorization: `Bearer ${gateway.token}` };
+    const longest = await longestParsed(async () => {
+      expect((await ask(`${gateway.url}/anthropic/v1/messages`, { headers, body })).status).toBe(502);
+    });
+    expect(longest).toBeLessThan(MEGABYTE / 4);
+  });
+
+  test.each([
+    ["an answer", false, `{"id":"c","choices":[],"usage":${deep}}`],
+    ["a stream", true, `data: {"id":"c","choices":[],"usage":${deep}}\n\ndata: [DONE]\n\n`],
+  ])("%s that is passed on as it is", async (_name, stream, text) => {
+    const { gateway } = await start((response) => {
+      response.writeHead(200, { "content-type": stream ? "text/event-stream" : "application/json" }).end(text);
+    });
+    const headers = { authorization: `Bearer ${gateway.token}` };
+    const body = { model: "gpt-x", stream, messages: [] };
+    const longest = await longestParsed(async () => {
+      expect((await ask(`${gateway.url}/proxy/openai/v1/chat/completions`, { headers, body })).status).toBe(200);
+    });
+    expect(longest).toBeLessThan(MEGABYTE / 4);
   });
 });
 

@@ -1,5 +1,6 @@
 import { type JsonKey, knownKey } from "./json-keys.ts";
 import { endOfLargeString, endOfLargeValue } from "./json-skip.ts";
+import { parsed } from "./json-value.ts";
 
 /** One member of a JSON object, as offsets into the bytes; ends are exclusive. */
 export type JsonMember = {
@@ -79,7 +80,7 @@ export function scanJsonObject(bytes: Buffer): ScannedJson {
   return at === bytes.length ? { ok: true, top: { bytes, members, isEmpty, open, inOtherCase } } : malformed(at);
 }
 
-/** The value of a member; `undefined` where there is none or it is not JSON. */
+/** The value of a member; `undefined` where there is none, it is not JSON, or it exceeds what `parsed` takes. */
 export function memberValue(top: JsonMembers, key: JsonKey): unknown {
   const member = top.members.get(key);
   if (member === undefined) return undefined;
@@ -99,11 +100,7 @@ export function memberValue(top: JsonMembers, key: JsonKey): unknown {
     case 0x6e:
       return null;
   }
-  try {
-    return JSON.parse(bytes.toString("utf8", start, end));
-  } catch {
-    return undefined;
-  }
+  return parsed(bytes.toString("utf8", start, end));
 }
 
 function malformed(at: number): ScannedJson {

@@ -1,5 +1,8 @@
-/** The value of a JSON text; `undefined` where it is none. */
+import { JSON_BOUNDS, jsonExcess, LARGE_JSON } from "@loom/core";
+
+/** The value of a JSON text; `undefined` where it is none, or is large and exceeds `JSON_BOUNDS`. */
 export function parsed(text: string): unknown {
+  if (text.length > LARGE_JSON && jsonExcess(text, JSON_BOUNDS) !== undefined) return undefined;
   try {
     return JSON.parse(text);
   } catch {

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { parseLlmRequest } from "@loom/api";
-import type { LlmRequest } from "@loom/core";
+import { excessClause, JSON_BOUNDS, type JsonBounds, jsonExcess, type LlmRequest } from "@loom/core";
 import type { LlmCodec } from "@loom/llm";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
 import type { JsonKey } from "./json-keys.ts";
@@ -126,7 +126,10 @@ function outputOf(top: JsonMembers, dialect: WireDialect): Pick<Question, "maxOu
       return { maxOutputTokens: count(memberValue(top, "max_output_tokens")), answers: 1 };
     case "gemini": {
       // JSON of protocol buffers takes each name in either spelling, and Google takes both in one body.
-      const configs = [asObject(memberValue(top, "generationConfig")), asObject(memberValue(top, "generation_config"))];
+      const configs = [
+        asObject(readableMember(top, "generationConfig")),
+        asObject(readableMember(top, "generation_config")),
+      ];
       return {
         maxOutputTokens: largest(configs.flatMap((config) => [config?.maxOutputTokens, config?.max_output_tokens])),
         answers: largest(configs.flatMap((config) => [config?.candidateCount, config?.candidate_count])) ?? 1,
@@ -167,15 +170,34 @@ export function count(value: unknown): number | undefined {
   return Number.isSafeInteger(whole) ? whole : undefined;
 }
 
+/**
+ * The value of a member that limits depend on, however large it is.
+ * @throws ProblemError where it is JSON of which nobody can look at all
+ */
+export function readableMember(top: JsonMembers, key: JsonKey): unknown {
+  const value = memberValue(top, key);
+  const member = value === undefined ? top.members.get(key) : undefined;
+  if (member === undefined) return value;
+  const excess = jsonExcess(top.bytes.toString("utf8", member.start, member.end), JSON_BOUNDS);
+  if (excess === undefined) return undefined;
+  throw new ProblemError("invalid_input", `The field ${key} ${excessClause(excess, JSON_BOUNDS)}.`);
+}
+
 export function textMember(top: JsonMembers, key: JsonKey): string | undefined {
   const value = memberValue(top, key);
   return typeof value === "string" ? value : undefined;
 }
 
+/** A tool's input may be as deep as JSON may be, and lies a few levels deep in the request. */
+const LOOM_BOUNDS: JsonBounds = { ...JSON_BOUNDS, depth: JSON_BOUNDS.depth + 16 };
+
 function parseJson(body: Buffer): unknown {
   if (!isUtf8(body)) throw notJson("is not UTF-8");
+  const text = body.toString("utf8");
+  const excess = jsonExcess(text, LOOM_BOUNDS);
+  if (excess !== undefined) throw notJson(excessClause(excess, LOOM_BOUNDS));
   try {
-    return JSON.parse(body.toString("utf8"));
+    return JSON.parse(text);
   } catch {
     // The engine's own message quotes the body.
     throw notJson("is not valid JSON");

@@ -149,7 +149,10 @@ describe("a request that cannot be served", () => {
     const request = { method: "POST", path: "/proxy/anthropic/stream", headers: JSON_TYPE, body };
     const answer = await send(test.server.url, request);
     expect(answer.status).toBe(400);
-    expect(JSON.parse(answer.text)).toMatchObject({ code: "invalid_request" });
+    expect(JSON.parse(answer.text)).toMatchObject({
+      code: "invalid_input",
+      detail: expect.stringMatching(/nested too deeply/),
+    });
   });
 });
 

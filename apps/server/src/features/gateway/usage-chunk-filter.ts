@@ -1,3 +1,5 @@
+import { asObject, parsed } from "./json-value.ts";
+
 const LF = 10;
 const MARK = '"usage"';
 
@@ -51,15 +53,6 @@ function withoutUsage(lines: Buffer): Buffer {
 /** `data: {…,"choices":[],"usage":{…}}` */
 function isUsageOnly(line: string): boolean {
   if (!line.startsWith("data:")) return false;
-  try {
-    const chunk = JSON.parse(line.slice(5));
-    return (
-      Array.isArray(chunk.choices) &&
-      chunk.choices.length === 0 &&
-      typeof chunk.usage === "object" &&
-      chunk.usage !== null
-    );
-  } catch {
-    return false;
-  }
+  const { choices, usage } = asObject(parsed(line.slice(5))) ?? {};
+  return Array.isArray(choices) && choices.length === 0 && typeof usage === "object" && usage !== null;
 }

@@ -7,6 +7,7 @@ import {
   isGiven,
   membersOf,
   type Question,
+  readableMember,
   textMember,
 } from "./question.ts";
 import type { Target } from "./target.ts";
@@ -45,7 +46,7 @@ function outputOf(path: string, top: JsonMembers): { readonly each: number | und
   if (path.endsWith("/completions")) {
     const several = Math.max(count(memberValue(top, "n")) ?? 1, count(memberValue(top, "best_of")) ?? 1);
     const each = count(memberValue(top, "max_tokens")) ?? COMPLETION_TOKENS;
-    return { each, answers: several * prompts(memberValue(top, "prompt")) };
+    return { each, answers: several * prompts(readableMember(top, "prompt")) };
   }
   if (path.endsWith("/images/generations")) return { each: IMAGE_TOKENS, answers: count(memberValue(top, "n")) ?? 1 };
   return { each: path.endsWith("/responses/compact") ? DEFAULT_OUTPUT_TOKENS : undefined, answers: 1 };
