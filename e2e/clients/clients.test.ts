@@ -122,7 +122,7 @@ const CASES: readonly (Case & { readonly name: string })[] = [
     path: "/anthropic",
     model: "openai/gpt-5.4",
     upstream: "openai",
-    seals: false,
+    seals: true,
     hasSession: true,
   },
   {
@@ -167,7 +167,7 @@ const CASES: readonly (Case & { readonly name: string })[] = [
     path: "/gemini",
     model: "gpt-5.4",
     upstream: "openai",
-    seals: false,
+    seals: true,
     hasSession: false,
   },
   {

@@ -30,7 +30,7 @@ type Target = { readonly model: string; readonly at: string; readonly path?: str
 /** One model of every provider, and at which of its doors it has to be asked. */
 const TARGETS: readonly Target[] = [
   { model: "claude-sonnet-5", at: "/v1/messages" },
-  { model: "gpt-5.4", at: "/v1/chat/completions" },
+  { model: "gpt-5.4", at: "/v1/responses" },
   // Of the version that the client names, if it is one of Gemini.
   { model: "gemini-3.1-pro-preview", at: "/models/gemini-3.1-pro-preview:" },
   { model: "zai/glm-5.3", at: "/api/" },
@@ -41,8 +41,8 @@ const TARGETS: readonly Target[] = [
 
 const PAIRS = SDKS.flatMap((sdk) =>
   TARGETS.flatMap(({ model, at: usual }) => {
-    // OpenAI speaks both of its dialects, whatever its address.
-    const at = sdk === "responses" && model === "gpt-5.4" ? "/v1/responses" : usual;
+    // OpenAI speaks the other of its dialects, too, with those who do.
+    const at = sdk === "chat" && model === "gpt-5.4" ? "/v1/chat/completions" : usual;
     return [true, false].map((stream) => ({ model, at, sdk, stream, path: undefined }));
   }),
 );

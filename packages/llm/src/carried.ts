@@ -84,8 +84,10 @@ export const CARRIED: readonly CarriedFeature[] = [
     askedBy: ["anthropic", "responses", "gemini"],
     fate: fates({ chat: "refused" }),
     note:
-      "The answer comes without its list of sources. Gemini cannot be kept to domains, and is refused those. Codex asks for " +
-      'it unless its `config.toml` says `web_search = "disabled"`.',
+      "The answer comes without its list of sources. Gemini cannot be kept to domains or be made to search, and is refused those. " +
+      "What else cannot be said of it is named (`tools.max_uses`). Only OpenAI has a search that does not go live " +
+      "(`external_web_access: false`): elsewhere that is left out and named, `tools.web_search`. Codex asks for it unless its " +
+      '`config.toml` says `web_search = "live"` or `"disabled"`.',
   },
   {
     name: "Choice of a tool",
@@ -131,9 +133,9 @@ export const CARRIED: readonly CarriedFeature[] = [
       "Carried with its seal to the provider that sealed it, and to no other: `x-loom-left-out` names it then. Clients of " +
       "another dialect get it wrapped, those of Gemini on the call that it led to. Servers of Chat Completions and of " +
       "Responses that show what their models think get that back unsealed; clients of other dialects are given it with a " +
-      "mark in the place of a seal, so that it goes nowhere else. What a client of Chat " +
-      "Completions cannot keep, Loom remembers for it, by the id of the call that came with it: the last 10,000 calls, in " +
-      "memory.",
+      "mark in the place of a seal, so that it goes nowhere else. What OpenRouter seals goes back to it in " +
+      "`reasoning_details`. What a client of Chat Completions cannot keep, Loom remembers for it, by the id of the call " +
+      "that came with it: the last 10,000 calls, in memory.",
   },
   {
     name: "Answers by a JSON schema",
@@ -149,13 +151,13 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "Stop sequences",
     askedBy: ["anthropic", "chat", "gemini"],
     fate: fates({ responses: "refused" }),
-    note: "Anthropic Messages refuses those of white space only.",
+    note: "OpenAI itself is asked in Chat Completions then. Anthropic Messages refuses those of white space only.",
   },
   {
     name: "temperature, top_p",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "Left out where the model refuses them, as models that think do; of Claude's, `x-loom-left-out` says so, and those from 4.1 to 4.6 get no top_p beside a temperature. Anthropic Messages ends at 1.",
+    note: "Left out where the model refuses them, as models that think do; of Claude's and OpenAI's, `x-loom-left-out` says so, and Claude's from 4.1 to 4.6 get no top_p beside a temperature. Anthropic Messages ends at 1.",
   },
   {
     name: "top_k",

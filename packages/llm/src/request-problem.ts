@@ -18,10 +18,18 @@ export function refuseValue(path: string, value: JsonValue | undefined): never {
   refuse(path, `has a value that is not supported: ${quote(JSON.stringify(value))}`);
 }
 
-/** A body as `write` builds it: the first thing that it refuses becomes the `problem`. */
-export function writeRequest(write: () => JsonObject, leftOut: readonly string[] = []): EncodedRequest {
+/**
+ * A body as `write` builds it: the first thing that it refuses becomes the `problem`. `leftOut` may be known before, or come
+ * up while it is written.
+ */
+export function writeRequest(
+  write: (leaveOut: (...names: readonly string[]) => void) => JsonObject,
+  leftOut: readonly string[] = [],
+): EncodedRequest {
+  const names = [...leftOut];
   try {
-    return { ok: true, body: write(), ...(leftOut.length === 0 ? {} : { leftOut }) };
+    const body = write((...more) => void names.push(...more));
+    return { ok: true, body, ...(names.length === 0 ? {} : { leftOut: names }) };
   } catch (error) {
     if (error instanceof RequestProblem) return { ok: false, problem: error.message };
     throw error;

@@ -5,6 +5,7 @@ import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
 import { prefillLeftOut } from "../prefill.ts";
 import { writeRequest } from "../request-problem.ts";
+import { samplingLeftOut } from "../sampling.ts";
 import { isStrictForOpenAi, strictnessLeftOut } from "../strict-schema.ts";
 import { encodeMessages, takesThinking } from "./encode-messages.ts";
 import type { OpenAiChatOptions } from "./options.ts";
@@ -15,23 +16,28 @@ export function encodeRequest(
   request: LlmRequest,
   { stream, ...options }: OpenAiChatOptions & { readonly stream: boolean },
 ): EncodedRequest {
-  return writeRequest(() => {
-    const system: JsonObject[] = request.system === "" ? [] : [{ role: "system", content: request.system }];
-    const tools = [...request.tools.map(toolToWire), ...ownTools(request.providerTools, "chat")];
-    return {
-      model: request.model,
-      messages: [...system, ...encodeMessages(request.messages, options)],
-      ...(request.maxTokens === undefined ? {} : { [options.maxTokensField]: request.maxTokens }),
-      ...(tools.length === 0 ? {} : { tools }),
-      ...settingsToWire(request, options),
-      ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
-    };
-  }, [
-    ...brokenCallsLeftOut(request.messages),
-    ...prefillLeftOut(request.messages),
-    ...thinkingLeftOut(request.messages, (block) => takesThinking(block, options)),
-    ...strictnessLeftOut(request, isStrictForOpenAi),
-  ]);
+  return writeRequest(
+    (leaveOut) => {
+      const system: JsonObject[] = request.system === "" ? [] : [{ role: "system", content: request.system }];
+      const tools = [...request.tools.map(toolToWire), ...ownTools(request.providerTools, "chat")];
+      const settings = settingsToWire(request, options);
+      leaveOut(...samplingLeftOut(request, settings));
+      return {
+        model: request.model,
+        messages: [...system, ...encodeMessages(request.messages, options)],
+        ...(request.maxTokens === undefined ? {} : { [options.maxTokensField]: request.maxTokens }),
+        ...(tools.length === 0 ? {} : { tools }),
+        ...settings,
+        ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
+      };
+    },
+    [
+      ...brokenCallsLeftOut(request.messages),
+      ...prefillLeftOut(request.messages),
+      ...thinkingLeftOut(request.messages, (block) => takesThinking(block, options)),
+      ...strictnessLeftOut(request, isStrictForOpenAi),
+    ],
+  );
 }
 
 function toolToWire({ name, description, inputSchema, strict }: ToolDefinition): JsonObject {

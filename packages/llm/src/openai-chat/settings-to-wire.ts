@@ -1,23 +1,20 @@
 import type { JsonObject, LlmRequest, OutputFormat, ThinkingSetting, ToolChoice } from "@loom/core";
 import { boundedId } from "../bounded-id.ts";
-import { reasoningToWire } from "../openai-responses/effort.ts";
+import { isOpenAiModel, reasoningToWire, thinksAt } from "../openai-responses/effort.ts";
 import { refuse } from "../request-problem.ts";
+import { samplingToWire } from "../sampling.ts";
 import { isStrictForOpenAi } from "../strict-schema.ts";
 import { effortOf, nearestEffort } from "../thinking-level.ts";
 import type { OpenAiChatOptions } from "./options.ts";
 
 const MAX_USER_ID = 64;
 
-/** By name, OpenAI's own models, with or without a router's prefix, and those of them that think whether told or not. */
-const OPENAI_MODEL = /(?:^|\/)(?:ft:)?(?:gpt-|chatgpt-|o\d(?:-|$))/;
-const ALWAYS_THINKS = /(?:^|\/)(?:o\d(?:-|$)|gpt-5(?!\.|-chat))/;
-
 /** Everything of a request but its model, its tools and the conversation. What it leaves out is in `carried.ts`. */
 export function settingsToWire(request: LlmRequest, options: OpenAiChatOptions): JsonObject {
   const { userId, cacheKey, topK, seed, stopSequences = [], output } = request;
   const thinking = thinkingToWire(request, options);
   return {
-    ...(samplingIsFixed(request.model, thinking) ? {} : samplingToWire(request)),
+    ...(thinksAt(request.model, thinking.reasoning_effort) ? {} : samplingToWire(request)),
     ...(topK === undefined || options.topK !== true ? {} : { top_k: topK }),
     ...(stopSequences.length === 0 ? {} : { stop: stopSequences }),
     ...(seed === undefined ? {} : { seed }),
@@ -29,18 +26,6 @@ export function settingsToWire(request: LlmRequest, options: OpenAiChatOptions):
   };
 }
 
-/** OpenAI's models refuse sampling parameters as soon as they think. */
-function samplingIsFixed(model: string, { reasoning_effort: effort }: JsonObject): boolean {
-  return ALWAYS_THINKS.test(model) || (OPENAI_MODEL.test(model) && effort !== undefined && effort !== "none");
-}
-
-function samplingToWire({ temperature, topP }: LlmRequest): JsonObject {
-  return {
-    ...(temperature === undefined ? {} : { temperature }),
-    ...(topP === undefined ? {} : { top_p: topP }),
-  };
-}
-
 function thinkingToWire({ model, thinking }: LlmRequest, { thinkingParameter }: OpenAiChatOptions): JsonObject {
   if (thinking === undefined) return {};
   switch (thinkingParameter) {
@@ -49,7 +34,7 @@ function thinkingToWire({ model, thinking }: LlmRequest, { thinkingParameter }: 
     case "reasoning":
       return { reasoning: reasoningOf(thinking) };
     case "reasoning_effort": {
-      const effort = OPENAI_MODEL.test(model) ? reasoningToWire(model, thinking)?.effort : commonEffort(thinking);
+      const effort = isOpenAiModel(model) ? reasoningToWire(model, thinking)?.effort : commonEffort(thinking);
       return effort === undefined ? {} : { reasoning_effort: effort };
     }
   }

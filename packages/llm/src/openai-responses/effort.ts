@@ -4,11 +4,22 @@ import { readObject } from "../request-reader.ts";
 import { EFFORTS, type Effort, effortOf, nearestEffort, readEffort } from "../thinking-level.ts";
 
 /** Models that do not think refuse to be told how much, and have nothing to encrypt. */
-const DOES_NOT_THINK = /^(?:ft:)?(?:gpt-3|gpt-4|chatgpt-|gpt-5(?:\.\d+)?-chat)/;
-/** Levels by model: `none` and `xhigh` came with the gpt-5.1 family, which forgot `minimal`. */
-const O_SERIES = /^o\d/;
-const GPT_5 = /^gpt-5(?:-|$)/;
-const LATER_GPT = /^gpt-/;
+const DOES_NOT_THINK = /^(?:ft:)?(?:gpt-3|gpt-4|gpt-audio|chatgpt-|gpt-5(?:\.\d+)?-(?:chat|search))/;
+/** By name, OpenAI's own models, with or without a router's prefix. Its open ones run elsewhere, and are told otherwise. */
+const OPENAI_MODEL = /(?:^|\/)(?:ft:)?(?:gpt-(?!oss)|chatgpt-|codex-|o\d(?:-|$))/;
+
+/** Levels by model: `none` came with gpt-5.1, which forgot `minimal`, and `xhigh` with gpt-5.2. */
+const LEVELS: readonly (readonly [RegExp, readonly Effort[]])[] = [
+  [/^gpt-5-pro/, ["high"]],
+  [/^gpt-5\.\d+-pro/, ["medium", "high", "xhigh"]],
+  [/^gpt-5\.1-codex-max/, ["low", "medium", "high", "xhigh"]],
+  [/^(?:o\d|gpt-oss|codex-|gpt-5-codex|gpt-5\.1(?:-|$))/, ["low", "medium", "high"]],
+  [/^gpt-5(?:-|$)/, ["minimal", "low", "medium", "high"]],
+  [/^gpt-/, ["low", "medium", "high", "xhigh"]],
+];
+const ALWAYS_THINKS = /^(?:o\d|gpt-oss|codex-|gpt-5(?:-|$)|gpt-[\d.]+-(?:pro|codex))/;
+/** Unless they are told not to; those of the families before have to be told to think. */
+const THINKS_UNTOLD = /^gpt-(?:5\.(?:[5-9]|\d\d)|[6-9])/;
 
 export function canThink(model: string): boolean {
   return !DOES_NOT_THINK.test(bareName(model));
@@ -21,7 +32,7 @@ export function canThink(model: string): boolean {
 export function reasoningToWire(model: string, thinking: ThinkingSetting | undefined): JsonObject | undefined {
   if (thinking === undefined || !canThink(model)) return undefined;
   const levels = levelsOf(bareName(model));
-  if (thinking.type === "off") return { effort: alwaysThinks(bareName(model)) ? (levels[0] ?? "low") : "none" };
+  if (thinking.type === "off") return { effort: ALWAYS_THINKS.test(bareName(model)) ? (levels[0] ?? "low") : "none" };
   const asked = effortOf(thinking);
   const effort = asked === undefined ? undefined : nearestEffort(asked, levels);
   if (effort === undefined && thinking.visible !== true) return undefined;
@@ -47,14 +58,23 @@ export function readReasoning(
   return { type: "on", effort, ...visible };
 }
 
-function levelsOf(model: string): readonly Effort[] {
-  if (O_SERIES.test(model)) return ["low", "medium", "high"];
-  if (GPT_5.test(model)) return ["minimal", "low", "medium", "high"];
-  return LATER_GPT.test(model) ? ["low", "medium", "high", "xhigh"] : EFFORTS;
+export function isOpenAiModel(model: string): boolean {
+  return OPENAI_MODEL.test(model);
 }
 
-function alwaysThinks(model: string): boolean {
-  return O_SERIES.test(model) || GPT_5.test(model);
+/**
+ * Whether it is a model of OpenAI's own that thinks at this effort (`undefined`: at none that was said). Then it refuses
+ * `temperature`, `top_p` and `stop`.
+ */
+export function thinksAt(model: string, effort: JsonValue | undefined): boolean {
+  const name = bareName(model);
+  if (!isOpenAiModel(model) || !canThink(name)) return false;
+  if (effort !== undefined) return effort !== "none";
+  return ALWAYS_THINKS.test(name) || THINKS_UNTOLD.test(name);
+}
+
+function levelsOf(model: string): readonly Effort[] {
+  return LEVELS.find(([names]) => names.test(model))?.[1] ?? EFFORTS;
 }
 
 /** Without the vendor that routers put in front (`openai/gpt-5`). */

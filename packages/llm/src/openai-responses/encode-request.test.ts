@@ -60,14 +60,28 @@ describe("a request", () => {
       reasoning: { effort: "high", summary: "auto" },
       text: { format: { type: "json_schema", name: "a", schema: CLOSED, strict: true } },
       max_output_tokens: 100,
-      temperature: 0.5,
-      top_p: 0.9,
       safety_identifier: "u",
       prompt_cache_key: expect.stringMatching(/^k{47}_[0-9a-f]{16}$/),
       store: false,
       include: ["reasoning.encrypted_content"],
       stream: true,
     });
+  });
+
+  test("has numbers to choose among words by, but for models that think, and names those that are missing", () => {
+    const numbers = { temperature: 0.5, topP: 0.9, topK: 40, seed: 7 };
+    const sent = (model: string, thinking?: LlmRequest["thinking"]) =>
+      openAiResponses.encodeRequest({ ...BARE, ...numbers, model, ...(thinking && { thinking }) }, { stream: false });
+    const told = { ok: true, body: { temperature: 0.5, top_p: 0.9 }, leftOut: ["top_k", "seed"] };
+    expect(sent("gpt-5.4")).toMatchObject(told);
+    expect(sent("gpt-4.1")).toMatchObject(told);
+    expect(sent("gpt-5.6", { type: "off" })).toMatchObject(told);
+    expect(sent("gpt-oss-120b", { type: "on", effort: "high" })).toMatchObject(told);
+    const thinking = [sent("gpt-5.4", { type: "on", effort: "low" }), sent("gpt-5.6"), sent("o3"), sent("gpt-5-mini")];
+    for (const encoded of thinking) {
+      expect(encoded).toMatchObject({ ok: true, leftOut: ["temperature", "top_p", "top_k", "seed"] });
+      expect(encoded.ok && encoded.body).not.toHaveProperty("temperature");
+    }
   });
 
   test("asks for at least as many tokens as the provider allows", () => {
@@ -86,6 +100,11 @@ describe("a request", () => {
     ["gpt-5.4", { type: "on", budgetTokens: 10_000 }, { effort: "medium" }],
     ["gpt-5.4", { type: "on", visible: true }, { summary: "auto" }],
     ["gpt-5.4", { type: "on" }, undefined],
+    ["gpt-5.1", { type: "on", effort: "xhigh" }, { effort: "high" }],
+    ["gpt-5.3-codex", { type: "off" }, { effort: "low" }],
+    ["gpt-5-pro", { type: "on", effort: "low" }, { effort: "high" }],
+    ["gpt-5.4-pro", { type: "off" }, { effort: "medium" }],
+    ["gpt-oss-120b", { type: "on", effort: "max" }, { effort: "high" }],
   ])("%s is asked to think like this: %j", (model, thinking, reasoning) => {
     expect(encode({ model, thinking }).reasoning).toEqual(reasoning);
   });

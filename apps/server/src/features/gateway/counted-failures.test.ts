@@ -12,7 +12,10 @@ async function rowOf(path: string, body: object, document: object) {
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(document));
   });
   const gateway = await startGateway({
-    env: { LOOM_SERVER_OPENAI_API_KEY: UPSTREAM_KEY, LOOM_SERVER_OPENAI_BASE_URL: `${upstream.url}/v1` },
+    env: {
+      LOOM_SERVER_COMPATIBLE_LOCAL_API_KEY: UPSTREAM_KEY,
+      LOOM_SERVER_COMPATIBLE_LOCAL_BASE_URL: `${upstream.url}/v1`,
+    },
   });
   closing.push(upstream, gateway);
   await ask(gateway.url + path, { body, headers: { authorization: `Bearer ${gateway.token}` } });
@@ -21,12 +24,12 @@ async function rowOf(path: string, body: object, document: object) {
 }
 
 const messages = [{ role: "user", content: "Hello?" }];
-const ANTHROPIC = ["/anthropic/v1/messages", { model: "openai/gpt-x", max_tokens: 1_000, messages }] as const;
+const ANTHROPIC = ["/anthropic/v1/messages", { model: "local/gpt-x", max_tokens: 1_000, messages }] as const;
 const GEMINI = [
-  "/gemini/v1beta/models/openai/gpt-x:generateContent",
+  "/gemini/v1beta/models/local/gpt-x:generateContent",
   { contents: [{ role: "user", parts: [{ text: "Hello?" }] }] },
 ] as const;
-const CHAT = ["/openai/v1/chat/completions", { model: "openai/gpt-x", messages }] as const;
+const CHAT = ["/openai/v1/chat/completions", { model: "local/gpt-x", messages }] as const;
 
 const COUNTS = { prompt_tokens: 7, completion_tokens: 9 };
 

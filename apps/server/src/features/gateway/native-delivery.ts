@@ -10,7 +10,7 @@ import { DecodedTap } from "./decoded-tap.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
 import { ErrorEventFilter } from "./error-events.ts";
 import { CUT_OFF, NO_ANSWER } from "./failures.ts";
-import { responseHeaders, withoutSecrets } from "./response-headers.ts";
+import { responseHeaders, responseTrailers } from "./response-headers.ts";
 import type { WireDialect } from "./target.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 import { UsageChunkFilter } from "./usage-chunk-filter.ts";
@@ -136,7 +136,7 @@ export class NativeDelivery implements Delivery {
       if (this.#held !== undefined) this.#release(this.#held);
       if (!this.sent) this.#sendHead({ alone: false });
       if (cutOff && !reading.failed) this.#endBroken(CUT_OFF);
-      else this.#body?.end(this.#whole ?? this.#rest(), withoutSecrets(trailers, this.#host.secrets));
+      else this.#body?.end(this.#whole ?? this.#rest(), responseTrailers(trailers, this.#host.secrets));
       const used = answered(reading);
       if (refusal !== undefined) this.#host.finished("failed", used, refusal.failure);
       else if (failure !== undefined) this.#host.finished("failed", isNothing(used) ? undefined : used, failure);

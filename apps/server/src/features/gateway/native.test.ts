@@ -155,6 +155,26 @@ describe.each([{ pooled: true }, { pooled: false }])("a provider's own path ($po
     expect(answer).toMatchObject({ status: 200, text: ANSWER, trailers: { "x-checksum": "abc" } });
   });
 
+  test("passes no trailer that speaks of the message, or in Loom's name, and no word to browsers", async () => {
+    const upstream = await upstreamWith((response) => {
+      response.writeHead(200, { "content-type": "application/json", "content-security-policy": "default-src *" });
+      response.write(ANSWER);
+      const forged = {
+        "content-type": "text/html",
+        "cache-control": "public",
+        "set-cookie": "a=b",
+        "x-loom-route": "x",
+      };
+      response.addTrailers({ ...forged, "x-checksum": "abc" });
+      response.end();
+    });
+    const gateway = await gatewayFor(upstream, transport);
+    const answer = await post(gateway, MESSAGES, { model: "claude-x", messages: [] });
+    expect(answer).toMatchObject({ status: 200, text: ANSWER });
+    expect(answer.trailers).toEqual({ "x-checksum": "abc" });
+    expect(answer.headers).not.toHaveProperty("content-security-policy");
+  });
+
   test.each([
     ["gzip", gzipSync],
     ["br", brotliCompressSync],

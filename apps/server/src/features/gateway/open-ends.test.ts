@@ -38,7 +38,7 @@ const WAYS: readonly Way[] = [
   ["Gemini, as it comes", ANSWERS.gemini, `/gemini/v1beta/models/gemini-x:${STREAM}`, { contents: CONTENTS }],
   ["Gemini, translated", ANSWERS.gemini, CHAT, { model: "gemini/gemini-x", stream: true, messages: MESSAGES }],
   ["chat, as it comes", ANSWERS.chat, CHAT, { model: "openai/gpt-x", stream: true, messages: MESSAGES }],
-  ["chat, translated", ANSWERS.chat, `/gemini/v1beta/models/openai/gpt-x:${STREAM}`, { contents: CONTENTS }],
+  ["chat, translated", ANSWERS.chat, `/gemini/v1beta/models/local/gpt-x:${STREAM}`, { contents: CONTENTS }],
 ];
 
 const ENDS: readonly (readonly [name: string, end: (response: ServerResponse) => void])[] = [
@@ -52,6 +52,7 @@ async function start(answer: (response: ServerResponse) => void, gapSeconds = 12
     env: {
       LOOM_SERVER_OPENAI_API_KEY: UPSTREAM_KEY,
       LOOM_SERVER_OPENAI_BASE_URL: `${upstream.url}/v1`,
+      LOOM_SERVER_COMPATIBLE_LOCAL_BASE_URL: `${upstream.url}/v1`,
       LOOM_SERVER_GEMINI_API_KEY: UPSTREAM_KEY,
       LOOM_SERVER_GEMINI_BASE_URL: upstream.url,
       LOOM_SERVER_GAP_TIMEOUT: String(gapSeconds),

@@ -1,5 +1,5 @@
 import type { LlmRequest } from "@loom/core";
-import { problemInWordsOf } from "@loom/llm";
+import { namingBack, openAiDialectsFor, problemInWordsOf } from "@loom/llm";
 import type { Dialect, RouteStep } from "../../gateway-types.ts";
 import type { RawCall } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
@@ -148,7 +148,7 @@ function translatedPassage(
 ): Passage {
   asked.decoded ??= question.decode(codecOf);
   const { target, call, subject } = asked;
-  const { wantsUsage } = asked.decoded;
+  const { wantsUsage, clientTools } = asked.decoded;
   // Loom's own dialect has a place for every seal.
   const foreign = target.dialect !== "loom";
   const request = foreign ? parts.seals.restore(subject, asked.decoded.request) : asked.decoded.request;
@@ -165,6 +165,7 @@ function translatedPassage(
     createdMs: Date.now(),
     wantsUsage,
     origin: dialect,
+    ...(clientTools === undefined ? {} : { clientTools }),
   };
   const noted: TakeNote = (response) => {
     if (foreign) {
@@ -198,13 +199,19 @@ function saidIn(
   request: LlmRequest,
   options: { readonly stream: boolean; readonly client: Dialect },
 ) {
-  const dialects = upstream.dialects(request.model);
+  const { kind, isCompatible } = upstream.config;
+  const isOpenAi = kind === "openai" && !isCompatible;
+  const dialects = isOpenAi ? openAiDialectsFor(request) : upstream.dialects(request.model).slice(0, 1);
   let problem: string | undefined;
-  for (const dialect of upstream.config.kind === "openai" ? dialects : dialects.slice(0, 1)) {
+  for (const dialect of dialects) {
     const codec = codecFor(upstream, dialect);
     const encoded = codec.encodeRequest(request, options);
-    if (encoded.ok) return { dialect, codec, body: encoded.body, leftOut: encoded.leftOut ?? [] };
-    problem ??= options.client === "loom" ? encoded.problem : problemInWordsOf(options.client, encoded.problem);
+    if (encoded.ok) {
+      const { body, leftOut = [], toolNames } = encoded;
+      return { dialect, codec: toolNames === undefined ? codec : namingBack(codec, toolNames), body, leftOut };
+    }
+    // The last one was to say what the first could not: what it lacks is what the client can do without.
+    problem = options.client === "loom" ? encoded.problem : problemInWordsOf(options.client, encoded.problem);
   }
   throw new ProblemError("invalid_request", problem ?? `The provider ${upstream.name} speaks no dialect.`);
 }

@@ -1,11 +1,12 @@
 import { isUtf8 } from "node:buffer";
 import { parseLlmRequest } from "@loom/api";
 import { excessClause, JSON_BOUNDS, type JsonBounds, jsonExcess, type LlmRequest } from "@loom/core";
-import type { LlmCodec } from "@loom/llm";
+import type { AnswerIdentity, LlmCodec } from "@loom/llm";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
 import type { JsonKey } from "./json-keys.ts";
 import { type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
 import { asObject } from "./json-value.ts";
+import { isModelName, MODEL_NAMES } from "./model-name.ts";
 import type { Target, WireDialect } from "./target.ts";
 
 /** What a client asks of a model, as far as Loom has to know it before anybody decodes it. */
@@ -35,9 +36,9 @@ export type DecodedQuestion = {
   readonly wantsUsage: boolean;
   /** Fields of the client's that no other dialect hears of. */
   readonly leftOut: readonly string[];
+  /** Tools that only the client's dialect knows. */
+  readonly clientTools?: AnswerIdentity["clientTools"];
 };
-
-const MAX_MODEL = 200;
 
 /** Where a client gives no bound, an answer is taken to be this long, in tokens, until it is there. */
 export const DEFAULT_OUTPUT_TOKENS = 32_000;
@@ -86,8 +87,8 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
       if (!isUtf8(body)) throw new ProblemError("invalid_input", "The body is not UTF-8.");
       const decoded = codecOf(dialect).decodeRequest(body.toString("utf8"));
       if (!decoded.ok) throw new ProblemError("invalid_input", decoded.problem);
-      const { request, wantsUsage = true, leftOut = [] } = decoded;
-      return { request, wantsUsage, leftOut };
+      const { request, wantsUsage = true, leftOut = [], clientTools } = decoded;
+      return { request, wantsUsage, leftOut, ...(clientTools === undefined ? {} : { clientTools }) };
     },
   };
 }
@@ -105,12 +106,7 @@ export function membersOf(body: Buffer): JsonMembers {
 /** @throws ProblemError for what is neither empty nor can be a name */
 export function checkedModel(model: string): string {
   if (model === "" || isModelName(model)) return model;
-  throw new ProblemError("invalid_input", "The field model is not the name of a model.");
-}
-
-/** Of the printable characters of ASCII, none that means something in a header or between the parts of a path. */
-function isModelName(model: string): boolean {
-  return model.length <= MAX_MODEL && /^[\w.:@/+~-]+$/.test(model) && !/(?:^|\/)\.{1,2}(?:\/|$)/.test(model);
+  throw new ProblemError("invalid_input", `The field model is not the name of a model. ${MODEL_NAMES}`);
 }
 
 function outputOf(top: JsonMembers, dialect: WireDialect): Pick<Question, "maxOutputTokens" | "answers"> {

@@ -1,7 +1,7 @@
 import { holdsForm } from "./credential-forms.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 
-/** Of this connection, or between the provider and Loom alone. */
+/** Of this connection, between the provider and Loom alone, or what a browser would take for words of Loom's own origin. */
 const DROPPED: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
@@ -16,9 +16,40 @@ const DROPPED: ReadonlySet<string> = new Set([
   "alt-svc",
   "strict-transport-security",
   "clear-site-data",
+  "content-security-policy",
+  "content-security-policy-report-only",
+  "nel",
+  "report-to",
+  "reporting-endpoints",
+  "public-key-pins",
+  "service-worker-allowed",
+  "refresh",
   "date",
   "x-accel-buffering",
 ]);
+
+/** What no trailer may say (RFC 9110, section 6.5.1): how the message ends, what is in it, where it goes, how long it holds. */
+const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
+  "content-length",
+  "content-encoding",
+  "content-type",
+  "content-range",
+  "trailer",
+  "host",
+  "location",
+  "authorization",
+  "www-authenticate",
+  "cache-control",
+  "expires",
+  "age",
+  "vary",
+  "retry-after",
+  "x-request-id",
+  "request-id",
+]);
+
+const isPassed = (name: string): boolean =>
+  !DROPPED.has(name) && !name.startsWith("access-control-") && !name.startsWith("x-loom-");
 
 /**
  * The provider's headers without those of the connection and those that hold one of `secrets`, and ours; flat, name after
@@ -37,13 +68,7 @@ export function responseHeaders(
   const ofConnection = namedByConnection(upstream.connection);
   for (const name in upstream) {
     const value = upstream[name];
-    if (
-      value === undefined ||
-      DROPPED.has(name) ||
-      ofConnection?.has(name) === true ||
-      name.startsWith("access-control-")
-    )
-      continue;
+    if (value === undefined || !isPassed(name) || ofConnection?.has(name) === true) continue;
     if (changed && name === "content-length") continue;
     if (name === "x-request-id") push(headers, "x-upstream-request-id", value, secrets);
     else if (ours[name] === undefined) push(headers, name, value, secrets);
@@ -70,14 +95,16 @@ function namedByConnection(value: string | string[] | undefined): ReadonlySet<st
   );
 }
 
-/** The provider's trailers without those that hold one of `secrets`. */
-export function withoutSecrets(trailers: UpstreamHeaders, secrets: readonly string[]): UpstreamHeaders {
-  let clean = trailers;
-  for (const name in trailers) {
-    const value = trailers[name];
-    if (typeof value === "string" && holdsForm(value, secrets)) clean = { ...clean, [name]: undefined };
+/** The provider's trailers without those that may not come there and those that hold one of `secrets`; mostly none. */
+export function responseTrailers(upstream: UpstreamHeaders, secrets: readonly string[]): UpstreamHeaders {
+  const trailers: Record<string, string | string[]> = {};
+  for (const name in upstream) {
+    const value = upstream[name];
+    if (value === undefined || !isPassed(name) || NOT_IN_TRAILERS.has(name)) continue;
+    const values = typeof value === "string" ? [value] : value;
+    if (!values.some((each) => holdsForm(each, secrets))) trailers[name] = value;
   }
-  return clean;
+  return trailers;
 }
 
 function push(headers: string[], name: string, value: string | string[], secrets: readonly string[]): void {

@@ -158,10 +158,10 @@ describe.each(Object.entries(CLIENTS))("a client of %s", (dialect, client) => {
     });
 
     test("hears of a stream that breaks", async () => {
+      // Responses has more to say before the text.
+      const events = provider === "gemini" ? 2 : provider === "openai" && dialect !== "chat" ? 6 : 4;
       const { gateway } = await start([
-        say("Grüße aus dem Test, länger als ein Stück", {
-          fault: fault.cutAfter(provider === "gemini" ? 2 : 4),
-        }),
+        say("Grüße aus dem Test, länger als ein Stück", { fault: fault.cutAfter(events) }),
       ]);
       const answer = await post(gateway, client.path(model, true), client.body(model, true));
       expect(answer.status).toBe(200);
@@ -258,8 +258,33 @@ describe("a translated answer", () => {
   });
 });
 
+describe("tools whose names the provider does not take, or that it does not know", () => {
+  const TOOLS = [
+    { type: "function", name: "srv.read", parameters: PARAMETERS },
+    { type: "function", name: "run__text", parameters: PARAMETERS },
+    { type: "custom", name: "patch" },
+  ];
+
+  test.each([true, false])("are called by the client's names (streamed: %s)", async (stream) => {
+    const { gateway, model } = await start([
+      callTool("srv_read", { path: "a" }),
+      callTool("run__text", { path: "b" }),
+      callTool("patch__text", { input: "c" }),
+    ]);
+    const body = { model: "anthropic/claude-test", input: "Hi", tools: TOOLS, stream };
+    const answers = [];
+    for (const _ of TOOLS) answers.push((await post(gateway, "/openai/v1/responses", body)).text);
+    expect(model.requests[0]?.body).toMatchObject({
+      tools: [{ name: "srv_read" }, { name: "run__text" }, { name: "patch__text" }],
+    });
+    expect(answers[0]).toMatch(/"type":"function_call","name":"srv\.read","arguments":"\{\\"path\\":\\"a/);
+    expect(answers[1]).toMatch(/"type":"function_call","name":"run__text","arguments":"\{\\"path\\":\\"b/);
+    expect(answers[2]).toMatch(/"type":"custom_tool_call","name":"patch","input":"c"/);
+  });
+});
+
 describe("Codex, which asks for a search of the web", () => {
-  const BODY = { input: "Hi", tools: [{ type: "web_search", external_web_access: false }] };
+  const BODY = { input: "Hi", tools: [{ type: "web_search", external_web_access: true }] };
 
   test("gets that of the model's provider", async () => {
     const { gateway, model } = await start([say("Grüße"), say("Grüße")]);
@@ -269,12 +294,85 @@ describe("Codex, which asks for a search of the web", () => {
     expect(model.requests[1]?.body).toMatchObject({ tools: [{ googleSearch: {} }] });
   });
 
+  test("gets none that goes live where it did not want that, and is told", async () => {
+    const { gateway, model } = await start([say("Grüße")]);
+    const tools = [{ type: "web_search", external_web_access: false }];
+    const answer = await post(gateway, "/openai/v1/responses", { ...BODY, tools, model: "anthropic/claude-test" });
+    expect(answer.headers["x-loom-left-out"]).toBe("tools.web_search");
+    expect(model.requests[0]?.body).not.toHaveProperty("tools");
+  });
+
   test("is told what to do where there is none", async () => {
     const { gateway, model } = await start([]);
     const answer = await post(gateway, "/openai/v1/responses", { ...BODY, model: "zai/glm-test" });
     expect(answer.status).toBe(400);
     expect(JSON.parse(answer.text).error.message).toContain('Codex: web_search = "disabled" in its config.toml');
     expect(model.requests).toHaveLength(0);
+  });
+});
+
+describe("a model of OpenAI's that thinks and has tools", () => {
+  const anthropic = { ...CLIENTS.anthropic.body("openai/gpt-5.4", true), thinking: { type: "adaptive" } };
+  const asked = { ...anthropic, max_tokens: 8_000, output_config: { effort: "high" } };
+
+  test("is asked in Responses, which keeps nothing, and gets its thoughts back", async () => {
+    const thinking = { text: "I read it.", signature: "c2VhbA==" };
+    const { gateway, model } = await start([callTool("read_file", { path: "a.txt" }, { thinking }), say("Grüße")]);
+    const first = await post(gateway, "/anthropic/v1/messages", { ...asked, stream: false });
+    const answer = JSON.parse(first.text);
+    const result = { type: "tool_result", tool_use_id: answer.content.at(-1).id, content: "read" };
+    const messages = [
+      ...asked.messages,
+      { role: "assistant", content: answer.content },
+      { role: "user", content: [result] },
+    ];
+    const second = await post(gateway, "/anthropic/v1/messages", { ...asked, messages });
+    expect(second.text).toContain("Grüße");
+    expect(model.requests.map(({ path }) => path)).toEqual(["/v1/responses", "/v1/responses"]);
+    const common = { store: false, include: ["reasoning.encrypted_content"], reasoning: { effort: "high" } };
+    expect(model.requests[0]?.body).toMatchObject({ ...common, tools: [{ type: "function", name: "read_file" }] });
+    expect(model.requests[1]?.body).toMatchObject(common);
+    expect(JSON.stringify(model.requests[1]?.body)).toContain(thinking.signature);
+    expect(second.headers).not.toHaveProperty("x-loom-left-out");
+  });
+
+  test("is asked in Responses by a client of Gemini, too", async () => {
+    const { gateway, model } = await start([say("Grüße")]);
+    const generationConfig = { thinkingConfig: { thinkingLevel: "HIGH" }, seed: 7, temperature: 1 };
+    const body = { ...CLIENTS.gemini.body(), generationConfig };
+    const answer = await post(gateway, "/gemini/v1beta/models/openai/gpt-5.6:generateContent", body);
+    expect(model.requests[0]).toMatchObject({ path: "/v1/responses", body: { reasoning: { effort: "high" } } });
+    expect(answer.headers["x-loom-left-out"]).toBe("temperature, seed");
+  });
+
+  test.each([
+    ["a sequence to stop at", "gpt-4o", { stop_sequences: ["END"] }, "/v1/chat/completions"],
+    ["sound", "gpt-audio", {}, "/v1/chat/completions"],
+    ["code", "gpt-5.3-codex", {}, "/v1/responses"],
+  ])("where it is about %s, %s is asked in the dialect that has it", async (_what, model, fields, path) => {
+    const { gateway, model: scripted } = await start([say("Grüße")]);
+    const body = { ...CLIENTS.anthropic.body(`openai/${model}`, false), ...fields };
+    expect((await post(gateway, "/anthropic/v1/messages", body)).status).toBe(200);
+    expect(scripted.requests[0]?.path).toBe(path);
+  });
+
+  test("is not asked for a stop that it has no dialect for", async () => {
+    const { gateway, model } = await start([]);
+    const body = { ...CLIENTS.anthropic.body("openai/gpt-5.3-codex", false), stop_sequences: ["END"] };
+    const answer = await post(gateway, "/anthropic/v1/messages", body);
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.text).error.message).toBe("stop_sequences cannot be asked of OpenAI Responses.");
+    expect(model.requests).toHaveLength(0);
+  });
+
+  test("is asked as before by clients of its own dialects", async () => {
+    const { gateway, model } = await start([say("Grüße"), say("Grüße"), say("Grüße")]);
+    const chat = (name: string) => ({ ...CLIENTS.chat.body(`openai/${name}`, false), reasoning_effort: "high" });
+    await post(gateway, "/openai/v1/chat/completions", chat("gpt-5.4"));
+    await post(gateway, "/openai/v1/responses", CLIENTS.responses.body("openai/gpt-5.4", false));
+    // Only one of them has this model.
+    await post(gateway, "/openai/v1/chat/completions", chat("gpt-5.4-pro"));
+    expect(model.requests.map(({ path }) => path)).toEqual(["/v1/chat/completions", "/v1/responses", "/v1/responses"]);
   });
 });
 
@@ -308,7 +406,7 @@ describe("a provider's path", () => {
       CLIENTS.anthropic.body("openai/gpt-test", false),
     );
     expect(CLIENTS.anthropic.hasText(answer.text)).toBe(true);
-    expect(model.requests[0]?.path).toBe("/v1/chat/completions");
+    expect(model.requests[0]?.path).toBe("/v1/responses");
     expect(answer.headers["x-loom-route"]).toBe("openai/gpt-test; upstream in the model");
   });
 });
@@ -360,11 +458,7 @@ describe.each([{ pooled: true }, { pooled: false }])("Loom's own request ($poole
     });
     await post(gateway, "/proxy/default/complete", { ...REQUEST, model: "default" });
     await post(gateway, "/proxy/default/complete", { ...REQUEST, model: "fast" });
-    expect(model.requests.map(({ path }) => path)).toEqual([
-      "/v1/models",
-      "/v1/chat/completions",
-      "/v1/chat/completions",
-    ]);
+    expect(model.requests.map(({ path }) => path)).toEqual(["/v1/models", "/v1/responses", "/v1/responses"]);
     expect(model.requests[2]?.conversation?.model).toBe("scripted-model");
   });
 });

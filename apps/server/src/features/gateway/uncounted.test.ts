@@ -32,6 +32,7 @@ async function start({ type = "application/json", encoding, body, end = true }: 
     LOOM_SERVER_ANTHROPIC_BASE_URL: upstream.url,
     LOOM_SERVER_OPENAI_API_KEY: UPSTREAM_KEY,
     LOOM_SERVER_OPENAI_BASE_URL: `${upstream.url}/v1`,
+    LOOM_SERVER_COMPATIBLE_LOCAL_BASE_URL: `${upstream.url}/v1`,
     LOOM_SERVER_GEMINI_API_KEY: UPSTREAM_KEY,
     LOOM_SERVER_GEMINI_BASE_URL: upstream.url,
     LOOM_SERVER_ZAI_API_KEY: UPSTREAM_KEY,
@@ -56,11 +57,19 @@ const ESTIMATED = {
 /** These go through as they came. */
 const NATIVE: Readonly<Record<string, readonly string[]>> = {
   anthropic: ["anthropic/claude-x"],
-  chat: ["openai/gpt-x"],
+  chat: ["local/gpt-x", "openai/gpt-x"],
 };
 
 const data = (...events: readonly unknown[]): string =>
   events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("");
+
+const RESPONSE = {
+  id: "r",
+  object: "response",
+  status: "completed",
+  model: "gpt-x",
+  output: [{ id: "i", type: "message", role: "assistant", content: [{ type: "output_text", text: TEXT }] }],
+};
 
 /** Answers without counts. */
 const PROVIDERS = {
@@ -81,6 +90,13 @@ const PROVIDERS = {
     ),
   },
   "openai/gpt-x": {
+    whole: RESPONSE,
+    events: data(
+      { type: "response.output_text.delta", item_id: "i", output_index: 0, content_index: 0, delta: TEXT },
+      { type: "response.completed", response: RESPONSE },
+    ),
+  },
+  "local/gpt-x": {
     whole: {
       id: "c",
       choices: [{ index: 0, message: { content: TEXT }, finish_reason: "stop" }],

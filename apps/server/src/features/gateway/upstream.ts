@@ -1,3 +1,4 @@
+import { openAiDialects } from "@loom/llm";
 import type { ProviderConfig } from "../../provider-config.ts";
 import type { WireDialect } from "./target.ts";
 
@@ -80,10 +81,9 @@ export function createUpstream(config: ProviderConfig): Upstream {
     }
     case "openai":
     case "compatible": {
-      const dialects = config.isCompatible ? CHAT : OPENAI;
       return {
         ...common,
-        dialects: () => dialects,
+        dialects: (model) => (config.isCompatible ? CHAT : openAiDialects(model)),
         generatePath: (dialect) => `${path}/${dialect === "responses" ? "responses" : "chat/completions"}`,
         countPath: (dialect) =>
           dialect === "responses" && !config.isCompatible ? `${path}/responses/input_tokens` : undefined,
@@ -99,7 +99,6 @@ export function createUpstream(config: ProviderConfig): Upstream {
 const ANTHROPIC: readonly WireDialect[] = ["anthropic"];
 const GEMINI: readonly WireDialect[] = ["gemini"];
 const CHAT: readonly WireDialect[] = ["chat"];
-const OPENAI: readonly WireDialect[] = ["chat", "responses"];
 const ZAI: readonly WireDialect[] = ["chat", "anthropic"];
 
 const PLACE = /\/projects\/[^/]+\/locations\/[^/]+(?=\/|$)/;

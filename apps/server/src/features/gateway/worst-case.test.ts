@@ -57,6 +57,10 @@ describe("the worst case", () => {
     expect(chat({ max_tokens: 1_000_000, n: 2 }).outputTokens).toBe(256_000);
   });
 
+  test("is that of the least bound that the dialect takes which OpenAI is asked in", () => {
+    expect(worstOf("/openai/v1/messages", { model: "gpt-5.4", max_tokens: 1 }).outputTokens).toBe(16);
+  });
+
   test("is seen in each spelling that Google takes, and of several it is the largest", () => {
     const gemini = (fields: object) =>
       worstOf("/gemini/v1beta/models/gemini-2.5-pro:generateContent", fields).outputTokens;

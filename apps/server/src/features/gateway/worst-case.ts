@@ -3,6 +3,7 @@ import type { RouteStep, WorstCase } from "../../gateway-types.ts";
 import type { Prices } from "../ledger/prices.ts";
 import { BYTES_PER_TOKEN, likelyOutput, mostOutput } from "./output-bound.ts";
 import type { Asked } from "./passage.ts";
+import type { Question } from "./question.ts";
 
 /** RFC 9110, section 9.2.1. */
 export const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -10,6 +11,9 @@ export const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTION
 const FREE: WorstCase = { inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
 /** Of the models whose window nobody knows, in tokens. */
 const LARGEST_WINDOW = 1_000_000;
+
+/** What a smaller bound becomes on the way to OpenAI's Responses, which takes none. */
+const LEAST_BOUND = 16;
 
 const UNKNOWN: WorstCase = { inputTokens: 0, outputTokens: 0, isUnbounded: true };
 
@@ -21,7 +25,7 @@ export function isBilled({ target, call }: Asked): boolean {
 
 /** What a request costs at most on this step of its route. */
 export function worstCase(asked: Asked, { upstream, model }: RouteStep, prices: Prices): WorstCase {
-  const { question } = asked;
+  const { question, target } = asked;
   if (!isBilled(asked)) return FREE;
   if (question === undefined) return UNKNOWN;
   const { promptBytes, refersBack } = question;
@@ -29,13 +33,19 @@ export function worstCase(asked: Asked, { upstream, model }: RouteStep, prices: 
   if (question.isUnbounded === true) return { ...UNKNOWN, inputTokens: promptTokens };
   const window = prices.contextWindow(upstream, model);
   const inputTokens = refersBack ? Math.max(promptTokens, window ?? LARGEST_WINDOW) : promptTokens;
-  const outputTokens = likelyOutput(question, model, window);
-  const tokens = { inputTokens, outputTokens: mostOutput(question, model, window) };
+  const mayBeRaised = upstream === "openai" && target.dialect !== "chat" && target.operation === "generate";
+  const allowed = mayBeRaised ? atLeast(LEAST_BOUND, question) : question;
+  const outputTokens = likelyOutput(allowed, model, window);
+  const tokens = { inputTokens, outputTokens: mostOutput(allowed, model, window) };
   const step = { upstream, model };
   const rounded = dearest(step, tokens, prices);
   // Less than half a millionth is not free.
   const most = rounded === 0 && dearest(step, millionOf(tokens), prices) !== 0 ? 1 : rounded;
   return most === undefined ? { inputTokens, outputTokens } : { inputTokens, outputTokens, costMicroUsd: most };
+}
+
+function atLeast(least: number, { maxOutputTokens: bound, answers }: Question) {
+  return { answers, maxOutputTokens: bound === undefined ? undefined : Math.max(bound, least) };
 }
 
 function millionOf({ inputTokens, outputTokens }: Pick<WorstCase, "inputTokens" | "outputTokens">) {

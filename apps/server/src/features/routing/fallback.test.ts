@@ -111,7 +111,11 @@ describe("a chain of models", () => {
     const stream =
       'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\ndata: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
     behave.anthropic = respond;
-    behave.openai = (response) => void response.writeHead(200, SSE).end(stream);
+    const output = [{ type: "message", role: "assistant", content: [{ type: "output_text", text: "Hi" }] }];
+    const done = { type: "response.completed", response: { status: "completed", model: "gpt-x", output } };
+    const other = `data: ${JSON.stringify(done)}\n\n`;
+    behave.openai = (response, { path }) =>
+      void response.writeHead(200, SSE).end(path.endsWith("/responses") ? other : stream);
     const gateway = await gatewayWith([ORACLE]);
     const answer = await chat(gateway, { stream: true });
     expect(answer.text).toBe(stream);

@@ -16,6 +16,8 @@ describe.each(engines)("on $name", (engine) => {
     type: "message",
     role: "assistant",
     content: [],
+    status: "completed",
+    output: [{ type: "message", role: "assistant", content: [{ type: "output_text", text: "x" }] }],
     choices: [{ message: { role: "assistant", content: "" }, finish_reason: "stop" }],
     candidates: [{ content: { parts: [{ text: "x" }] }, finishReason: "STOP" }],
   });

@@ -46,7 +46,10 @@ export function readResponseHead(text: string, { toHead }: { readonly toHead: bo
   const line = STATUS_LINE.exec(lineEnd === -1 ? text : text.slice(0, lineEnd));
   if (line === null) throw new BadResponse("HPE_INVALID_STATUS", "The status line is malformed.");
   const status = Number(line[2]);
-  const headers = lineEnd === -1 ? {} : readHeaderLines(text, lineEnd + 2);
+  const headers: Record<string, string | string[]> = lineEnd === -1 ? {} : readHeaderLines(text, lineEnd + 2);
+  const length = headers["content-length"];
+  // Who reads several next might refuse them.
+  if (typeof length === "object") headers["content-length"] = oneLength(length);
   const isOld = line[1] === "0";
   const connection = oneLower(headers.connection);
   const body = framing(status, headers, toHead);
@@ -112,13 +115,20 @@ function framing(status: number, headers: UpstreamHeaders, toHead: boolean): Bod
     return CHUNKED;
   }
   if (length === undefined) return UNTIL_CLOSE;
-  const lengths = typeof length === "string" ? [length] : length;
-  const [first = ""] = lengths;
-  const bytes = Number(first);
-  if (!/^\d{1,15}$/.test(first) || lengths.some((each) => each !== first))
-    throw new BadResponse("HPE_INVALID_CONTENT_LENGTH", "The length of the body is malformed.");
+  if (typeof length !== "string" || !/^\d{1,15}$/.test(length)) throw badLength();
+  const bytes = Number(length);
   return bytes === 0 ? NO_BODY : { type: "length", bytes };
 }
+
+/** Several that agree are one (RFC 9112, section 6.3). @throws BadResponse */
+function oneLength(lengths: readonly string[]): string {
+  const [first = ""] = lengths;
+  if (lengths.some((each) => each !== first)) throw badLength();
+  return first;
+}
+
+const badLength = (): BadResponse =>
+  new BadResponse("HPE_INVALID_CONTENT_LENGTH", "The length of the body is malformed.");
 
 const NO_BODY: BodyFraming = { type: "none" };
 const CHUNKED: BodyFraming = { type: "chunked" };

@@ -147,6 +147,17 @@ test("headers and trailers are read as they came", () => {
   expect(seen).toMatchObject({ body: "ok", trailers: { "x-sum": "12", "x-more": "3" }, whole: true });
 });
 
+test("lengths that agree are one, for whoever reads them next as well", () => {
+  const twice = "content-length: 2\r\nContent-Length: 2\r\n\r\n";
+  expect(inOnePiece(`HTTP/1.1 200 OK\r\n${twice}ok`)).toMatchObject({
+    body: "ok",
+    whole: true,
+    heads: [{ headers: { "content-length": "2" } }],
+  });
+  const none = inOnePiece(`HTTP/1.1 304 Not Modified\r\n${twice}`);
+  expect(none.heads).toMatchObject([{ headers: { "content-length": "2" } }]);
+});
+
 test.each([
   ["204", "HTTP/1.1 204 No Content\r\n\r\n", false],
   ["304 with the length of what it stands for", "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n", false],
