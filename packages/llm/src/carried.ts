@@ -84,8 +84,10 @@ export const CARRIED: readonly CarriedFeature[] = [
     askedBy: ["anthropic", "responses", "gemini"],
     fate: fates({ chat: "refused" }),
     note:
-      "The answer comes without its list of sources. Gemini cannot be kept to domains, and is refused those. Codex asks for " +
-      'it unless its `config.toml` says `web_search = "disabled"`.',
+      "The answer comes without its list of sources. Gemini cannot be kept to domains or be made to search, and is refused those. " +
+      "What else cannot be said of it is named (`tools.max_uses`). Only OpenAI has a search that does not go live " +
+      "(`external_web_access: false`): elsewhere that is left out and named, `tools.web_search`. Codex asks for it unless its " +
+      '`config.toml` says `web_search = "live"` or `"disabled"`.',
   },
   {
     name: "Choice of a tool",
@@ -131,9 +133,9 @@ export const CARRIED: readonly CarriedFeature[] = [
       "Carried with its seal to the provider that sealed it, and to no other: `x-loom-left-out` names it then. Clients of " +
       "another dialect get it wrapped, those of Gemini on the call that it led to. Servers of Chat Completions and of " +
       "Responses that show what their models think get that back unsealed; clients of other dialects are given it with a " +
-      "mark in the place of a seal, so that it goes nowhere else. What a client of Chat " +
-      "Completions cannot keep, Loom remembers for it, by the id of the call that came with it: the last 10,000 calls, in " +
-      "memory.",
+      "mark in the place of a seal, so that it goes nowhere else. What OpenRouter seals goes back to it in " +
+      "`reasoning_details`. What a client of Chat Completions cannot keep, Loom remembers for it, by the id of the call " +
+      "that came with it: the last 10,000 calls, in memory.",
   },
   {
     name: "Answers by a JSON schema",

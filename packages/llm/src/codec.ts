@@ -1,4 +1,6 @@
 import type { JsonObject, LlmEvent, LlmFailure, LlmRequest, LlmResponse, Usage } from "@loom/core";
+import type { ClientTools } from "./openai-responses/tool-name.ts";
+import type { ToolNames } from "./tool-names.ts";
 
 /**
  * From a provider's bytes to events, incrementally: any split of the bytes gives the same events, but that neighbouring
@@ -45,6 +47,8 @@ export type AnswerIdentity = {
   readonly origin?: string;
   /** Whether a stream ends with its token counts, where the dialect leaves that to the client (`wantsUsage`). Default yes. */
   readonly wantsUsage?: boolean;
+  /** The `clientTools` of the request. */
+  readonly clientTools?: ClientTools;
 };
 
 /** What came instead of an answer: status line, headers in lower case, and as much of the body as was read. */
@@ -65,6 +69,8 @@ export type EncodedRequest =
       readonly body: JsonObject;
       /** What the provider does not hear of, without harm. Absent: nothing. */
       readonly leftOut?: readonly string[];
+      /** Tools have other names there, and the answer calls them by these (`namingBack`). Absent: none has. */
+      readonly toolNames?: ToolNames;
     }
   | { readonly ok: false; readonly problem: string };
 
@@ -77,6 +83,8 @@ export type DecodedRequest =
       readonly wantsUsage?: boolean;
       /** Members of the body, the way to them with dots, for which Loom has no word: they do not come along. Absent: none. */
       readonly leftOut?: readonly string[];
+      /** Tools that only the client's dialect knows, which the answer has to call by what they are there. Absent: none. */
+      readonly clientTools?: ClientTools;
     }
   /** One sentence: which field, what is wrong with it. */
   | { readonly ok: false; readonly problem: string };

@@ -113,7 +113,7 @@ test.each<[string, LlmCodec, JsonObject, readonly string[]]>([
       generationConfig: { thinkingConfig: { thinkingBudget: 0, includeThoughts: false, depth: 1 } },
       toolConfig: { functionCallingConfig: { mode: "AUTO", streamFunctionCallArguments: true } },
     },
-    ["generationConfig.thinkingConfig.depth", "toolConfig.functionCallingConfig.streamFunctionCallArguments"],
+    ["toolConfig.functionCallingConfig.streamFunctionCallArguments", "generationConfig.thinkingConfig.depth"],
   ],
   [
     "how functions are waited for",

@@ -30,6 +30,7 @@ export { openAiResponses } from "./openai-responses/codec.ts";
 export { responsesTokenCount } from "./openai-responses/count-tokens.ts";
 export { problemInWordsOf } from "./own-words.ts";
 export { SealMemory } from "./seal-memory.ts";
+export { namingBack } from "./tool-names.ts";
 export type { UsageReader } from "./usage-reader.ts";
 export { usageReader } from "./usage-reader.ts";
 export type { VertexMethod, VertexModel } from "./vertex.ts";

@@ -1,5 +1,7 @@
 import { brokenCallIn } from "../broken-call.ts";
 import type { LlmCodec } from "../codec.ts";
+import { CLAUDE_NAMES, encodedWithNames } from "../tool-names.ts";
+import { encodedWithSearch } from "../web-search.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { decodeResponse } from "./decode-response.ts";
 import { encodeRequest } from "./encode-request.ts";
@@ -10,7 +12,10 @@ import { AnthropicStreamEncoder } from "./stream-encoder.ts";
 
 /** The Anthropic Messages API: https://platform.claude.com/docs/en/api/messages */
 export const anthropicMessages: LlmCodec = {
-  encodeRequest,
+  encodeRequest: (given, options) =>
+    encodedWithSearch("anthropic", given, (searching) =>
+      encodedWithNames(CLAUDE_NAMES, searching, (request) => encodeRequest(request, options)),
+    ),
   streamDecoder: () => new AnthropicStreamDecoder(),
   decodeResponse,
   failureFromHttp,

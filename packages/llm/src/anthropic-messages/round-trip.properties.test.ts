@@ -46,8 +46,12 @@ const asked = fc
   )
   .map(([results, others]): Message => ({ role: "user", content: [...results, ...others] }));
 
-const answered = fc.tuple(response, opaque("server_tool_use")).map(([{ message }, ran]): Message => {
-  const kept = message.content.filter(
+/** As the provider takes it. */
+const toolName = fc.stringMatching(/^[a-zA-Z0-9_-]{1,20}$/);
+
+const answered = fc.tuple(response, opaque("server_tool_use"), toolName).map(([{ message }, ran, name]): Message => {
+  const named = message.content.map((block) => (block.type === "tool_use" ? { ...block, name } : block));
+  const kept = named.filter(
     (block) =>
       (block.type !== "tool_use" || block.malformedInput === undefined) &&
       (block.type !== "thinking" || block.dialect !== undefined),
@@ -64,7 +68,7 @@ const schemas = words.map((description) => ({
 }));
 const tool = fc
   .tuple(
-    fc.record({ name: words, description: words, inputSchema: schemas }),
+    fc.record({ name: toolName, description: words, inputSchema: schemas }),
     fc.record({ strict: fc.boolean(), cache: fc.constant("1h" as const) }, SOME),
   )
   .map(([definition, more]) => ({ ...definition, ...more }));

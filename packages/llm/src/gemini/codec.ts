@@ -1,5 +1,7 @@
 import { brokenCallIn } from "../broken-call.ts";
 import type { LlmCodec } from "../codec.ts";
+import { encodedWithNames, GEMINI_NAMES } from "../tool-names.ts";
+import { encodedWithSearch } from "../web-search.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { decodeResponse } from "./decode-response.ts";
 import { encodeRequest, type GeminiOptions } from "./encode-request.ts";
@@ -11,7 +13,10 @@ import { GeminiStreamEncoder } from "./stream-encoder.ts";
 /** The Gemini API: https://ai.google.dev/api/generate-content. The options say what a server wants in requests. */
 function geminiCodec(options: GeminiOptions): LlmCodec {
   return {
-    encodeRequest: (request) => encodeRequest(request, options),
+    encodeRequest: (given) =>
+      encodedWithSearch("gemini", given, (searching) =>
+        encodedWithNames(GEMINI_NAMES, searching, (request) => encodeRequest(request, options)),
+      ),
     streamDecoder: () => new GeminiStreamDecoder(),
     decodeResponse,
     failureFromHttp,

@@ -18,7 +18,6 @@ import { type ModelTraits, traitsOf } from "./model-traits.ts";
  * https://ai.google.dev/gemini-api/docs/thought-signatures
  */
 const NO_SEAL = "skip_thought_signature_validator";
-const MAX_NAME_LENGTH = 64;
 
 /** The same for a call in a client's own words; `undefined` where the model wants none. */
 export function sealInPlace(model: string): string | undefined {
@@ -80,7 +79,7 @@ function resultToWire(
   const part = {
     functionResponse: {
       ...(callIds ? { id: toolCallId } : {}),
-      name: nameToWire(name),
+      name,
       response,
       ...(inside.length === 0 ? {} : { parts: inside }),
     },
@@ -125,16 +124,10 @@ export function isOwnThinking({ dialect }: ThinkingBlock): boolean {
 function callToWire({ id, name, input, signature }: ToolUseBlock, { needsSeal, callIds }: CallTraits): JsonObject {
   const seal = sealToWire(signature);
   const stand = needsSeal && seal.thoughtSignature === undefined ? { thoughtSignature: NO_SEAL } : seal;
-  return { functionCall: { ...(callIds ? { id } : {}), name: nameToWire(name), args: input }, ...stand };
+  return { functionCall: { ...(callIds ? { id } : {}), name, args: input }, ...stand };
 }
 
 /** A seal that is not base64 is none of this provider's, and would be refused. */
 function sealToWire(signature: string | undefined): { thoughtSignature?: string } {
   return signature !== undefined && /^[A-Za-z0-9+/_-]+={0,2}$/.test(signature) ? { thoughtSignature: signature } : {};
-}
-
-/** A model may call a tool by an impossible name; sent back as it is, every later request would be refused. */
-function nameToWire(name: string): string {
-  const allowed = name.replace(/[^a-zA-Z0-9_.:-]/g, "_").slice(0, MAX_NAME_LENGTH);
-  return /^[a-zA-Z_]/.test(allowed) ? allowed : `_${allowed}`.slice(0, MAX_NAME_LENGTH);
 }

@@ -4,7 +4,8 @@ import type { EncodedRequest } from "../codec.ts";
 import { askedThinkingLeftOut, thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
 import { prefillLeftOut } from "../prefill.ts";
-import { writeRequest } from "../request-problem.ts";
+import { refuse, writeRequest } from "../request-problem.ts";
+import { chosenSearch } from "../web-search.ts";
 import { contentsToWire, isOwnThinking } from "./encode-contents.ts";
 import { traitsOf } from "./model-traits.ts";
 import { parametersToWire, schemaToWire } from "./schema.ts";
@@ -44,11 +45,15 @@ export function encodeRequest(request: LlmRequest, options: GeminiOptions): Enco
   ]);
 }
 
-function toolsToWire({ tools, toolChoice, providerTools }: LlmRequest): JsonObject {
+function toolsToWire(request: LlmRequest): JsonObject {
+  const { tools, toolChoice, providerTools } = request;
   const own = ownTools(providerTools, "gemini");
   const functions = tools.length === 0 ? [] : [{ functionDeclarations: tools.map(functionToWire) }];
   const wireTools = [...functions, ...own];
   if (wireTools.length === 0) return {};
+  if (chosenSearch(request) !== undefined) {
+    refuse("toolChoice", "asks for a search of the web, which Gemini generateContent cannot be made to do");
+  }
   const calling = callingToWire(tools, toolChoice);
   const toolConfig = {
     ...(calling === undefined ? {} : { functionCallingConfig: calling }),

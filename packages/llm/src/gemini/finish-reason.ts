@@ -19,11 +19,15 @@ const FROM_WIRE: ReadonlyMap<string | undefined, StopReason> = new Map<string, S
 /** Why an answer failed, as far as the reason says it. */
 type Failed = Pick<ProviderProblem, "code" | "retryable" | "sentence">;
 
-/** Reasons that are failures: the model wrote what is no call, and may do better when asked again. */
+/** Reasons that are failures: the answer is none, or none to the end, and the model may do better when asked again. */
 const FAILURES: ReadonlyMap<string, Failed> = new Map<string, Failed>([
   ["MALFORMED_FUNCTION_CALL", wrote("The model made a call of a tool that cannot be read")],
   ["MALFORMED_RESPONSE", wrote("The model wrote an answer that cannot be read")],
   ["UNEXPECTED_TOOL_CALL", wrote("The model called a tool although it was given none")],
+  ["TOO_MANY_TOOL_CALLS", wrote("The model called too many tools one after the other")],
+  ["NO_IMAGE", wrote("The model was to draw an image and did not")],
+  ["OTHER", wrote("The model stopped for a reason that the provider does not tell")],
+  ["IMAGE_OTHER", wrote("The model stopped for a reason that the provider does not tell")],
   ["MISSING_THOUGHT_SIGNATURE", { code: "invalid_request", retryable: false }],
 ]);
 
@@ -48,6 +52,7 @@ export function finishReasonToWire(reason: StopReason): string {
       return "MAX_TOKENS";
     case "refusal":
       return "SAFETY";
+    case "pause_turn":
     case "unknown":
       return "OTHER";
     default:

@@ -1,5 +1,6 @@
 import type { JsonObject } from "@loom/core";
 import { describe, expect, test } from "vitest";
+import { gemini } from "./codec.ts";
 import { answerOf, arrayStream, chunk, decode, STOP, stream } from "./gemini.testing.ts";
 
 const call = (name: string, fields: JsonObject = {}) => ({ functionCall: { name, args: { n: 1 }, ...fields } });
@@ -116,8 +117,6 @@ describe("the reason to stop", () => {
     ["SAFETY", "refusal"],
     ["RECITATION", "refusal"],
     ["PROHIBITED_CONTENT", "refusal"],
-    ["OTHER", "unknown"],
-    ["TOO_MANY_TOOL_CALLS", "unknown"],
     ["SUNSET", "unknown"],
   ])("%s is %s", (finishReason, stopReason) => {
     expect(answerOf(stream(chunk([{ text: "Hi" }], { finishReason }))).stopReason).toBe(stopReason);
@@ -126,9 +125,16 @@ describe("the reason to stop", () => {
   test.each([
     ["MALFORMED_FUNCTION_CALL", "invalid_response", true],
     ["UNEXPECTED_TOOL_CALL", "invalid_response", true],
+    ["TOO_MANY_TOOL_CALLS", "invalid_response", true],
+    ["NO_IMAGE", "invalid_response", true],
+    ["OTHER", "invalid_response", true],
     ["MISSING_THOUGHT_SIGNATURE", "invalid_request", false],
-  ])("%s is a failure", (finishReason, code, retryable) => {
-    expect(decode(stream(chunk([], { finishReason }))).at(-1)).toMatchObject({ error: { code, retryable } });
+  ])("%s is a failure, also behind half an answer", (finishReason, code, retryable) => {
+    const half = chunk([{ text: "Hal" }], { finishReason });
+    for (const last of [chunk([], { finishReason }), half]) {
+      expect(decode(stream(last)).at(-1)).toMatchObject({ error: { code, retryable } });
+    }
+    expect(gemini.decodeResponse(JSON.stringify(half))).toMatchObject({ ok: false, failure: { code, retryable } });
   });
 
   test("is a refusal where the prompt was blocked", () => {

@@ -113,6 +113,7 @@ describe("a stream to a client", () => {
     ["max_tokens", "MAX_TOKENS"],
     ["context_window_exceeded", "MAX_TOKENS"],
     ["refusal", "SAFETY"],
+    ["pause_turn", "OTHER"],
     ["unknown", "OTHER"],
   ] as const)("says %s as %s", (stopReason, finishReason) => {
     const whole = { ...response({ type: "text", text: "Hi" }), stopReason };

@@ -1,10 +1,20 @@
-import type { AssistantContent, JsonObject, JsonValue, LlmEvent, LlmFailure, LlmResponse, Usage } from "@loom/core";
+import type {
+  AssistantContent,
+  JsonObject,
+  JsonValue,
+  LlmEvent,
+  LlmFailure,
+  LlmResponse,
+  ThinkingBlock,
+  Usage,
+} from "@loom/core";
 import { IMAGE, SOUND } from "../foreign-part.ts";
 import { providerFailure } from "../http-failure.ts";
 import { asArray, asCount, asObject, asText } from "../json-reader.ts";
 import { mayBeWhole } from "../whole-counts.ts";
 import { failureFromBody, isErrorBody } from "./failure.ts";
 import { failureCodeOf, stopReasonFromWire } from "./finish-reason.ts";
+import { ReasoningDetails } from "./reasoning-details.ts";
 import { ToolCallReader } from "./tool-calls.ts";
 import { UsageReader } from "./usage.ts";
 
@@ -21,7 +31,13 @@ export class ChatAnswer {
   #id = "";
   #model = "";
   #text = "";
+  /** The thought that goes on. */
   #thinking = "";
+  /** Thoughts that something came behind, and how many of them came before the text. */
+  readonly #thoughts: ThinkingBlock[] = [];
+  #thoughtsFirst: number | undefined;
+  #thoughtSize = 0;
+  readonly #details = new ReasoningDetails();
   #refused = false;
   #heard: "nothing" | "sound" | "words" = "nothing";
   #finishReason: string | undefined;
@@ -44,7 +60,7 @@ export class ChatAnswer {
   /** Whether the counts came with the reason to stop or behind it, and nothing else came behind that. */
   get counted(): boolean {
     if (!this.#countedAtStop || this.#goesOn) return false;
-    const wrote = this.#text !== "" || this.#thinking !== "" || !this.#toolCalls.isEmpty;
+    const wrote = this.#text !== "" || this.#thoughtSize > 0 || !this.#toolCalls.isEmpty;
     return mayBeWhole(this.usage, { wrote });
   }
 
@@ -97,10 +113,11 @@ export class ChatAnswer {
     // Where its words came, too, nothing is lost.
     if (this.#heard === "sound") this.#say(SOUND, out);
     this.#heard = "nothing";
-    const content: AssistantContent[] = [];
-    if (this.#thinking !== "") content.push({ type: "thinking", text: this.#thinking });
+    this.#endThought();
+    const first = this.#thoughtsFirst ?? this.#thoughts.length;
+    const content: AssistantContent[] = this.#thoughts.slice(0, first);
     if (this.#text !== "") content.push({ type: "text", text: this.#text });
-    content.push(...this.#toolCalls.calls());
+    content.push(...this.#thoughts.slice(first), ...this.#toolCalls.calls());
     const said = { calls: !this.#toolCalls.isEmpty, refusal: this.#refused };
     return {
       message: { role: "assistant", content },
@@ -136,6 +153,7 @@ export class ChatAnswer {
   #readDelta(delta: JsonObject, out: LlmEvent[]): void {
     // Two names for one thing; servers that send both say the same in both.
     this.#think(asText(delta.reasoning_content) ?? asText(delta.reasoning) ?? "", out);
+    this.#details.read(delta.reasoning_details);
     this.#readContent(delta.content, out);
     const refusal = asText(delta.refusal);
     if (refusal !== undefined) {
@@ -147,6 +165,7 @@ export class ChatAnswer {
     const calls = asArray(delta.tool_calls);
     // The one call of the time before there could be several.
     const only = calls.length === 0 ? asObject(delta.function_call) : undefined;
+    if (calls.length > 0 || only !== undefined) this.#settleThought(out);
     this.#toolCalls.read(only === undefined ? calls : [{ index: 0, function: only }], this.#id, out);
   }
 
@@ -173,6 +192,8 @@ export class ChatAnswer {
 
   #say(text: string, out: LlmEvent[]): void {
     if (text === "") return;
+    this.#settleThought(out);
+    this.#thoughtsFirst ??= this.#details.size > 0 ? this.#thoughts.length : undefined;
     this.#text += text;
     out.push({ type: "text_delta", text });
   }
@@ -180,11 +201,30 @@ export class ChatAnswer {
   #think(text: string, out: LlmEvent[]): void {
     if (text === "") return;
     this.#thinking += text;
+    this.#thoughtSize += text.length;
     out.push({ type: "thinking_delta", text });
   }
 
+  /** Something else comes: what seals the thought before it goes out now. Without seals, all thoughts are one. */
+  #settleThought(out: LlmEvent[]): void {
+    if (this.#details.isEmpty) return;
+    const signature = this.#endThought();
+    if (signature !== undefined) out.push({ type: "thinking_signature", signature, dialect: "chat" });
+  }
+
+  /** What is not sealed yet may be later, by what comes behind it. */
+  #endThought(): string | undefined {
+    const signature = this.#details.take();
+    const text = this.#thinking;
+    this.#thinking = "";
+    if (signature !== undefined) this.#thoughts.push({ type: "thinking", text, signature, dialect: "chat" });
+    else if (text !== "") this.#thoughts.push({ type: "thinking", text });
+    return signature;
+  }
+
   #checkSize(): void {
-    if (this.#text.length + this.#thinking.length + this.#toolCalls.size <= MAX_ANSWER_SIZE) return;
+    const size = this.#text.length + this.#thoughtSize + this.#details.size + this.#toolCalls.size;
+    if (size <= MAX_ANSWER_SIZE) return;
     this.#failure = {
       code: "invalid_response",
       message: `The provider sent an answer of more than ${MAX_ANSWER_SIZE} characters: check the provider's address.`,

@@ -1,4 +1,5 @@
 import type { LlmCodec } from "../codec.ts";
+import { encodedWithNames, OPENAI_NAMES } from "../tool-names.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { decodeResponse } from "./decode-response.ts";
 import { encodeRequest } from "./encode-request.ts";
@@ -22,7 +23,8 @@ export function openAiChatCodec(options: Partial<OpenAiChatOptions> = {}): LlmCo
     ...options,
   };
   return {
-    encodeRequest: (request, { stream }) => encodeRequest(request, { stream, ...settings }),
+    encodeRequest: (given, { stream }) =>
+      encodedWithNames(OPENAI_NAMES, given, (request) => encodeRequest(request, { stream, ...settings })),
     streamDecoder: () => new OpenAiStreamDecoder(),
     decodeResponse,
     failureFromHttp,

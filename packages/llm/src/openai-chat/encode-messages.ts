@@ -11,6 +11,7 @@ import { boundedId } from "../bounded-id.ts";
 import { ownBlock } from "../own-words.ts";
 import { contentToWire, partToWire, textOf } from "./content-to-wire.ts";
 import type { OpenAiChatOptions } from "./options.ts";
+import { detailsOf } from "./reasoning-details.ts";
 
 /** OpenAI refuses longer ones; a conversation that began with another provider may hold them. */
 const MAX_CALL_ID = 40;
@@ -58,12 +59,16 @@ function countOf(attachments: readonly JsonObject[]): string {
 function assistantMessage({ content }: AssistantMessage, path: string, options: OpenAiChatOptions): JsonObject {
   const parts: JsonObject[] = [];
   const calls: JsonObject[] = [];
+  const details: JsonObject[] = [];
   let thinking = "";
   for (const block of content) {
     if (block.type === "text") parts.push({ type: "text", text: block.text });
     else if (block.type === "opaque") parts.push(ownBlock(block, "chat", path));
     else if (block.type === "tool_use") calls.push(callToWire(block, options));
-    else if (takesThinking(block, options)) thinking += block.text;
+    else if (takesThinking(block, options)) {
+      thinking += block.text;
+      details.push(...detailsOf(block.signature ?? ""));
+    }
   }
   const said = contentToWire(parts);
   const { thinkingField } = options;
@@ -71,14 +76,17 @@ function assistantMessage({ content }: AssistantMessage, path: string, options: 
     role: "assistant",
     content: said === "" && calls.length > 0 ? null : said,
     ...(thinkingField === undefined || thinking === "" ? {} : { [thinkingField]: thinking }),
+    ...(details.length === 0 ? {} : { reasoning_details: details }),
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
   };
 }
 
-/** A thought that is sealed, or of another dialect, is another provider's. */
-export function takesThinking(block: ThinkingBlock, { thinkingField }: OpenAiChatOptions): boolean {
-  const { signature, redactedData, dialect = "chat" } = block;
-  return thinkingField !== undefined && signature === undefined && redactedData === undefined && dialect === "chat";
+/** A thought of another dialect is another provider's, and a sealed one that of a server that seals. */
+export function takesThinking(block: ThinkingBlock, { thinkingField, sealedThinking }: OpenAiChatOptions): boolean {
+  const { signature, redactedData, dialect } = block;
+  if (thinkingField === undefined || redactedData !== undefined) return false;
+  if (signature !== undefined) return sealedThinking === true && dialect === "chat";
+  return dialect === undefined || dialect === "chat";
 }
 
 function callToWire({ id, name, input, signature }: ToolUseBlock, { callSignatures }: OpenAiChatOptions): JsonObject {
@@ -87,12 +95,7 @@ function callToWire({ id, name, input, signature }: ToolUseBlock, { callSignatur
     id: boundedId(id, MAX_CALL_ID),
     type: "function",
     // Not the malformed text, where there is one: servers read the arguments again, and refuse the request.
-    function: { name: wireName(name), arguments: JSON.stringify(input) },
+    function: { name, arguments: JSON.stringify(input) },
     ...(sealed ? { extra_content: { google: { thought_signature: signature } } } : {}),
   };
-}
-
-/** A model may call a tool by an impossible name; sent back as it is, the provider would refuse every later request. */
-function wireName(name: string): string {
-  return name.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64) || "unknown";
 }

@@ -43,6 +43,8 @@ export function finishReasonToWire(reason: StopReason): string {
       return "tool_calls";
     case "max_tokens":
     case "context_window_exceeded":
+    // There is more to come, and this dialect has no other word for that.
+    case "pause_turn":
       return "length";
     case "refusal":
       return "content_filter";

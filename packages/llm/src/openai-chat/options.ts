@@ -10,6 +10,8 @@ export type OpenAiChatOptions = {
    * OpenRouter `reasoning`; OpenAI itself has no place for it, so absent means it is left out.
    */
   readonly thinkingField?: "reasoning_content" | "reasoning";
+  /** Whether thoughts that the server sealed go back in `reasoning_details`, as OpenRouter wants them. */
+  readonly sealedThinking?: boolean;
   /**
    * How the server is told to think: OpenAI has levels, Z.ai, DeepSeek and Moonshot `thinking: {type}`, OpenRouter
    * `reasoning: {effort, max_tokens}`.

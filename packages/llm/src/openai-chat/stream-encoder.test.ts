@@ -166,7 +166,7 @@ test("an answer in one piece", () => {
 test.each([
   ["end_turn", "stop"],
   ["stop_sequence", "stop"],
-  ["pause_turn", "stop"],
+  ["pause_turn", "length"],
   ["unknown", "stop"],
   ["max_tokens", "length"],
   ["context_window_exceeded", "length"],

@@ -1,5 +1,7 @@
 import type { LlmCodec } from "../codec.ts";
 import { failureFromHttp } from "../openai-chat/failure.ts";
+import { encodedWithNames, OPENAI_NAMES } from "../tool-names.ts";
+import { encodedWithSearch } from "../web-search.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { decodeResponse } from "./decode-response.ts";
 import { encodeRequest } from "./encode-request.ts";
@@ -9,7 +11,10 @@ import { ResponsesStreamEncoder } from "./stream-encoder.ts";
 
 /** The OpenAI Responses API: https://platform.openai.com/docs/api-reference/responses */
 export const openAiResponses: LlmCodec = {
-  encodeRequest,
+  encodeRequest: (given, options) =>
+    encodedWithSearch("responses", given, (searching) =>
+      encodedWithNames(OPENAI_NAMES, searching, (request) => encodeRequest(request, options)),
+    ),
   streamDecoder: () => new ResponsesStreamDecoder(),
   decodeResponse,
   failureFromHttp,

@@ -6,7 +6,7 @@ import { refuse, refuseValue } from "../request-problem.ts";
 import { mergeNeighbours, readArray, readName, readObject, readString } from "../request-reader.ts";
 import { toolUseFromText } from "../tool-input.ts";
 import { readParts, readTexts } from "./decode-content.ts";
-import { nameInNamespace, textToolUse } from "./tool-name.ts";
+import type { ToolNames } from "./tool-name.ts";
 
 /** Items of OpenAI's own tools and machinery that an answer may hold; they go back to this dialect and to no other. */
 const OPAQUE_ANSWERS: ReadonlySet<string> = new Set([
@@ -40,7 +40,7 @@ const OPAQUE_INPUTS: ReadonlySet<string> = new Set([
  * The conversation that `input` holds: a text, or a list of items. Instructions at the start become the system prompt;
  * later ones keep their place, as what the user says. Ids and status of items are left out.
  */
-export function readInput(input: JsonValue | undefined): { system: string[]; messages: Message[] } {
+export function readInput(input: JsonValue | undefined, names: ToolNames): { system: string[]; messages: Message[] } {
   if (typeof input === "string") {
     return { system: [], messages: [{ role: "user", content: [{ type: "text", text: readName(input, "input") }] }] };
   }
@@ -57,7 +57,7 @@ export function readInput(input: JsonValue | undefined): { system: string[]; mes
     }
     const seal = item.type === "reasoning" ? unwrapSeal(asText(item.encrypted_content) ?? "") : undefined;
     if (seal?.kind === "call") callSeals.set(seal.callId ?? "", seal.data);
-    else rest.push(readItem(item, path));
+    else rest.push(readItem(item, path, names));
   }
   const messages = resultsInCallOrder(mergeNeighbours(rest)).map((message) => withSeals(message, callSeals));
   return { system, messages };
@@ -67,13 +67,13 @@ function isMessage({ type, role }: JsonObject): boolean {
   return type === "message" || (type === undefined && role !== undefined);
 }
 
-function readItem(item: JsonObject, path: string): Message {
+function readItem(item: JsonObject, path: string, names: ToolNames): Message {
   if (isMessage(item)) return readMessage(item, path);
   const type = readName(item.type, `${path}.type`);
   switch (type) {
     case "function_call":
     case "custom_tool_call":
-      return { role: "assistant", content: [readCall(item, path)] };
+      return { role: "assistant", content: [readCall(item, path, names)] };
     case "function_call_output":
     case "custom_tool_call_output":
       return { role: "user", content: [readOutput(item, path)] };
@@ -102,10 +102,13 @@ function readMessage(item: JsonObject, path: string): Message {
   }
 }
 
-function readCall(item: JsonObject, path: string): ToolUseBlock {
+function readCall(item: JsonObject, path: string, names: ToolNames): ToolUseBlock {
   const id = readName(item.call_id, `${path}.call_id`);
-  const name = nameInNamespace(asText(item.namespace), readName(item.name, `${path}.name`));
-  if (item.type === "custom_tool_call") return textToolUse(id, name, readString(item.input, `${path}.input`));
+  const isText = item.type === "custom_tool_call";
+  const namespace = asText(item.namespace);
+  const named = namespace === undefined ? {} : { namespace };
+  const name = names.nameOf({ ...named, name: readName(item.name, `${path}.name`), isText });
+  if (isText) return { type: "tool_use", id, name, input: { input: readString(item.input, `${path}.input`) } };
   return toolUseFromText(id, name, readString(item.arguments, `${path}.arguments`));
 }
 

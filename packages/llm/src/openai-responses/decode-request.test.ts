@@ -1,4 +1,4 @@
-import type { JsonObject, LlmRequest } from "@loom/core";
+import { type JsonObject, type LlmRequest, NO_USAGE } from "@loom/core";
 import { describe, expect, test } from "vitest";
 import { wrapSeal } from "../foreign-seal.ts";
 import { openAiResponses } from "./codec.ts";
@@ -129,6 +129,65 @@ describe("a request of Codex", () => {
       { type: "tool_use", id: "b", name: "apply_patch__text", input: { input: "*** Begin" } },
     ]);
     expect(messages[2]?.content).toMatchObject([{ toolCallId: "a" }, { toolCallId: "b", content: [{ text: "done" }] }]);
+  });
+});
+
+describe("the names of tools", () => {
+  const plain = (name: string) => ({ type: "function", name, parameters: {} });
+
+  test("are those of plain functions as they are, and say in the answer what the others were", () => {
+    const inner = { ...plain("b"), description: "Inner." };
+    const decoded = decode({
+      tools: [
+        { type: "custom", name: "fetch" },
+        { type: "namespace", name: "a", tools: [inner] },
+        plain("fetch__text"),
+        plain("a__ns__b"),
+      ],
+      input: [
+        USER,
+        { type: "custom_tool_call", call_id: "1", name: "fetch", input: "x" },
+        { type: "function_call", call_id: "2", name: "fetch__text", arguments: "{}" },
+        { type: "function_call_output", call_id: "2", output: "" },
+      ],
+      tool_choice: { type: "custom", name: "fetch" },
+    });
+    expect(decoded).toMatchObject({
+      ok: true,
+      request: {
+        tools: [{ name: "fetch__text_2" }, { name: "a__ns__b_2" }, { name: "fetch__text" }, { name: "a__ns__b" }],
+        toolChoice: { type: "tool", name: "fetch__text_2" },
+        messages: [
+          {},
+          {
+            content: [
+              { id: "1", name: "fetch__text_2" },
+              { id: "2", name: "fetch__text" },
+            ],
+          },
+          {},
+        ],
+      },
+      clientTools: new Map([
+        ["fetch__text_2", { name: "fetch", isText: true }],
+        ["a__ns__b_2", { namespace: "a", name: "b", isText: false }],
+      ]),
+    });
+    const clientTools = decoded.ok ? decoded.clientTools : undefined;
+    const call = (id: string, name: string) => ({ type: "tool_use" as const, id, name, input: { input: "y" } });
+    const answer = openAiResponses.encodeResponse(
+      {
+        message: { role: "assistant", content: [call("1", "fetch__text_2"), call("2", "fetch__text")] },
+        stopReason: "tool_use",
+        usage: NO_USAGE,
+        model: "m",
+      },
+      clientTools === undefined ? {} : { clientTools },
+    );
+    expect(answer.output).toMatchObject([
+      { type: "custom_tool_call", name: "fetch", input: "y" },
+      { type: "function_call", name: "fetch__text", arguments: '{"input":"y"}' },
+    ]);
   });
 });
 

@@ -15,6 +15,7 @@ import {
 import { readInput } from "./decode-input.ts";
 import { readToolChoice, readTools } from "./decode-tools.ts";
 import { readReasoning } from "./effort.ts";
+import { ToolNames } from "./tool-name.ts";
 
 const ONLY_INSTRUCTIONS = "holds nothing but instructions: add a message with the role user";
 
@@ -28,11 +29,13 @@ export function decodeRequest(body: string): DecodedRequest {
     body,
     (json, watched) => {
       refuseMemory(json);
-      const { system, messages } = readInput(json.input);
+      const names = new ToolNames();
+      const tooled = readToolChoice(json.tool_choice, readTools(json.tools, names), names);
+      const { tools, providerTools, toolChoice } = tooled;
+      const { system, messages } = readInput(json.input, names);
       const isInstructed = system.length > 0;
       if (messages.length === 0) refuse("input", isInstructed ? ONLY_INSTRUCTIONS : "must not be empty");
       if (messages[0]?.role !== "user") refuse("input", "must begin with the role user");
-      const { tools, providerTools, toolChoice } = readToolChoice(json.tool_choice, readTools(json.tools));
       const instructions = isGiven(json.instructions) ? [readString(json.instructions, "instructions")] : [];
       const thinking = readReasoning(json.reasoning, watched);
       const output = readFormat(json.text);
@@ -56,7 +59,8 @@ export function decodeRequest(body: string): DecodedRequest {
         ...(userId === undefined ? {} : { userId }),
         ...(cacheKey === undefined ? {} : { cacheKey }),
       };
-      return { request, stream: readBoolean(json.stream, "stream") === true };
+      const clientTools = names.special.size === 0 ? {} : { clientTools: names.special };
+      return { request, stream: readBoolean(json.stream, "stream") === true, ...clientTools };
     },
     DROPPED,
   );

@@ -14,7 +14,7 @@ import { boundedId } from "../bounded-id.ts";
 import { dataUrl, ownFile } from "../media.ts";
 import { ownBlock } from "../own-words.ts";
 
-/** Longer ids and names are refused. */
+/** Longer ids are refused. */
 export const MAX_ID_LENGTH = 64;
 
 /**
@@ -75,12 +75,10 @@ function thoughtToWire({ text, signature, redactedData }: ThinkingBlock): JsonOb
 }
 
 function callToWire({ id, name, input }: ToolUseBlock): JsonObject {
-  // A model may call a tool by an impossible name; sent back as it is, every later request would be refused.
-  const wireName = name.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, MAX_ID_LENGTH) || "unknown";
   return {
     type: "function_call",
     call_id: boundedId(id, MAX_ID_LENGTH),
-    name: wireName,
+    name,
     arguments: JSON.stringify(input),
   };
 }

@@ -8,6 +8,7 @@ import { prefillLeftOut } from "../prefill.ts";
 import { refuse, writeRequest } from "../request-problem.ts";
 import { samplingLeftOut, samplingToWire } from "../sampling.ts";
 import { isStrictForOpenAi, strictnessLeftOut } from "../strict-schema.ts";
+import { chosenSearch, WEB_SEARCH } from "../web-search.ts";
 import { canThink, reasoningToWire, thinksAt } from "./effort.ts";
 import { inputToWire, isOwnThinking, MAX_ID_LENGTH } from "./encode-input.ts";
 
@@ -35,7 +36,7 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
         ...(system === "" ? {} : { instructions: system }),
         input: inputToWire(request.messages),
         ...(wireTools.length === 0 ? {} : { tools: wireTools }),
-        ...(toolChoice === undefined ? {} : { tool_choice: choiceToWire(toolChoice) }),
+        ...(toolChoice === undefined ? {} : { tool_choice: choiceToWire(toolChoice, request) }),
         ...(request.parallelToolCalls === undefined ? {} : { parallel_tool_calls: request.parallelToolCalls }),
         ...(reasoning === undefined ? {} : { reasoning }),
         ...(output === undefined ? {} : { text: { format: formatToWire(output) } }),
@@ -69,7 +70,12 @@ function toolToWire({ name, description, inputSchema, strict = false }: ToolDefi
   };
 }
 
-function choiceToWire(choice: ToolChoice): JsonObject | string {
+function choiceToWire(choice: ToolChoice, request: LlmRequest): JsonObject | string {
+  const search = chosenSearch(request);
+  if (search !== undefined) {
+    const type = search.dialect === "responses" ? search.definition.type : undefined;
+    return { type: type ?? WEB_SEARCH };
+  }
   return choice.type === "tool" ? { type: "function", name: choice.name } : choice.type;
 }
 

@@ -20,13 +20,13 @@ export function encodeResponse(response: LlmResponse, identity: AnswerIdentity =
   const { status, incomplete } = statusOf(response.stopReason);
   return responseToWire(id, identity, {
     status,
-    output: itemsOf(response.message.content, id, identity.origin),
+    output: itemsOf(response.message.content, id, identity),
     answered: response,
     ...(incomplete === undefined ? {} : { incomplete }),
   });
 }
 
-function itemsOf(content: readonly AssistantContent[], answer: string, origin: string | undefined): JsonObject[] {
+function itemsOf(content: readonly AssistantContent[], answer: string, identity: AnswerIdentity): JsonObject[] {
   const items: JsonObject[] = [];
   let texts: JsonObject[] | undefined;
   const idFor = (type: string) => itemId(type, answer, items.length);
@@ -42,10 +42,11 @@ function itemsOf(content: readonly AssistantContent[], answer: string, origin: s
       continue;
     }
     texts = undefined;
-    if (block.type === "thinking") items.push(thoughtItem(idFor("reasoning"), block.text, sealOf(block, origin)));
+    if (block.type === "thinking")
+      items.push(thoughtItem(idFor("reasoning"), block.text, sealOf(block, identity.origin)));
     else if (block.type === "opaque") items.push(block.data);
     else if (block.type === "tool_use") {
-      const item = callItem("", "completed", block);
+      const item = callItem("", "completed", block, identity);
       items.push({ ...item, id: idFor(String(item.type)) });
       const seal = callSealOf(block);
       if (seal !== undefined) items.push(thoughtItem(idFor("reasoning"), "", seal));

@@ -61,6 +61,8 @@ export function statusOf(reason: StopReason): {
       return { status: "incomplete", incomplete: "max_output_tokens" };
     case "refusal":
       return { status: "incomplete", incomplete: "content_filter" };
+    case "pause_turn":
+      return { status: "incomplete", incomplete: reason };
     default:
       return { status: "completed" };
   }
@@ -80,8 +82,13 @@ export function thoughtItem(id: string, text: string, seal: string | undefined):
   return { id, type: "reasoning", summary, ...(seal === undefined ? {} : { encrypted_content: seal }) };
 }
 
-export function callItem(id: string, status: string, call: ToolUseBlock): JsonObject {
-  return { id, status, call_id: call.id, ...callToClient(call) };
+export function callItem(
+  id: string,
+  status: string,
+  call: ToolUseBlock,
+  { clientTools }: Pick<AnswerIdentity, "clientTools">,
+): JsonObject {
+  return { id, status, call_id: call.id, ...callToClient(call, clientTools) };
 }
 
 /** `origin`: see `AnswerIdentity`. */

@@ -1,5 +1,6 @@
 import { type AssistantContent, type JsonObject, type LlmEvent, type LlmResponse, NO_USAGE } from "@loom/core";
 import { describe, expect, test } from "vitest";
+import type { AnswerIdentity } from "../codec.ts";
 import { unwrapSeal } from "../foreign-seal.ts";
 import { openAiResponses } from "./codec.ts";
 
@@ -7,7 +8,11 @@ const IDENTITY = { id: "abc", model: "gpt-test", createdMs: 1_700_000_000_123 };
 
 /** The events that go out for these, as the objects they hold. */
 function encode(...events: LlmEvent[]): JsonObject[] {
-  const encoder = openAiResponses.streamEncoder(IDENTITY);
+  return encodeFor({}, ...events);
+}
+
+function encodeFor(identity: AnswerIdentity, ...events: LlmEvent[]): JsonObject[] {
+  const encoder = openAiResponses.streamEncoder({ ...IDENTITY, ...identity });
   const text = events.map((event) => encoder.push([event])).join("");
   return text.split("\n\n").flatMap((event) => {
     if (event === "") return [];
@@ -223,7 +228,12 @@ describe("a stream to a client", () => {
       name: "apply_patch__text",
       input: { input: "*** Begin" },
     };
-    const events = encode(
+    const clientTools = new Map([
+      ["agents__ns__spawn", { namespace: "agents", name: "spawn", isText: false }],
+      ["apply_patch__text", { name: "apply_patch", isText: true }],
+    ]);
+    const events = encodeFor(
+      { clientTools },
       calling("a", "{}", "agents__ns__spawn"),
       calling("b", '{"input":"*** Begin"}', "apply_patch__text"),
       completed({ type: "tool_use", id: "a", name: "agents__ns__spawn", input: {} }, patch),
@@ -234,6 +244,23 @@ describe("a stream to a client", () => {
       { type: "custom_tool_call", call_id: "b", name: "apply_patch", input: "*** Begin" },
     ]);
     expect(events.map(({ type }) => type)).toContain("response.custom_tool_call_input.done");
+  });
+
+  test("has plain functions as they are called, whatever that looks like", () => {
+    const events = encode(
+      calling("a", '{"url":"http://a"}', "fetch__text"),
+      calling("b", "{}", "a__ns__b"),
+      completed(
+        { type: "tool_use", id: "a", name: "fetch__text", input: { url: "http://a" } },
+        { type: "tool_use", id: "b", name: "a__ns__b", input: {} },
+      ),
+    );
+    const done = events.filter(({ type }) => type === "response.output_item.done").map(({ item }) => item);
+    expect(done).toEqual([
+      expect.objectContaining({ type: "function_call", name: "fetch__text", arguments: '{"url":"http://a"}' }),
+      expect.objectContaining({ type: "function_call", name: "a__ns__b", arguments: "{}" }),
+    ]);
+    expect(done[1]).not.toHaveProperty("namespace");
   });
 
   test("has what OpenAI's own tools did, and nothing of another dialect", () => {
@@ -250,7 +277,7 @@ describe("a stream to a client", () => {
   test.each([
     ["end_turn", "completed", null],
     ["stop_sequence", "completed", null],
-    ["pause_turn", "completed", null],
+    ["pause_turn", "incomplete", { reason: "pause_turn" }],
     ["max_tokens", "incomplete", { reason: "max_output_tokens" }],
     ["context_window_exceeded", "incomplete", { reason: "max_output_tokens" }],
     ["refusal", "incomplete", { reason: "content_filter" }],

@@ -27,7 +27,7 @@ import {
   textPart,
   thoughtItem,
 } from "./response-to-wire.ts";
-import { nameToClient } from "./tool-name.ts";
+import { toolOfClient } from "./tool-name.ts";
 
 /** The message or the thought that is being written. */
 type OpenItem = { readonly type: "message" | "reasoning"; readonly id: string; readonly index: number; text: string };
@@ -181,7 +181,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
     call.json += fragment;
     call.end.push(fragment);
     // What a tool takes as text is inside the JSON, and goes out when that is whole.
-    if (fragment === "" || nameToClient(call.name).isText) return out;
+    if (fragment === "" || toolOfClient(call.name, this.#identity.clientTools).isText) return out;
     // `null` and its like mean no arguments, or go out as they are at the end.
     if (!call.end.isObject) return out;
     call.sentArguments = true;
@@ -190,7 +190,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
 
   #openCall(callId: string, name: string): OpenCall {
     const index = this.#index++;
-    const type = nameToClient(name).isText ? "custom_tool_call" : "function_call";
+    const type = toolOfClient(name, this.#identity.clientTools).isText ? "custom_tool_call" : "function_call";
     const id = itemId(type, this.#answer, index);
     const call = { id, index, name, end: new JsonObjectEnd(), json: "", sentArguments: false };
     this.#calls.set(callId, call);
@@ -198,7 +198,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
   }
 
   #callAdded(call: OpenCall, block: ToolUseBlock): string {
-    const item = callItem(call.id, "in_progress", block);
+    const item = callItem(call.id, "in_progress", block, this.#identity);
     return this.#event("response.output_item.added", { output_index: call.index, item });
   }
 
@@ -297,7 +297,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
     if (call === undefined) return "";
     this.#calls.delete(block.id);
     const { id, index } = call;
-    const item = callItem(id, "completed", block);
+    const item = callItem(id, "completed", block, this.#identity);
     let out = "";
     if (item.type === "custom_tool_call") {
       const input = String(item.input);
@@ -307,7 +307,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
     } else {
       const text = toolInputText(block);
       if (!call.sentArguments) out += this.#argumentsDelta(call, text);
-      const done = { item_id: id, output_index: index, name: nameToClient(block.name).name, arguments: text };
+      const done = { item_id: id, output_index: index, name: item.name ?? block.name, arguments: text };
       out += this.#event("response.function_call_arguments.done", done);
     }
     return out + this.#itemDone(index, item);

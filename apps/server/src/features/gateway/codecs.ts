@@ -54,6 +54,7 @@ const HABITS: readonly { readonly name: string; readonly hosts: RegExp; readonly
   // https://openrouter.ai/docs/api-reference/parameters
   habit("openrouter", /(?:^|\.)openrouter\.ai$/, {
     thinkingField: "reasoning",
+    sealedThinking: true,
     thinkingParameter: "reasoning",
     topK: true,
   }),

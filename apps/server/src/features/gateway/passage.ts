@@ -1,5 +1,5 @@
 import type { LlmRequest } from "@loom/core";
-import { openAiDialectsFor, problemInWordsOf } from "@loom/llm";
+import { namingBack, openAiDialectsFor, problemInWordsOf } from "@loom/llm";
 import type { Dialect, RouteStep } from "../../gateway-types.ts";
 import type { RawCall } from "../../kit/call.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
@@ -10,6 +10,7 @@ import type { ClientHeaders } from "./client-headers.ts";
 import { codecFor, codecOf, voiceOf } from "./codecs.ts";
 import type { Delivery, DeliveryHost } from "./delivery.ts";
 import { NO_SEALS, withoutForeignSeals } from "./foreign-seals.ts";
+import { asksForEvents, targetForGoogle } from "./google-query.ts";
 import { NativeDelivery } from "./native-delivery.ts";
 import type { GatewayParts } from "./parts.ts";
 import type { DecodedQuestion, Question } from "./question.ts";
@@ -60,13 +61,15 @@ export function openPassage(
   credential: RequestHeaders,
   parts: GatewayParts,
 ): Passage {
-  const { target, question } = asked;
-  if (question === undefined || target.operation === "use") return passedPassage(asked, upstream, credential);
+  const { question } = asked;
+  const target = targetForGoogle(asked.target, upstream);
+  if (question === undefined || target.operation === "use")
+    return passedPassage({ ...asked, target }, upstream, credential);
   if (target.operation === "count_tokens" && !canCount(target, upstream, step.model)) {
     throw new ProblemError("invalid_request", `The provider ${upstream.name} cannot count tokens for this client.`);
   }
   if (isNative(target, upstream, step.model)) {
-    return nativePassage(asked, question, step, upstream, credential, parts);
+    return nativePassage({ ...asked, target }, question, step, upstream, credential, parts);
   }
   return translatedPassage(asked, question, step, upstream, credential, parts);
 }
@@ -145,7 +148,7 @@ function translatedPassage(
 ): Passage {
   asked.decoded ??= question.decode(codecOf);
   const { target, call, subject } = asked;
-  const { wantsUsage } = asked.decoded;
+  const { wantsUsage, clientTools } = asked.decoded;
   // Loom's own dialect has a place for every seal.
   const foreign = target.dialect !== "loom";
   const request = foreign ? parts.seals.restore(subject, asked.decoded.request) : asked.decoded.request;
@@ -154,7 +157,7 @@ function translatedPassage(
     const said = saidIn(upstream, { ...request, model: step.model }, { stream, client: target.dialect });
     return { ...said, outgoing: translatedRequest({ upstream, ...said, model: step.model, stream, credential }) };
   });
-  const eventStream = target.dialect !== "gemini" || /[?&]alt=sse(?:&|$)/.test(target.query);
+  const eventStream = target.dialect !== "gemini" || asksForEvents(target.query);
   const voice = voiceOf(target.dialect, { eventStream });
   const identity = {
     id: call.id.replace("req-", "").replaceAll("-", ""),
@@ -162,6 +165,7 @@ function translatedPassage(
     createdMs: Date.now(),
     wantsUsage,
     origin: dialect,
+    ...(clientTools === undefined ? {} : { clientTools }),
   };
   const noted: TakeNote = (response) => {
     if (foreign) {
@@ -202,7 +206,10 @@ function saidIn(
   for (const dialect of dialects) {
     const codec = codecFor(upstream, dialect);
     const encoded = codec.encodeRequest(request, options);
-    if (encoded.ok) return { dialect, codec, body: encoded.body, leftOut: encoded.leftOut ?? [] };
+    if (encoded.ok) {
+      const { body, leftOut = [], toolNames } = encoded;
+      return { dialect, codec: toolNames === undefined ? codec : namingBack(codec, toolNames), body, leftOut };
+    }
     // The last one was to say what the first could not: what it lacks is what the client can do without.
     problem = options.client === "loom" ? encoded.problem : problemInWordsOf(options.client, encoded.problem);
   }

@@ -1,3 +1,4 @@
+import { wrapSeal } from "@loom/llm";
 import { callTool, say, startScriptedModel } from "@loom/testkit";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type Answer, ask, startGateway } from "./gateway.testing.ts";
@@ -82,6 +83,24 @@ describe("a request to", () => {
     const [, answer] = sent(1).messages;
     if (field === undefined) expect(JSON.stringify(answer)).not.toContain("I look.");
     else expect(answer[field]).toBe("I look.");
+  });
+
+  test("OpenRouter gets back what it sealed, and DeepSeek hears that there was something", async () => {
+    const { post, sent } = await start([say("Hi"), say("Hi")]);
+    const details = [{ type: "reasoning.text", text: "I look.", signature: "EqQ", index: 0 }];
+    const signature = wrapSeal({ kind: "signature", data: JSON.stringify(details), dialect: "chat" });
+    const answer = [
+      { type: "thinking", thinking: "I look.", signature },
+      { type: "text", text: "So" },
+    ];
+    const [user] = REQUEST.messages;
+    const messages = [user, { role: "assistant", content: answer }, user];
+    const one = await post("/anthropic/v1/messages", { ...REQUEST, model: "openrouter/some/model", messages });
+    expect(sent(0).messages[1]).toMatchObject({ reasoning: "I look.", reasoning_details: details });
+    expect(one.headers["x-loom-left-out"]).toBeUndefined();
+    const two = await post("/anthropic/v1/messages", { ...REQUEST, model: "deepseek/r", messages });
+    expect(JSON.stringify(sent(1).messages)).not.toContain("I look.");
+    expect(two.headers["x-loom-left-out"]).toContain("thinking of earlier answers");
   });
 
   test("Gemini's own server of this dialect brings the seals of its calls back", async () => {

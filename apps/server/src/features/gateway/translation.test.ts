@@ -258,8 +258,33 @@ describe("a translated answer", () => {
   });
 });
 
+describe("tools whose names the provider does not take, or that it does not know", () => {
+  const TOOLS = [
+    { type: "function", name: "srv.read", parameters: PARAMETERS },
+    { type: "function", name: "run__text", parameters: PARAMETERS },
+    { type: "custom", name: "patch" },
+  ];
+
+  test.each([true, false])("are called by the client's names (streamed: %s)", async (stream) => {
+    const { gateway, model } = await start([
+      callTool("srv_read", { path: "a" }),
+      callTool("run__text", { path: "b" }),
+      callTool("patch__text", { input: "c" }),
+    ]);
+    const body = { model: "anthropic/claude-test", input: "Hi", tools: TOOLS, stream };
+    const answers = [];
+    for (const _ of TOOLS) answers.push((await post(gateway, "/openai/v1/responses", body)).text);
+    expect(model.requests[0]?.body).toMatchObject({
+      tools: [{ name: "srv_read" }, { name: "run__text" }, { name: "patch__text" }],
+    });
+    expect(answers[0]).toMatch(/"type":"function_call","name":"srv\.read","arguments":"\{\\"path\\":\\"a/);
+    expect(answers[1]).toMatch(/"type":"function_call","name":"run__text","arguments":"\{\\"path\\":\\"b/);
+    expect(answers[2]).toMatch(/"type":"custom_tool_call","name":"patch","input":"c"/);
+  });
+});
+
 describe("Codex, which asks for a search of the web", () => {
-  const BODY = { input: "Hi", tools: [{ type: "web_search", external_web_access: false }] };
+  const BODY = { input: "Hi", tools: [{ type: "web_search", external_web_access: true }] };
 
   test("gets that of the model's provider", async () => {
     const { gateway, model } = await start([say("Grüße"), say("Grüße")]);
@@ -267,6 +292,14 @@ describe("Codex, which asks for a search of the web", () => {
     await post(gateway, "/openai/v1/responses", { ...BODY, model: "gemini/gemini-test" });
     expect(model.requests[0]?.body).toMatchObject({ tools: [{ type: "web_search_20250305", name: "web_search" }] });
     expect(model.requests[1]?.body).toMatchObject({ tools: [{ googleSearch: {} }] });
+  });
+
+  test("gets none that goes live where it did not want that, and is told", async () => {
+    const { gateway, model } = await start([say("Grüße")]);
+    const tools = [{ type: "web_search", external_web_access: false }];
+    const answer = await post(gateway, "/openai/v1/responses", { ...BODY, tools, model: "anthropic/claude-test" });
+    expect(answer.headers["x-loom-left-out"]).toBe("tools.web_search");
+    expect(model.requests[0]?.body).not.toHaveProperty("tools");
   });
 
   test("is told what to do where there is none", async () => {
