@@ -64,6 +64,7 @@ export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
       ledger: books.services.ledger,
       prices: books.services.prices,
       askerOf: (subject) => ({ subject: nameOf(subject), nodes: subject.nodes }),
+      originOf: needs.web.originOf,
     }),
     ledger: books,
     health: health.build(kit, { isStopping, checks: () => all.flatMap((each) => each.health) }),

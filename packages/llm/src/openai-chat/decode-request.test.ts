@@ -309,6 +309,13 @@ describe("one sentence says what is wrong with", () => {
       "messages.0.function_call is not supported: use tool_calls.",
     ],
     ["the legacy functions", { functions: [] }, "functions is not supported: use tools."],
+    [
+      "a choice among tools that are not there",
+      {
+        tool_choice: { type: "allowed_tools", allowed_tools: { mode: "auto", tools: [{ function: { name: "now" } }] } },
+      },
+      "tool_choice.allowed_tools.tools name no tool of this request.",
+    ],
     ["a tool that is none", { tools: [{ type: 7 }] }, "tools.0.type has a value that is not supported: 7."],
     ["several answers", { n: 2 }, "n must be 1."],
     [

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue, LlmRequest, ProviderTool, ToolChoice, ToolDefinition } from "@loom/core";
 import { readCache } from "../anthropic-messages/cache-marker.ts";
 import { asObject, asText } from "../json-reader.ts";
-import { refuseValue } from "../request-problem.ts";
+import { refuse, refuseValue } from "../request-problem.ts";
 import { readArray, readBoolean, readName, readObject } from "../request-reader.ts";
 import { readFunction } from "./read-content.ts";
 
@@ -44,8 +44,10 @@ function chosen(tools: readonly ToolDefinition[], choice: JsonValue | undefined)
     return readName(readFunction(readObject(tool, at), at).name, `${at}.function.name`);
   });
   // Only some of them now: the others might as well not be there.
+  const left = tools.filter(({ name }) => names.includes(name));
+  if (left.length === 0) refuse(`${path}.tools`, "name no tool of this request");
   return {
-    tools: tools.filter(({ name }) => names.includes(name)),
+    tools: left,
     toolChoice: readChoice(allowed.mode ?? "auto", `${path}.mode`),
   };
 }

@@ -37,6 +37,7 @@ describe("thinking", () => {
     ["gpt-4.1", { type: "off" }, undefined],
     ["qwen3", { type: "on", effort: "max" }, "high"],
     ["qwen3", { type: "off" }, undefined],
+    ["openai/gpt-oss-120b", { type: "on", effort: "max" }, "high"],
   ])("of %s: %j", (model, thinking, effort) => {
     expect(encode({ model, ...(thinking === undefined ? {} : { thinking }) }).reasoning_effort).toBe(effort);
   });

@@ -24,7 +24,8 @@ async function start(answer: Parameters<typeof startUpstream>[0] = (response) =>
   return {
     upstream,
     gateway,
-    post: (path: string, body: object) => ask(gateway.url + path, { body, headers: { authorization } }),
+    post: (path: string, body: object | undefined, method = "POST") =>
+      ask(gateway.url + path, { method, headers: { authorization }, ...(body === undefined ? {} : { body }) }),
     raw: (line: string) =>
       rawExchange(
         gateway.url,
@@ -84,6 +85,52 @@ test.each(["/anthropic/v1/models", "/openai/v1/models", "/gemini/v1beta/models",
     expect(body).toBe("");
   },
 );
+
+describe("where there is nothing", () => {
+  test.each([
+    ["/openai/v1/embeddings", "as in /proxy/openai/v1/embeddings"],
+    ["/gemini/v1beta/files", "as in /proxy/gemini/v1beta/files"],
+    [
+      "/gemini/v1beta/models/gemini-embedding-001:embedContent",
+      "/proxy/gemini/v1beta/models/gemini-embedding-001:embed",
+    ],
+    ["/anthropic/v1/messages/batches", "as in /proxy/anthropic/v1/messages/batches"],
+    ["/openai/v1//chat/completions", "two slashes in a row"],
+    ["/openai/v1/chat/completions/", "ends with a slash"],
+    ["/proxy/openai/v1/chat/completions/", "ends with a slash"],
+    ["/anthropic/v1/v1/messages", "the base URL has one /v1 too many"],
+    ["/openai/v1/a%2Fb", "could be read in two ways"],
+  ])("%s is told what may be meant", async (path, hint) => {
+    const { upstream, post } = await start();
+    const { status, text } = await post(path, { model: "m", input: "x" });
+    expect(status).toBe(404);
+    expect(text).toContain(hint);
+    expect(upstream.seen).toEqual([]);
+  });
+});
+
+describe("a model's name in a path", () => {
+  test.each([
+    ["/gemini/v1beta/models/lab%2Fqwen:generateContent", "qwen"],
+    ["/gemini/v1beta/lab/qwen:generateContent", "qwen"],
+    ["/gemini/v1beta/models/lab%2FMy%20Model%20(Q4):generateContent", "My Model (Q4)"],
+    ["/gemini/v1beta/models/lab%2FC%3A%5Cm%5Cx.gguf%3AgenerateContent", "C:\\m\\x.gguf"],
+  ])("may be encoded: %s", async (path, model) => {
+    const { upstream, post } = await start();
+    await post(path, QUESTION);
+    expect(JSON.parse(String(upstream.seen[0]?.body))).toMatchObject({ model });
+  });
+
+  test.each([
+    ["POST", "/proxy/gemini/v1beta/models/gemini-x%3AgenerateContent", "/v1beta/models/gemini-x%3AgenerateContent"],
+    ["POST", "/proxy/gemini/v1beta/models/fast%3AgenerateContent", "/v1beta/models/gemini-3.5-flash%3AgenerateContent"],
+    ["GET", "/proxy/lab/v1/models/meta-llama%2Fllama-3", "/models/meta-llama%2Fllama-3"],
+  ])("goes to its provider as it is written: %s %s", async (method, path, there) => {
+    const { upstream, post } = await start();
+    await post(path, method === "GET" ? undefined : QUESTION, method);
+    expect(upstream.seen[0]?.path).toMatch(new RegExp(`${there}$`));
+  });
+});
 
 test("a provider that is not there is answered with those that are, also those with names of their own", async () => {
   const { post } = await start();

@@ -10,6 +10,8 @@ import { type ClientHeaders, readClientHeaders, splitQuery } from "./client-head
 import { Door } from "./door.ts";
 import { Exchange } from "./exchange.ts";
 import { listInDialect, modelInDialect } from "./model-list.ts";
+import { noSuchPlace, pageOf, readPage } from "./model-page.ts";
+import { nothingHere } from "./nothing-here.ts";
 import { BYTES_PER_TOKEN } from "./output-bound.ts";
 import type { GatewayParts } from "./parts.ts";
 import { canCount } from "./passage.ts";
@@ -45,16 +47,18 @@ export function openRequest(
     refuse: (problem) => sendDialectProblem(call.outgoing, dialect, problem, call.id),
     answer(subject) {
       checkFraming(call);
-      if (target === undefined) throw nothingHere();
+      if (target === undefined) throw nothingHere(path, fallback);
       answer(entrance, call, target, headers, askerFor(entrance, call, subject, target, headers));
     },
   };
 }
 
-/** Models are listed by everybody, and deleted by few. */
+/** Models are listed by everybody, and deleted by few; what has a colon in its name may look like work with it. */
 function isAdministration({ operation }: Target, { incoming }: RawCall): boolean {
   const { method = "GET" } = incoming;
-  return operation === "administer" || (operation === "models" && method !== "GET" && method !== "HEAD");
+  if (operation === "administer") return true;
+  const isRead = method === "GET" || method === "HEAD";
+  return (operation === "models" && !isRead) || (operation === "use" && !isRead && method !== "POST");
 }
 
 /** @throws ProblemError where nobody pays for it, which is in the ledger then: see `chargedNodes`. */
@@ -94,7 +98,7 @@ function answer(entrance: Entrance, call: RawCall, target: Target, headers: Clie
       new Exchange(parts, { call, target, headers, question: undefined, subject: asker.subject }, asker).start();
     else if (operation === "models" && target.dialect !== "loom")
       sendModels(entrance, call, { ...target, dialect: target.dialect });
-    else throw nothingHere();
+    else throw nothingHere(pathOf(call), target.dialect);
     return;
   }
   const door = new Door(parts, call, target, headers, asker);
@@ -159,14 +163,20 @@ function countInDialect(tokens: number, dialect: Dialect): unknown {
 function sendModels(
   { modelNames }: Entrance,
   call: RawCall,
-  { model, dialect }: Target & { dialect: WireDialect },
+  { model, dialect, query }: Target & { dialect: WireDialect },
 ): void {
   const { method } = call.incoming;
-  if (method !== "GET" && method !== "HEAD") throw nothingHere();
+  if (method !== "GET" && method !== "HEAD") throw nothingHere(pathOf(call), dialect);
+  const page = readPage(dialect === "anthropic" && model === undefined ? query : "");
   const headers = { "x-request-id": call.id };
+  const sendList = (names: readonly string[]): void => {
+    const list = dialect === "anthropic" ? pageOf(names, page) : listInDialect(names, dialect);
+    if (list !== undefined) sendJson(call.outgoing, list, headers);
+    else sendDialectProblem(call.outgoing, dialect, noSuchPlace(), call.id);
+  };
   modelNames()
     .then((names) => {
-      if (model === undefined) sendJson(call.outgoing, listInDialect(names, dialect), headers);
+      if (model === undefined) sendList(names);
       else if (names.some((name) => name === model || name.endsWith(`/${model}`)))
         sendJson(call.outgoing, modelInDialect(model, dialect), headers);
       else {
@@ -224,8 +234,8 @@ function isJson({ headers }: RawCall["incoming"]): boolean {
   return /^application\/json\s*(?:;|$)/i.test(headers["content-type"] ?? "");
 }
 
-function nothingHere(): ProblemError {
-  return new ProblemError("not_found", "There is nothing at this path; GET /api/openapi.json lists what there is.");
+function pathOf({ incoming }: RawCall): string {
+  return splitQuery(incoming.url ?? "/").path;
 }
 
 function labelOf(target: Target | undefined): string {

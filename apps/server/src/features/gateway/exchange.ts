@@ -19,6 +19,7 @@ import { sendDialectProblem } from "./reply.ts";
 import { routeHeaders } from "./route-headers.ts";
 import { sendRefusal } from "./send-refusal.ts";
 import type { UpstreamHeaders } from "./transport.ts";
+import { withOwnUploadAddress } from "./upload-address.ts";
 import { problemFor } from "./wire-errors.ts";
 import { isBilled } from "./worst-case.ts";
 
@@ -107,11 +108,19 @@ export class Exchange implements AttemptListener, DeliveryHost {
       delivery = new DecodedDelivery(delivery, decoder, this);
     }
     this.#delivery = delivery;
-    delivery.onHead(status, headers);
+    delivery.onHead(status, this.#atHome(headers));
     const waiting = this.#parts.prices.ready();
     if (waiting === undefined) return;
     this.#pauseFor(waiting);
     waiting.then(() => this.resume(waiting)).catch((error: unknown) => this.#crash(error));
+  }
+
+  /** What is asked of a provider's own paths may be told to go on at an address of the provider. */
+  #atHome(headers: UpstreamHeaders): UpstreamHeaders {
+    const upstream = this.#candidate?.upstream;
+    if (this.#asked.target.operation !== "administer" || upstream === undefined) return headers;
+    const origin = (): string => this.#parts.originOf(this.#call.incoming);
+    return withOwnUploadAddress(headers, { upstream, origin });
   }
 
   onChunk(chunk: Buffer): void {
@@ -174,6 +183,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
 
   explained(failure: LlmFailure): LlmFailure {
     return redactFailure(failure, this.#parts.redact);
+  }
+
+  awaitEvent(): void {
+    this.#attempt?.awaitEvent();
   }
 
   expectEnd({ isSealed }: { readonly isSealed: boolean }): void {

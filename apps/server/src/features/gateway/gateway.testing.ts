@@ -87,6 +87,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
       log: SILENT_LOG,
       keepsNothing: true,
     }),
+    originOf: ({ headers }) => `http://${headers.host}`,
     askerOf: ({ nodes }) => ({ subject: options.subject?.() ?? "owner", nodes }),
   });
   let stopping = false;

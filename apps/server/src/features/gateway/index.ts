@@ -38,6 +38,7 @@ export type GatewayNeeds = {
   readonly prices: Prices;
   /** Whom the budgets and the ledger know a subject as. */
   readonly askerOf: (subject: Subject) => Asker;
+  readonly originOf: GatewayParts["originOf"];
 };
 
 export type GatewayService = Entrance & { models(): ReturnType<typeof listModels>; close(): void };
@@ -73,6 +74,7 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
       redact,
       withoutStreamUsage: new Set(),
       seals: new SealMemory(),
+      originOf: needs.originOf,
       defaultModel: defaults.find,
     };
     return {

@@ -56,7 +56,7 @@ const NAMES = [
 describe("the list of models", () => {
   test("has aliases and every provider's, in each client's shape, and asks each provider once", async () => {
     const { upstream, get } = await start();
-    const anthropic = await get("/anthropic/v1/models?limit=5");
+    const anthropic = await get("/anthropic/v1/models?limit=1000");
     expect(anthropic.body.data.map(({ id }: { id: string }) => id)).toEqual(NAMES);
     expect(anthropic.body).toMatchObject({ has_more: false, first_id: "default", last_id: "lab/qwen/listed" });
     const openai = await get("/openai/v1/models");
@@ -68,11 +68,39 @@ describe("the list of models", () => {
     }
   });
 
+  test("comes in pages to Anthropic's client, in both directions", async () => {
+    const { get } = await start();
+    const page = async (query: string) => {
+      const { body } = await get(`/anthropic/v1/models?${query}`);
+      return { ...body, data: body.data.map(({ id }: { id: string }) => id) };
+    };
+    const first = { data: NAMES.slice(0, 5), has_more: true, first_id: NAMES[0], last_id: NAMES[4] };
+    expect(await page("limit=5")).toEqual(first);
+    expect(await page(`limit=5&after_id=${encodeURIComponent(NAMES[4] ?? "")}`)).toMatchObject({
+      data: NAMES.slice(5, 10),
+      has_more: true,
+    });
+    expect(await page(`limit=5&after_id=${NAMES[9]}`)).toMatchObject({ data: NAMES.slice(10), has_more: false });
+    expect(await page(`limit=3&before_id=${NAMES[5]}`)).toMatchObject({ data: NAMES.slice(2, 5), has_more: true });
+    expect(await page(`limit=9&before_id=${NAMES[5]}`)).toMatchObject({ data: NAMES.slice(0, 5), has_more: false });
+    expect(await page(`after_id=${NAMES.at(-1)}`)).toMatchObject({ data: [], has_more: false, first_id: null });
+    for (const query of ["limit=0", "limit=1001", "limit=x", "after_id=nobody", "after_id=fast&before_id=fast"]) {
+      expect(await get(`/anthropic/v1/models?${query}`)).toMatchObject({
+        status: 400,
+        body: { error: { type: "invalid_request_error", message: expect.stringMatching(/limit|after_id/) } },
+      });
+    }
+  });
+
   test("gives one of them by its name, with or without its provider", async () => {
     const { get } = await start();
     expect(await get("/openai/v1/models/lab/qwen/listed")).toMatchObject({
       status: 200,
       body: { id: "lab/qwen/listed" },
+    });
+    expect(await get("/openai/v1/models/lab%2Fqwen%2Flisted")).toMatchObject({ body: { id: "lab/qwen/listed" } });
+    expect(await get("/anthropic/v1/models/anthropic%2Fclaude-listed")).toMatchObject({
+      body: { id: "anthropic/claude-listed" },
     });
     expect(await get("/anthropic/v1/models/claude-listed")).toMatchObject({
       status: 200,

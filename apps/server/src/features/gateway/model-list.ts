@@ -54,12 +54,10 @@ export function modelNames(
   return [...new Set(names)];
 }
 
-/** The list of models as the dialect has it. */
-export function listInDialect(names: readonly string[], dialect: WireDialect): unknown {
+/** The list of models as the dialect has it; Anthropic has pages of it. */
+export function listInDialect(names: readonly string[], dialect: Exclude<WireDialect, "anthropic">): unknown {
   const list = names.map((name) => modelInDialect(name, dialect));
   switch (dialect) {
-    case "anthropic":
-      return { data: list, has_more: false, first_id: names[0] ?? null, last_id: names.at(-1) ?? null };
     case "chat":
     case "responses":
       return { object: "list", data: list };

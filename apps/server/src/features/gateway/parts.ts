@@ -2,6 +2,7 @@ import type { SealMemory } from "@loom/llm";
 import type { UpstreamDeadlines } from "../../config.ts";
 import type { Budgets, Credentials, Ledger, RequestTrace, Routing } from "../../gateway-types.ts";
 import type { Listed, LiveList } from "../../kit/live-list.ts";
+import type { RequestHead } from "../../kit/request-head.ts";
 import type { Prices } from "../ledger/prices.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { GatewayMetrics } from "./gateway-metrics.ts";
@@ -38,6 +39,8 @@ export type GatewayParts = {
   readonly withoutStreamUsage: Set<string>;
   /** What clients of other dialects cannot carry from one answer to the next request. */
   readonly seals: SealMemory;
+  /** This server's address as whoever asks knows it, e.g. `https://loom.example.com`. */
+  readonly originOf: (request: RequestHead) => string;
   /** The model that an upstream without a configured one has first. */
   defaultModel(upstream: Upstream, credential: Readonly<Record<string, string>>): Promise<string | undefined>;
 };

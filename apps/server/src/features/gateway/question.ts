@@ -3,8 +3,10 @@ import { parseLlmRequest } from "@loom/api";
 import { excessClause, JSON_BOUNDS, type JsonBounds, jsonExcess, type LlmRequest } from "@loom/core";
 import type { AnswerIdentity, LlmCodec } from "@loom/llm";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
-import { type JsonKey, type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
+import type { JsonKey } from "./json-keys.ts";
+import { type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
 import { asObject } from "./json-value.ts";
+import { isModelName, MODEL_NAMES } from "./model-name.ts";
 import type { Target, WireDialect } from "./target.ts";
 
 /** What a client asks of a model, as far as Loom has to know it before anybody decodes it. */
@@ -38,8 +40,6 @@ export type DecodedQuestion = {
   readonly clientTools?: AnswerIdentity["clientTools"];
 };
 
-const MAX_MODEL = 200;
-
 /** Where a client gives no bound, an answer is taken to be this long, in tokens, until it is there. */
 export const DEFAULT_OUTPUT_TOKENS = 32_000;
 
@@ -66,9 +66,7 @@ function readLoomQuestion(target: Target, body: Buffer): Question {
 }
 
 function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Question {
-  const scanned = scanJsonObject(body);
-  if (!scanned.ok) throw new ProblemError("invalid_input", scanned.problem);
-  const { top } = scanned;
+  const top = membersOf(body);
   const model = checkedModel(target.model ?? textMember(top, "model") ?? "");
   if (model === "") throw new ProblemError("invalid_input", "The field model is missing.");
   if (dialect === "responses" && memberValue(top, "background") === true) {
@@ -95,15 +93,20 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
   };
 }
 
+/** @throws ProblemError for what is no JSON object, or one that servers read differently */
+export function membersOf(body: Buffer): JsonMembers {
+  const scanned = scanJsonObject(body);
+  if (!scanned.ok) throw new ProblemError("invalid_input", scanned.problem);
+  const { top } = scanned;
+  if (top.inOtherCase === undefined) return top;
+  const problem = `The body has the field ${top.inOtherCase} in another case, which some servers take for the same and some do not: write it as ${top.inOtherCase}.`;
+  throw new ProblemError("invalid_input", problem);
+}
+
 /** @throws ProblemError for what is neither empty nor can be a name */
 export function checkedModel(model: string): string {
   if (model === "" || isModelName(model)) return model;
-  throw new ProblemError("invalid_input", "The field model is not the name of a model.");
-}
-
-/** Of the printable characters of ASCII, none that means something in a header or between the parts of a path. */
-function isModelName(model: string): boolean {
-  return model.length <= MAX_MODEL && /^[\w.:@/+~-]+$/.test(model) && !/(?:^|\/)\.{1,2}(?:\/|$)/.test(model);
+  throw new ProblemError("invalid_input", `The field model is not the name of a model. ${MODEL_NAMES}`);
 }
 
 function outputOf(top: JsonMembers, dialect: WireDialect): Pick<Question, "maxOutputTokens" | "answers"> {

@@ -9,14 +9,7 @@ beforeAll(async () => {
   upstream = await startUpstream(
     (response) => void response.writeHead(200, { "content-type": "application/json" }).end("{}"),
   );
-  gateway = await startGateway({
-    env: {
-      LOOM_SERVER_ANTHROPIC_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_ANTHROPIC_BASE_URL: upstream.url,
-      LOOM_SERVER_GEMINI_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_GEMINI_BASE_URL: upstream.url,
-    },
-  });
+  gateway = await startGateway({ env: environment() });
 });
 afterAll(async () => {
   await gateway.close();
@@ -25,6 +18,17 @@ afterAll(async () => {
 beforeEach(() => {
   before = upstream.seen.length;
 });
+
+function environment() {
+  return {
+    LOOM_SERVER_ANTHROPIC_API_KEY: UPSTREAM_KEY,
+    LOOM_SERVER_ANTHROPIC_BASE_URL: upstream.url,
+    LOOM_SERVER_OPENAI_API_KEY: UPSTREAM_KEY,
+    LOOM_SERVER_OPENAI_BASE_URL: `${upstream.url}/v1`,
+    LOOM_SERVER_GEMINI_API_KEY: UPSTREAM_KEY,
+    LOOM_SERVER_GEMINI_BASE_URL: upstream.url,
+  };
+}
 
 const MESSAGES = "/proxy/anthropic/v1/messages";
 const BODY = '{"model":"claude-x","messages":[]}';
@@ -89,18 +93,50 @@ describe("a request that two servers could read differently", () => {
 });
 
 describe("the name of a model", () => {
-  test.each(["a\r\nx-evil: 1", "a b", "ä", "../../admin", "a/../b", "", "x".repeat(201), "a?b", "a#b", "a%2Fb"])(
-    "is not %j",
-    async (model) => {
-      const answer = await ask(gateway.url + MESSAGES, {
-        headers: { authorization: `Bearer ${gateway.token}` },
-        body: { model, messages: [] },
-      });
-      expect(answer.status).toBe(400);
-      expect(answer.headers).not.toHaveProperty("x-evil");
+  test.each([
+    "a\r\nx-evil: 1",
+    " a",
+    "a ",
+    "a;b",
+    "ä",
+    "../../admin",
+    "a/../b",
+    "",
+    "x".repeat(201),
+    "a?b",
+    "a#b",
+    "a%2Fb",
+    "a\\..\\b",
+  ])("is not %j", async (model) => {
+    const answer = await ask(gateway.url + MESSAGES, {
+      headers: { authorization: `Bearer ${gateway.token}` },
+      body: { model, messages: [] },
+    });
+    expect(answer.status).toBe(400);
+    expect(answer.headers).not.toHaveProperty("x-evil");
+    expect(upstream.seen).toHaveLength(before);
+  });
+
+  test("that cannot be one is told what may be in it", async () => {
+    const { text } = await ask(gateway.url + MESSAGES, {
+      headers: { authorization: `Bearer ${gateway.token}` },
+      body: { model: "a?b", messages: [] },
+    });
+    expect(JSON.parse(text).error.message).toContain("letters, digits, blanks inside and any of . : @ /");
+  });
+
+  test("with a colon in it is not deleted by those who may only use it", async () => {
+    const user = await startGateway({ env: environment(), scopes: ["llm:use"] });
+    try {
+      for (const path of ["/proxy/openai/v1/models/ft:gpt-x:a::b", "/proxy/openai/v1/models/ft%3Agpt-x%3Aa%3A%3Ab"]) {
+        const headers = { authorization: `Bearer ${user.token}` };
+        expect(await ask(user.url + path, { method: "DELETE", headers })).toMatchObject({ status: 403 });
+      }
       expect(upstream.seen).toHaveLength(before);
-    },
-  );
+    } finally {
+      await user.close();
+    }
+  });
 
   test("in a path cannot leave it", async () => {
     const path = "/proxy/gemini/v1beta/models/..%2F..%2Ffiles:generateContent";

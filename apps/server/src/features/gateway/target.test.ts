@@ -33,6 +33,13 @@ describe("a path under /proxy", () => {
     ["/gemini/v1beta/models/a/b%40c:streamGenerateContent", { dialect: "gemini", model: "a/b@c", stream: true }],
     ["/gemini/v1beta/models/gemini-x:countTokens", { dialect: "gemini", operation: "count_tokens" }],
     ["/gemini/v1beta/models/gemini-x:embedContent", { dialect: "gemini", operation: "use" }],
+    ["/gemini/v1beta/models/gemini-x:batchEmbedContents", { dialect: "gemini", operation: "use" }],
+    ["/vertex/v1/projects/p/locations/l/publishers/google/models/imagen-4:predict", { operation: "use" }],
+    ["/gemini/v1beta/models/gemini-x%3AgenerateContent", { operation: "generate", model: "gemini-x", stream: false }],
+    ["/gemini/v1beta/models/a%2Fb%3astreamGenerateContent", { operation: "generate", model: "a/b", stream: true }],
+    ["/gemini/v1beta/models/a%2Fb%3A8b%3AcountTokens", { operation: "count_tokens", model: "a/b:8b" }],
+    ["/ollama/v1/models/meta-llama%2Fllama-3", { operation: "models", path: "/v1/models/meta-llama%2Fllama-3" }],
+    ["/openai/v1/models/ft%3Agpt-4o%3Aacme%3A%3Aid", { operation: "models" }],
     [
       "/vertex/v1/projects/p/locations/l/publishers/anthropic/models/claude-x@1:streamRawPredict",
       { dialect: "anthropic", operation: "generate", model: "claude-x@1", stream: true },
@@ -55,6 +62,11 @@ describe("a path under /proxy", () => {
     "/openai/v1/responses/compact/input_items",
     "/openai/responses/resp_1",
     "/gemini/v1beta/cachedContents",
+    "/gemini/v1beta/models/gemini-x:batchGenerateContent",
+    "/gemini/v1beta/models/gemini-x:asyncBatchEmbedContent",
+    "/gemini/v1beta/models/veo-3:predictLongRunning",
+    "/gemini/v1beta/models/gemini-x:whateverComes",
+    "/vertex/v1/projects/p/locations/l/publishers/google/models/veo-3:fetchPredictOperation",
     "/openai/v1/models/",
   ])("%s is for those who may administer", (path) => {
     expect(target(path)?.operation).toBe("administer");
@@ -71,6 +83,10 @@ describe("a path under /proxy", () => {
     "/anthropic/v1/message%zz",
     "/openai/v1/chat/completions/",
     "/gemini/v1beta/models/gemini-x:generateContent/",
+    "/gemini/v1beta/models/gemini-x:GenerateContent",
+    "/gemini/v1beta/models/gemini-x:batchembedcontents",
+    "/gemini/v1beta/models/gemini-x%3Agenerate%43ontent",
+    "/gemini/v1beta/models/a%2Fb%3Agenerate%43ontent",
   ])("%j leads nowhere", (path) => {
     expect(target(path)).toBeUndefined();
   });
@@ -86,11 +102,44 @@ test("a dialect's own endpoint belongs to no provider", () => {
   });
 });
 
+describe("beneath a dialect", () => {
+  test.each([
+    ["/v1/models/lab%2Fqwen3%3A8b", "chat", { operation: "models", model: "lab/qwen3:8b" }],
+    ["/v1/models/lab/qwen3:8b", "chat", { operation: "models", model: "lab/qwen3:8b" }],
+    ["/v1beta/models/lab%2Fqwen3:generateContent", "gemini", { operation: "generate", model: "lab/qwen3" }],
+    ["/v1beta/lab/qwen3:generateContent", "gemini", { operation: "generate", model: "lab/qwen3" }],
+    [
+      "/v1beta/lab/a/b:8b:streamGenerateContent",
+      "gemini",
+      { operation: "generate", model: "lab/a/b:8b", stream: true },
+    ],
+    ["/v1beta/tunedModels/x:generateContent", "gemini", { operation: "administer" }],
+    ["/v1beta/lab/qwen3:generateContent", "anthropic", { operation: "administer" }],
+  ] as const)("%s (%s)", (path, dialect, expected) => {
+    expect(isAmbiguousPath(path)).toBe(false);
+    expect(targetOfDialect(path, "", dialect)).toMatchObject(expected);
+  });
+});
+
 test.each([
   "/proxy/openai/v1/x/../chat/completions",
   "/proxy/openai/%2e%2e/x",
   "/proxy/openai//v1",
   "/proxy/openai/v1/a%2Fb",
+  "/proxy/openai%2Fv1/models/x",
+  "/proxy/openai/v1/models/a%2Fb/x",
+  "/proxy/openai/v1/models/..%2Fchat%2Fcompletions",
+  "/proxy/openai/v1/models/a%2F..%2F..%2Fchat%2Fcompletions",
+  "/proxy/openai/v1/models/a%2F%2e%2e%2Fb",
+  "/proxy/openai/v1/models/a%2F%252e%252e%2Fb",
+  "/proxy/openai/v1/models/a%2F..%252Fb",
+  "/proxy/openai/v1/models/a%252F..%2Fb",
+  "/proxy/openai/v1/models/a%5C..%5Cb",
+  "/proxy/openai/v1/models/a%2F%2Fb",
+  "/proxy/openai/v1/models/%2Fa",
+  "/proxy/openai/v1/models/a%2F",
+  "/proxy/openai/v1/models/a%2F;x",
+  "/proxy/openai/v1/models/a%2F%zz",
   "/proxy/openai/.",
   "/a\\b",
 ])("%s could be read in two ways", (path) => {

@@ -1,5 +1,6 @@
 import type { Dialect } from "../../gateway-types.ts";
 import type { ProviderKind } from "../../provider-config.ts";
+import { isModelName } from "./model-name.ts";
 
 export type WireDialect = Exclude<Dialect, "loom">;
 
@@ -57,6 +58,7 @@ export function targetOfProxy(
   if (match === null) return undefined;
   const [, upstream = "", rest = ""] = match;
   const target = classify(rest, query, dialectOfKind(kindOf(upstream) ?? upstream), upstream);
+  if (target.operation === "models" && isHiddenWork(rest)) return undefined;
   return target.operation === "administer" && isAlmostKnown(rest) ? undefined : target;
 }
 
@@ -64,23 +66,56 @@ export function targetOfProxy(
 function isAlmostKnown(path: string): boolean {
   const plain = decoded(path)?.replace(/;.*$/, "").replace(/\/+$/, "").toLowerCase();
   if (plain === undefined) return true;
-  const known = plain === path ? undefined : (KNOWN.exec(plain) ?? GOOGLE.exec(plain));
-  return known !== undefined && known !== null && !/\/models(?:\/[^/:]+)?$/.test(plain);
+  const google = GOOGLE.exec(plain);
+  if (google !== null) return GOOGLE_METHODS.has(google[3] ?? "");
+  return KNOWN.test(plain) && !/\/models(?:\/[^/:]+)?$/.test(plain);
+}
+
+/** Work with models, in lower case. */
+const GOOGLE_METHODS: ReadonlySet<string> = new Set([
+  "generatecontent",
+  "streamgeneratecontent",
+  "rawpredict",
+  "streamrawpredict",
+  "counttokens",
+  "embedcontent",
+  "batchembedcontents",
+  "computetokens",
+  "predict",
+]);
+
+/** Work with a model, encoded so that it looks like a model's name. */
+function isHiddenWork(path: string): boolean {
+  return path.includes("%") && METHOD.test(decoded(path) ?? "");
 }
 
 /** Reads what comes behind `/anthropic`, `/openai` or `/gemini`. */
 export function targetOfDialect(path: string, query: string, dialect: WireDialect): Target {
-  const model = decoded(ONE_MODEL.exec(path)?.[1]);
+  const named = ONE_MODEL.exec(path)?.[1];
+  const model = named === undefined || METHOD.test(named) ? undefined : decoded(named);
   if (model !== undefined) return { dialect, upstream: undefined, operation: "models", path, query, model };
-  return classify(path, query, dialect, undefined);
+  const whole = dialect === "gemini" ? path.replace(WITHOUT_KIND, (_, version) => `${version}/models/`) : path;
+  return classify(whole, query, dialect, undefined);
 }
 
-/** Names of models here have slashes in them. */
-const ONE_MODEL = /^(?:\/v\d+(?:(?:alpha|beta)\d*)?)?\/models\/([^:]+)$/;
+/** Names of models here have slashes and colons in them. */
+const ONE_MODEL = /^(?:\/v\d+(?:(?:alpha|beta)\d*)?)?\/models\/(.+)$/;
+
+/** What is done with a model; some clients encode the colon, which means the same to Google. */
+const METHODS =
+  "generateContent|streamGenerateContent|countTokens|computeTokens|embedContent|batchEmbedContents|asyncBatchEmbedContent|" +
+  "batchGenerateContent|generateAnswer|predict|predictLongRunning|fetchPredictOperation|serverStreamingPredict|rawPredict|streamRawPredict";
+const METHOD = new RegExp(`(?::|%3a)(?:${METHODS})$`, "i");
+const ENCODED_COLON = new RegExp(`%3a(?=(?:${METHODS})$)`, "i");
+
+/** Some clients leave `models/` away where the name of a model has a slash: `/v1beta/lab/qwen3:generateContent`. */
+const WITHOUT_KIND = new RegExp(
+  String.raw`^(/v\d+(?:(?:alpha|beta)\d*)?)/(?!(?:models|tunedModels|projects|publishers)/)(?=[^/:]+(?:/|%2[fF]).+(?::|%3[aA])(?:${METHODS})$)`,
+);
 
 function classify(path: string, query: string, fallback: WireDialect, upstream: string | undefined): Target {
   const common = { upstream, path, query };
-  const known = KNOWN.exec(path);
+  const known = path.includes("%") && METHOD.test(path) ? null : KNOWN.exec(path);
   if (known !== null) {
     if (known[1] !== undefined) return { ...common, dialect: "anthropic", operation: "generate" };
     if (known[2] !== undefined) return { ...common, dialect: "anthropic", operation: "count_tokens" };
@@ -91,7 +126,7 @@ function classify(path: string, query: string, fallback: WireDialect, upstream: 
     const free = path.endsWith("/moderations") ? ({ isFree: true } as const) : {};
     return { ...common, dialect: fallback, operation: "use", ...free };
   }
-  const google = GOOGLE.exec(path);
+  const google = GOOGLE.exec(path.includes("%") ? path.replace(ENCODED_COLON, ":") : path);
   const model = decoded(google?.[2]);
   if (google === null || model === undefined) return { ...common, dialect: fallback, operation: "administer" };
   return { ...common, ...googleOperation(google[1], model, google[3] ?? "") };
@@ -114,8 +149,14 @@ function googleOperation(
       return { dialect, operation: "generate", model, stream: true };
     case "countTokens":
       return { dialect, operation: "count_tokens", model };
-    default:
+    case "embedContent":
+    case "batchEmbedContents":
+    case "computeTokens":
+    case "predict":
       return { dialect, operation: "use", model };
+    default:
+      // Batches, videos and whatever else goes on behind an answer that says nothing of what it costs.
+      return { dialect, operation: "administer" };
   }
 }
 
@@ -133,7 +174,18 @@ function dialectOfKind(kind: string): WireDialect {
 
 /** Whether a provider could read the path as another one than the one that was looked at here. */
 export function isAmbiguousPath(path: string): boolean {
-  return AMBIGUOUS.test(path);
+  return (
+    AMBIGUOUS.test(path) && AMBIGUOUS.test(path.replace(MODEL_AT_END, (part) => (isEncodedModel(part) ? "x" : part)))
+  );
+}
+
+/** The name of a model is one part of a path, and clients encode what is in it. */
+const MODEL_AT_END = /(?<=\/models\/)[^/]+$/;
+
+/** Of which nothing changes the path when it is decoded, once or twice. */
+function isEncodedModel(part: string): boolean {
+  const model = decoded(part);
+  return model !== undefined && isModelName(model) && !/\/\/|^\/|\/$/.test(model);
 }
 
 const AMBIGUOUS = /\/\/|\\|%2f|%5c|(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;

@@ -82,7 +82,7 @@ const VERSIONED_MODEL = /^\/v\d+(?:(?:alpha|beta)\d*)?\/models\/[^:]+:\w+$/;
 
 /** Gemini's path with another model; what is asked of it stays. */
 function pathWithModel(path: string, model: string): string {
-  return path.replace(/\/models\/.+(?=:\w+$)/, () => `/models/${modelPart(model)}`);
+  return path.replace(/\/models\/.+?(?=(?::|%3a)\w+$)/i, () => `/models/${modelPart(model)}`);
 }
 
 type Passed = {
