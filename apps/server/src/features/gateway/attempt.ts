@@ -46,6 +46,8 @@ export class Attempt implements UpstreamHandler, Waiter {
   deadline = 0;
   place = -1;
   #reason: WaitReason = "headers";
+  /** Until when the first event of a stream has to be there. */
+  #firstEventAt = 0;
   #phase: "connecting" | "waiting" | "head" | "body" | "refusal" | "over" = "connecting";
   #refusal: { status: number; headers: UpstreamHeaders; parts: Buffer[]; size: number } | undefined;
   #paused = false;
@@ -94,13 +96,23 @@ export class Attempt implements UpstreamHandler, Waiter {
     if (!this.#paused) return;
     this.#paused = false;
     this.#control?.resume();
-    if (this.#phase !== "over") this.#wait(this.#endMs ?? this.#deadlines.gapMs, "gap");
+    if (this.#phase === "head") this.#waitForFirstEvent();
+    else if (this.#phase !== "over") this.#wait(this.#endMs ?? this.#deadlines.gapMs, "gap");
   }
 
   abort(): void {
     if (this.#phase === "over") return;
     this.#end();
     this.#control?.abort(ABORTED);
+  }
+
+  /** What has come is no event: the first one has to be there as soon as if nothing had come. */
+  awaitEvent(): void {
+    if (this.#phase !== "body") return;
+    this.#phase = "head";
+    if (this.#paused) return;
+    this.#reason = "first_event";
+    this.deadline = this.#firstEventAt;
   }
 
   /** All has come that was to come: the end of the body is waited for, and not longer than this for anything else. */
@@ -144,7 +156,7 @@ export class Attempt implements UpstreamHandler, Waiter {
       return;
     }
     this.#phase = "head";
-    this.#wait(this.#deadlines.firstEventMs, "first_event");
+    this.#waitForFirstEvent();
     this.#listener.onHead(status, headers);
   }
 
@@ -230,6 +242,11 @@ export class Attempt implements UpstreamHandler, Waiter {
   #stopWaiting(): void {
     if (this.#waits) this.#clock.delete(this);
     this.#waits = false;
+  }
+
+  #waitForFirstEvent(): void {
+    this.#wait(this.#deadlines.firstEventMs, "first_event");
+    this.#firstEventAt = this.deadline;
   }
 
   /** What was on its way when it was paused says nothing of the client, who is waited for still. */

@@ -192,6 +192,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
     return redactFailure(failure, this.#parts.redact);
   }
 
+  awaitEvent(): void {
+    this.#attempt?.awaitEvent();
+  }
+
   expectEnd({ isSealed }: { readonly isSealed: boolean }): void {
     this.#attempt?.expectEnd(isSealed ? LINGER_MS : SEAL_MS);
   }
