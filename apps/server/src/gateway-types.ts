@@ -54,6 +54,8 @@ export type Budgets = {
     readonly model: string;
     readonly session?: string | undefined;
     readonly worst: WorstCase;
+    /** The field of the request by which the provider may take another model, if there is one. */
+    readonly choice?: string | undefined;
     readonly after?: Reservation | undefined;
   }): Admission | Promise<Admission>;
 };

@@ -117,13 +117,14 @@ test("what Gemini thought in the open goes to no server of Chat Completions", ()
         { type: "text", text: "A" },
       ],
     },
+    { role: "user", content: [{ type: "text", text: ASKED }] },
   ] as const;
   const request = { model: "m", system: "", messages, tools: [], maxTokens: 10 };
   const encoded = showsItsThoughts.encodeRequest(request, { stream: false });
   expect(encoded).toMatchObject({
     ok: true,
     leftOut: ["thinking of earlier answers"],
-    body: { messages: [{ role: "user" }, { role: "assistant", content: "A" }] },
+    body: { messages: [{ role: "user" }, { role: "assistant", content: "A" }, { role: "user" }] },
   });
   expect(JSON.stringify(encoded)).not.toContain("Hm.");
 });

@@ -221,6 +221,29 @@ describe.each(engines)("on $name", (engine) => {
     refused(await ask(budgets, { model: "" }));
   });
 
+  test("a provider that may take another model is asked for nobody whose models or money are limited", async () => {
+    await using setup = await testBudgets(engine);
+    const strict = await setup.server();
+    const lenient = await setup.server({ allowUnpriced: true });
+    admitted(await ask(strict, { choice: "models" }));
+    await strict.put("token", "owner", { requestsPerMinute: 100 });
+    admitted(await ask(strict, { choice: "models" }));
+    await strict.put("token", "owner", { dayMicroUsd: 10 });
+    expect(refused(await ask(strict, { choice: "models", cost: 1 }))).toMatchObject({
+      reason: "model",
+      message: expect.stringMatching(
+        /^The owner may not use the field models like this: .* the budget of the owner could/,
+      ),
+    });
+    await lenient.refreshRules();
+    admitted(await ask(lenient, { choice: "models", cost: 1 }));
+    await strict.put("token", "owner", { models: ["claude-*"] });
+    await lenient.refreshRules();
+    for (const server of [strict, lenient]) {
+      expect(refused(await ask(server, { choice: "route" })).message).toContain("list of models of the owner");
+    }
+  });
+
   test("a model without a known price is refused to those with a budget, unless it is allowed; it is never free", async () => {
     await using setup = await testBudgets(engine);
     const strict = await setup.server();

@@ -67,7 +67,7 @@ export class BudgetEngine {
   /** Admits, refuses, or says what money has to be fetched first; nothing is held then. */
   reserve(request: BudgetRequest): Admission | { readonly lacks: readonly Lack[] } {
     if (!this.#ready) return { ok: false, ...STARTING, headers: NO_HEADERS };
-    const { worst, model, after } = request;
+    const { worst, model, choice, after } = request;
     const { clock, allowUnpriced } = this.#options;
     const now = clock.monotonic();
     const nodes = this.#nodesOf(request, now);
@@ -75,7 +75,7 @@ export class BudgetEngine {
     const before = after instanceof HeldRequest ? after : undefined;
     const wall = clock.wall();
     const periods = this.#calendar(wall);
-    const question = { model, worst, periods, now, wall, allowUnpriced, before };
+    const question = { model, choice, worst, periods, now, wall, allowUnpriced, before };
     let lacks: Lack[] | undefined;
     for (const node of nodes) {
       const verdict = verdictOf(node, question);

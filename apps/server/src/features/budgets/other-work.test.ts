@@ -52,6 +52,7 @@ describe.each(engines)("on $name", (engine) => {
       config: takeServerConfig({
         OPENAI_API_KEY: "sk-key-of-the-tests",
         LOOM_SERVER_OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1`,
+        LOOM_SERVER_COMPATIBLE_OPENROUTER_BASE_URL: `http://127.0.0.1:${port}/v1`,
       }),
       access: { type: "owner", tokenFile: `${home.path}/owner-token`, replace: false },
       dataDirectory: home.path,
@@ -81,9 +82,9 @@ describe.each(engines)("on $name", (engine) => {
     { token }: MintedToken,
     path: string,
     body: unknown,
-    type = "application/json",
+    { type = "application/json", to = "/proxy/openai" } = {},
   ): Promise<{ readonly status: number; readonly message: string }> {
-    const response = await fetch(`${server.url}/proxy/openai${path}`, {
+    const response = await fetch(server.url + to + path, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": type },
       body: typeof body === "string" ? body : JSON.stringify(body),
@@ -136,7 +137,9 @@ describe.each(engines)("on $name", (engine) => {
       status: 402,
       message: expect.stringContaining('The price of the model "nobody-knows-it" is not known'),
     });
-    const recording = await ask(token, "/v1/audio/transcriptions", "--x--", "multipart/form-data; boundary=x");
+    const recording = await ask(token, "/v1/audio/transcriptions", "--x--", {
+      type: "multipart/form-data; boundary=x",
+    });
     const speech = await ask(token, "/v1/audio/speech", { model: "tts-1", input: "x" });
     for (const refused of [recording, speech]) {
       expect(refused).toEqual({
@@ -147,7 +150,9 @@ describe.each(engines)("on $name", (engine) => {
     expect(asked).toEqual([]);
     expect((await ask(token, EMBEDDINGS, { model: "text-embedding-3-small", input: "x" })).status).toBe(200);
     const free = await tokenWith({ requestsPerMinute: 9 });
-    expect((await ask(free, "/v1/audio/transcriptions", "--x--", "multipart/form-data; boundary=x")).status).toBe(200);
+    expect(
+      (await ask(free, "/v1/audio/transcriptions", "--x--", { type: "multipart/form-data; boundary=x" })).status,
+    ).toBe(200);
     expect(asked.at(-1)?.body).toBe("--x--");
   });
 
@@ -160,6 +165,62 @@ describe.each(engines)("on $name", (engine) => {
     });
     expect((await ask(token, EMBEDDINGS, { input: "x" })).status).toBe(403);
   });
+
+  test.each([
+    [{ models: ["openai/o1-pro"] }, "models"],
+    [{ models: ["openai/o1-pro"], model: "openai/gpt-4o-mini@preset/x" }, "model"],
+    [{ route: "fallback" }, "route"],
+    [{ preset: "dear" }, "preset"],
+    [{ fallbacks: [{ model: "openai/o1-pro" }] }, "fallbacks"],
+    [{ plugins: [{ id: "fusion", analysis_models: ["openai/o1-pro"] }] }, "plugins"],
+    [{ tools: [{ type: "openrouter:advisor", parameters: { model: "openai/o1-pro" } }] }, "tools"],
+  ])("asks no provider that may take another model than its own: %j", async (fields, field) => {
+    const messages = [{ role: "user", content: "Hi" }];
+    const body = { model: "openai/gpt-4o-mini", max_tokens: 10, messages, ...fields };
+    const limited = [await tokenWith({ totalMicroUsd: 50_000 }), await tokenWith({ models: ["openai/gpt-4o*"] })];
+    for (const token of limited) {
+      for (const path of ["/v1/chat/completions", COMPLETIONS]) {
+        const { status, message } = await ask(token, path, body, { to: "/proxy/openrouter" });
+        expect({ status, message }).toEqual({
+          status: 403,
+          message: expect.stringContaining(`the field ${field} like`),
+        });
+      }
+    }
+    const through = { ...body, model: `openrouter/${body.model}` };
+    expect((await ask(limited[0] as MintedToken, "/v1/chat/completions", through, { to: "/openai" })).status).toBe(403);
+    expect(asked).toEqual([]);
+    const free = await tokenWith({ requestsPerMinute: 9 });
+    await ask(free, "/v1/chat/completions", body, { to: "/proxy/openrouter" });
+    expect(asked).toHaveLength(1);
+  });
+
+  test("may ask for nothing in the place of other models, and for tools of its own", async () => {
+    const token = await tokenWith({ models: ["openai/gpt-4o*"] });
+    const tools = [{ type: "function", function: { name: "openrouter:x" } }, { type: "openrouter:web_search" }];
+    const body = { model: "openai/gpt-4o-mini", messages: [], models: [], route: null, preset: "", tools };
+    await ask(token, "/v1/chat/completions", body, { to: "/proxy/openrouter" });
+    expect(asked).toHaveLength(1);
+  });
+
+  test.each([
+    ['{"model":"text-embedding-3-small","Model":"text-embedding-3-large","input":"x"}', "model"],
+    ['{"MODEL":"text-embedding-3-large","model":"text-embedding-3-small","input":"x"}', "model"],
+    ['{"Model":"text-embedding-3-small","input":"x"}', "model"],
+    ['{"model":"text-embedding-3-small","max_to\u212aens":99999,"max_tokens":1}', "max_tokens"],
+    ['{"model":"text-embedding-3-small","\\u017ftream":true,"stream":false}', "stream"],
+  ])(
+    "has no field that stands there in another case, since servers differ in what they take it for: %s",
+    async (body, field) => {
+      const token = await tokenWith({ models: ["text-embedding-3-small"] });
+      for (const path of [EMBEDDINGS, "/v1/chat/completions"]) {
+        const { status, message } = await ask(token, path, body);
+        const said = expect.stringContaining(`The body has the field ${field} in another case`);
+        expect({ status, message }).toEqual({ status: 400, message: said });
+      }
+      expect(asked).toEqual([]);
+    },
+  );
 
   test("counts in the tokens of a minute", async () => {
     const token = await tokenWith({ tokensPerMinute: 2_000 });

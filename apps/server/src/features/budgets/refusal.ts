@@ -3,7 +3,7 @@ import { fitsPattern } from "../../kit/name-pattern.ts";
 import type { BudgetedNode } from "./budgeted-node.ts";
 import type { HeldRequest } from "./held-request.ts";
 import type { MoneyCounter } from "./money-counter.ts";
-import { moneyLimit, type Periods, renewalOf, type Span } from "./periods.ts";
+import { moneyLimit, type Periods, renewalOf, SPANS, type Span } from "./periods.ts";
 
 export type Refusal = Pick<Extract<Admission, { ok: false }>, "reason" | "message" | "retryAfterMs">;
 
@@ -14,6 +14,8 @@ export type Verdict = { readonly refusal: Refusal | undefined; readonly lacks: r
 
 export type Question = {
   readonly model: string;
+  /** The field of the request by which the provider may take another model. */
+  readonly choice: string | undefined;
   readonly worst: WorstCase;
   readonly periods: Periods;
   /** Monotonic and wall clock, in milliseconds. */
@@ -32,7 +34,7 @@ const SLICE_RETRY_MS = 1_000;
 
 /** Why this node cannot bear the request, as one sentence for whoever asked, or what has to be found out first. */
 export function verdictOf(node: BudgetedNode, question: Question): Verdict {
-  const forbidden = refusedModel(node, question.model);
+  const forbidden = refusedModel(node, question.model) ?? refusedChoice(node, question);
   if (forbidden !== undefined) return { refusal: forbidden, lacks: NONE };
   const money = moneyVerdict(node, question);
   if (money.refusal !== undefined) return money;
@@ -48,6 +50,17 @@ function refusedModel(node: BudgetedNode, model: string): Refusal | undefined {
   if (models === undefined || models.some((pattern) => fitsPattern(pattern, model))) return undefined;
   const asked = model === "" ? "a request without a model" : `the model ${quoted(model)}`;
   return { reason: "model", message: `${who(node)} may not use ${asked}: allowed is ${models.join(", ")}.` };
+}
+
+/** Which model is limited, and what it costs, is known of the one that the request names. */
+function refusedChoice(node: BudgetedNode, { choice, allowUnpriced }: Question): Refusal | undefined {
+  if (choice === undefined) return undefined;
+  const { limits } = node.rule;
+  const hasBudget = !allowUnpriced && SPANS.some((span) => moneyLimit(limits, span) !== undefined);
+  if (limits.models === undefined && !hasBudget) return undefined;
+  const limit = limits.models === undefined ? "budget" : "list of models";
+  const message = `${who(node)} may not use the field ${choice} like this: it lets the provider take another model, so that the ${limit} of ${inside(node)} could not be kept. Name one model, and leave the rest out.`;
+  return { reason: "model", message };
 }
 
 function moneyVerdict(node: BudgetedNode, question: Question): Verdict {

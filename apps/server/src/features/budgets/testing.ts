@@ -103,6 +103,8 @@ export type Wish = {
   readonly nodes?: readonly BudgetNode[];
   readonly model?: string;
   readonly session?: string;
+  /** The field by which the provider may take another model. */
+  readonly choice?: string;
   readonly tokens?: number;
   /** Micro-dollars; `null`: nobody knows. */
   readonly cost?: number | null;
@@ -111,11 +113,12 @@ export type Wish = {
 };
 
 export function ask(budgets: Pick<BudgetService, "reserve">, wish: Wish = {}): Admission | Promise<Admission> {
-  const { nodes = OWNER_NODES, model = "claude-opus-5", session, tokens = 0, cost = 0, after } = wish;
+  const { nodes = OWNER_NODES, model = "claude-opus-5", session, choice, tokens = 0, cost = 0, after } = wish;
   return budgets.reserve({
     nodes,
     model,
     ...(session === undefined ? {} : { session }),
+    choice,
     after,
     worst: { inputTokens: tokens, outputTokens: 0, ...(cost === null ? {} : { costMicroUsd: cost }) },
   });

@@ -21,6 +21,8 @@ export type AttemptListener = {
   onRefused(refusal: Refusal): void;
   /** `byClient`: it took nothing for too long, and the upstream is not to blame. */
   onFailed(failure: LlmFailure, options?: { readonly byClient: boolean }): void;
+  /** This machine could not open a connection; nobody else is to blame, and another upstream would not do better. */
+  onUnable(code: string): void;
 };
 
 export type Refusal = { readonly status: number; readonly headers: UpstreamHeaders; readonly body: Buffer };
@@ -44,6 +46,8 @@ export class Attempt implements UpstreamHandler, Waiter {
   deadline = 0;
   place = -1;
   #reason: WaitReason = "headers";
+  /** Until when the first event of a stream has to be there. */
+  #firstEventAt = 0;
   #phase: "connecting" | "waiting" | "head" | "body" | "refusal" | "over" = "connecting";
   #refusal: { status: number; headers: UpstreamHeaders; parts: Buffer[]; size: number } | undefined;
   #paused = false;
@@ -92,13 +96,23 @@ export class Attempt implements UpstreamHandler, Waiter {
     if (!this.#paused) return;
     this.#paused = false;
     this.#control?.resume();
-    if (this.#phase !== "over") this.#wait(this.#endMs ?? this.#deadlines.gapMs, "gap");
+    if (this.#phase === "head") this.#waitForFirstEvent();
+    else if (this.#phase !== "over") this.#wait(this.#endMs ?? this.#deadlines.gapMs, "gap");
   }
 
   abort(): void {
     if (this.#phase === "over") return;
     this.#end();
     this.#control?.abort(ABORTED);
+  }
+
+  /** What has come is no event: the first one has to be there as soon as if nothing had come. */
+  awaitEvent(): void {
+    if (this.#phase !== "body") return;
+    this.#phase = "head";
+    if (this.#paused) return;
+    this.#reason = "first_event";
+    this.deadline = this.#firstEventAt;
   }
 
   /** All has come that was to come: the end of the body is waited for, and not longer than this for anything else. */
@@ -142,7 +156,7 @@ export class Attempt implements UpstreamHandler, Waiter {
       return;
     }
     this.#phase = "head";
-    this.#wait(this.#deadlines.firstEventMs, "first_event");
+    this.#waitForFirstEvent();
     this.#listener.onHead(status, headers);
   }
 
@@ -187,6 +201,11 @@ export class Attempt implements UpstreamHandler, Waiter {
       );
       return;
     }
+    if (!this.reached && OWN_LACKS.has(codeOf(error))) {
+      this.#end();
+      this.#listener.onUnable(codeOf(error));
+      return;
+    }
     this.#fail("network", connectionError(error).message);
   }
 
@@ -223,6 +242,11 @@ export class Attempt implements UpstreamHandler, Waiter {
   #stopWaiting(): void {
     if (this.#waits) this.#clock.delete(this);
     this.#waits = false;
+  }
+
+  #waitForFirstEvent(): void {
+    this.#wait(this.#deadlines.firstEventMs, "first_event");
+    this.#firstEventAt = this.deadline;
   }
 
   /** What was on its way when it was paused says nothing of the client, who is waited for still. */
@@ -264,6 +288,9 @@ export class Attempt implements UpstreamHandler, Waiter {
     }
   }
 }
+
+/** No descriptor, no memory for a socket, no local port. */
+const OWN_LACKS: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "EADDRNOTAVAIL"]);
 
 type WaitReason = "headers" | "first_event" | "gap" | "client" | "refusal" | "linger";
 

@@ -16,6 +16,7 @@ import { affinityOf } from "./affinity.ts";
 import { Attempts, type FailedAttempt } from "./attempts.ts";
 import type { Answered } from "./delivery.ts";
 import { filesOf, noDefaultModel, noHeaders, notSetUp } from "./failures.ts";
+import { modelChoice } from "./model-choice.ts";
 import type { GatewayParts } from "./parts.ts";
 import type { Asked } from "./passage.ts";
 import { isAlias } from "./straight-routing.ts";
@@ -208,7 +209,7 @@ export class Candidates {
       this.#skip(notSetUp(step.upstream), found);
       return;
     }
-    const held = this.#hold(step);
+    const held = this.#hold(step, upstream);
     if (!(held instanceof Promise)) this.#go(held, { step, upstream, lease }, found);
     else held.then((problem) => this.#go(problem, { step, upstream, lease }, found)).catch(this.#onMistake);
   }
@@ -278,7 +279,7 @@ export class Candidates {
   }
 
   /** Holds the worst case; another model, or the same one elsewhere, may cost more. */
-  #hold(step: RouteStep): ProblemError | undefined | Promise<ProblemError | undefined> {
+  #hold(step: RouteStep, upstream: Upstream): ProblemError | undefined | Promise<ProblemError | undefined> {
     const { budgets, prices } = this.#parts;
     if (budgets === undefined) return undefined;
     if (this.#held?.upstream === step.upstream && this.#held.model === step.model) return undefined;
@@ -291,6 +292,7 @@ export class Candidates {
       nodes: this.#asker.nodes,
       model: this.#parts.redact(step.model),
       worst: this.worst,
+      choice: modelChoice(this.#asked, upstream, step.model),
       session,
       after: this.#reservation,
     });

@@ -37,7 +37,13 @@ const KEPT: ReadonlySet<string> = new Set([
   "openai-organization",
   "openai-project",
   "x-goog-user-project",
+  // An answer without its counts, or in a form of its own; another method than the one that was looked at here.
+  "x-goog-fieldmask",
+  "x-goog-encode-response-if-executable",
+  "x-method-override",
 ]);
+
+const KEPT_BEGINNINGS = ["x-forwarded-", "x-http-method"];
 
 const TOKEN_HEADERS: ReadonlySet<string> = new Set([
   "authorization",
@@ -91,7 +97,7 @@ export function readClientHeaders(
       else if (name === PAYER_HEADERS.team) payers = [...(payers ?? []), { kind: "team", id: flat(value) }];
       continue;
     }
-    if (KEPT.has(name) || name.startsWith("x-forwarded-") || listed?.has(name) === true) continue;
+    if (KEPT.has(name) || KEPT_BEGINNINGS.some((each) => name.startsWith(each)) || listed?.has(name) === true) continue;
     if (name === "user-agent") client = productOf(redact(value));
     forwarded.push(original, value);
   }

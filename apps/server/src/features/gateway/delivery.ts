@@ -55,6 +55,8 @@ export type DeliveryHost = {
   /** `after` will not say `drain`, and is not waited for any more. */
   resume(after: Drained): void;
   firstByte(): void;
+  /** What came was no event, as a comment is none: the first one is waited for no longer for it. */
+  awaitEvent(): void;
   /**
    * This attempt is over; what was sent of it, if anything, ends as broken. `isOfModel`: whether what came may be of a model
    * that was at work, and may be billed, which is the default.

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { JSON_KEYS, memberValue, scanJsonObject } from "./json-members.ts";
+import { JSON_KEYS } from "./json-keys.ts";
+import { memberValue, scanJsonObject } from "./json-members.ts";
 
 const scan = (text: string) => scanJsonObject(Buffer.from(text));
 
@@ -72,6 +73,17 @@ describe("the top level of a JSON object", () => {
       problem: expect.stringContaining("twice"),
     });
     expect(scan('{"model":"cheap","mod\\u0065l":"dear"}').ok).toBe(false);
+  });
+
+  test("says where a field stands there in another case", () => {
+    const inOtherCase = (text: string) => {
+      const scanned = scan(text);
+      if (!scanned.ok) throw new Error(scanned.problem);
+      return scanned.top.inOtherCase;
+    };
+    expect(inOtherCase('{"model":"good","x":{"Model":1},"usage":1,"Usage":2}')).toBeUndefined();
+    expect(inOtherCase('{"model":"good","Model":"bad"}')).toBe("model");
+    expect(inOtherCase('{"max_to\u212aens":99999,"max_tokens":1}')).toBe("max_tokens");
   });
 
   test("are found behind long strings, whatever stands in them", () => {

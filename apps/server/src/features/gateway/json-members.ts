@@ -1,3 +1,4 @@
+import { type JsonKey, knownKey } from "./json-keys.ts";
 import { endOfLargeString, endOfLargeValue } from "./json-skip.ts";
 import { parsed } from "./json-value.ts";
 
@@ -18,41 +19,9 @@ export type JsonMembers = {
   readonly isEmpty: boolean;
   /** Behind the opening brace. */
   readonly open: number;
+  /** One that stands there in another case; it is not among `members`. */
+  readonly inOtherCase: JsonKey | undefined;
 };
-
-/** What somebody looks for; other members are passed over. */
-export const JSON_KEYS = [
-  "model",
-  "modelVersion",
-  "stream",
-  "stream_options",
-  "max_tokens",
-  "max_completion_tokens",
-  "max_output_tokens",
-  "n",
-  "best_of",
-  "background",
-  "store",
-  "prompt",
-  "previous_response_id",
-  "conversation",
-  "cachedContent",
-  "cached_content",
-  "generationConfig",
-  "generation_config",
-  "prompt_cache_key",
-  "anthropic_version",
-  "usage",
-  "usageMetadata",
-  "error",
-  "object",
-] as const;
-export type JsonKey = (typeof JSON_KEYS)[number];
-
-const KEYS_BY_LENGTH = new Map<number, readonly (readonly [string, Buffer])[]>();
-for (const key of JSON_KEYS) {
-  KEYS_BY_LENGTH.set(key.length, [...(KEYS_BY_LENGTH.get(key.length) ?? []), [key, Buffer.from(key, "latin1")]]);
-}
 
 export type ScannedJson =
   | { readonly ok: true; readonly top: JsonMembers }
@@ -80,6 +49,7 @@ const STRETCH = 64;
  */
 export function scanJsonObject(bytes: Buffer): ScannedJson {
   const members = new Map<string, JsonMember>();
+  let inOtherCase: JsonKey | undefined;
   let at = skipBlanks(bytes, 0);
   if (bytes[at] !== OPEN_BRACE) return { ok: false, problem: "The body is not a JSON object." };
   const open = ++at;
@@ -90,15 +60,16 @@ export function scanJsonObject(bytes: Buffer): ScannedJson {
       const keyStart = at;
       const keyEnd = bytes[at] === QUOTE ? endOfString(bytes, at) : -1;
       if (keyEnd === -1) return malformed(at);
-      const key = knownKey(bytes, keyStart + 1, keyEnd - 1);
+      const found = knownKey(bytes, keyStart + 1, keyEnd - 1);
       at = skipBlanks(bytes, keyEnd);
       if (bytes[at] !== COLON) return malformed(at);
       const start = skipBlanks(bytes, at + 1);
       const end = endOfValue(bytes, start);
       if (end === -1) return malformed(start);
-      if (key !== undefined && members.has(key))
-        return { ok: false, problem: "The body has a field twice at its top level." };
-      if (key !== undefined) members.set(key, { keyStart, start, end });
+      if (found?.isExact === true) {
+        if (members.has(found.key)) return { ok: false, problem: "The body has a field twice at its top level." };
+        members.set(found.key, { keyStart, start, end });
+      } else if (found !== undefined) inOtherCase ??= found.key;
       at = skipBlanks(bytes, end);
       if (bytes[at] === CLOSE_BRACE) break;
       if (bytes[at] !== COMMA) return malformed(at);
@@ -106,7 +77,7 @@ export function scanJsonObject(bytes: Buffer): ScannedJson {
     }
   }
   at = skipBlanks(bytes, at + 1);
-  return at === bytes.length ? { ok: true, top: { bytes, members, isEmpty, open } } : malformed(at);
+  return at === bytes.length ? { ok: true, top: { bytes, members, isEmpty, open, inOtherCase } } : malformed(at);
 }
 
 /** The value of a member; `undefined` where there is none, it is not JSON, or it exceeds what `parsed` takes. */
@@ -250,30 +221,4 @@ function isLiteralByte(byte: number | undefined): boolean {
     byte === 0x2d ||
     byte === 0x2e
   );
-}
-
-/** The key between its quotes, if it is one that somebody looks for; `mod\u0065l` is `model`. */
-function knownKey(bytes: Buffer, start: number, end: number): string | undefined {
-  for (const [key, spelling] of KEYS_BY_LENGTH.get(end - start) ?? NONE) {
-    if (matches(bytes, start, spelling)) return key;
-  }
-  for (let at = start; at < end; at += 1) if (bytes[at] === BACKSLASH) return escapedKey(bytes, start, end);
-  return undefined;
-}
-
-const NONE: readonly never[] = [];
-
-function matches(bytes: Buffer, start: number, spelling: Buffer): boolean {
-  for (let index = 0; index < spelling.length; index += 1) if (bytes[start + index] !== spelling[index]) return false;
-  return true;
-}
-
-function escapedKey(bytes: Buffer, start: number, end: number): string | undefined {
-  let key: unknown;
-  try {
-    key = JSON.parse(`"${bytes.toString("utf8", start, end)}"`);
-  } catch {
-    return undefined;
-  }
-  return JSON_KEYS.find((known) => known === key);
 }

@@ -10,6 +10,7 @@ import { DecodedTap } from "./decoded-tap.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
 import { ErrorEventFilter } from "./error-events.ts";
 import { CUT_OFF, NO_ANSWER } from "./failures.ts";
+import { LeadingComments } from "./leading-comments.ts";
 import { responseHeaders, responseTrailers } from "./response-headers.ts";
 import type { WireDialect } from "./target.ts";
 import type { UpstreamHeaders } from "./transport.ts";
@@ -52,6 +53,11 @@ export class NativeDelivery implements Delivery {
   /** What has come and may not go out yet. */
   #held: Buffer[] | undefined;
   #heldBytes = 0;
+  /** Nothing but comments has come of a stream; absent: more has, or it does not matter. */
+  #comments: LeadingComments | undefined;
+  /** These comments, as long as another may answer. */
+  #lead: Buffer[] = [];
+  #leadBytes = 0;
   /** Events were asked for, and the head says nothing of them. */
   #isUnlabelled = false;
   sent = false;
@@ -73,13 +79,21 @@ export class NativeDelivery implements Delivery {
       const decoder = createContentDecoder(encoding);
       if (decoder === undefined) this.#tap = undefined;
       else this.#decode(decoder);
-    } else if (this.#eventStream) this.#filterEvents();
+    } else if (this.#eventStream) this.#expectEvents();
     this.#isUnlabelled = this.#options.isAnswer && this.#options.stream && !this.#eventStream;
-    // A client that waits for a slow beginning should at least know that there is one.
-    if (this.#eventStream) this.#commit = setTimeout(() => this.#sendHead({ alone: true }), this.#host.keepAliveMs);
+    if (this.#eventStream) this.#announceLater();
   }
 
-  #filterEvents(): void {
+  /** A client that waits for a slow beginning should at least know that there is one, and that it is kept alive. */
+  #announceLater(): void {
+    this.#commit ??= setTimeout(() => {
+      this.#sendHead({ alone: true });
+      this.#sendLead();
+    }, this.#host.keepAliveMs);
+  }
+
+  #expectEvents(): void {
+    if (this.#options.isAnswer && this.#status < 300) this.#comments = new LeadingComments();
     this.#errors = new ErrorEventFilter((text) => this.#host.redact(text));
     if (this.#options.hideUsage) this.#filter = new UsageChunkFilter();
   }
@@ -92,7 +106,9 @@ export class NativeDelivery implements Delivery {
     if (beginsLikeJson(chunk) || !beginsLikeEvents(chunk)) return;
     this.#eventStream = true;
     this.#tap = createUsageTap(this.#options.counts, { eventStream: true });
-    if (this.#decoded === undefined) this.#filterEvents();
+    if (this.#decoded !== undefined) return;
+    this.#expectEvents();
+    this.#announceLater();
   }
 
   onChunk(chunk: Buffer): void {
@@ -101,11 +117,46 @@ export class NativeDelivery implements Delivery {
       if (!decoded.push(chunk)) this.#host.pause(decoded.decoder);
     } else {
       this.#recognize(chunk);
+      if (this.#comments !== undefined) {
+        this.#onBeginning(chunk, this.#comments);
+        return;
+      }
       if (!this.sent && this.#held === undefined && !this.#mayBegin(chunk)) return;
       this.#tap?.push(chunk);
     }
+    this.#pass(chunk);
+  }
+
+  #pass(chunk: Buffer): void {
     if (this.#held === undefined) this.#send(chunk);
     else this.#hold(chunk, this.#held);
+  }
+
+  /** Comments wait for what comes behind them: until then another may answer, and the first event is none of them. */
+  #onBeginning(chunk: Buffer, comments: LeadingComments): void {
+    const start = comments.startIn(chunk);
+    if (start === -1) {
+      this.#host.awaitEvent();
+      this.#lead.push(chunk);
+      this.#leadBytes += chunk.length;
+      if (this.sent || this.#leadBytes > MAX_HELD) this.#sendLead();
+      return;
+    }
+    this.#comments = undefined;
+    if (!this.sent && !this.#mayBegin(chunk.subarray(start))) return;
+    const all = this.#lead.length === 0 ? chunk : Buffer.concat([...this.#lead, chunk]);
+    this.#lead = [];
+    this.#tap?.push(all);
+    this.#pass(all);
+  }
+
+  #sendLead(): void {
+    const lead = this.#lead;
+    this.#lead = [];
+    for (const chunk of lead) {
+      this.#tap?.push(chunk);
+      this.#send(chunk);
+    }
   }
 
   onEnd(trailers: UpstreamHeaders): void {

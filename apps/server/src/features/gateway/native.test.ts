@@ -391,6 +391,10 @@ describe("a path that Loom does not know", () => {
     expect((await ask(`${gateway.url}/proxy/openai/v1/files`, { method: "GET", headers })).status).toBe(403);
     expect((await ask(`${gateway.url}/proxy/openai/v1/responses/r`, { method: "GET", headers })).status).toBe(403);
     expect((await ask(`${gateway.url}/proxy/openai/v1/models/m`, { method: "DELETE", headers })).status).toBe(403);
+    for (const method of ["batchGenerateContent", "asyncBatchEmbedContent", "predictLongRunning"]) {
+      const path = `/proxy/gemini/v1beta/models/gemini-x:${method}`;
+      expect((await post(gateway, path, { batch: {} })).status).toBe(403);
+    }
     expect((await ask(`${gateway.url}/proxy/openai/v1/models`, { method: "GET", headers })).status).toBe(200);
     expect(upstream.seen).toHaveLength(1);
   });
@@ -416,9 +420,9 @@ describe("a token", () => {
   test("in the query of a Gemini request goes no further", async () => {
     const upstream = await upstreamWith(answerJson(ANSWER));
     const gateway = await gatewayFor(upstream);
-    const path = `/proxy/gemini/v1beta/models/gemini-x:generateContent?a=1&key=${gateway.token}&b=2`;
+    const path = `/proxy/gemini/v1beta/models/gemini-x:generateContent?alt=json&key=${gateway.token}&prettyPrint=false`;
     expect((await ask(gateway.url + path, { body: { contents: [] } })).status).toBe(200);
-    expect(upstream.seen[0]?.path).toBe("/v1beta/models/gemini-x:generateContent?a=1&b=2");
+    expect(upstream.seen[0]?.path).toBe("/v1beta/models/gemini-x:generateContent?alt=json&prettyPrint=false");
     expect(JSON.stringify(upstream.seen)).not.toContain(gateway.token);
   });
 

@@ -10,6 +10,7 @@ import type { ClientHeaders } from "./client-headers.ts";
 import { codecFor, codecOf, voiceOf } from "./codecs.ts";
 import type { Delivery, DeliveryHost } from "./delivery.ts";
 import { NO_SEALS, withoutForeignSeals } from "./foreign-seals.ts";
+import { asksForEvents, targetForGoogle } from "./google-query.ts";
 import { keptFor, mayReferBack } from "./issued-items.ts";
 import { NativeDelivery } from "./native-delivery.ts";
 import type { GatewayParts } from "./parts.ts";
@@ -61,13 +62,15 @@ export function openPassage(
   credential: RequestHeaders,
   parts: GatewayParts,
 ): Passage {
-  const { target, question } = asked;
-  if (question === undefined || target.operation === "use") return passedPassage(asked, upstream, credential);
+  const { question } = asked;
+  const target = targetForGoogle(asked.target, upstream);
+  if (question === undefined || target.operation === "use")
+    return passedPassage({ ...asked, target }, upstream, credential);
   if (target.operation === "count_tokens" && !canCount(target, upstream, step.model)) {
     throw new ProblemError("invalid_request", `The provider ${upstream.name} cannot count tokens for this client.`);
   }
   if (isNative(target, upstream, step.model)) {
-    return nativePassage(asked, question, step, upstream, credential, parts);
+    return nativePassage({ ...asked, target }, question, step, upstream, credential, parts);
   }
   return translatedPassage(asked, question, step, upstream, credential, parts);
 }
@@ -155,7 +158,7 @@ function translatedPassage(
     const said = saidIn(upstream, { ...request, model: step.model }, { stream, client: target.dialect });
     return { ...said, outgoing: translatedRequest({ upstream, ...said, model: step.model, stream, credential }) };
   });
-  const eventStream = target.dialect !== "gemini" || /[?&]alt=sse(?:&|$)/.test(target.query);
+  const eventStream = target.dialect !== "gemini" || asksForEvents(target.query);
   const voice = voiceOf(target.dialect, { eventStream });
   const identity = {
     id: call.id.replace("req-", "").replaceAll("-", ""),

@@ -3,7 +3,8 @@ import { parseLlmRequest } from "@loom/api";
 import { excessClause, JSON_BOUNDS, type JsonBounds, jsonExcess, type LlmRequest } from "@loom/core";
 import type { AnswerIdentity, LlmCodec } from "@loom/llm";
 import { ProblemError, wrongFields } from "../../kit/problem-reply.ts";
-import { type JsonKey, type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
+import type { JsonKey } from "./json-keys.ts";
+import { type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
 import { asObject } from "./json-value.ts";
 import { isModelName, MODEL_NAMES } from "./model-name.ts";
 import type { Target, WireDialect } from "./target.ts";
@@ -65,9 +66,7 @@ function readLoomQuestion(target: Target, body: Buffer): Question {
 }
 
 function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Question {
-  const scanned = scanJsonObject(body);
-  if (!scanned.ok) throw new ProblemError("invalid_input", scanned.problem);
-  const { top } = scanned;
+  const top = membersOf(body);
   const model = checkedModel(target.model ?? textMember(top, "model") ?? "");
   if (model === "") throw new ProblemError("invalid_input", "The field model is missing.");
   if (dialect === "responses" && memberValue(top, "background") === true) {
@@ -92,6 +91,16 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
       return { request, wantsUsage, leftOut, ...(clientTools === undefined ? {} : { clientTools }) };
     },
   };
+}
+
+/** @throws ProblemError for what is no JSON object, or one that servers read differently */
+export function membersOf(body: Buffer): JsonMembers {
+  const scanned = scanJsonObject(body);
+  if (!scanned.ok) throw new ProblemError("invalid_input", scanned.problem);
+  const { top } = scanned;
+  if (top.inOtherCase === undefined) return top;
+  const problem = `The body has the field ${top.inOtherCase} in another case, which some servers take for the same and some do not: write it as ${top.inOtherCase}.`;
+  throw new ProblemError("invalid_input", problem);
 }
 
 /** @throws ProblemError for what is neither empty nor can be a name */

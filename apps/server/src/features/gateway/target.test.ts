@@ -33,6 +33,8 @@ describe("a path under /proxy", () => {
     ["/gemini/v1beta/models/a/b%40c:streamGenerateContent", { dialect: "gemini", model: "a/b@c", stream: true }],
     ["/gemini/v1beta/models/gemini-x:countTokens", { dialect: "gemini", operation: "count_tokens" }],
     ["/gemini/v1beta/models/gemini-x:embedContent", { dialect: "gemini", operation: "use" }],
+    ["/gemini/v1beta/models/gemini-x:batchEmbedContents", { dialect: "gemini", operation: "use" }],
+    ["/vertex/v1/projects/p/locations/l/publishers/google/models/imagen-4:predict", { operation: "use" }],
     ["/gemini/v1beta/models/gemini-x%3AgenerateContent", { operation: "generate", model: "gemini-x", stream: false }],
     ["/gemini/v1beta/models/a%2Fb%3astreamGenerateContent", { operation: "generate", model: "a/b", stream: true }],
     ["/gemini/v1beta/models/a%2Fb%3A8b%3AcountTokens", { operation: "count_tokens", model: "a/b:8b" }],
@@ -60,6 +62,11 @@ describe("a path under /proxy", () => {
     "/openai/v1/responses/compact/input_items",
     "/openai/responses/resp_1",
     "/gemini/v1beta/cachedContents",
+    "/gemini/v1beta/models/gemini-x:batchGenerateContent",
+    "/gemini/v1beta/models/gemini-x:asyncBatchEmbedContent",
+    "/gemini/v1beta/models/veo-3:predictLongRunning",
+    "/gemini/v1beta/models/gemini-x:whateverComes",
+    "/vertex/v1/projects/p/locations/l/publishers/google/models/veo-3:fetchPredictOperation",
     "/openai/v1/models/",
   ])("%s is for those who may administer", (path) => {
     expect(target(path)?.operation).toBe("administer");
@@ -76,6 +83,8 @@ describe("a path under /proxy", () => {
     "/anthropic/v1/message%zz",
     "/openai/v1/chat/completions/",
     "/gemini/v1beta/models/gemini-x:generateContent/",
+    "/gemini/v1beta/models/gemini-x:GenerateContent",
+    "/gemini/v1beta/models/gemini-x:batchembedcontents",
     "/gemini/v1beta/models/gemini-x%3Agenerate%43ontent",
     "/gemini/v1beta/models/a%2Fb%3Agenerate%43ontent",
   ])("%j leads nowhere", (path) => {

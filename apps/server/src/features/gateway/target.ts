@@ -66,9 +66,23 @@ export function targetOfProxy(
 function isAlmostKnown(path: string): boolean {
   const plain = decoded(path)?.replace(/;.*$/, "").replace(/\/+$/, "").toLowerCase();
   if (plain === undefined) return true;
-  const known = plain === path ? undefined : (KNOWN.exec(plain) ?? GOOGLE.exec(plain));
-  return known !== undefined && known !== null && !/\/models(?:\/[^/:]+)?$/.test(plain);
+  const google = GOOGLE.exec(plain);
+  if (google !== null) return GOOGLE_METHODS.has(google[3] ?? "");
+  return KNOWN.test(plain) && !/\/models(?:\/[^/:]+)?$/.test(plain);
 }
+
+/** Work with models, in lower case. */
+const GOOGLE_METHODS: ReadonlySet<string> = new Set([
+  "generatecontent",
+  "streamgeneratecontent",
+  "rawpredict",
+  "streamrawpredict",
+  "counttokens",
+  "embedcontent",
+  "batchembedcontents",
+  "computetokens",
+  "predict",
+]);
 
 /** Work with a model, encoded so that it looks like a model's name. */
 function isHiddenWork(path: string): boolean {
@@ -135,8 +149,14 @@ function googleOperation(
       return { dialect, operation: "generate", model, stream: true };
     case "countTokens":
       return { dialect, operation: "count_tokens", model };
-    default:
+    case "embedContent":
+    case "batchEmbedContents":
+    case "computeTokens":
+    case "predict":
       return { dialect, operation: "use", model };
+    default:
+      // Batches, videos and whatever else goes on behind an answer that says nothing of what it costs.
+      return { dialect, operation: "administer" };
   }
 }
 

@@ -10,6 +10,7 @@ import type { ClientVoice } from "./codecs.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
 import { isRefusal } from "./failure-of-refusal.ts";
 import { NO_ANSWER } from "./failures.ts";
+import { LeadingComments } from "./leading-comments.ts";
 import { mergeDeltas } from "./merge-deltas.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 
@@ -33,7 +34,8 @@ export class TranslatedStream implements Delivery {
   #body: ClientBody | undefined;
   #keepAlive: NodeJS.Timeout | undefined;
   #textBytes = 0;
-  #begun = false;
+  /** Nothing but comments has come; absent: more has. */
+  #comments: LeadingComments | undefined = new LeadingComments();
   /** What came before there was an event in it; absent: there was one, or it was too much. */
   #unread: Buffer[] | undefined = [];
   #unreadBytes = 0;
@@ -54,16 +56,26 @@ export class TranslatedStream implements Delivery {
 
   onChunk(chunk: Buffer): void {
     if (this.#ended) return;
-    if (!(this.#begun || this.sent || mayBeOfModel(chunk))) {
+    if (this.#comments !== undefined && !this.#mayBegin(chunk, this.#comments)) {
       this.#host.failed(NO_ANSWER, { isOfModel: false });
       return;
     }
-    this.#begun = true;
     if (this.#unread !== undefined) this.#keep(chunk, this.#unread);
     const { decoder } = this.#options;
     this.#pass(decoder.push(chunk));
     // Some keep the connection open behind an answer, and say nothing more.
     if (this.isWhole()) this.#host.expectEnd({ isSealed: false });
+  }
+
+  /** Comments may, and are no event yet; behind them it is judged as if they were not there. */
+  #mayBegin(chunk: Buffer, comments: LeadingComments): boolean {
+    const start = comments.startIn(chunk);
+    if (start === -1) {
+      this.#host.awaitEvent();
+      return true;
+    }
+    this.#comments = undefined;
+    return this.sent || mayBeOfModel(chunk.subarray(start));
   }
 
   onEnd(_trailers: UpstreamHeaders): void {
@@ -148,7 +160,8 @@ export class TranslatedStream implements Delivery {
   /** Whether all that came is something else than an answer. */
   #isForeign(): boolean {
     if (this.#unread === undefined) return false;
-    const text = Buffer.concat(this.#unread).toString("utf8");
+    const unread = Buffer.concat(this.#unread);
+    const text = unread.toString("utf8", Math.max(0, new LeadingComments().startIn(unread)));
     return isForeignDocument(text) || areForeignEvents(text);
   }
 

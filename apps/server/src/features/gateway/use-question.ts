@@ -1,10 +1,11 @@
 import { ProblemError } from "../../kit/problem-reply.ts";
-import { type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
+import { type JsonMembers, memberValue } from "./json-members.ts";
 import {
   checkedModel,
   count,
   DEFAULT_OUTPUT_TOKENS,
   isGiven,
+  membersOf,
   type Question,
   readableMember,
   textMember,
@@ -21,9 +22,7 @@ const COMPLETION_TOKENS = 16;
  * on as it is. @throws ProblemError where it is no JSON object, or names what cannot be a model
  */
 export function readUse(target: Target, body: Buffer): Question {
-  const scanned = scanJsonObject(body);
-  if (!scanned.ok) throw new ProblemError("invalid_input", scanned.problem);
-  const { top } = scanned;
+  const top = membersOf(body);
   const { each, answers } = outputOf(target.path, top);
   return {
     model: checkedModel(target.model ?? textMember(top, "model") ?? ""),
