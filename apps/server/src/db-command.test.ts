@@ -1,7 +1,8 @@
-import { readFile, stat, truncate, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
+import { damage } from "./damage.testing.ts";
 import { runDbCommand } from "./db-command.ts";
 import { MIGRATIONS } from "./features/migrations.ts";
 import { type Database, openDatabase } from "./kit/database.ts";
@@ -271,4 +272,17 @@ test("what is wrong is told in one sentence, and nothing is made", async () => {
   await expect(command(nowhere, "status")).rejects.toThrow(/There is no database of a Loom server in/);
   await expect(stat(nowhere.path)).rejects.toThrow("ENOENT");
   expect((await command(home, "--help")).printed).toContain("db copy --to URL");
+});
+
+test("a damaged SQLite database is not taken for a backup, and status says it", async () => {
+  await using home = await sqlite.create();
+  await using out = await temporaryDirectory();
+  await command(home, "migrate");
+  await fill(home);
+  damage(`${home.path}/loom-server.sqlite`, ["usage_node"]);
+  await expect(command(home, "backup", `${out.path}/copy`)).rejects.toThrow(
+    /^The database \S+ is damaged \([^\n]+\): nothing was backed up, [^\n]+\.$/,
+  );
+  expect(await readdir(out.path)).toEqual([]);
+  await expect(command(home, "status")).rejects.toThrow(/^The database \S+ is damaged: restore it from a backup\.$/);
 });

@@ -6,7 +6,7 @@ import { backUp } from "./kit/backup.ts";
 import { connectDatabase, type Database, type DatabasePlace, explained, openDatabase } from "./kit/database.ts";
 import { copyDatabase } from "./kit/database-copy.ts";
 import { DatabaseError } from "./kit/database-error.ts";
-import { databaseFacts } from "./kit/database-facts.ts";
+import { databaseFacts, isDamaged } from "./kit/database-facts.ts";
 import { migrationState } from "./kit/migrations.ts";
 import { restore } from "./kit/restore.ts";
 import type { TableSum } from "./kit/table-rows.ts";
@@ -44,7 +44,12 @@ async function run(
 ): Promise<void> {
   switch (command.type) {
     case "status":
-      return using(connectDatabase(place), async (database) => print(await statusOf(database)));
+      return using(connectDatabase(place), async (database) => {
+        print(await statusOf(database));
+        if (await isDamaged(database)) {
+          throw new DatabaseError(`The database ${database.place} is damaged: restore it from a backup.`);
+        }
+      });
     case "migrate": {
       const pending = await using(connectDatabase(place), async (database) => {
         return (await migrationState(database, MIGRATIONS)).pending;

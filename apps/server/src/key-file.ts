@@ -7,7 +7,7 @@ import type { KeyFile } from "./provider-config.ts";
  */
 export function readKeyFile(
   { path, variable, many }: KeyFile,
-  options: { readonly warn?: (sentence: string) => void } = {},
+  options: { readonly warn?: (sentence: string) => void; readonly mayBeEmpty?: boolean } = {},
 ): Secret[] {
   const { text, readableByOthers } = readSecretFile(path, variable);
   const where = `${path}, named by ${variable},`;
@@ -22,6 +22,7 @@ export function readKeyFile(
     if (/\p{Cc}/u.test(key)) throw new ConfigError(`${where} holds a control character in line ${index + 1}.`);
     return key === "" ? [] : [key];
   });
-  if (keys.length === 0) throw new ConfigError(`${where} is empty: put the key in it, or leave it out.`);
+  if (keys.length === 0 && options.mayBeEmpty !== true)
+    throw new ConfigError(`${where} is empty: put the key in it, or leave it out.`);
   return [...new Set(keys)].map((key) => new Secret(key));
 }

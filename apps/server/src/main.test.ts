@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rename } from "node:fs/promises";
 import { fail, fault, runProcess, startScriptedModel } from "@loom/testkit";
 import { describe, expect, test } from "vitest";
 import { engines } from "./kit/engines.testing.ts";
@@ -54,6 +54,37 @@ test.each(engines)(
     expect(results.map(({ code }) => code)).toEqual([0, 0, 0]);
   },
 );
+
+test("SIGHUP begins a log file anew that was moved away, and ends nothing", async () => {
+  await using home = await temporaryDirectory();
+  const log = `${home.path}/logs/server.log`;
+  const start = startServerProcess(`${home.path}/data`, {
+    args: ["--log-file", log],
+    env: environment(home.path),
+  });
+  const { process: running, url, token } = await start;
+  expect(await statusOf(url, token)).toBe(200);
+  await rename(log, `${log}.1`);
+  running.signal("SIGHUP");
+  const isThere = (): Promise<boolean> =>
+    readFile(log).then(
+      () => true,
+      () => false,
+    );
+  while (!(await isThere())) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(await statusOf(url, token)).toBe(200);
+  running.signal("SIGTERM");
+  expect((await running.exited).code).toBe(0);
+  const messages = async (file: string): Promise<string[]> =>
+    (await readFile(file, "utf8"))
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line).msg);
+  const [old, anew] = [await messages(`${log}.1`), await messages(log)];
+  expect([...old, ...anew]).toEqual(["listening", "request", "request", "closed"]);
+  // Lines that wait for others when it is told so may be in either.
+  expect([old[0], ...anew.slice(-2)]).toEqual(["listening", "request", "closed"]);
+});
 
 test("a second signal does not wait for what still runs", async () => {
   await using home = await temporaryDirectory();

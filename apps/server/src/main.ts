@@ -20,6 +20,14 @@ function say(sentence: string): void {
   process.stderr.write(`loom-server: ${sentence}\n`);
 }
 
+/** Gives whether it all got there: the standard error may be a file on the disk that is full, too. */
+async function sayWithLines(sentence: string, lines: Buffer): Promise<boolean> {
+  const ignore = (): void => undefined;
+  process.stderr.on("error", ignore);
+  say(sentence);
+  return new Promise((resolve) => process.stderr.write(lines, (error) => resolve(!error)));
+}
+
 const BALLAST_BYTES = 64 * 1024 * 1024;
 /** Never written to, so the system gives it no page; V8 counts it all the same, as long as this process lives. */
 const ballast: ArrayBuffer[] = [];
@@ -43,6 +51,9 @@ async function run(command: RunCommand, { env, unused }: WatchedEnvironment): Pr
   const signIn = takeSignInConfig(env, { warn: say });
   for (const sentence of unused()) say(sentence);
   rarelyCollect();
+  let reopenLog = (): void => {};
+  // It would end the process otherwise.
+  process.on("SIGHUP", () => reopenLog());
   const { startServer } = await import("./server.ts");
   const server = await startServer({
     config,
@@ -54,11 +65,13 @@ async function run(command: RunCommand, { env, unused }: WatchedEnvironment): Pr
     mail,
     audit,
     signIn,
+    saveElsewhere: sayWithLines,
     log: {
       level: command.logLevel,
       destination: command.logFile === undefined ? "stdout" : { file: command.logFile },
     },
   });
+  reopenLog = () => server.reopenLog();
   if (server.mintedOwnerToken) say(`The owner's token is in ${command.ownerTokenFile}; only this account can read it.`);
   if (!server.hasProvider) {
     say(

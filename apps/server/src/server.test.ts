@@ -288,7 +288,7 @@ describe("the health of a server", () => {
     expect(JSON.parse(answer.text)).toEqual({
       status: "ready",
       checks: { audit: "ok", ledger: "ok", owner: "ok", budgets: "ok", credentials: "ok" },
-      details: { credentials: { anthropic: all, openai: all } },
+      details: { budgets: { clockAheadMs: 0 }, credentials: { anthropic: all, openai: all } },
     });
   });
 });

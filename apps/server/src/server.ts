@@ -7,6 +7,7 @@ import type { MailConfig } from "./features/mail/mail-config.ts";
 import type { SignInConfig } from "./features/sign-in/sign-in-config.ts";
 import { AuditLine } from "./kit/audit.ts";
 import { authenticateOne } from "./kit/auth.ts";
+import { connectionBound } from "./kit/connection-bound.ts";
 import { type Database, type DatabasePlace, openDatabase } from "./kit/database.ts";
 import { DatabaseError } from "./kit/database-error.ts";
 import { createDispatcher } from "./kit/dispatcher.ts";
@@ -42,6 +43,11 @@ export type ServerOptions = {
   readonly audit?: AuditConfig | undefined;
   /** Default: no log. */
   readonly log?: { readonly level: LogLevel; readonly destination: { readonly file: string } | "stdout" } | undefined;
+  /**
+   * Takes rows of the ledger, lines of JSON, that no disk took when the server ends, with a sentence that says what to do with
+   * them; gives whether it did. Default: such rows are lost, which the log says.
+   */
+  readonly saveElsewhere?: ((sentence: string, lines: Buffer) => Promise<boolean>) | undefined;
   /** Milliseconds of silence towards a client after which a keep-alive is sent. Default 15,000. */
   readonly keepAliveMs?: number | undefined;
 };
@@ -59,6 +65,8 @@ export type RunningServer = {
   readonly mintedOwnerToken: boolean;
   /** Whether there was a provider to ask at the start. */
   readonly hasProvider: boolean;
+  /** Goes on in a new log file: somebody has moved the old one away. */
+  reopenLog(): void;
   /**
    * Takes no more requests, waits up to `drainMs` (default 0) for those that are being answered, ends the rest with an
    * error in their streams, and closes everything. Can be called twice.
@@ -67,6 +75,8 @@ export type RunningServer = {
 };
 
 export const DATABASE_FILE = "loom-server.sqlite";
+
+const FULL = "no more connections are taken: raise the limit of open files (ulimit -n, LimitNOFILE)";
 
 /** A command of one turn is over by then; a server that stays has its database ready before it is needed. */
 const WARM_UP_MS = 2_000;
@@ -103,6 +113,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     keepAliveMs: options.keepAliveMs,
     mail: options.mail,
     audit: options.audit,
+    saveElsewhere: options.saveElsewhere,
     isStopping,
     conceal,
   });
@@ -138,7 +149,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const failed = (error: unknown) => log.warn("what a crash left is not brought in yet", { error: String(error) });
       await features.ledger.services.recoverLost().catch(failed);
     }
-    listener = await listen({ host, port, tls: options.tls, handle: dispatcher.handle, plain: dispatcher.plain });
+    const maxConnections = connectionBound();
+    let turnedAway = 0;
+    listener = await listen({
+      ...{ host, port, tls: options.tls, handle: dispatcher.handle, plain: dispatcher.plain, maxConnections },
+      onFull() {
+        turnedAway += 1;
+        // At first, and then ever more rarely.
+        if (Number.isInteger(Math.log2(turnedAway))) log.warn(FULL, { maxConnections, turnedAway });
+      },
+    });
   } catch (error) {
     await database.close();
     await log.close();
@@ -157,16 +177,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     url: listener.url,
     mintedOwnerToken,
     hasProvider: features.config.defaultProvider !== undefined,
+    reopenLog: () => log.reopen(),
     close({ drainMs = 0 } = {}) {
       closing ??= (async () => {
         state.stopping = true;
+        const beganAt = performance.now();
         clearTimeout(warmUp);
         await Promise.all([jobs.stop(), listener.close({ drainMs, abort: dispatcher.abortOpen })]);
         // No connection is left; whatever runs nevertheless is accounted for before the books are closed.
         dispatcher.abortOpen();
         features.gateway.services.close();
         const { ledger } = features.ledger.services;
-        await ledger.close();
+        await ledger.close({ patienceMs: Math.max(0, drainMs - (performance.now() - beganAt)) });
         const isSaved = (await features.shared?.stop()) === true;
         const isSettled = isSaved && ledger.state.unwrittenRows === 0 && ledger.state.droppedRows === 0;
         features.shared?.lost?.trace.close({ isSettled });

@@ -49,6 +49,11 @@ export type AnswerIdentity = {
   readonly wantsUsage?: boolean;
   /** The `clientTools` of the request. */
   readonly clientTools?: ClientTools;
+  /**
+   * Hears of each item that the client gets under an id of ours, by which it may refer to it later (Responses), before
+   * the client does. Of one that turns out to be more it hears again.
+   */
+  readonly issued?: (id: string, item: JsonObject) => void;
 };
 
 /** What came instead of an answer: status line, headers in lower case, and as much of the body as was read. */

@@ -29,6 +29,7 @@ export { openAiDialects, openAiDialectsFor } from "./openai-dialects.ts";
 export { openAiResponses } from "./openai-responses/codec.ts";
 export { responsesTokenCount } from "./openai-responses/count-tokens.ts";
 export { problemInWordsOf } from "./own-words.ts";
+export { ScopedMemory } from "./scoped-memory.ts";
 export { SealMemory } from "./seal-memory.ts";
 export { namingBack } from "./tool-names.ts";
 export type { UsageReader } from "./usage-reader.ts";

@@ -1,11 +1,11 @@
 import type { AssistantContent, AssistantMessage, LlmRequest, Message, ThinkingBlock, ToolUseBlock } from "@loom/core";
+import { ScopedMemory } from "./scoped-memory.ts";
 
 /** What an answer said before one of its calls that the client has no place for. */
 type Remembered = {
   readonly signature?: string;
   /** Sealed thinking since the call before, or since the start of the answer. */
   readonly thinking: readonly ThinkingBlock[];
-  readonly size: number;
 };
 
 export type SealMemoryBounds = {
@@ -15,25 +15,16 @@ export type SealMemoryBounds = {
   readonly maxSize?: number;
 };
 
-/** Of one scope, longest unused first. */
-type Scope = { readonly calls: Map<string, Remembered>; size: number };
-
 /**
  * Seals by the id of the tool call that they belong to, for clients whose dialect cannot carry them: a provider that
  * seals its calls (Gemini), or the thinking before them (Anthropic), wants the seals back with the results. `scope` is
- * whom a conversation belongs to; nobody gets the seals of another. Where there is no more room, whoever has the most
- * loses what was longest unused, so that nobody can push out the seals of all others.
+ * whom a conversation belongs to; nobody gets the seals of another.
  */
 export class SealMemory {
-  readonly #maxCalls: number;
-  readonly #maxSize: number;
-  readonly #scopes = new Map<string, Scope>();
-  #calls = 0;
-  #size = 0;
+  readonly #calls: ScopedMemory<Remembered>;
 
   constructor({ maxCalls = 10_000, maxSize = 32 * 1024 * 1024 }: SealMemoryBounds = {}) {
-    this.#maxCalls = maxCalls;
-    this.#maxSize = maxSize;
+    this.#calls = new ScopedMemory({ maxEntries: maxCalls, maxSize });
   }
 
   /** Takes note of an answer before it goes to the client. */
@@ -64,7 +55,7 @@ export class SealMemory {
     const found = new Map<AssistantContent, Remembered>();
     for (const block of content) {
       if (block.type !== "tool_use") continue;
-      const remembered = this.#recall(scope, block.id);
+      const remembered = this.#calls.recall(scope, block.id);
       if (remembered !== undefined) found.set(block, remembered);
     }
     if (found.size === 0) return content;
@@ -86,50 +77,9 @@ export class SealMemory {
     return [...restored, ...sinceCall];
   }
 
-  #recall(scope: string, id: string): Remembered | undefined {
-    const calls = this.#scopes.get(scope)?.calls;
-    const remembered = calls?.get(id);
-    if (calls === undefined || remembered === undefined) return undefined;
-    calls.delete(id);
-    calls.set(id, remembered);
-    return remembered;
-  }
-
-  #keep(name: string, { id, signature }: ToolUseBlock, thinking: readonly ThinkingBlock[]): void {
-    this.#forget(name, id);
-    const size = thinking.reduce(
-      (sum, block) => sum + sizeOf(block),
-      name.length + id.length + (signature?.length ?? 0),
-    );
-    if (size > this.#maxSize) return;
-    const scope = this.#scopes.get(name) ?? { calls: new Map(), size: 0 };
-    this.#scopes.set(name, scope);
-    scope.calls.set(id, { ...(signature === undefined ? {} : { signature }), thinking, size });
-    scope.size += size;
-    this.#calls += 1;
-    this.#size += size;
-    while (this.#calls > this.#maxCalls) this.#forgetOldest(({ calls }) => calls.size);
-    while (this.#size > this.#maxSize) this.#forgetOldest(({ size }) => size);
-  }
-
-  #forgetOldest(weight: (scope: Scope) => number): void {
-    let heaviest: readonly [string, Scope] | undefined;
-    for (const entry of this.#scopes) {
-      if (heaviest === undefined || weight(entry[1]) > weight(heaviest[1])) heaviest = entry;
-    }
-    const [oldest] = heaviest?.[1].calls.keys() ?? [];
-    if (heaviest !== undefined && oldest !== undefined) this.#forget(heaviest[0], oldest);
-  }
-
-  #forget(name: string, id: string): void {
-    const scope = this.#scopes.get(name);
-    const remembered = scope?.calls.get(id);
-    if (scope === undefined || remembered === undefined) return;
-    scope.calls.delete(id);
-    scope.size -= remembered.size;
-    this.#calls -= 1;
-    this.#size -= remembered.size;
-    if (scope.calls.size === 0) this.#scopes.delete(name);
+  #keep(scope: string, { id, signature }: ToolUseBlock, thinking: readonly ThinkingBlock[]): void {
+    const size = thinking.reduce((sum, block) => sum + sizeOf(block), signature?.length ?? 0);
+    this.#calls.keep(scope, id, { ...(signature === undefined ? {} : { signature }), thinking }, size);
   }
 }
 

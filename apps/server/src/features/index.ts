@@ -11,6 +11,7 @@ import { gateway } from "./gateway/index.ts";
 import { straightRouting } from "./gateway/straight-routing.ts";
 import { health } from "./health/index.ts";
 import { ledger } from "./ledger/index.ts";
+import type { SaveElsewhere } from "./ledger/service.ts";
 import type { MailConfig } from "./mail/mail-config.ts";
 import { openApi } from "./openapi/index.ts";
 import type { SignInConfig } from "./sign-in/sign-in-config.ts";
@@ -29,6 +30,8 @@ export type FeatureNeeds = {
   readonly audit?: AuditConfig | undefined;
   /** Silence towards a client after which a keep-alive is sent, in milliseconds. */
   readonly keepAliveMs?: number | undefined;
+  /** Where rows of the ledger go that no disk took when the server ends. */
+  readonly saveElsewhere?: SaveElsewhere | undefined;
   /** Tells the redactor of secrets that turn up while the server runs. */
   readonly conceal: (owner: string, secrets: readonly Secret[]) => void;
 };
@@ -48,6 +51,7 @@ export async function buildFeatures(kit: Kit, needs: FeatureNeeds) {
   const books = ledger.build(kit, {
     config,
     dataDirectory,
+    saveElsewhere: needs.saveElsewhere,
     stays: hasOwner,
     follower: shared?.ledgerFollower,
     lost: shared?.lost,

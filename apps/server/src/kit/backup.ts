@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { chmod, link, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import type { Database } from "./database.ts";
 import { writeDump } from "./database-dump.ts";
 import { DatabaseError } from "./database-error.ts";
@@ -57,7 +58,36 @@ async function copyFile(from: string, to: string): Promise<void> {
     source.close();
   }
   await chmod(to, 0o600);
+  const damage = damageIn(to);
+  if (damage !== undefined) {
+    throw new DatabaseError(
+      `The database ${from} is damaged (${damage}): nothing was backed up, keep your older backups and restore one of them.`,
+    );
+  }
   await sync(to);
+}
+
+/** What is wrong with a file that nobody writes to; `undefined`: nothing that its pages would show. */
+function damageIn(file: string): string | undefined {
+  const url = pathToFileURL(file);
+  // The copy says that it has a log beside it. It has none, and is to get none.
+  url.searchParams.set("immutable", "1");
+  try {
+    const copy = new DatabaseSync(url, { readOnly: true });
+    try {
+      return firstDamage(copy);
+    } finally {
+      copy.close();
+    }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Reads every page. Gives what SQLite says is wrong first, in its own words; `undefined` for nothing. */
+function firstDamage(database: DatabaseSync): string | undefined {
+  const said = database.prepare("PRAGMA quick_check(1)").get()?.quick_check;
+  return said === "ok" ? undefined : String(said).split("\n").at(-1);
 }
 
 async function sync(path: string): Promise<void> {

@@ -4,16 +4,23 @@ export class DatabaseError extends Error {
 }
 
 /**
- * It cannot be reached, has broken off, or cannot be written for now: what was asked may work in a while. `message` is a
- * whole sentence.
+ * It cannot be reached, has broken off, is damaged, or cannot be written for now: what was asked may work once somebody has
+ * seen to it. `message` is a whole sentence.
  */
 export class DatabaseUnavailable extends DatabaseError {
   override readonly name = "DatabaseUnavailable";
   /** A whole sentence for clients: it does not say where the database is. */
   readonly tells: string;
 
-  constructor(message: string, options: ErrorOptions & { readonly tells?: string } = {}) {
+  /** It does not get over this by itself: a backup has to be restored. */
+  readonly isDamage: boolean;
+
+  constructor(
+    message: string,
+    options: ErrorOptions & { readonly tells?: string | undefined; readonly isDamage?: boolean } = {},
+  ) {
     super(message, options);
+    this.isDamage = options.isDamage ?? false;
     this.tells = options.tells ?? "The Loom server cannot reach its database: try again.";
   }
 }
@@ -34,12 +41,12 @@ const CLAUSES: Readonly<Record<number, string>> = {
   26: "is no SQLite database: choose another data directory, or move the file away",
 };
 
-/** Those of them that are over when another process, or the operator, has done something: nothing is wrong with the file. */
-const PASSING: ReadonlySet<number> = new Set([5, 6, 8, 10, 13]);
+/** Those after which nothing can be stored until a backup is restored. */
+const DAMAGE: ReadonlySet<number> = new Set([11, 26]);
 
 /** The error as it is, unless it says that a SQLite database cannot be used for now. */
 export function withSqliteOutageNamed(error: unknown, place: string): unknown {
-  return PASSING.has(codeOf(error)) ? sqliteError(error, place) : error;
+  return codeOf(error) in CLAUSES ? sqliteError(error, place) : error;
 }
 
 /** What an error of `node:sqlite` means, in a whole sentence. */
@@ -47,8 +54,10 @@ export function sqliteError(error: unknown, place: string): DatabaseError {
   if (isWholeSentence(error)) return error;
   const clause = error instanceof DatabaseError ? error.message : clauseOf(error);
   const message = `The database ${place} ${clause}.`;
-  if (!PASSING.has(codeOf(error))) return new DatabaseError(message, { cause: error });
-  return new DatabaseUnavailable(message, { cause: error, tells: `The database of the Loom server ${clause}.` });
+  const code = codeOf(error);
+  if (!(code in CLAUSES)) return new DatabaseError(message, { cause: error });
+  const tells = `The database of the Loom server ${clause}.`;
+  return new DatabaseUnavailable(message, { cause: error, tells, isDamage: DAMAGE.has(code) });
 }
 
 function clauseOf(error: unknown): string {

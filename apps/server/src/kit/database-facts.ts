@@ -3,6 +3,13 @@ import type { Database } from "./database.ts";
 
 export type DatabaseFacts = { readonly version: string; readonly bytes: number };
 
+/** Whether SQLite finds its pages in order, all of which it reads. PostgreSQL has tools of its own for that. */
+export async function isDamaged(database: Database): Promise<boolean> {
+  if (database.engine !== "sqlite") return false;
+  const { rows } = await sql<{ quick_check: string }>`pragma quick_check(1)`.execute(database.tables());
+  return rows[0]?.quick_check !== "ok";
+}
+
 /** The engine's version, and what the whole database takes up on its disk. */
 export async function databaseFacts(database: Database): Promise<DatabaseFacts> {
   const question =

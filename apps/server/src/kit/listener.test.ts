@@ -91,3 +91,29 @@ test("HTTP/1.0 needs no host", async () => {
   expect(text).toMatch(/served$/);
   await listener.close({ drainMs: 0, abort: () => {} });
 });
+
+test("more connections than there may be are turned away, and idle ones make room", async () => {
+  let turnedAway = 0;
+  const listener = await listen({
+    ...{ host: "127.0.0.1", port: 0, maxConnections: 1 },
+    handle: (_incoming, outgoing) => outgoing.end("served"),
+    onFull: () => {
+      turnedAway += 1;
+    },
+  });
+  const port = Number(new URL(listener.url).port);
+  const first = connect(port, "127.0.0.1");
+  first.write("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  await new Promise((resolve) => first.once("data", resolve));
+  const left = new Promise((resolve) => first.once("close", resolve));
+  const second = connect(port, "127.0.0.1").on("error", () => {});
+  await new Promise((resolve) => second.once("close", resolve));
+  expect(turnedAway).toBe(1);
+  await left;
+  const third = connect(port, "127.0.0.1");
+  third.write("GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+  let text = "";
+  for await (const chunk of third.setEncoding("utf8")) text += chunk;
+  expect(text).toMatch(/^HTTP\/1\.1 200 /);
+  await listener.close({ drainMs: 0, abort: () => {} });
+});

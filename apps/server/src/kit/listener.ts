@@ -17,6 +17,10 @@ export type ListenerOptions = {
   handle(incoming: RequestMessage, outgoing: ResponseMessage): void;
   /** Requests for whom Node's own parser and responses would be most of the work. Default: none. */
   readonly plain?: PlainRequests;
+  /** Connections at once; whoever comes when there are so many is turned away, and idle ones make room. Default: any number. */
+  readonly maxConnections?: number | undefined;
+  /** Somebody was turned away. */
+  readonly onFull?: () => void;
 };
 
 export type Listener = {
@@ -89,6 +93,12 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const plain =
     options.plain &&
     letPlainFirst(server, options.tls === undefined ? "connection" : "secureConnection", options.plain);
+  if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
+  server.on("drop", () => {
+    server.closeIdleConnections();
+    plain?.closeIdle();
+    options.onFull?.();
+  });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port, options.host, () => {

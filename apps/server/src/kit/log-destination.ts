@@ -4,6 +4,8 @@ import { makePrivateDirectory } from "@loom/config/private-directory";
 
 export type LogDestination = {
   write(line: string): void;
+  /** Goes on in a new file of the same name: somebody has moved the old one away. @throws Node's own error; then nothing changes. */
+  reopen(): void;
   /** Writes no more than what is waiting, and gives up after a second. */
   close(): Promise<void>;
 };
@@ -24,19 +26,28 @@ const GATHER_MS = 25;
 export function openLogDestination(
   target: { readonly file: string } | { readonly descriptor: number },
 ): LogDestination {
-  const descriptor = "file" in target ? openLogFile(target.file) : target.descriptor;
+  let descriptor = "file" in target ? openLogFile(target.file) : target.descriptor;
+  /** The one to go on in, when what is being written has been. */
+  let next: number | undefined;
   let waiting = "";
   let writing = false;
   let closed = false;
   let onIdle = (): void => {};
   let gathering: NodeJS.Timeout | undefined;
 
+  const changeOver = (): void => {
+    if (next === undefined) return;
+    close(descriptor, () => {});
+    descriptor = next;
+    next = undefined;
+  };
   const writeGathered = (): void => {
     clearTimeout(gathering);
     gathering = undefined;
     writeNext();
   };
   const writeNext = (): void => {
+    changeOver();
     if (waiting === "") {
       writing = false;
       onIdle();
@@ -60,6 +71,13 @@ export function openLogDestination(
       if (closed || waiting.length + line.length > MAX_WAITING) return;
       waiting += line;
       if (!writing) gathering ??= setTimeout(writeGathered, GATHER_MS);
+    },
+    reopen() {
+      if (closed || !("file" in target)) return;
+      const opened = openLogFile(target.file);
+      if (next !== undefined) close(next, () => {});
+      next = opened;
+      if (!writing) changeOver();
     },
     async close() {
       if (closed) return;

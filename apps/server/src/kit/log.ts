@@ -18,6 +18,8 @@ export type Log = {
    * numbers, and no character that JSON escapes. It is made for every request, and goes out as it is.
    */
   readonly own: (message: string, fields: LogFields) => void;
+  /** A log file that was moved away is begun anew; where that fails, the old one goes on. */
+  reopen(): void;
   /** Writes what is waiting; nothing is written after it. */
   close(): Promise<void>;
 };
@@ -37,6 +39,7 @@ export const SILENT_LOG: Log = {
   warn: nothing,
   error: nothing,
   own: nothing,
+  reopen: () => {},
   close: async () => {},
 };
 
@@ -67,6 +70,13 @@ export async function createLog({ level, destination, redact }: LogOptions): Pro
     warn: writer("warn"),
     error: writer("error"),
     own: LOG_LEVELS.indexOf("info") < LOG_LEVELS.indexOf(level) ? nothing : own,
+    reopen() {
+      try {
+        output.reopen();
+      } catch (error) {
+        writer("error")("the log file cannot be opened again: the old one goes on", { error: String(error) });
+      }
+    },
     close: () => output.close(),
   };
 }

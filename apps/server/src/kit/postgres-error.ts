@@ -12,9 +12,13 @@ const CLAUSES: Readonly<Record<string, string>> = {
   "42501": "may not be changed by this user: make it the owner of the database, or grant it CREATE on the schema",
   "25006": "is read-only: give the address of the primary and not that of a standby",
   "53100": "cannot grow, because the disk is full: make room",
+  "53200": "has no memory left: give its machine more, or lower its settings",
   "53300": "has no connection left: raise max_connections, or lower LOOM_SERVER_DATABASE_POOL",
   "55P03": "is locked by another process: try again",
   "57014": "took too long to answer: see LOOM_SERVER_DATABASE_STATEMENT_TIMEOUT",
+  "58030": "cannot be read or written (I/O error): check the disk",
+  XX001: "is damaged: restore it from a backup",
+  XX002: "has a damaged index: make it anew with REINDEX, or restore a backup",
   "57P03": "is starting or stopping: try again in a moment",
   DEPTH_ZERO_SELF_SIGNED_CERT: "has a certificate that nobody vouches for: name its authority with sslrootcert",
   SELF_SIGNED_CERT_IN_CHAIN: "has a certificate of an unknown authority: name that with sslrootcert",
@@ -36,11 +40,24 @@ export function postgresError(error: unknown): DatabaseError {
   return new DatabaseError(clause ?? `cannot be used (${code === "" ? "" : `${code}: `}${message})`, { cause: error });
 }
 
-/** The error as it is, unless it says that the database is away. */
+/** The error as it is, unless it says that the database is away, or can do nothing for now. */
 export function withOutageNamed(error: unknown, place: string): unknown {
-  if (!isOutage(error) || error instanceof DatabaseError) return error;
-  return new DatabaseUnavailable(`The database ${place} ${postgresError(error).message}.`, { cause: error });
+  if (error instanceof DatabaseError) return error;
+  const isAway = isOutage(error);
+  const { code } = about(error);
+  if (!isAway && !UNABLE.test(code)) return error;
+  const clause = postgresError(error).message;
+  const known = !isAway && code in CLAUSES ? clause : undefined;
+  return new DatabaseUnavailable(`The database ${place} ${clause}.`, {
+    cause: error,
+    tells: known && `The database of the Loom server ${known}.`,
+    isDamage: DAMAGE.test(code),
+  });
 }
+
+/** Out of resources, an I/O error, damage; the connection is as good as before. */
+const UNABLE = /^(53...|58030|XX00[12])$/;
+const DAMAGE = /^XX00[12]$/;
 
 /** Whether the connection is of no more use. */
 export function isOutage(error: unknown): boolean {

@@ -10,7 +10,7 @@ import { whileBusy } from "./sqlite-busy.ts";
  * Kysely on Node's own SQLite. One connection; Kysely lets one query or transaction at a time use it. Transactions take
  * the write lock when they begin (`BEGIN IMMEDIATE`): one that read first and wrote later could fail half-way, because
  * SQLite does not let it wait for another writer at that point. `place` is for sentences.
- * @throws DatabaseUnavailable from queries and transactions, while the file is locked or cannot be read or written.
+ * @throws DatabaseUnavailable from queries and transactions, while the file is locked, damaged, or cannot be read or written.
  */
 export function sqliteDialect(database: DatabaseSync, place: string, pace: Pace = {}): Dialect {
   return {

@@ -11,6 +11,10 @@ export class Trouble {
     this.#what = what;
   }
 
+  get lasts(): boolean {
+    return this.#lasts;
+  }
+
   is(error: unknown): void {
     if (!this.#lasts) this.#log.warn(this.#what, { error: String(error) });
     this.#lasts = true;

@@ -36,6 +36,10 @@ const OPAQUE_INPUTS: ReadonlySet<string> = new Set([
   "compaction_trigger",
 ]);
 
+/** Clients refer to items where `store` is on, which is what some of them do unless they are told not to. */
+const UNKNOWN_ITEM =
+  "refers to an item that is not known here (any more): send the items themselves, as clients do with store set to false (AI SDK: providerOptions.openai.store)";
+
 /**
  * The conversation that `input` holds: a text, or a list of items. Instructions at the start become the system prompt;
  * later ones keep their place, as what the user says. Ids and status of items are left out.
@@ -80,7 +84,7 @@ function readItem(item: JsonObject, path: string, names: ToolNames): Message {
     case "reasoning":
       return { role: "assistant", content: [readReasoning(item, path)] };
     case "item_reference":
-      return refuse(path, "refers to an item that only its provider holds: send the item itself");
+      return refuse(path, UNKNOWN_ITEM);
     default:
       if (OPAQUE_ANSWERS.has(type)) return { role: "assistant", content: [opaque(item)] };
       if (OPAQUE_INPUTS.has(type)) return { role: "user", content: [opaque(item)] };

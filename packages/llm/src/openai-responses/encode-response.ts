@@ -10,6 +10,7 @@ import {
   responseToWire,
   sealOf,
   statusOf,
+  tellIssued,
   textPart,
   thoughtItem,
 } from "./response-to-wire.ts";
@@ -18,9 +19,11 @@ import {
 export function encodeResponse(response: LlmResponse, identity: AnswerIdentity = {}): JsonObject {
   const id = answerId(identity, response);
   const { status, incomplete } = statusOf(response.stopReason);
+  const output = itemsOf(response.message.content, id, identity);
+  for (const item of output) tellIssued(item, identity);
   return responseToWire(id, identity, {
     status,
-    output: itemsOf(response.message.content, id, identity),
+    output,
     answered: response,
     ...(incomplete === undefined ? {} : { incomplete }),
   });

@@ -103,6 +103,10 @@ export function callSealOf({ id, signature }: ToolUseBlock): string | undefined 
     : wrapSeal({ kind: "call", data: signature, dialect: "gemini", callId: id });
 }
 
+export function tellIssued(item: JsonObject, { issued }: Pick<AnswerIdentity, "issued">): void {
+  if (typeof item.id === "string") issued?.(item.id, item);
+}
+
 /** Ids of items, by their kind and place. */
 export function itemId(type: string, answer: string, index: number): string {
   return `${PREFIXES[type] ?? "item"}_${answer}_${index}`;

@@ -24,6 +24,7 @@ import {
   responseToWire,
   sealOf,
   statusOf,
+  tellIssued,
   textPart,
   thoughtItem,
 } from "./response-to-wire.ts";
@@ -289,7 +290,10 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
       type === "reasoning" && sealed === mark && asText(asObject(asArray(summary)[0])?.text) === text;
     const at = this.#output.findIndex((item) => item !== undefined && isIt(item));
     const item = this.#output[at];
-    if (item !== undefined) this.#output[at] = { ...item, encrypted_content: seal };
+    if (item === undefined) return;
+    const sealed = { ...item, encrypted_content: seal };
+    this.#output[at] = sealed;
+    tellIssued(sealed, this.#identity);
   }
 
   #callDone(block: ToolUseBlock): string {
@@ -338,6 +342,7 @@ export class ResponsesStreamEncoder implements LlmStreamEncoder {
 
   #itemDone(index: number, item: JsonObject): string {
     this.#output[index] = item;
+    tellIssued(item, this.#identity);
     return this.#event("response.output_item.done", { output_index: index, item });
   }
 

@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../kit/clock.ts";
 import type { Log } from "../../kit/log.ts";
+import type { ClockWatch } from "./clock-watch.ts";
 import type { BudgetEngine } from "./engine.ts";
 import type { MoneyCounter } from "./money-counter.ts";
 import type { Lack } from "./refusal.ts";
 import type { RuleBook } from "./rule-book.ts";
 import type { SliceNeed } from "./slice.ts";
-import type { BudgetStore, CounterAmount, CounterBalance, CounterChange, CounterKey, HoldLease } from "./store.ts";
+import type { BudgetStore, CounterAmount, CounterBalance, CounterChange, CounterKey } from "./store.ts";
 
 /** Counters in one exchange with the store: a long one would hold up the other features. */
 const BATCH = 200;
@@ -25,6 +26,7 @@ export type BookkeepingOptions = {
   readonly store: BudgetStore;
   readonly clock: Clock;
   readonly leaseMs: number;
+  readonly watch: ClockWatch;
   /** Hears, before the store does, that it is about to be told what all requests cost that have ended until then. */
   readonly trace?: SpendingTrace | undefined;
   readonly log: Log;
@@ -121,8 +123,16 @@ export class Bookkeeping {
    * held.
    */
   async refresh(): Promise<void> {
-    const { engine, store, clock } = this.#options;
-    const { revision, spent, held, wanted } = await store.news(this.#process, this.#revision, this.#lease());
+    const { engine, store, clock, leaseMs, watch } = this.#options;
+    const askedAt = clock.wall();
+    const {
+      revision,
+      spent,
+      held,
+      wanted,
+      now: databaseNow,
+    } = await store.news(this.#process, this.#revision, leaseMs);
+    watch.compare(databaseNow, askedAt);
     this.#revision = revision;
     this.#takeSpent(spent);
     for (const counter of this.#heldElsewhere) counter.heldElsewhere = 0;
@@ -212,9 +222,8 @@ export class Bookkeeping {
     changes: readonly CounterChange[],
     options: { readonly waits: boolean },
   ): Promise<readonly CounterBalance[]> {
-    const { store, trace, log } = this.#options;
-    const send = () =>
-      store.exchange({ process: this.#process, sequence: this.#sequence, changes, lease: this.#lease() }, options);
+    const { store, trace, log, leaseMs } = this.#options;
+    const send = () => store.exchange({ process: this.#process, sequence: this.#sequence, changes, leaseMs }, options);
     const balances = await send();
     if (balances !== undefined) return balances;
     log.warn("another server has taken this one for dead: what it tells from now on is told under a new name");
@@ -252,11 +261,6 @@ export class Bookkeeping {
     if (counter.unsaved !== 0 || counter.saving !== 0 || counter.hold !== counter.savedHold) return true;
     const age = this.#options.clock.monotonic() - counter.savedAt;
     return counter.savedHold > 0 && age > this.#options.leaseMs / 3;
-  }
-
-  #lease(): HoldLease {
-    const now = this.#options.clock.wall();
-    return { now, until: now + this.#options.leaseMs };
   }
 }
 

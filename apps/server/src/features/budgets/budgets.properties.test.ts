@@ -84,6 +84,7 @@ describe.each(engines)("on $name", (engine) => {
             const own = truth[index];
             if (op.do === "exchange") {
               setup.clock.monotonicMs += 1_000;
+              setup.clock.databaseMs += 1_000;
               await servers[index].save();
               await servers[index].refresh();
             } else if (op.do === "reserve") {

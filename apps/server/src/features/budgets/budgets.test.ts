@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { engines, sqlite } from "../../kit/engines.testing.ts";
-import { SILENT_LOG } from "../../kit/log.ts";
+import { type Log, SILENT_LOG } from "../../kit/log.ts";
+import type { BudgetTables } from "./migrations.ts";
 import { createBudgetService } from "./service.ts";
 import { createBudgetStore } from "./store.ts";
 import { admitted, ask, boundClock, costing, OWNER_NODES, refused, testBudgets, USD } from "./testing.ts";
@@ -292,6 +293,32 @@ describe.each(engines)("on $name", (engine) => {
     refused(await ask(there, { cost: 1 }));
   });
 
+  test("a server whose clock is wrong counts what others hold, and says that its clock is wrong", async () => {
+    await using setup = await testBudgets(engine);
+    const warned: unknown[] = [];
+    const log: Log = { ...SILENT_LOG, warn: (_, fields) => void warned.push(fields) };
+    const here = await setup.server();
+    const [ahead, behind] = [
+      await setup.server({ aheadMs: 20 * 60_000, log }),
+      await setup.server({ aheadMs: -20 * 60_000, log }),
+    ];
+    expect([here.clockAheadMs(), ahead.clockAheadMs(), behind.clockAheadMs()]).toEqual([0, 1_200_000, -1_200_000]);
+    expect(warned).toEqual([{ aheadMs: 1_200_000 }, { aheadMs: -1_200_000 }]);
+    await here.put("token", "owner", { totalMicroUsd: 100 });
+    for (const other of [ahead, behind]) await other.refresh();
+    admitted(await ask(here, { cost: 60 }));
+    refused(await ask(ahead, { cost: 41 }));
+    admitted(await ask(ahead, { cost: 30 }));
+    refused(await ask(behind, { cost: 11 }));
+    setup.clock.pass(1_000);
+    refused(await ask(here, { cost: 11 }));
+    // The lease ends for all of them at once.
+    setup.clock.pass(15 * 60_000);
+    await behind.purge();
+    admitted(await ask(behind, { cost: 100 }));
+    expect(warned).toHaveLength(2);
+  });
+
   test("a server that runs long requests renews what it holds", async () => {
     await using setup = await testBudgets(engine);
     const [here, there] = [await setup.server(), await setup.server()];
@@ -342,7 +369,7 @@ describe.each(engines)("on $name", (engine) => {
 
   test("an exchange that was committed without an answer counts once", async () => {
     await using setup = await testBudgets(engine);
-    const store = createBudgetStore(async () => setup.database);
+    const store = setup.store();
     let breaks = false;
     const unreliable = {
       ...store,
@@ -405,5 +432,20 @@ test("what is spent is written down by itself, also where another process was wr
   other.exec("ROLLBACK");
   other.close();
   await written.promise;
-  expect((await store.news("another", 0, { now: 0, until: 1 })).spent[0]?.microUsd).toBe(60);
+  expect((await store.news("another", 0, 1)).spent[0]?.microUsd).toBe(60);
+});
+
+test.each(engines)("leases on $name end by its own clock", async (engine) => {
+  await using setup = await testBudgets(engine);
+  const store = createBudgetStore(async () => setup.database);
+  const before = Date.now();
+  const now = await store.now();
+  expect(now).toBeGreaterThanOrEqual(before);
+  expect(now).toBeLessThanOrEqual(Date.now());
+  const counter = { kind: "token", id: "owner", period: "total", limit: 100, need: undefined };
+  const changes = [{ ...counter, addSpent: 0, inUse: 60, hold: 60 }];
+  await store.exchange({ process: "one", sequence: 1, changes, leaseMs: 900_000 }, { waits: true });
+  expect((await store.news("another", 0, 900_000)).held).toMatchObject([{ microUsd: 60 }]);
+  await setup.database.tables<BudgetTables>().updateTable("budget_hold").set({ expires_at: before }).execute();
+  expect((await store.news("another", 0, 900_000)).held).toEqual([]);
 });

@@ -1,9 +1,12 @@
-import { type Kysely, sql } from "kysely";
+import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { BudgetTables } from "./migrations.ts";
 import { sliceOf } from "./slice.ts";
-import type { BudgetExchange, CounterBalance, CounterKey, HoldLease } from "./store.ts";
+import type { BudgetExchange, CounterBalance, CounterKey } from "./store.ts";
 
 type Tables = Kysely<BudgetTables>;
+
+/** How long a hold counts if its process says nothing more, in Unix milliseconds of the database's clock. */
+export type HoldLease = { readonly now: number; readonly until: number };
 
 /** Exchanges that are told in the name of a process that has died come after all of its own. */
 export const RECOVERED = 2 ** 52;
@@ -13,16 +16,22 @@ export const RECOVERED = 2 ** 52;
  * statements, however many counters. Nothing is done and given where the process was taken for dead: what is charged in
  * its name is closed.
  */
-export async function exchangeIn(db: Tables, exchange: BudgetExchange): Promise<CounterBalance[] | undefined> {
-  const { process, sequence, changes, lease } = exchange;
+export async function exchangeIn(
+  db: Tables,
+  exchange: BudgetExchange,
+  clock: RawBuilder<number>,
+): Promise<CounterBalance[] | undefined> {
+  const { process, sequence, changes, leaseMs } = exchange;
   if (changes.length === 0) return [];
-  const known = await db
-    .selectFrom("budget_exchange")
-    .select("sequence")
-    .where("process", "=", process)
-    .executeTakeFirst();
-  if (known !== undefined && known.sequence >= RECOVERED && sequence < RECOVERED) return undefined;
-  if (known === undefined || known.sequence < sequence) await addSpent(db, exchange);
+  const { now, known } = await db
+    .selectNoFrom((select) => [
+      clock.as("now"),
+      select.selectFrom("budget_exchange").select("sequence").where("process", "=", process).as("known"),
+    ])
+    .executeTakeFirstOrThrow();
+  const lease = leaseOf(now, leaseMs);
+  if (known !== null && known >= RECOVERED && sequence < RECOVERED) return undefined;
+  if (known === null || known < sequence) await addSpent(db, exchange, now);
   const totals = await totalsOf(db, process, changes, lease);
   const balances = changes.map((change): CounterBalance => {
     const { kind, id, period, limit, inUse, hold, need } = change;
@@ -30,7 +39,7 @@ export async function exchangeIn(db: Tables, exchange: BudgetExchange): Promise<
     const own = sliceOf({ limit, gone: spent + heldElsewhere, inUse, hold, need });
     return { kind, id, period, spent, heldElsewhere, slackElsewhere, hold: own };
   });
-  await hold(db, exchange, balances);
+  await hold(db, exchange, balances, lease);
   const short = changes.filter(({ need, inUse }, index) => {
     const { hold: own = 0, slackElsewhere = 0 } = balances[index] ?? {};
     return need !== undefined && slackElsewhere > 0 && own - inUse < need.least;
@@ -39,12 +48,12 @@ export async function exchangeIn(db: Tables, exchange: BudgetExchange): Promise<
   return balances;
 }
 
-async function addSpent(db: Tables, { process, sequence, changes, lease }: BudgetExchange): Promise<void> {
+async function addSpent(db: Tables, { process, sequence, changes }: BudgetExchange, now: number): Promise<void> {
   const spending = changes.filter((change) => change.addSpent > 0);
   if (spending.length > 0) {
     const revision = (await latest(db, "budget_spent")) + 1;
     const rows = spending.map(({ kind, id, period, addSpent: micro_usd }) => {
-      return { kind, id, period, micro_usd, updated_at: lease.now, revision };
+      return { kind, id, period, micro_usd, updated_at: now, revision };
     });
     await db
       .insertInto("budget_spent")
@@ -60,12 +69,17 @@ async function addSpent(db: Tables, { process, sequence, changes, lease }: Budge
   }
   await db
     .insertInto("budget_exchange")
-    .values({ process, sequence, at: lease.now })
-    .onConflict((conflict) => conflict.column("process").doUpdateSet({ sequence, at: lease.now }))
+    .values({ process, sequence, at: now })
+    .onConflict((conflict) => conflict.column("process").doUpdateSet({ sequence, at: now }))
     .execute();
 }
 
-async function hold(db: Tables, { process, changes, lease }: BudgetExchange, balances: readonly CounterBalance[]) {
+async function hold(
+  db: Tables,
+  { process, changes }: BudgetExchange,
+  balances: readonly CounterBalance[],
+  lease: HoldLease,
+): Promise<void> {
   const rows = balances.map(({ kind, id, period, hold: micro_usd }, index) => {
     const { inUse = 0, need } = changes[index] ?? {};
     // Those who wait for it will take it at once.
@@ -146,7 +160,11 @@ export function heldElsewhere(db: Tables, process: string, lease: HoldLease) {
     .groupBy(["kind", "id", "period"]);
 }
 
-/** A lease that ends later was made by a clock that has been set back since; servers' clocks may differ a little. */
+export function leaseOf(now: number, leaseMs: number): HoldLease {
+  return { now, until: now + leaseMs };
+}
+
+/** A lease that ends later was made by a clock that has been set back since. */
 export function horizon({ now, until }: HoldLease): number {
   return until + (until - now);
 }

@@ -38,5 +38,7 @@ export const budgets = defineFeature<BudgetService, BudgetNeeds>({
     every("1 s", "refresh_budgets", () => service.refresh()),
     every("1 h", "purge_budgets", () => service.purge(), { once: true }),
   ],
-  health: (service) => [{ name: "budgets", run: () => service.save() }],
+  health: (service) => [
+    { name: "budgets", run: () => service.save(), detail: () => ({ clockAheadMs: service.clockAheadMs() }) },
+  ],
 });

@@ -1,4 +1,5 @@
 import type { Admission } from "../../gateway-types.ts";
+import { DatabaseUnavailable } from "../../kit/database-error.ts";
 import type { BudgetEngine, BudgetRequest } from "./engine.ts";
 import type { Lack } from "./refusal.ts";
 
@@ -44,16 +45,16 @@ export class LeaseDesk {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting;
       this.#waiting = [];
-      const failed = await this.#options.lease(batch.flatMap(({ lacks }) => lacks)).then(
-        () => false,
-        () => true,
+      const failure = await this.#options.lease(batch.flatMap(({ lacks }) => lacks)).then(
+        () => undefined,
+        (error: unknown) => refusalFor(error),
       );
-      for (const each of batch) this.#answer(each, failed);
+      for (const each of batch) this.#answer(each, failure);
     }
     this.#isRunning = false;
   }
 
-  #answer(waiting: Waiting, failed: boolean): void {
+  #answer(waiting: Waiting, failure: Admission | undefined): void {
     const admission = this.#options.engine.reserve(waiting.request);
     if (!("lacks" in admission)) {
       waiting.answer(admission);
@@ -61,18 +62,24 @@ export class LeaseDesk {
     }
     waiting.tries += 1;
     waiting.lacks = admission.lacks;
-    if (failed || waiting.tries >= MAX_TRIES) waiting.answer(failed ? AWAY : BUSY);
+    if (failure !== undefined || waiting.tries >= MAX_TRIES) waiting.answer(failure ?? BUSY);
     else this.#waiting.push(waiting);
   }
 }
 
-const AWAY: Admission = {
+const AWAY = {
   ok: false,
   reason: "unavailable",
   message: "The Loom server cannot reach its database, so it cannot tell what is left of a budget: try again.",
   retryAfterMs: 1_000,
   headers: { "retry-after": "1" },
-};
+} as const satisfies Admission;
+
+/** Says what is the matter with the database, where that is known, and not where it is. */
+function refusalFor(error: unknown): Admission {
+  if (!(error instanceof DatabaseUnavailable)) return AWAY;
+  return { ...AWAY, message: `${error.tells} Until then nobody can tell what is left of a budget.` };
+}
 
 const BUSY: Admission = {
   ok: false,

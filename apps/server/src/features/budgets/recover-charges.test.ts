@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { engines } from "../../kit/engines.testing.ts";
 import type { BudgetTables } from "./migrations.ts";
-import { createBudgetStore } from "./store.ts";
 import { admitted, ask, costing, OWNER_NODES, refused, testBudgets, USD } from "./testing.ts";
 
 describe.each(engines)("what a dead server had not told, on $name", (engine) => {
@@ -12,9 +11,8 @@ describe.each(engines)("what a dead server had not told, on $name", (engine) => 
     const { wallMs: now } = home.clock;
     const counter = { kind: "token", id: "owner", period: "total", limit: 10 * USD, need: undefined };
     const changes = [{ ...counter, addSpent: 3 * USD, inUse: 5 * USD, hold: 5 * USD }];
-    const lease = { now, until: now + 900_000 };
-    const store = createBudgetStore(async () => home.database);
-    await store.exchange({ process: "dead", sequence: 4, changes, lease }, { waits: true });
+    const store = home.store();
+    await store.exchange({ process: "dead", sequence: 4, changes, leaseMs: 900_000 }, { waits: true });
     expect(refused(await ask(alive, { cost: 4 * USD })).reason).toBe("money");
 
     const request = { at: now, nodes: OWNER_NODES, model: "claude-opus-5", session: undefined };
@@ -50,11 +48,10 @@ describe.each(engines)("what a dead server had not told, on $name", (engine) => 
     const limit = 10 * USD;
     await alive.put("token", "t*", { dayMicroUsd: limit, monthMicroUsd: limit, totalMicroUsd: limit });
     const { wallMs: now } = home.clock;
-    const lease = { now, until: now + 900_000 };
     const change = { kind: "token", id: "t0", period: "total", inUse: 0, hold: 0, limit: undefined, need: undefined };
-    const store = createBudgetStore(async () => home.database);
+    const store = home.store();
     await store.exchange(
-      { process: "dead", sequence: 4, changes: [{ ...change, addSpent: 7 }], lease },
+      { process: "dead", sequence: 4, changes: [{ ...change, addSpent: 7 }], leaseMs: 900_000 },
       { waits: true },
     );
     const charge = (index: number, toldWith?: number) => {

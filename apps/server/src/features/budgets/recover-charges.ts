@@ -1,7 +1,7 @@
 import type { BudgetEngine } from "./engine.ts";
 import { RECOVERED } from "./exchange.ts";
 import type { LostCharge } from "./service.ts";
-import type { BudgetStore, CounterChange, HoldLease } from "./store.ts";
+import type { BudgetStore, CounterChange } from "./store.ts";
 
 /** What the store takes at once. */
 const BATCH = 500;
@@ -16,18 +16,18 @@ export type Recovery = {
   readonly engine: BudgetEngine;
   readonly process: string;
   readonly charges: readonly LostCharge[];
-  readonly lease: HoldLease;
+  readonly leaseMs: number;
 };
 
 /** Tells the store, in the dead process's name, what it did not come to tell. An exchange that is known counts no more. */
-export async function recoverCharges({ store, engine, process, charges, lease }: Recovery): Promise<void> {
+export async function recoverCharges({ store, engine, process, charges, leaseMs }: Recovery): Promise<void> {
   const last = await store.sequenceOf(process);
   const own = last < RECOVERED ? last : Math.floor((last - RECOVERED) / PARTS);
   const untold = charges.filter(({ toldWith }) => toldWith === undefined || toldWith > own);
   const changes = changesOf(untold, engine);
   for (let start = 0, sequence = RECOVERED + own * PARTS; start < changes.length; start += BATCH, sequence += 1) {
     if (sequence <= last) continue;
-    const part = { process, sequence, changes: changes.slice(start, start + BATCH), lease };
+    const part = { process, sequence, changes: changes.slice(start, start + BATCH), leaseMs };
     await store.exchange(part, { waits: true });
   }
   await store.releaseHolds(process);

@@ -5,6 +5,7 @@ import type { Log } from "../../kit/log.ts";
 import { isPattern } from "../../kit/name-pattern.ts";
 import { createTurns } from "../../kit/turns.ts";
 import { Bookkeeping, type SpendingTrace } from "./bookkeeping.ts";
+import { ClockWatch } from "./clock-watch.ts";
 import { BudgetEngine } from "./engine.ts";
 import { LeaseDesk } from "./lease-desk.ts";
 import { recoverCharges } from "./recover-charges.ts";
@@ -36,6 +37,8 @@ export type BudgetService = Budgets & {
   /** Gives what was there. */
   remove(kind: string, id: string): Promise<Budget | undefined>;
   readonly tokenIdOf: TokenIdOf;
+  /** How far this server's clock is ahead of the database's, in milliseconds; 0 up to five seconds. */
+  clockAheadMs(): number;
 };
 
 /** The id that stands for a token's name, or for the id itself; `undefined` where there is no such token. */
@@ -78,7 +81,8 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
   const { store, log, clock = SYSTEM_CLOCK, leaseMs = LEASE_MS, saveAfterMs = SAVE_AFTER_MS } = options;
   const engine = new BudgetEngine({ clock, leaseMs, allowUnpriced: options.allowUnpriced, onDirty: saveSoon });
   const { trace } = options;
-  const books = new Bookkeeping({ engine, store, clock, leaseMs, trace, log });
+  const watch = new ClockWatch(clock, log);
+  const books = new Bookkeeping({ engine, store, clock, leaseMs, watch, trace, log });
   const inTurn = createTurns();
   const desk = new LeaseDesk({ engine, lease: (lacks) => inTurn(() => books.lease(lacks)) });
   let revision = -1;
@@ -125,7 +129,13 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
       const admission = engine.reserve(request);
       return "lacks" in admission ? desk.wait(request, admission.lacks) : admission;
     },
-    load: () => inTurn(followRules),
+    load: () =>
+      inTurn(async () => {
+        await followRules();
+        const askedAt = clock.wall();
+        watch.compare(await store.now(), askedAt);
+      }),
+    clockAheadMs: () => watch.aheadMs,
     refreshRules: () => inTurn(followRules),
     async refresh() {
       if (!engine.isReady) return;
@@ -140,14 +150,12 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
     save: () => save(),
     async purge() {
       if (!engine.isReady) return;
-      const now = clock.wall();
-      await inTurn(() => store.purge({ before: now - KEEP_MS, lease: { now, until: now + leaseMs } }));
+      await inTurn(() => store.purge({ keepMs: KEEP_MS, leaseMs }));
     },
     recover: (process, charges) =>
       inTurn(async () => {
         await followRules();
-        const now = clock.wall();
-        await recoverCharges({ store, engine, process, charges, lease: { now, until: now + leaseMs } });
+        await recoverCharges({ store, engine, process, charges, leaseMs });
         await books.refresh();
       }),
     async close() {

@@ -1,7 +1,8 @@
 import type { BudgetLimits } from "@loom/api";
 import type { Kysely } from "kysely";
 import type { Database } from "../../kit/database.ts";
-import { exchangeIn, heldElsewhere, horizon, latest } from "./exchange.ts";
+import { type DatabaseClock, databaseClock } from "./database-clock.ts";
+import { exchangeIn, heldElsewhere, horizon, latest, leaseOf } from "./exchange.ts";
 import type { BudgetTables } from "./migrations.ts";
 import type { BudgetRule } from "./rule-book.ts";
 import type { SliceNeed } from "./slice.ts";
@@ -36,7 +37,8 @@ export type BudgetExchange = {
   /** Of this process, growing. The same number again: the same `addSpent`, which counts once. */
   readonly sequence: number;
   readonly changes: readonly CounterChange[];
-  readonly lease: HoldLease;
+  /** How long what is set aside counts if the process says nothing more, in milliseconds of the database's clock. */
+  readonly leaseMs: number;
 };
 
 export type CounterAmount = CounterKey & { readonly microUsd: number };
@@ -47,16 +49,17 @@ export type BudgetNews = {
   readonly held: readonly CounterAmount[];
   /** What is set aside for this process and other ones are short of. */
   readonly wanted: readonly CounterKey[];
+  /** Unix milliseconds of the database's clock. */
+  readonly now: number;
 };
-
-/** How long a hold counts if its process says nothing more, in Unix milliseconds. */
-export type HoldLease = { readonly now: number; readonly until: number };
 
 /**
  * The counters that several servers share. Each server tells what it has settled, in batches, and is lent slices of what
  * is left; between two exchanges it decides by what it was lent.
  */
 export type BudgetStore = {
+  /** Unix milliseconds of the clock by which leases end. */
+  now(): Promise<number>;
   /** Nothing where no rule has changed since `revision`. */
   rules(revision: number): Promise<{ readonly revision: number; readonly rules: readonly BudgetRule[] } | undefined>;
   putRule(rule: BudgetRule): Promise<void>;
@@ -72,15 +75,15 @@ export type BudgetStore = {
     options: { readonly waits: boolean },
   ): Promise<readonly CounterBalance[] | undefined>;
   /** What has changed since the exchange `revision`, and what other processes hold now. */
-  news(process: string, revision: number, lease: HoldLease): Promise<BudgetNews>;
+  news(process: string, revision: number, leaseMs: number): Promise<BudgetNews>;
   /** Of these periods, the latest `limit`; and the last exchange that they know of. */
   spentIn(periods: readonly string[], limit: number): Promise<Pick<BudgetNews, "revision" | "spent">>;
   /** The last exchange of a process that was committed; 0 where there was none. */
   sequenceOf(process: string): Promise<number>;
   /** Of a process that has died. */
   releaseHolds(process: string): Promise<void>;
-  /** Forgets what ended before `before`, and holds whose lease is over. */
-  purge(options: { readonly before: number; readonly lease: HoldLease }): Promise<void>;
+  /** Forgets what ended more than `keepMs` ago, and holds whose lease is over. */
+  purge(options: { readonly keepMs: number; readonly leaseMs: number }): Promise<void>;
 };
 
 const MAX_NEWS = 5_000;
@@ -90,8 +93,13 @@ const PATIENCE_MS = 5_000;
 
 type Tables = Kysely<BudgetTables>;
 
-export function createBudgetStore(database: () => Promise<Database>): BudgetStore {
+export function createBudgetStore(
+  database: () => Promise<Database>,
+  clock: DatabaseClock = databaseClock,
+): BudgetStore {
   const tables = async (): Promise<Tables> => (await database()).tables<BudgetTables>();
+  const nowIn = async (db: Tables, opened: Database): Promise<number> =>
+    (await db.selectNoFrom(clock(opened).as("now")).executeTakeFirstOrThrow()).now;
   const writeRule = async (rule: Omit<BudgetRule, "limits"> & { readonly limits: BudgetLimits | undefined }) => {
     const { kind, id, label = null } = rule;
     const limits = rule.limits === undefined ? null : JSON.stringify(rule.limits);
@@ -105,6 +113,10 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
     });
   };
   return {
+    async now() {
+      const opened = await database();
+      return nowIn(opened.tables<BudgetTables>(), opened);
+    },
     async rules(revision) {
       const db = await tables();
       const newest = await latest(db, "budget_rule");
@@ -120,11 +132,14 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
     putRule: writeRule,
     removeRule: (kind, id) => writeRule({ kind, id, label: undefined, limits: undefined }),
     async exchange(exchange, { waits }) {
-      const work = (transaction: Tables) => exchangeIn(transaction, exchange);
-      return (await database()).writeBehind(work, { lock: LOCK, patienceMs: waits ? PATIENCE_MS : 0 });
+      const opened = await database();
+      const work = (transaction: Tables) => exchangeIn(transaction, exchange, clock(opened));
+      return opened.writeBehind(work, { lock: LOCK, patienceMs: waits ? PATIENCE_MS : 0 });
     },
-    async news(process, revision, lease) {
-      const db = await tables();
+    async news(process, revision, leaseMs) {
+      const opened = await database();
+      const db = opened.tables<BudgetTables>();
+      const now = await nowIn(db, opened);
       const rows = await db
         .selectFrom("budget_spent")
         .selectAll()
@@ -132,7 +147,7 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
         .orderBy("revision")
         .limit(MAX_NEWS)
         .execute();
-      const held = await heldElsewhere(db, process, lease).execute();
+      const held = await heldElsewhere(db, process, leaseOf(now, leaseMs)).execute();
       const wanted = await db
         .selectFrom("budget_hold")
         .select(["kind", "id", "period"])
@@ -146,6 +161,7 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
         spent: rows.map(amountOf),
         held: held.map(amountOf),
         wanted,
+        now,
       };
     },
     async spentIn(periods, limit) {
@@ -170,9 +186,12 @@ export function createBudgetStore(database: () => Promise<Database>): BudgetStor
         { lock: LOCK },
       );
     },
-    async purge({ before, lease }) {
-      await (await database()).write<BudgetTables, void>(
+    async purge({ keepMs, leaseMs }) {
+      const opened = await database();
+      await opened.write<BudgetTables, void>(
         async (db) => {
+          const lease = leaseOf(await nowIn(db, opened), leaseMs);
+          const before = lease.now - keepMs;
           await db.deleteFrom("budget_spent").where("period", "!=", "total").where("updated_at", "<", before).execute();
           await db
             .deleteFrom("budget_hold")

@@ -3,11 +3,12 @@ import type { Admission, BudgetNode, Reservation } from "../../gateway-types.ts"
 import type { Clock } from "../../kit/clock.ts";
 import type { Database } from "../../kit/database.ts";
 import { type Engine, testDatabase } from "../../kit/engines.testing.ts";
-import { SILENT_LOG } from "../../kit/log.ts";
+import { type Log, SILENT_LOG } from "../../kit/log.ts";
 import type { SpendingTrace } from "./bookkeeping.ts";
+import { clockThatSays } from "./database-clock.ts";
 import { migrations } from "./migrations.ts";
 import { type BudgetService, createBudgetService } from "./service.ts";
-import { type BudgetExchange, createBudgetStore } from "./store.ts";
+import { type BudgetExchange, type BudgetStore, createBudgetStore } from "./store.ts";
 
 export const OWNER_NODES: readonly BudgetNode[] = [{ kind: "token", id: "owner" }];
 export const NO_TOKENS = {
@@ -22,12 +23,14 @@ export const USD = 1_000_000;
 /** A timer that never comes: tests save when they say so. */
 const NEVER_MS = 2_147_483_647;
 
-export type TestClock = Clock & { wallMs: number; monotonicMs: number; pass(ms: number): void };
+/** `databaseMs`: what the clock of the database says. */
+export type TestClock = Clock & { wallMs: number; monotonicMs: number; databaseMs: number; pass(ms: number): void };
 
 export function testClock(start = Date.UTC(2026, 10, 20, 12)): TestClock {
   return {
     wallMs: start,
     monotonicMs: 1_000,
+    databaseMs: start,
     wall() {
       return this.wallMs;
     },
@@ -37,6 +40,7 @@ export function testClock(start = Date.UTC(2026, 10, 20, 12)): TestClock {
     pass(ms) {
       this.wallMs += ms;
       this.monotonicMs += ms;
+      this.databaseMs += ms;
     },
   };
 }
@@ -49,6 +53,9 @@ export function boundClock(clock: TestClock): Clock {
 type ServerOptions = {
   readonly allowUnpriced?: boolean;
   readonly leaseMs?: number;
+  /** How far the server's own clock is ahead. */
+  readonly aheadMs?: number;
+  readonly log?: Log;
   /** Told what of the period `total` this server has written down. */
   readonly onSaved?: (microUsd: number) => void;
   /** Before it reaches the store; may throw. */
@@ -59,6 +66,8 @@ type ServerOptions = {
 export type TestBudgets = {
   readonly clock: TestClock;
   readonly database: Database;
+  /** The tables, with the time that `clock` says. */
+  store(): BudgetStore;
   /** One more server on the same database; it has read its limits. */
   server(options?: ServerOptions): Promise<BudgetService>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -68,11 +77,25 @@ export async function testBudgets(engine: Engine): Promise<TestBudgets> {
   const home = await testDatabase(engine, [{ feature: "budgets", migrations }]);
   const database = await home.open();
   const clock = testClock();
+  const openStore = () =>
+    createBudgetStore(
+      async () => database,
+      clockThatSays(() => clock.databaseMs),
+    );
   return {
     clock,
     database,
-    async server({ allowUnpriced = false, leaseMs, onSaved = () => {}, onExchange = () => {}, trace } = {}) {
-      const store = createBudgetStore(async () => database);
+    store: openStore,
+    async server({
+      allowUnpriced = false,
+      leaseMs,
+      onSaved = () => {},
+      onExchange = () => {},
+      trace,
+      aheadMs = 0,
+      log = SILENT_LOG,
+    } = {}) {
+      const store = openStore();
       const service = createBudgetService({
         store: {
           ...store,
@@ -83,9 +106,9 @@ export async function testBudgets(engine: Engine): Promise<TestBudgets> {
             return balances;
           },
         },
-        log: SILENT_LOG,
+        log,
         allowUnpriced,
-        clock: boundClock(clock),
+        clock: { ...boundClock(clock), wall: () => clock.wallMs + aheadMs },
         saveAfterMs: NEVER_MS,
         trace,
         ...(leaseMs === undefined ? {} : { leaseMs }),

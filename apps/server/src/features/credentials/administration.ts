@@ -3,6 +3,7 @@ import type { Secret } from "@loom/config";
 import type { Database } from "../../kit/database.ts";
 import { CredentialError } from "./credential-error.ts";
 import { standingAt, storedInfo } from "./credential-info.ts";
+import { isEnvironmentId } from "./environment-ids.ts";
 import { createMasterKeys } from "./master-keys.ts";
 import { decided } from "./pool-member.ts";
 import { createCredentialStore, type StoredCredential } from "./store.ts";
@@ -32,11 +33,9 @@ export function createAdministration(options: {
   const find = async (idOrLabel: string): Promise<StoredCredential> => {
     const row = await store.find(idOrLabel);
     if (row !== undefined) return row;
+    if (isEnvironmentId(idOrLabel)) throw new CredentialError("unknown", ofRunningServer(idOrLabel));
     const shown = JSON.stringify(idOrLabel.slice(0, 80));
-    throw new CredentialError(
-      "unknown",
-      `There is no stored credential ${shown}: give the label or the id of one. Those of the environment are seen in the server's API only.`,
-    );
+    throw new CredentialError("unknown", `There is no stored credential ${shown}: give the label or the id of one.`);
   };
   return {
     list: async () => (await store.load()).credentials.map(infoOf),
@@ -56,4 +55,9 @@ export function createAdministration(options: {
     },
     rotate: (bytes) => vault.rotate(bytes),
   };
+}
+
+/** The command works on the database, where those of the environment are not. */
+function ofRunningServer(id: string): string {
+  return `The credential ${id} comes from a server's environment, of which the database knows nothing: disable it at the running server with PATCH /api/admin/credentials/${id} (until its next start), or take it out of its environment.`;
 }

@@ -60,6 +60,11 @@ test("what cannot be done is said in a sentence that repeats no key", async () =
     ],
     [["add", "openai", "--weight", "1000"], KEY, /--weight/],
     [["show", "two"], "", /There is no stored credential "two"/],
+    [
+      ["disable", "anthropic-environment"],
+      "",
+      /comes from a server.s environment, [^\n]+ PATCH \/api\/admin\/credentials\/anthropic-environment/,
+    ],
     [["enable"], "", /^Say which credential/],
     [["list", "--label", "x"], "", /--label is a flag of loom-server credential add, not of list/],
     [["explode"], "", /There is no loom-server credential explode/],

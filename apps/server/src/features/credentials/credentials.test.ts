@@ -263,10 +263,26 @@ describe.each(engines)("on $name", (engine) => {
       expect(upstream.seen.map(keyOf).sort()).toEqual(["key-a", "key-a", "key-b", "key-b"]);
       await writeFile(file, "key-b\nkey-c\nkey-d\n");
       await house.until(({ credentials }) => credentials.length === 3);
-      // A file that is gone, or half written, changes nothing.
-      await writeFile(file, "");
       for (let round = 0; round < 3; round += 1) await house.ask();
       expect(upstream.seen.slice(4).map(keyOf).sort()).toEqual(["key-b", "key-c", "key-d"]);
+    });
+
+    test("are gone when their file was emptied", async () => {
+      await using files = await startFiles();
+      const [many, one] = [await files.write("keys", "key-a\nkey-b\n"), await files.write("key", "key-one\n")];
+      const variables = { LOOM_SERVER_ANTHROPIC_API_KEYS_FILE: many, LOOM_SERVER_ANTHROPIC_API_KEY_FILE: one };
+      await start(variables);
+      await house.until(({ credentials }) => credentials.length === 3);
+      await writeFile(many, "# none\n");
+      await house.until(({ credentials }) => credentials.length === 1);
+      await writeFile(one, "");
+      await house.until(({ credentials }) => credentials.length === 0);
+      const { status } = await house.ask();
+      expect([status, upstream.seen.length]).toEqual([404, 0]);
+      await writeFile(many, "key-c\n");
+      await house.until(({ credentials }) => credentials.length === 1);
+      await house.ask();
+      expect(upstream.seen.map(keyOf)).toEqual(["key-c"]);
     });
 
     test("can be disabled until the next start, and are changed elsewhere", async () => {

@@ -37,7 +37,8 @@ export type TestHouse = {
     args: readonly string[],
     options?: { readonly input?: string; readonly env?: NodeJS.ProcessEnv },
   ): Promise<Told>;
-  restart(env?: NodeJS.ProcessEnv): Promise<void>;
+  /** `meanwhile`: while no server runs. */
+  restart(env?: NodeJS.ProcessEnv, meanwhile?: () => void): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -109,8 +110,9 @@ export async function startHouse(firstEnv: NodeJS.ProcessEnv = {}, engine: Engin
       );
       return { printed: printed.join(""), said: said.join("\n") };
     },
-    async restart(next) {
+    async restart(next, meanwhile) {
       await server.close();
+      meanwhile?.();
       env = next ?? env;
       server = await start(env);
     },

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { Secret } from "@loom/config";
 import { readKeyFile } from "../../key-file.ts";
+import type { Clock } from "../../kit/clock.ts";
 import type { Log } from "../../kit/log.ts";
 import type { KeyFile, ProviderConfig } from "../../provider-config.ts";
 import { credentialHeaders } from "../gateway/credential-headers.ts";
@@ -19,7 +20,12 @@ type Options = {
   readonly pool: CredentialPool;
   readonly log: Log;
   readonly conceal: (owner: string, secrets: readonly Secret[]) => void;
+  readonly clock: Pick<Clock, "monotonic">;
 };
+
+/** How long the keys of a file that is gone or empty are still used: one that is being replaced is so for a moment. */
+const KEPT_MS = { gone: 60_000, empty: 2_000 };
+const GONE = "ENOENT";
 
 /** The keys that came with the configuration, of one provider; files are read again when they change. */
 export class EnvironmentMembers {
@@ -28,6 +34,8 @@ export class EnvironmentMembers {
   readonly #members = new Map<string, EnvironmentMember>();
   /** What stood in the files when they were last read well, and which version of them that was. */
   readonly #files = new Map<KeyFile, { readonly stamp: string; readonly keys: readonly Secret[] | undefined }>();
+  /** Since when there has been nothing in files that had something, in monotonic milliseconds. */
+  readonly #nothingSince = new Map<KeyFile, number>();
 
   constructor(config: ProviderConfig, options: Options) {
     this.#config = config;
@@ -39,24 +47,40 @@ export class EnvironmentMembers {
     return [...this.#members.values()];
   }
 
-  /** A file that cannot be read at the moment leaves everything as it is. */
+  /** A file that cannot be read at the moment leaves everything as it is; one that stays empty or away has no keys. */
   async follow(): Promise<void> {
     let changed = false;
     for (const file of this.#config.keyFiles ?? []) {
       const stamp = await stampOf(file.path);
       const known = this.#files.get(file);
-      if (stamp === known?.stamp) continue;
+      if (stamp === known?.stamp) {
+        if (!this.#staysWithout(file, stamp) || known.keys?.length === 0) continue;
+        this.#files.set(file, { stamp, keys: [] });
+        changed = true;
+        continue;
+      }
       const keys = this.#read(file);
-      this.#files.set(file, { stamp, keys: keys ?? known?.keys });
-      changed ||= keys !== undefined;
+      const hasNothing = stamp === GONE || keys?.length === 0;
+      if (!hasNothing) this.#nothingSince.delete(file);
+      else if (!this.#nothingSince.has(file)) this.#nothingSince.set(file, this.#options.clock.monotonic());
+      this.#files.set(file, { stamp, keys: hasNothing ? known?.keys : (keys ?? known?.keys) });
+      changed ||= keys !== undefined && !hasNothing;
     }
     if (changed) this.#apply();
+  }
+
+  #staysWithout(file: KeyFile, stamp: string): boolean {
+    const since = this.#nothingSince.get(file);
+    const keptMs = stamp === GONE ? KEPT_MS.gone : KEPT_MS.empty;
+    return since !== undefined && this.#options.clock.monotonic() - since >= keptMs;
   }
 
   #read(file: KeyFile): readonly Secret[] | undefined {
     const { log } = this.#options;
     try {
-      return readKeyFile(file);
+      const keys = readKeyFile(file, { mayBeEmpty: true });
+      if (keys.length === 0) log.warn("key file is empty", { provider: this.#config.name, file: file.path });
+      return keys;
     } catch (error) {
       log.warn("key file not read", { provider: this.#config.name, reason: String(error) });
       return undefined;
@@ -70,6 +94,7 @@ export class EnvironmentMembers {
       if (wanted.has(id)) continue;
       pool.remove(member);
       this.#members.delete(id);
+      log.info("credential removed", { credentialId: id, provider: this.#config.name });
     }
     for (const [id, key] of wanted) {
       const known = this.#members.get(id);
@@ -98,7 +123,8 @@ export class EnvironmentMembers {
       return file && this.#files.get(file)?.keys;
     };
     // Before the files have been read here, what was read at the start has to do.
-    const one = read(false)?.[0] ?? key;
+    const inFile = read(false);
+    const one = inFile === undefined ? key : inFile[0];
     if (one !== undefined) wanted.set(environmentId(name), one);
     for (const each of read(true) ?? keys) {
       if (each.expose() !== one?.expose()) wanted.set(environmentIdOf(name, each), each);

@@ -76,7 +76,9 @@ export class Roster {
     this.#withStored = withStored;
     for (const [index, config] of live.given.entries()) {
       const { name: upstream } = config;
-      const isWanted = environment[index]?.all.length === 0 && !withStored.has(upstream);
+      // Where a file has no keys any more, nobody meant that it is to be asked without one.
+      const isKeyless = environment[index]?.all.length === 0 && config.keyFiles === undefined;
+      const isWanted = isKeyless && !withStored.has(upstream);
       const known = this.#keyless.get(upstream);
       if (isWanted && known === undefined) {
         const member = keylessMember(config, conceal);

@@ -86,7 +86,7 @@ export function createCredentialService(options: CredentialServiceOptions): Cred
   });
   const kindOf = (provider: string) => live.find(provider)?.kind ?? "compatible";
   const stored: StoredMembers = new StoredMembers({ pool, store, vault, clock, log, kindOf, conceal });
-  const environment = live.given.map((each) => new EnvironmentMembers(each, { pool, log, conceal }));
+  const environment = live.given.map((each) => new EnvironmentMembers(each, { pool, log, conceal, clock }));
   const roster = new Roster({ pool, live, stored, environment, conceal });
 
   const find = (idOrLabel: string): Found => {

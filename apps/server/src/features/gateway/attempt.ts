@@ -21,6 +21,8 @@ export type AttemptListener = {
   onRefused(refusal: Refusal): void;
   /** `byClient`: it took nothing for too long, and the upstream is not to blame. */
   onFailed(failure: LlmFailure, options?: { readonly byClient: boolean }): void;
+  /** This machine could not open a connection; nobody else is to blame, and another upstream would not do better. */
+  onUnable(code: string): void;
 };
 
 export type Refusal = { readonly status: number; readonly headers: UpstreamHeaders; readonly body: Buffer };
@@ -199,6 +201,11 @@ export class Attempt implements UpstreamHandler, Waiter {
       );
       return;
     }
+    if (!this.reached && OWN_LACKS.has(codeOf(error))) {
+      this.#end();
+      this.#listener.onUnable(codeOf(error));
+      return;
+    }
     this.#fail("network", connectionError(error).message);
   }
 
@@ -281,6 +288,9 @@ export class Attempt implements UpstreamHandler, Waiter {
     }
   }
 }
+
+/** No descriptor, no memory for a socket, no local port. */
+const OWN_LACKS: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "EADDRNOTAVAIL"]);
 
 type WaitReason = "headers" | "first_event" | "gap" | "client" | "refusal" | "linger";
 

@@ -9,6 +9,7 @@ import type { Asker } from "./candidates.ts";
 import { type ClientHeaders, readClientHeaders, splitQuery } from "./client-headers.ts";
 import { Door } from "./door.ts";
 import { Exchange } from "./exchange.ts";
+import { withIssuedItems } from "./issued-items.ts";
 import { listInDialect, modelInDialect } from "./model-list.ts";
 import { noSuchPlace, pageOf, readPage } from "./model-page.ts";
 import { nothingHere } from "./nothing-here.ts";
@@ -121,7 +122,8 @@ function answer(entrance: Entrance, call: RawCall, target: Target, headers: Clie
   const ask = (body: Buffer): void => {
     if (door.isClosed) return;
     try {
-      const question = understood ? readQuestion(target, body) : readUse(target, body);
+      const whole = target.dialect === "responses" ? withIssuedItems(body, asker.subject, parts.items) : body;
+      const question = understood ? readQuestion(target, whole) : readUse(target, whole);
       if (operation === "count_tokens" && estimated(entrance, call, target, question, asker)) {
         door.leave();
         return;

@@ -12,7 +12,7 @@ import { credentialForms } from "./credential-forms.ts";
 import { DecodedDelivery } from "./decoded-delivery.ts";
 import type { Answered, Delivery, DeliveryHost, Drained } from "./delivery.ts";
 import { isRefusal, type ReadRefusal, readErrorAnswer, readRefusal } from "./failure-of-refusal.ts";
-import { CUT_OFF, SHUTTING_DOWN, UNREADABLE, UNWRITABLE, WEB_PAGE } from "./failures.ts";
+import { CUT_OFF, noSocket, SHUTTING_DOWN, UNREADABLE, UNWRITABLE, WEB_PAGE } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import { type Asked, openPassage, type Passage } from "./passage.ts";
 import { sendDialectProblem } from "./reply.ts";
@@ -148,6 +148,13 @@ export class Exchange implements AttemptListener, DeliveryHost {
 
   onFailed(failure: LlmFailure, options?: { readonly byClient: boolean }): void {
     this.failed(failure, options);
+  }
+
+  onUnable(code: string): void {
+    if (this.#over) return;
+    this.#call.log.error("no connection can be opened", { requestId: this.#call.id, code });
+    this.#candidates.cancelled();
+    this.#refuse(new ProblemError("unavailable", noSocket(code), { retryable: true, retryAfterMs: 1_000 }), "failed");
   }
 
   // What the delivery asks for.

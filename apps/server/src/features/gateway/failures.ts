@@ -23,6 +23,10 @@ export const NO_ANSWER: LlmFailure = {
 
 export const UNWRITABLE = "The server cannot write down what is used: check its disk and its database.";
 
+export function noSocket(code: string): string {
+  return `The Loom server cannot open another connection (${code}): try again in a moment, or raise its limits.`;
+}
+
 /** The answer stopped before its end. */
 export const CUT_OFF: LlmFailure = {
   code: "network",

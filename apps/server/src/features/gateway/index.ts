@@ -1,5 +1,5 @@
 import { api } from "@loom/api";
-import { SealMemory } from "@loom/llm";
+import { ScopedMemory, SealMemory } from "@loom/llm";
 import type { ServerConfig } from "../../config.ts";
 import type { Budgets, Credentials, RequestTrace, Routing } from "../../gateway-types.ts";
 import { defineFeature } from "../../kit/feature.ts";
@@ -24,6 +24,10 @@ import { upstreamsOf } from "./upstreams.ts";
 
 /** Silence in front of a client after which middle boxes begin to doubt; some give up after half a minute. */
 const KEEP_ALIVE_MS = 15_000;
+
+/** Of all answers together, see `GatewayParts.items`. */
+const MAX_ITEMS = 10_000;
+const MAX_ITEM_CHARACTERS = 32 * 1024 * 1024;
 
 export type GatewayNeeds = {
   readonly config: ServerConfig;
@@ -74,6 +78,7 @@ export const gateway = defineFeature<GatewayService, GatewayNeeds>({
       redact,
       withoutStreamUsage: new Set(),
       seals: new SealMemory(),
+      items: new ScopedMemory({ maxEntries: MAX_ITEMS, maxSize: MAX_ITEM_CHARACTERS }),
       originOf: needs.originOf,
       defaultModel: defaults.find,
     };

@@ -10,6 +10,7 @@ export const JSON_KEYS = [
   "n",
   "best_of",
   "background",
+  "store",
   "prompt",
   "previous_response_id",
   "conversation",

@@ -1,4 +1,4 @@
-import type { SealMemory } from "@loom/llm";
+import type { ScopedMemory, SealMemory } from "@loom/llm";
 import type { UpstreamDeadlines } from "../../config.ts";
 import type { Budgets, Credentials, Ledger, RequestTrace, Routing } from "../../gateway-types.ts";
 import type { Listed, LiveList } from "../../kit/live-list.ts";
@@ -39,6 +39,8 @@ export type GatewayParts = {
   readonly withoutStreamUsage: Set<string>;
   /** What clients of other dialects cannot carry from one answer to the next request. */
   readonly seals: SealMemory;
+  /** Items of answers that clients of Responses may refer to, as JSON, by whom they are for and their id. */
+  readonly items: ScopedMemory<string>;
   /** This server's address as whoever asks knows it, e.g. `https://loom.example.com`. */
   readonly originOf: (request: RequestHead) => string;
   /** The model that an upstream without a configured one has first. */

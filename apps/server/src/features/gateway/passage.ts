@@ -11,6 +11,7 @@ import { codecFor, codecOf, voiceOf } from "./codecs.ts";
 import type { Delivery, DeliveryHost } from "./delivery.ts";
 import { NO_SEALS, withoutForeignSeals } from "./foreign-seals.ts";
 import { asksForEvents, targetForGoogle } from "./google-query.ts";
+import { keptFor, mayReferBack } from "./issued-items.ts";
 import { NativeDelivery } from "./native-delivery.ts";
 import type { GatewayParts } from "./parts.ts";
 import type { DecodedQuestion, Question } from "./question.ts";
@@ -166,6 +167,7 @@ function translatedPassage(
     wantsUsage,
     origin: dialect,
     ...(clientTools === undefined ? {} : { clientTools }),
+    ...(mayReferBack(target, question) ? { issued: keptFor(subject, parts) } : {}),
   };
   const noted: TakeNote = (response) => {
     if (foreign) {

@@ -1,9 +1,18 @@
-import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, truncateSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OpenRequest } from "../../gateway-types.ts";
 import { SILENT_LOG } from "../../kit/log.ts";
-import { entry, openTestLedger, storedIds } from "./ledger.testing.ts";
+import { entry, openTestLedger, storedIds, temporaryDirectory } from "./ledger.testing.ts";
 import { FileRequestTrace } from "./request-trace.ts";
 import { type SmallDisk, smallDisk } from "./small-disk.testing.ts";
 
@@ -37,6 +46,55 @@ describe("a full disk", () => {
     await ledger.settle();
     expect(ledger.state).toMatchObject({ healthy: true, unwrittenRows: 0, journalBytes: 0 });
     expect(await storedIds(await database())).toEqual(ids(0, 900));
+  });
+
+  it("is said before anything is lost, and what it never takes until the end goes elsewhere, from where it can be brought in", async ({
+    skip,
+  }) => {
+    if (!disk.isMounted) skip("mounting a tmpfs is not permitted here");
+    await using home = await temporaryDirectory();
+    const saved: [sentence: string, lines: Buffer][] = [];
+    const ballast = disk.fillUp();
+    const full = openTestLedger(
+      { path: disk.path, place: { file: join(home.path, "unused.sqlite") } },
+      { saveElsewhere: async (...what) => saved.push(what) === 1 },
+    );
+    for (const id of ids(0, 600)) full.ledger.record(entry(id));
+    await expect(full.ledger.settle()).rejects.toThrow();
+    // Requests go on; whoever watches is told.
+    expect(full.ledger.healthy()).toBe(true);
+    expect(full.ledger.state).toMatchObject({ healthy: false, unwrittenRows: 600 });
+    await full.ledger.close({ patienceMs: 1 });
+    rmSync(ballast);
+    const [[sentence, lines] = ["", Buffer.of()]] = saved;
+    expect(sentence).toContain(`600 rows`);
+    mkdirSync(join(home.path, "ledger"));
+    const file = join(home.path, "ledger", sentence.match(/ledger\/(\S+\.closed\.journal)/)?.[1] ?? "");
+    // With what else was on the standard error.
+    writeFileSync(file, `loom-server: Stopping.\n${lines}`);
+    const next = openTestLedger({ path: home.path, place: { file: join(home.path, "loom-server.sqlite") } });
+    await next.ledger.settle();
+    expect(await storedIds(await next.database())).toEqual(ids(0, 600));
+    await next.close();
+  });
+
+  it("may get room while the server ends: it tries until then", async ({ skip }) => {
+    if (!disk.isMounted) skip("mounting a tmpfs is not permitted here");
+    const ballast = disk.fillUp();
+    const home = { path: join(disk.path, "late"), place: { file: join(disk.path, "late.sqlite") } };
+    const { ledger, database, close } = openTestLedger(home, {
+      // The first attempt has failed by then.
+      log: { ...SILENT_LOG, warn: () => rmSync(ballast, { force: true }) },
+    });
+    for (const id of ids(0, 10)) ledger.record(entry(id));
+    await ledger.close({ patienceMs: 60_000 });
+    expect(ledger.state.unwrittenRows).toBe(0);
+    await close();
+    const next = openTestLedger(home);
+    await next.ledger.settle();
+    expect(await storedIds(await next.database())).toEqual(ids(0, 10));
+    await next.close();
+    await (await database()).close();
   });
 
   it("leaves nothing open of a file of open requests that could not be begun, and takes none for begun that was cut", async ({

@@ -10,11 +10,13 @@ import { createPriceStore } from "./price-store.ts";
 import { createPrices, type PriceService } from "./prices.ts";
 import type { FileRequestTrace } from "./request-trace.ts";
 import { type LedgerRoutesOptions, ledgerRoutes } from "./routes.ts";
-import { DurableLedger } from "./service.ts";
+import { DurableLedger, type SaveElsewhere } from "./service.ts";
 
 export type LedgerNeeds = {
   readonly config: { readonly ledger: LedgerConfig };
   readonly dataDirectory: string | undefined;
+  /** Where rows go that no disk took when the server ends. */
+  readonly saveElsewhere?: SaveElsewhere | undefined;
   /** Whether this server stays. One of a few turns opens no database for its rows, nor for prices of its own. */
   readonly stays: boolean;
   readonly follower?: LedgerFollower | undefined;
@@ -51,7 +53,7 @@ export const ledger = defineFeature<LedgerServices, LedgerNeeds>({
     },
     organization: "nothing",
   }),
-  services: ({ database, log, metrics }, { config, dataDirectory, stays, follower, lost }) => {
+  services: ({ database, log, metrics }, { config, dataDirectory, saveElsewhere, stays, follower, lost }) => {
     const ledger = new DurableLedger({
       ...config.ledger,
       moveMs: stays ? MOVE_MS : MOVE_LATER_MS,
@@ -60,6 +62,8 @@ export const ledger = defineFeature<LedgerServices, LedgerNeeds>({
       follower,
       metrics: createLedgerMetrics(metrics),
       log,
+      saveElsewhere,
+      isUntraced: lost && (() => lost.trace.isUnwritable),
     });
     return {
       ledger,
@@ -99,7 +103,9 @@ export const ledger = defineFeature<LedgerServices, LedgerNeeds>({
     {
       name: "ledger",
       async run() {
-        if (!ledger.healthy()) throw new Error("rows cannot be written: check the disk and the database");
+        if (ledger.isDamaged) throw new Error("the database is damaged: restore it from a backup");
+        if (!ledger.healthy() || ledger.isAtRisk)
+          throw new Error("rows cannot be written: check the disk and the database");
       },
     },
   ],

@@ -64,6 +64,13 @@ export class JournalWriter {
     return this.#writing;
   }
 
+  /** What is not written yet, as it would be in the journal. It stays what it is: nothing of it counts as written. */
+  async unwrittenLines(): Promise<Buffer> {
+    const encode = await this.#options.encoding();
+    const waiting = this.#batchOf(this.#waiting, encode).lines;
+    return Buffer.concat([...(this.#batch === undefined ? [] : [this.#batch.lines]), waiting]);
+  }
+
   stop(): void {
     this.#timer.stop();
   }

@@ -73,6 +73,11 @@ export class FileRequestTrace implements RequestTrace {
     return this.#process;
   }
 
+  /** Whether the disk did not take the last lines: a crash would forget what they say. */
+  get isUnwritable(): boolean {
+    return this.#trouble.lasts;
+  }
+
   open(request: OpenedRequest, send: () => void, before?: OpenRequest): OpenRequest {
     const opened = before instanceof Opened ? before : new Opened(this, request);
     opened.is(request);

@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import type { Ledger, LedgerEntry, LedgerFollower } from "../../gateway-types.ts";
 import type { Database } from "../../kit/database.ts";
+import { DatabaseUnavailable } from "../../kit/database-error.ts";
 import type { Journal } from "../../kit/journal/journal.ts";
 import type { Log } from "../../kit/log.ts";
 import { Timer } from "../../kit/timer.ts";
@@ -22,6 +24,13 @@ export type LedgerOptions = LedgerConfig & {
   readonly follower?: LedgerFollower | undefined;
   readonly metrics: LedgerMetrics;
   readonly log: Log;
+  /**
+   * Where rows go that no disk took when the server ends: lines as in the journal, and a sentence that says what to do with
+   * them. Gives whether they got there.
+   */
+  readonly saveElsewhere?: SaveElsewhere | undefined;
+  /** Whether a crash would be noticed by nobody: what is open now cannot be written down. */
+  readonly isUntraced?: (() => boolean) | undefined;
   readonly bounds?: Partial<LedgerBounds>;
   /** From a row's arrival in the journal to its being moved to the database, in milliseconds. Default 250. */
   readonly moveMs?: number;
@@ -29,9 +38,13 @@ export type LedgerOptions = LedgerConfig & {
   readonly now?: () => number;
 };
 
+export type SaveElsewhere = (sentence: string, lines: Buffer) => Promise<boolean>;
+
 const DEFAULT_BOUNDS: LedgerBounds = { unwrittenRows: 10_000, journalBytes: 256 * 1024 * 1024 };
 const SYNC_MS = 100;
 const DEFAULT_MOVE_MS = 250;
+/** Between two attempts to write what is left, when the server ends. */
+const LAST_ATTEMPTS_MS = 250;
 const TOUCH_MS = 20_000;
 const DAY_MS = 86_400_000;
 
@@ -54,6 +67,7 @@ export class DurableLedger implements Ledger {
   #syncing: Promise<void> | undefined;
   #touchedAt: number;
   #dropped = 0;
+  #isDamaged = false;
   #closing: Promise<void> | undefined;
 
   constructor(options: LedgerOptions) {
@@ -86,7 +100,7 @@ export class DurableLedger implements Ledger {
       journalBytes: this.#journalBytes,
       droppedRows: this.#dropped,
       acknowledgedRows: this.#writer.acknowledgedRows,
-      healthy: this.healthy(),
+      healthy: this.healthy() && !this.isAtRisk,
     };
   }
 
@@ -99,6 +113,18 @@ export class DurableLedger implements Ledger {
 
   healthy(): boolean {
     return this.#options.overflow === "drop" || !this.#exceeds(1);
+  }
+
+  /** Rows wait for a database that has to be restored first. */
+  get isDamaged(): boolean {
+    return this.#isDamaged;
+  }
+
+  /** Rows are in memory only, since the disk takes neither them nor what would tell of them after a crash. */
+  get isAtRisk(): boolean {
+    const { overflow, isUntraced } = this.#options;
+    if (overflow === "drop" || !this.#journalTrouble.lasts || this.#writer.unwrittenRows === 0) return false;
+    return isUntraced?.() ?? true;
   }
 
   /**
@@ -135,22 +161,38 @@ export class DurableLedger implements Ledger {
     await this.#move((mover) => mover.purge(before, signal));
   }
 
-  /** Takes nothing more, and writes what waits. What no database was opened for stays in the journal. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  /**
+   * Takes nothing more, and writes what waits. What no database was opened for stays in the journal. Where the journal cannot
+   * be written, this is tried for `patienceMs` (default 0), and then the rows go elsewhere.
+   */
+  close({ patienceMs = 0 }: { readonly patienceMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(patienceMs);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
-    await this.#writer.flush();
+  async #close(patienceMs: number): Promise<void> {
+    for (let left = patienceMs; !(await this.#writer.flush()) && left > 0; left -= LAST_ATTEMPTS_MS) {
+      await new Promise((resolve) => setTimeout(resolve, Math.min(left, LAST_ATTEMPTS_MS)));
+    }
     if (this.#mover !== undefined) await this.settle().catch(() => undefined);
     this.#writer.stop();
     this.#syncTimer.stop();
     this.#moveTimer.stop();
     await this.#syncing;
+    if (this.#writer.unwrittenRows > 0) await this.#saveElsewhere(this.#writer.unwrittenRows);
     await this.#journal?.close({ isHeld: this.#mover?.isHeld === true });
-    const rows = this.#writer.unwrittenRows;
-    if (rows > 0) this.#options.log.error("rows of the ledger are lost", { rows });
+  }
+
+  async #saveElsewhere(rows: number): Promise<void> {
+    const { directory, saveElsewhere, log } = this.#options;
+    const isSaved =
+      directory !== undefined &&
+      (await saveElsewhere?.(
+        `The disk did not take ${rows} rows of the ledger. Each of the following lines that begin with { is one: put them in a file ${join(directory, "saved.closed.journal")}, and the next start brings them in.`,
+        await this.#writer.unwrittenLines(),
+      )) === true;
+    if (isSaved) log.error("rows of the ledger could not be stored: they are on the standard error", { rows });
+    else log.error("rows of the ledger are lost", { rows });
   }
 
   #exceeds(times: number): boolean {
@@ -201,8 +243,10 @@ export class DurableLedger implements Ledger {
         const mover = await this.#openMover();
         if (mover !== undefined) await work(mover);
         this.#databaseTrouble.isOver();
+        this.#isDamaged = false;
       } catch (error) {
         this.#databaseTrouble.is(error);
+        this.#isDamaged = error instanceof DatabaseUnavailable && error.isDamage;
         await this.#stillHere();
         if (this.#closing === undefined) this.#moveTimer.start(this.#options.moveMs ?? DEFAULT_MOVE_MS);
         throw error;

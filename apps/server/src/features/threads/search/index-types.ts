@@ -82,6 +82,8 @@ export type SearchEngine = {
   readonly rows: <Row>(query: SqlText) => Promise<readonly Row[]>;
   /** How the engine says what differs. */
   readonly dialect: SearchDialect;
+  /** Resolves where it cannot be used any more, and has to be opened anew. */
+  readonly ended?: Promise<void>;
   readonly close: () => Promise<void>;
 };
 

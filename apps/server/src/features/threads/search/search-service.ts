@@ -28,21 +28,33 @@ export type SearchParts = {
 
 /** At a time: what has come meanwhile is not to wait for longer. */
 const TIDY_MS = 500;
-/** Between two attempts to open an index that could not be opened. */
-const REOPEN_MS = 10_000;
+/** Before an index that could not be opened or has ended is opened anew: twice as long each time, until it works. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 60_000;
 
 export function createSearchService({ database, outputs, visible, now, log }: SearchParts): SearchService {
   let opening: Promise<SearchEngine> | undefined;
+  let pauseMs = FIRST_PAUSE_MS;
+  const reopenLater = (): void => {
+    setTimeout(() => {
+      opening = undefined;
+    }, pauseMs).unref();
+    pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+  };
   const tables = async (): Promise<Kysely<ThreadTables>> => (await database()).tables<ThreadTables>();
   const engine = (): Promise<SearchEngine> => {
     opening ??= database()
       .then(openEngine)
-      .catch((error: unknown) => {
-        setTimeout(() => {
-          opening = undefined;
-        }, REOPEN_MS).unref();
-        throw error;
-      });
+      .then(
+        (opened) => {
+          void opened.ended?.then(reopenLater);
+          return opened;
+        },
+        (error: unknown) => {
+          reopenLater();
+          throw error;
+        },
+      );
     return opening;
   };
   return {
@@ -51,6 +63,7 @@ export function createSearchService({ database, outputs, visible, now, log }: Se
     async catchUp(signal) {
       const index = await engine();
       await indexAll({ tables, engine: index, outputs }, signal);
+      pauseMs = FIRST_PAUSE_MS;
       const end = performance.now() + TIDY_MS;
       await index.tidy(() => signal.aborted || performance.now() >= end);
     },

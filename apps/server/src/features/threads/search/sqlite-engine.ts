@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import { sql } from "kysely";
+import { DatabaseUnavailable, withSqliteOutageNamed } from "../../../kit/database-error.ts";
 import { sqlValue } from "../../../kit/sql-value.ts";
 import type { IndexedThread, IndexState, SearchDialect, SearchEngine } from "./index-types.ts";
 import { fts5Match } from "./match.ts";
@@ -31,6 +32,8 @@ const DIALECT: SearchDialect = {
   greatest: "max",
 };
 
+const AWAY = "The Loom server cannot use its index of threads at the moment: try again.";
+
 type WithoutId<Question> = Question extends WorkerQuestion ? Omit<Question, "id"> : never;
 
 /** The index in a file of its own beside the database, kept and asked in a thread of its own: nobody else waits for it. */
@@ -48,24 +51,28 @@ export async function openSqliteEngine(database: string): Promise<SearchEngine> 
   });
   const waiting = new Map<
     number,
-    { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
+    { readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void }
   >();
   let last = 0;
   let broken: Error | undefined;
-  const giveUp = (error: Error): void => {
-    broken = error;
-    for (const { reject } of waiting.values()) reject(error);
+  const ended = Promise.withResolvers<void>();
+  const giveUp = (reason: string): void => {
+    broken ??= new DatabaseUnavailable(`The index of threads ${files.index} cannot be used (${reason}).`, {
+      tells: AWAY,
+    });
+    for (const { reject } of waiting.values()) reject(broken);
     waiting.clear();
+    ended.resolve();
   };
-  worker.on("message", ({ id, value, error }: WorkerAnswer) => {
+  worker.on("message", ({ id, value, error, errcode }: WorkerAnswer) => {
     const asker = waiting.get(id);
     waiting.delete(id);
     if (waiting.size === 0) worker.unref();
     if (error === undefined) asker?.resolve(value);
-    else asker?.reject(new Error(error));
+    else asker?.reject(withSqliteOutageNamed(Object.assign(new Error(error), { errcode }), files.index));
   });
-  worker.on("error", giveUp);
-  worker.on("exit", () => giveUp(new Error("The index of threads is closed.")));
+  worker.on("error", (error) => giveUp(String(error)));
+  worker.on("exit", () => giveUp("its thread has ended"));
   worker.unref();
 
   /** `given`: what the other thread gets, and this one no longer has. */
@@ -135,6 +142,7 @@ export async function openSqliteEngine(database: string): Promise<SearchEngine> 
     },
     tidy: merge,
     rows: ({ sql, parameters }) => rows(sql, parameters),
+    ended: ended.promise,
     async close() {
       if (broken === undefined) await ask({ type: "close" }).catch(() => undefined);
       await worker.terminate();

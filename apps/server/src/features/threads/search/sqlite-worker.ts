@@ -10,7 +10,12 @@ type Question =
   | { readonly type: "close" };
 
 export type WorkerQuestion = Question & { readonly id: number };
-export type WorkerAnswer = { readonly id: number; readonly value?: unknown; readonly error?: string };
+export type WorkerAnswer = {
+  readonly id: number;
+  readonly value?: unknown;
+  readonly error?: string;
+  readonly errcode?: unknown;
+};
 export type WorkerFiles = { readonly index: string; readonly threads: string; readonly version: number };
 
 /**
@@ -213,7 +218,8 @@ export function runIndexWorker(): void {
       parentPort.postMessage({ id: question.id, value: answerTo(question) });
     } catch (error) {
       if (question.type !== "rows") rollBack();
-      parentPort.postMessage({ id: question.id, error: String(error) });
+      const errcode = error instanceof Error && "errcode" in error ? error.errcode : undefined;
+      parentPort.postMessage({ id: question.id, error: String(error), errcode });
     }
   });
 }
