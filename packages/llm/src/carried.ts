@@ -107,7 +107,7 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "Strict arguments",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "OpenAI's dialects take a schema whose objects are all closed and whose properties are all required, Anthropic Messages one whose objects are all closed, without bounds, `oneOf`, `allOf` and references in circles; for any other, and for such a schema of answers at OpenAI, `x-loom-left-out` says `strict schemas`. Gemini: for all tools or none.",
+    note: "OpenAI's dialects take a schema whose objects are all closed and whose properties are all required, Anthropic Messages one whose objects are all closed, without bounds and references in circles, and neither takes `oneOf`, `allOf`, `not` and the like; for any other, and for such a schema of answers at OpenAI, `x-loom-left-out` says `strict schemas`. Gemini: for all tools or none.",
   },
   {
     name: "How much to think",
@@ -151,7 +151,9 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "Stop sequences",
     askedBy: ["anthropic", "chat", "gemini"],
     fate: fates({ responses: "refused" }),
-    note: "OpenAI itself is asked in Chat Completions then. Anthropic Messages refuses those of white space only.",
+    note:
+      "OpenAI itself is asked in Chat Completions then, and takes 4 at most, and none for a model while it thinks; Gemini " +
+      "takes 5. What is more is refused. Anthropic Messages refuses those of white space only.",
   },
   {
     name: "temperature, top_p",

@@ -18,6 +18,12 @@ export function refuseValue(path: string, value: JsonValue | undefined): never {
   refuse(path, `has a value that is not supported: ${quote(JSON.stringify(value))}`);
 }
 
+/** Refuses more stop sequences than a provider takes, before that does. `most` absent: nobody says how many. */
+export function refuseMoreStops(sequences: readonly string[], most: number | undefined, who: string): void {
+  if (most === undefined || sequences.length <= most) return;
+  refuse("stopSequences", `holds ${sequences.length} sequences, and ${who} takes ${most} at most`);
+}
+
 /**
  * A body as `write` builds it: the first thing that it refuses becomes the `problem`. `leftOut` may be known before, or come
  * up while it is written.

@@ -13,6 +13,17 @@ const STRICT = {
   required: ["a"],
   additionalProperties: false,
 };
+const holding = (a: JsonObject) => ({ ...STRICT, properties: { a } });
+/** Closed and with all required, but with words that OpenAI refuses in a schema that is to be held to. */
+const NOT_HELD: readonly JsonObject[] = [
+  holding({ oneOf: [{ type: "string" }, { type: "null" }] }),
+  holding({ allOf: [{ type: "string" }] }),
+  holding({ type: "array", items: { not: { type: "string" } } }),
+  holding({ type: "array", items: { type: "string" }, uniqueItems: true }),
+  holding({ type: "string", default: "b" }),
+  { ...holding({ $ref: "#/$defs/b", description: "A b." }), $defs: { b: { type: "string" } } },
+  { ...STRICT, anyOf: [STRICT] },
+];
 
 function decoded(body: JsonObject): LlmRequest {
   const contents = [{ role: "user", parts: [{ text: "Hi" }] }];
@@ -46,7 +57,7 @@ describe.each([
       body: expect.stringContaining('"strict":true'),
       leftOut: undefined,
     });
-    for (const schema of [OPEN, CLOSED, { ...STRICT, required: [] }, { anyOf: [STRICT] }, {}]) {
+    for (const schema of [OPEN, CLOSED, { ...STRICT, required: [] }, { anyOf: [STRICT] }, {}, ...NOT_HELD]) {
       expect(encoded(codec, request(schema))).toMatchObject({
         body: expect.stringContaining('"strict":false'),
         leftOut: ["strict schemas"],

@@ -5,9 +5,23 @@ import { asArray, asObject } from "./json-reader.ts";
 /** As `leftOut` names it. */
 const NAME = "strict schemas";
 
-/** Whether OpenAI holds a model to this schema: an object in which every object is closed and every property required. */
+/** Keywords for which OpenAI refuses a schema that is to be held to: https://developers.openai.com/api/docs/guides/structured-outputs */
+const NOT_HELD_BY_OPENAI: readonly string[] = [
+  ...["oneOf", "allOf", "not", "if", "then", "else", "default"],
+  ...["dependentRequired", "dependentSchemas", "dependencies", "minProperties", "maxProperties"],
+  ...["patternProperties", "propertyNames", "unevaluatedProperties"],
+  ...["prefixItems", "uniqueItems", "contains", "minContains", "maxContains", "unevaluatedItems"],
+];
+
+/**
+ * Whether OpenAI holds a model to this schema: an object, without a choice at its top, in which every object is closed and
+ * every property required.
+ */
 export const isStrictForOpenAi: (schema: JsonObject) => boolean = oncePerSchema(
-  (schema) => isObjectSchema(schema) && everySchema(schema, (inner) => isClosed(inner) && requiresAll(inner)),
+  (schema) =>
+    isObjectSchema(schema) &&
+    schema.anyOf === undefined &&
+    everySchema(schema, (inner) => isClosed(inner) && requiresAll(inner) && isHeldByOpenAi(inner)),
 );
 
 /** What is left out because the provider would refuse a request that holds the model to such a schema. */
@@ -47,6 +61,11 @@ export function isObjectSchema({ type, properties }: JsonObject): boolean {
 
 function isClosed(schema: JsonObject): boolean {
   return !isObjectSchema(schema) || schema.additionalProperties === false;
+}
+
+function isHeldByOpenAi(schema: JsonObject): boolean {
+  if (NOT_HELD_BY_OPENAI.some((keyword) => schema[keyword] !== undefined)) return false;
+  return schema.$ref === undefined || Object.keys(schema).length === 1;
 }
 
 function requiresAll({ properties, required }: JsonObject): boolean {

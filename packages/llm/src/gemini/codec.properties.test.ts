@@ -203,7 +203,7 @@ describe("a request that is written and read again", () => {
       topP: fc.integer({ min: 0, max: 10 }).map((tenths) => tenths / 10),
       topK: fc.integer({ min: 1, max: 100 }),
       seed: fc.nat(),
-      stopSequences: fc.array(words, { maxLength: 3 }),
+      stopSequences: fc.array(words, { minLength: 1, maxLength: 3 }),
       toolChoice: fc.oneof(
         fc.record({ type: fc.constantFrom("auto", "none", "required") }),
         fc.record({ type: fc.constant("tool" as const), name }),

@@ -21,6 +21,18 @@ const toolUse = (id: string, signature?: string) =>
 const called = (id: string) => ({ functionCall: { id, name: "ls", args: { n: 1 } } });
 const tool = { name: "ls", description: "Lists.", inputSchema: { type: "object" } };
 
+test("more stop sequences than the provider takes are refused", () => {
+  const stopping = (count: number) => {
+    const stopSequences = Array.from({ length: count }, (_, index) => `s${index}`);
+    return gemini.encodeRequest({ ...BARE, messages: [user(text("Hi"))], stopSequences }, { stream: false });
+  };
+  expect(stopping(5).ok).toBe(true);
+  expect(stopping(6)).toEqual({
+    ok: false,
+    problem: "stopSequences holds 6 sequences, and Gemini generateContent takes 5 at most.",
+  });
+});
+
 describe("a request", () => {
   test("has the provider's names for everything; model and streaming are in the path", () => {
     expect(

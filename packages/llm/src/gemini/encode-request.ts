@@ -4,7 +4,7 @@ import type { EncodedRequest } from "../codec.ts";
 import { askedThinkingLeftOut, thinkingLeftOut } from "../earlier-thinking.ts";
 import { ownTools } from "../own-words.ts";
 import { prefillLeftOut } from "../prefill.ts";
-import { refuse, writeRequest } from "../request-problem.ts";
+import { refuse, refuseMoreStops, writeRequest } from "../request-problem.ts";
 import { chosenSearch } from "../web-search.ts";
 import { contentsToWire, isOwnThinking } from "./encode-contents.ts";
 import { traitsOf } from "./model-traits.ts";
@@ -13,6 +13,8 @@ import { thinkingToWire } from "./thinking-config.ts";
 
 /** The provider has no switch for it, so the model is asked. */
 const ONE_CALL = "Call at most one tool in an answer.";
+/** More are refused: https://ai.google.dev/api/generate-content#generationconfig */
+const MOST_STOPS = 5;
 
 export type GeminiOptions = {
   /** Whether calls and results go with their ids. Vertex AI knows no such field, and refuses it. */
@@ -83,7 +85,8 @@ function callingToWire(tools: readonly ToolDefinition[], choice: ToolChoice | un
 }
 
 function configToWire(request: LlmRequest): JsonObject {
-  const { maxTokens, temperature, topP, topK, seed, stopSequences, output } = request;
+  const { maxTokens, temperature, topP, topK, seed, stopSequences = [], output } = request;
+  refuseMoreStops(stopSequences, MOST_STOPS, "Gemini generateContent");
   const thinkingConfig = thinkingToWire(request.model, request.thinking, maxTokens);
   return {
     ...(maxTokens === undefined ? {} : { maxOutputTokens: maxTokens }),
@@ -91,7 +94,7 @@ function configToWire(request: LlmRequest): JsonObject {
     ...(topP === undefined ? {} : { topP }),
     ...(topK === undefined ? {} : { topK }),
     ...(seed === undefined ? {} : { seed }),
-    ...(stopSequences === undefined ? {} : { stopSequences }),
+    ...(stopSequences.length === 0 ? {} : { stopSequences }),
     ...(output === undefined ? {} : formatToWire(output)),
     ...(thinkingConfig === undefined ? {} : { thinkingConfig }),
   };

@@ -35,4 +35,4 @@ export function openAiChatCodec(options: Partial<OpenAiChatOptions> = {}): LlmCo
 }
 
 /** For OpenAI itself. */
-export const openAiChat: LlmCodec = openAiChatCodec();
+export const openAiChat: LlmCodec = openAiChatCodec({ mostStops: 4 });

@@ -21,6 +21,8 @@ export type OpenAiChatOptions = {
   readonly cacheKey: boolean;
   /** Whether it takes `top_k`, which OpenAI refuses and vLLM, llama.cpp and OpenRouter know. */
   readonly topK?: boolean;
+  /** How many stop sequences it takes; absent: nobody says. */
+  readonly mostStops?: number;
   /** Whether a call's seal goes back in `extra_content`, as Gemini's own compatible endpoint wants it. */
   readonly callSignatures?: boolean;
 };

@@ -183,3 +183,22 @@ describe("documents", () => {
     expect(sent(block)).toMatch(problem);
   });
 });
+
+describe("stop sequences", () => {
+  const five = ["a", "b", "c", "d", "e"];
+
+  test("are refused where OpenAI would refuse them: five, or any to a model that thinks", () => {
+    expect(encode({ stopSequences: five.slice(1) }).stop).toEqual(five.slice(1));
+    expect(problemOf({ stopSequences: five })).toBe(
+      "stopSequences holds 5 sequences, and OpenAI Chat Completions takes 4 at most.",
+    );
+    const whileThinking = /^stopSequences cannot be asked of \S+ while it thinks/;
+    expect(problemOf({ stopSequences: ["a"], thinking: { type: "on", effort: "low" } })).toMatch(whileThinking);
+    expect(problemOf({ stopSequences: ["a"], model: "gpt-5-mini" })).toMatch(whileThinking);
+    expect(encode({ stopSequences: ["a"], thinking: { type: "off" } }).stop).toEqual(["a"]);
+  });
+
+  test("go to compatible servers as many as there are", () => {
+    expect(encode({ stopSequences: five, model: "qwen3" }, openAiChatCodec({})).stop).toEqual(five);
+  });
+});

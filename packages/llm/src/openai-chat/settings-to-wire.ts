@@ -1,7 +1,8 @@
 import type { JsonObject, LlmRequest, OutputFormat, ThinkingSetting, ToolChoice } from "@loom/core";
 import { boundedId } from "../bounded-id.ts";
 import { isOpenAiModel, reasoningToWire, thinksAt } from "../openai-responses/effort.ts";
-import { refuse } from "../request-problem.ts";
+import { quote } from "../quote.ts";
+import { refuse, refuseMoreStops } from "../request-problem.ts";
 import { samplingToWire } from "../sampling.ts";
 import { isStrictForOpenAi } from "../strict-schema.ts";
 import { effortOf, nearestEffort } from "../thinking-level.ts";
@@ -11,12 +12,13 @@ const MAX_USER_ID = 64;
 
 /** Everything of a request but its model, its tools and the conversation. What it leaves out is in `carried.ts`. */
 export function settingsToWire(request: LlmRequest, options: OpenAiChatOptions): JsonObject {
-  const { userId, cacheKey, topK, seed, stopSequences = [], output } = request;
+  const { userId, cacheKey, topK, seed, output } = request;
   const thinking = thinkingToWire(request, options);
+  const thinks = thinksAt(request.model, thinking.reasoning_effort);
   return {
-    ...(thinksAt(request.model, thinking.reasoning_effort) ? {} : samplingToWire(request)),
+    ...(thinks ? {} : samplingToWire(request)),
     ...(topK === undefined || options.topK !== true ? {} : { top_k: topK }),
-    ...(stopSequences.length === 0 ? {} : { stop: stopSequences }),
+    ...stopToWire(request, thinks, options),
     ...(seed === undefined ? {} : { seed }),
     ...thinking,
     ...(output === undefined ? {} : { response_format: formatToWire(output) }),
@@ -24,6 +26,20 @@ export function settingsToWire(request: LlmRequest, options: OpenAiChatOptions):
     ...(userId === undefined ? {} : { user: boundedId(userId, MAX_USER_ID) }),
     ...(cacheKey === undefined || !options.cacheKey ? {} : { prompt_cache_key: boundedId(cacheKey, MAX_USER_ID) }),
   };
+}
+
+/** An answer that goes on where it was to stop is another one, so that nothing of it is left out. */
+function stopToWire(
+  { model, stopSequences = [] }: LlmRequest,
+  thinks: boolean,
+  { mostStops }: OpenAiChatOptions,
+): JsonObject {
+  if (stopSequences.length === 0) return {};
+  if (thinks) {
+    refuse("stopSequences", `cannot be asked of ${quote(model)} while it thinks: leave it out, or switch thinking off`);
+  }
+  refuseMoreStops(stopSequences, mostStops, "OpenAI Chat Completions");
+  return { stop: stopSequences };
 }
 
 function thinkingToWire({ model, thinking }: LlmRequest, { thinkingParameter }: OpenAiChatOptions): JsonObject {

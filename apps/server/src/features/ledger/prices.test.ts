@@ -28,7 +28,7 @@ describe.each(engines)("on $name", (engine) => {
 
   describe("a price", () => {
     it("comes from the catalogue, with its version, where the server has none of its own", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       await using opened = await openPrices(home);
       const { source } = await loadCatalogue();
       expect(opened.prices.price("anthropic", "claude-opus-5", MILLION_IN, NOON)).toEqual({
@@ -39,7 +39,7 @@ describe.each(engines)("on $name", (engine) => {
     });
 
     it("of the server's own counts at once, from its time on, and has its id as version", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       await using opened = await openPrices(home);
       const { prices } = opened;
       const always = await prices.put({ provider: "lab", model: "qwen*", prices: price(100) });
@@ -57,7 +57,7 @@ describe.each(engines)("on $name", (engine) => {
     });
 
     it("is never changed: a new one takes its place under a new id", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       await using opened = await openPrices(home);
       const { prices } = opened;
       const first = await prices.put({ provider: "lab", model: "m", prices: price(1) });
@@ -68,7 +68,7 @@ describe.each(engines)("on $name", (engine) => {
     });
 
     it("is taken from the most exact pattern, and from the provider's own before that of all", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       await using opened = await openPrices(home);
       const { prices } = opened;
       const patterns = ["*", "gpt-*", "*-mini", "*pt-5*", "gpt-5-mini"];
@@ -84,7 +84,7 @@ describe.each(engines)("on $name", (engine) => {
     });
 
     it("of before a price of one's own is the catalogue's", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       await using opened = await openPrices(home);
       const { prices } = opened;
       await prices.put({
@@ -98,7 +98,7 @@ describe.each(engines)("on $name", (engine) => {
     });
 
     it("that another server has set is known after the next reload", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       await using one = await openPrices(home);
       await using other = await openPrices(home);
       await one.prices.put({ provider: "lab", model: "m", prices: price(3) });

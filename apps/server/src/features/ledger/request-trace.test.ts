@@ -98,7 +98,7 @@ describe.each(engines)("what a dead process left, on $name", (engine) => {
   const lineOf = (id: string) => `${JSON.stringify(opened(id))}\n`;
 
   test("is accounted for once it is certainly dead: rows for what has none, charges for what was not told", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const { ledger, database, close } = openTestLedger(home);
     ledger.record(entry("b", { costMicroUsd: 175 }));
     const file = join(home.path, "dead.000001.requests");
@@ -136,7 +136,7 @@ describe.each(engines)("what a dead process left, on $name", (engine) => {
   });
 
   test("names an attempt that was replaced apart from its request, whose next one is not there yet", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const { ledger, database, close } = openTestLedger(home);
     const trace = new FileRequestTrace({ directory: home.path, process: "dead", log: SILENT_LOG });
     const between = trace.open(opened("a"), () => {});
@@ -175,7 +175,7 @@ describe.each(engines)("what a dead process left, on $name", (engine) => {
   });
 
   test("is left alone as long as its owner writes to it", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const { ledger, database, close } = openTestLedger(home);
     const trace = new FileRequestTrace({ directory: home.path, process: "alive", log: SILENT_LOG });
     trace.open(opened("a"), () => {});

@@ -22,7 +22,7 @@ describe.each(engines)("on $name", (engine) => {
 
   describe("a recorded request", () => {
     it("is in the database soon, once, and leaves no journal behind", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       const { ledger, database, close } = openTestLedger(home);
       const recorded = ids("r", 1_000);
       for (const id of recorded) ledger.record(entry(id));
@@ -34,7 +34,7 @@ describe.each(engines)("on $name", (engine) => {
     });
 
     it("is in a journal that only its owner can read before it is in the database", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       const { ledger, close } = openTestLedger(home);
       ledger.record(entry("r1"));
       await until(() => ledger.state.acknowledgedRows === 1);
@@ -47,7 +47,7 @@ describe.each(engines)("on $name", (engine) => {
     });
 
     it("keeps everything that was said about it", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       const { ledger, database, close } = openTestLedger(home);
       const nodes = [
         { kind: "token", id: "ci" },
@@ -78,7 +78,7 @@ describe.each(engines)("on $name", (engine) => {
     });
 
     it("costs nobody else their row where it is malformed, too long or absurd", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       const { ledger, database, close } = openTestLedger(home);
       const circular: Record<string, unknown> = {};
       circular.self = circular;
@@ -104,7 +104,7 @@ describe.each(engines)("on $name", (engine) => {
 
   describe("a process that is killed", () => {
     it("loses no acknowledged row, and leaves none twice, however often", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       const acknowledged: { prefix: string; rows: number }[] = [];
       for (const prefix of ["a", "b", "c"]) {
         const child = await startProcess(process.execPath, [
@@ -133,7 +133,7 @@ describe.each(engines)("on $name", (engine) => {
     });
 
     it("may leave a torn last line, which was never acknowledged", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       const first = openTestLedger(home);
       first.ledger.record(entry("whole"));
       await first.close();
@@ -151,7 +151,7 @@ describe.each(engines)("on $name", (engine) => {
     });
 
     it("leaves a journal that is brought in again and again without a row too many, and deleted when it is old", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       const writer = openTestLedger(home);
       for (const id of ids("r", 700)) writer.ledger.record(entry(id));
       await until(() => writer.ledger.state.acknowledgedRows === 700);
@@ -174,7 +174,7 @@ describe.each(engines)("on $name", (engine) => {
     });
 
     it("never costs a file with damaged lines: it is kept under another name", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       const first = openTestLedger(home);
       first.ledger.record(entry("before"));
       await first.close();
@@ -190,7 +190,7 @@ describe.each(engines)("on $name", (engine) => {
 
   describe("a process of one turn", () => {
     it("opens no database for the ledger's sake: its journal waits for who does", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       const { ledger, close } = openTestLedger(home);
       ledger.record(entry("r1"));
       await close();
@@ -204,7 +204,7 @@ describe.each(engines)("on $name", (engine) => {
     });
 
     it("makes no file at all where it asks no model", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       const { ledger, close } = openTestLedger(home);
       await ledger.recover();
       await close();
@@ -225,7 +225,7 @@ describe.each(engines)("on $name", (engine) => {
 
   describe("a bound", () => {
     it("with the policy drop lets requests go on and counts the rows that it gives up", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       const { ledger, database, close } = openTestLedger(home, { overflow: "drop", bounds: { unwrittenRows: 50 } });
       for (const id of ids("r", 80)) ledger.record(entry(id));
       expect(ledger.state).toMatchObject({ healthy: true, unwrittenRows: 50, droppedRows: 30 });
@@ -237,7 +237,7 @@ describe.each(engines)("on $name", (engine) => {
 
   describe("two servers on one database", () => {
     it("store every row of both once", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       const servers = [openTestLedger(home), openTestLedger(home)];
       const children = await Promise.all(
         ["x", "y"].map((prefix) =>
@@ -266,7 +266,7 @@ describe.each(engines)("on $name", (engine) => {
 
   describe("rows that are older than the retention time", () => {
     it("are deleted with the nodes that only they were charged to", async () => {
-      await using home = await engine.create();
+      await using home = await engine.createEmpty();
       const { ledger, close } = openTestLedger(home, { retentionDays: 10, now: () => NOON });
       const day = 86_400_000;
       for (const id of ids("old", 1_200))

@@ -18,7 +18,7 @@ describe.each(engines)("on $name", (engine) => {
   let home: TestHome;
   let database: Database;
   beforeAll(async () => {
-    home = await engine.create();
+    home = await engine.createEmpty();
     database = await openTestDatabase(home);
   });
   afterAll(async () => {
