@@ -33,6 +33,14 @@ export const CARRIED: readonly CarriedFeature[] = [
       "`x-loom-left-out` says `parts of schemas`.",
   },
   {
+    name: "Instructions later in the conversation",
+    askedBy: ["anthropic", "chat", "responses"],
+    fate: EVERYWHERE,
+    note:
+      "In their place: as `system` in Chat Completions, as `developer` in Responses. Claude and Gemini get them in a part of " +
+      "their own between `<system_instruction>` and `</system_instruction>`, and `x-loom-left-out` says `role of later instructions`.",
+  },
+  {
     name: "Errors of tools",
     askedBy: ["anthropic", "gemini"],
     fate: EVERYWHERE,
