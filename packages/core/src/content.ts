@@ -8,11 +8,12 @@ export type CacheMarker = "5m" | "1h";
 
 /**
  * Plain text, as a person or a model wrote it. `signature` is a provider's seal on the part (Gemini) and goes back
- * unchanged.
+ * unchanged. `instructs`: not the user's words, but those of whoever instructs the model, in the middle of a conversation.
  */
 export type TextBlock = {
   readonly type: "text";
   readonly text: string;
+  readonly instructs?: true;
   readonly signature?: string;
   readonly cache?: CacheMarker;
 };

@@ -47,6 +47,10 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
     change: { ...afterCall({ content: [{ type: "text", text: "MARK1" }], isError: false }), system: "MARK2" },
     sign: /MARK1.*MARK2|MARK2.*MARK1/,
   },
+  "Instructions later in the conversation": {
+    change: said({ type: "text", text: "Hi" }, { type: "text", text: "MARK", instructs: true }),
+    sign: /"role":"(?:system|developer)","content":(?:"MARK"|\[\{"type":"input_text","text":"MARK"\}\])|"text":"<system_instruction>\\nMARK\\n<\/system_instruction>"/,
+  },
   "Errors of tools": {
     change: afterCall({ content: [{ type: "text", text: "broken" }], isError: true }),
     sign: /"is_error":true|Error: broken|"error":"broken"/,

@@ -33,6 +33,14 @@ export const CARRIED: readonly CarriedFeature[] = [
       "`x-loom-left-out` says `parts of schemas`.",
   },
   {
+    name: "Instructions later in the conversation",
+    askedBy: ["anthropic", "chat", "responses"],
+    fate: EVERYWHERE,
+    note:
+      "In their place: as `system` in Chat Completions, as `developer` in Responses. Claude and Gemini get them in a part of " +
+      "their own between `<system_instruction>` and `</system_instruction>`, and `x-loom-left-out` says `role of later instructions`.",
+  },
+  {
     name: "Errors of tools",
     askedBy: ["anthropic", "gemini"],
     fate: EVERYWHERE,
@@ -115,15 +123,17 @@ export const CARRIED: readonly CarriedFeature[] = [
     fate: EVERYWHERE,
     note:
       "As a level or as a bound, whichever the model takes; a level takes half of the answer's bound at most. Left out for " +
-      "models that do not think, where `x-loom-left-out` says `thinking` (Gemini and Responses), as it does where Claude " +
-      "would have less than 1,024 tokens for it. A client of Responses that asks for a summary alone asks for thinking that " +
+      "models that do not think, where `x-loom-left-out` says `thinking`, as it does where Claude would have less than 1,024 " +
+      "tokens for it. Compatible servers that only have it on or off are told so, and `how much to think` is named. A client of Responses that asks for a summary alone asks for thinking that " +
       "it can see.",
   },
   {
     name: "No thinking",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "As little as possible where a model cannot be kept from it.",
+    note:
+      "As little as possible where a model cannot be kept from it. A compatible server of which Loom does not know how it is " +
+      "told is not, and `x-loom-left-out` says `thinking`.",
   },
   {
     name: "Thinking of earlier answers",

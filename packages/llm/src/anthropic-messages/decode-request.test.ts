@@ -103,7 +103,7 @@ describe("a client's request", () => {
         content: [
           { type: "tool_result", toolCallId: "a", content: [{ type: "text", text: "ok" }], isError: false },
           { type: "tool_result", toolCallId: "b", content: [], isError: true },
-          { type: "text", text: "Remember." },
+          { type: "text", text: "Remember.", instructs: true },
         ],
       },
     ]);

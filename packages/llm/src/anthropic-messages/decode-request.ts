@@ -2,6 +2,7 @@ import type { CacheMarker, JsonObject, JsonValue, LlmRequest, Message, ProviderT
 import type { DecodedRequest } from "../codec.ts";
 import type { DroppedField } from "../dropped-fields.ts";
 import { asObject, asText } from "../json-reader.ts";
+import { asInstructions } from "../later-instructions.ts";
 import { resultsInCallOrder } from "../openai-chat/result-order.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import {
@@ -98,5 +99,6 @@ function readMessage(value: JsonValue, index: number): Message {
   if (role === "assistant") return { role, content: readAssistantContent(content, `${path}.content`) };
   // A system message in the middle of a conversation keeps its place.
   if (role !== "user" && role !== "system") refuseValue(`${path}.role`, role);
-  return { role: "user", content: readUserContent(content, `${path}.content`) };
+  const said = readUserContent(content, `${path}.content`);
+  return { role: "user", content: role === "system" ? asInstructions(said) : said };
 }

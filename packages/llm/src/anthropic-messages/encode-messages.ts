@@ -7,6 +7,7 @@ import type {
   ToolResultContent,
   UserContent,
 } from "@loom/core";
+import { markedOff } from "../later-instructions.ts";
 import { ownBlock } from "../own-words.ts";
 import { isBlank, mediaToWire, textToWire, thinkingToWire } from "./block-to-wire.ts";
 import { cacheToWire } from "./cache-marker.ts";
@@ -44,7 +45,7 @@ function encodeUserBlock(block: UserContent, path: string): JsonObject[] {
 
 function encodeContent(block: ToolResultContent, path: string): JsonObject[] {
   if (block.type !== "text") return [mediaToWire(block, path)];
-  return isBlank(block.text) ? [] : [textToWire(block)];
+  return isBlank(block.text) ? [] : [textToWire(markedOff(block))];
 }
 
 function encodeAssistantBlock(block: AssistantContent, path: string): JsonObject[] {

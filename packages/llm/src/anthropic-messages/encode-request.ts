@@ -3,6 +3,7 @@ import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { asArray } from "../json-reader.ts";
+import { instructionsLeftOut } from "../later-instructions.ts";
 import { ownTools } from "../own-words.ts";
 import { isPrefilled } from "../prefill.ts";
 import { quote } from "../quote.ts";
@@ -46,6 +47,7 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
     };
   }, [
     ...brokenCallsLeftOut(request.messages),
+    ...instructionsLeftOut(request.messages),
     ...thinkingLeftOut(request.messages, isOwnThinking),
     ...settingsLeftOut(request),
     // The schema of an answer is closed where it is open: without strictness there is none.

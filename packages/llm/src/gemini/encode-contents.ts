@@ -8,6 +8,7 @@ import type {
   ToolUseBlock,
   UserMessage,
 } from "@loom/core";
+import { markedOff } from "../later-instructions.ts";
 import { ownBlock } from "../own-words.ts";
 import type { GeminiOptions } from "./encode-request.ts";
 import { mediaToWire } from "./media-parts.ts";
@@ -56,7 +57,7 @@ function userParts(
       results.push(part);
       media.push(...beside);
     } else if (block.type === "text") {
-      if (block.text !== "") said.push({ text: block.text });
+      if (block.text !== "") said.push({ text: markedOff(block).text });
     } else if (block.type === "opaque") said.push(ownBlock(block, "gemini", path));
     else said.push(mediaToWire(block, path, traits));
   }

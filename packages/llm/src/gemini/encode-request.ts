@@ -2,6 +2,7 @@ import type { JsonObject, LlmRequest, OutputFormat, ToolChoice, ToolDefinition }
 import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { askedThinkingLeftOut, thinkingLeftOut } from "../earlier-thinking.ts";
+import { instructionsLeftOut } from "../later-instructions.ts";
 import { ownTools } from "../own-words.ts";
 import { prefillLeftOut } from "../prefill.ts";
 import { refuse, refuseMoreStops, writeRequest } from "../request-problem.ts";
@@ -41,6 +42,7 @@ export function encodeRequest(request: LlmRequest, options: GeminiOptions): Enco
     };
   }, [
     ...brokenCallsLeftOut(request.messages),
+    ...instructionsLeftOut(request.messages),
     ...prefillLeftOut(request.messages),
     ...thinkingLeftOut(request.messages, isOwnThinking),
     ...askedThinkingLeftOut(request, { thinks: traitsOf(request.model).thinking.by !== "nothing" }),

@@ -187,7 +187,7 @@ describe("the messages of a foreign client", () => {
         ],
       },
       { role: "assistant", content: [text("Done."), text("No more.")] },
-      { role: "user", content: [text("Thanks."), text("The user is happy.")] },
+      { role: "user", content: [text("Thanks."), { ...text("The user is happy."), instructs: true }] },
     ]);
   });
 

@@ -3,6 +3,7 @@ import { readCache } from "../anthropic-messages/cache-marker.ts";
 import type { DecodedRequest } from "../codec.ts";
 import type { DroppedField } from "../dropped-fields.ts";
 import { asArray, asObject } from "../json-reader.ts";
+import { asInstructions } from "../later-instructions.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import { mergeNeighbours, readArray, readBoolean, readName, readObject, readRequest } from "../request-reader.ts";
 import { readAnswer, readTexts, readToolContent, readUserContent } from "./read-content.ts";
@@ -48,7 +49,7 @@ const ONLY_INSTRUCTIONS = "hold nothing but instructions: add a message with the
 
 type Instructions = Pick<LlmRequest, "system" | "systemCache">;
 
-/** The instructions at the start become the system prompt; later ones keep their place, as what the user says. */
+/** The instructions at the start become the system prompt; later ones keep their place. */
 function splitSystem(messages: readonly JsonValue[]): Instructions & { readonly rest: Message[] } {
   const system: string[] = [];
   const rest: Message[] = [];
@@ -61,7 +62,7 @@ function splitSystem(messages: readonly JsonValue[]): Instructions & { readonly 
       system.push(...readTexts(message.content, `${path}.content`));
       for (const part of asArray(message.content))
         systemCache = readCache(asObject(part)?.cache_control).cache ?? systemCache;
-    } else rest.push(readMessage(isSystem ? { ...message, role: "user" } : message, path));
+    } else rest.push(readMessage(message, path));
   }
   return { system: system.join("\n\n"), ...(systemCache === undefined ? {} : { systemCache }), rest };
 }
@@ -70,6 +71,9 @@ function readMessage(message: JsonObject, path: string): Message {
   switch (message.role) {
     case "user":
       return { role: "user", content: readUserContent(message.content, `${path}.content`) };
+    case "system":
+    case "developer":
+      return { role: "user", content: asInstructions(readUserContent(message.content, `${path}.content`)) };
     case "assistant":
       return { role: "assistant", content: readAnswer(message, path) };
     case "tool": {

@@ -25,14 +25,25 @@ export function encodeMessages(messages: readonly Message[], options: OpenAiChat
 
 /**
  * Results of tools come first, because they have to follow the calls at once; then the images and documents in them,
- * which only a user message can hold; then what the person said.
+ * which only a user message can hold; then what the person said, and instructions among it in messages of their own.
  */
 function userMessages({ content }: UserMessage, path: string): JsonObject[] {
   const results = content.filter((block) => block.type === "tool_result").map((block) => encodeResult(block, path));
-  const said = content.filter((block) => block.type !== "tool_result").map((block) => partToWire(block, path));
-  const parts = [...results.flatMap(({ attachments }) => attachments), ...said];
-  const spoken = parts.length === 0 ? [] : [{ role: "user", content: contentToWire(parts) }];
-  return [...results.map(({ message }) => message), ...spoken];
+  const spoken: { readonly role: string; readonly parts: JsonObject[] }[] = [];
+  const say = (role: string, ...parts: readonly JsonObject[]) => {
+    const last = spoken.at(-1);
+    if (last?.role === role) last.parts.push(...parts);
+    else if (parts.length > 0) spoken.push({ role, parts: [...parts] });
+  };
+  for (const { attachments } of results) say("user", ...attachments);
+  for (const block of content) {
+    if (block.type === "tool_result") continue;
+    say(block.type === "text" && block.instructs === true ? "system" : "user", partToWire(block, path));
+  }
+  return [
+    ...results.map(({ message }) => message),
+    ...spoken.map(({ role, parts }) => ({ role, content: contentToWire(parts) })),
+  ];
 }
 
 function encodeResult({ toolCallId, content, isError }: ToolResultBlock, path: string) {

@@ -10,6 +10,7 @@ import { isStrictForOpenAi, strictnessLeftOut } from "../strict-schema.ts";
 import { encodeMessages, takesThinking } from "./encode-messages.ts";
 import type { OpenAiChatOptions } from "./options.ts";
 import { settingsToWire } from "./settings-to-wire.ts";
+import { thinkingToWire } from "./thinking-to-wire.ts";
 
 /** The body of `POST /v1/chat/completions`: https://platform.openai.com/docs/api-reference/chat/create */
 export function encodeRequest(
@@ -22,6 +23,8 @@ export function encodeRequest(
       const tools = [...request.tools.map(toolToWire), ...ownTools(request.providerTools, "chat")];
       const settings = settingsToWire(request, options);
       leaveOut(...samplingLeftOut(request, settings));
+      const { leftOut: thinking } = thinkingToWire(request, options);
+      if (thinking !== undefined) leaveOut(thinking);
       return {
         model: request.model,
         messages: [...system, ...encodeMessages(request.messages, options)],

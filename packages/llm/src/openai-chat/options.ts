@@ -1,3 +1,6 @@
+import type { JsonObject } from "@loom/core";
+import type { Effort } from "../thinking-level.ts";
+
 /** What a server wants in requests. Answers are read the same from all of them. */
 export type OpenAiChatOptions = {
   /**
@@ -17,6 +20,16 @@ export type OpenAiChatOptions = {
    * `reasoning: {effort, max_tokens}`.
    */
   readonly thinkingParameter: "reasoning_effort" | "thinking" | "reasoning";
+  /**
+   * Which of its levels stands for each of Loom's, for a server with `thinking: {type}` that takes `reasoning_effort`
+   * beside it; absent for a model, and how much to think is left out there.
+   */
+  readonly thinkingLevels?: (model: string) => Readonly<Record<Effort, string>> | undefined;
+  /**
+   * How a server with levels is told not to think, where the model is not one of OpenAI's: what goes into the body, or
+   * `undefined` where nothing is known to help, which is named then.
+   */
+  readonly thinkingOff?: (model: string) => JsonObject | undefined;
   /** Whether it takes `prompt_cache_key`, which is OpenAI's own; a strict server refuses what it does not know. */
   readonly cacheKey: boolean;
   /** Whether it takes `top_k`, which OpenAI refuses and vLLM, llama.cpp and OpenRouter know. */

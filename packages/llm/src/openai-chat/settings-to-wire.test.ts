@@ -38,8 +38,24 @@ describe("thinking", () => {
     ["qwen3", { type: "on", effort: "max" }, "high"],
     ["qwen3", { type: "off" }, undefined],
     ["openai/gpt-oss-120b", { type: "on", effort: "max" }, "high"],
+    ["openai/gpt-oss-120b", { type: "off" }, "low"],
   ])("of %s: %j", (model, thinking, effort) => {
     expect(encode({ model, ...(thinking === undefined ? {} : { thinking }) }).reasoning_effort).toBe(effort);
+  });
+
+  test("is named where there are no words for it", () => {
+    const leftOut = (model: string, thinking: NonNullable<LlmRequest["thinking"]>, codec = openAiChat) => {
+      const encoded = codec.encodeRequest({ ...BARE, model, thinking }, { stream: false });
+      return encoded.ok ? encoded.leftOut : encoded.problem;
+    };
+    expect(leftOut("llama-4", { type: "off" })).toEqual(["thinking"]);
+    expect(leftOut("llama-4", { type: "on" })).toEqual(["thinking"]);
+    expect(leftOut("gpt-4.1", { type: "on", effort: "low" })).toEqual(["thinking"]);
+    expect(leftOut("llama-4", { type: "on", effort: "low" })).toBeUndefined();
+    expect(leftOut("qwen3", { type: "on" })).toBeUndefined();
+    const kimi = openAiChatCodec({ thinkingParameter: "thinking" });
+    expect(leftOut("kimi", { type: "on", budgetTokens: 1_024 }, kimi)).toEqual(["how much to think"]);
+    expect(leftOut("kimi", { type: "on" }, kimi)).toBeUndefined();
   });
 
   test("is asked for in the words of the server", () => {

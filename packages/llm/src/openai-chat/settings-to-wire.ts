@@ -1,19 +1,19 @@
-import type { JsonObject, LlmRequest, OutputFormat, ThinkingSetting, ToolChoice } from "@loom/core";
+import type { JsonObject, LlmRequest, OutputFormat, ToolChoice } from "@loom/core";
 import { boundedId } from "../bounded-id.ts";
-import { isOpenAiModel, reasoningToWire, thinksAt } from "../openai-responses/effort.ts";
+import { thinksAt } from "../openai-responses/effort.ts";
 import { quote } from "../quote.ts";
 import { refuse, refuseMoreStops } from "../request-problem.ts";
 import { samplingToWire } from "../sampling.ts";
 import { isStrictForOpenAi } from "../strict-schema.ts";
-import { effortOf, nearestEffort } from "../thinking-level.ts";
 import type { OpenAiChatOptions } from "./options.ts";
+import { thinkingToWire } from "./thinking-to-wire.ts";
 
 const MAX_USER_ID = 64;
 
 /** Everything of a request but its model, its tools and the conversation. What it leaves out is in `carried.ts`. */
 export function settingsToWire(request: LlmRequest, options: OpenAiChatOptions): JsonObject {
   const { userId, cacheKey, topK, seed, output } = request;
-  const thinking = thinkingToWire(request, options);
+  const { body: thinking } = thinkingToWire(request, options);
   const thinks = thinksAt(request.model, thinking.reasoning_effort);
   return {
     ...(thinks ? {} : samplingToWire(request)),
@@ -40,38 +40,6 @@ function stopToWire(
   }
   refuseMoreStops(stopSequences, mostStops, "OpenAI Chat Completions");
   return { stop: stopSequences };
-}
-
-function thinkingToWire({ model, thinking }: LlmRequest, { thinkingParameter }: OpenAiChatOptions): JsonObject {
-  if (thinking === undefined) return {};
-  switch (thinkingParameter) {
-    case "thinking":
-      return { thinking: { type: thinking.type === "on" ? "enabled" : "disabled" } };
-    case "reasoning":
-      return { reasoning: reasoningOf(thinking) };
-    case "reasoning_effort": {
-      const effort = isOpenAiModel(model) ? reasoningToWire(model, thinking)?.effort : commonEffort(thinking);
-      return effort === undefined ? {} : { reasoning_effort: effort };
-    }
-  }
-}
-
-/** What every server with this field knows; there is no word for "off" among them. */
-function commonEffort(thinking: ThinkingSetting): string | undefined {
-  const asked = thinking.type === "on" ? effortOf(thinking) : undefined;
-  return asked === undefined ? undefined : nearestEffort(asked, ["low", "medium", "high"]);
-}
-
-function reasoningOf(thinking: ThinkingSetting): JsonObject {
-  if (thinking.type === "off") return { enabled: false };
-  const { effort, budgetTokens, visible } = thinking;
-  return {
-    ...(effort === undefined ? {} : { effort: effort === "max" ? "xhigh" : effort }),
-    // One or the other: the server refuses both.
-    ...(effort !== undefined || budgetTokens === undefined ? {} : { max_tokens: budgetTokens }),
-    ...(effort === undefined && budgetTokens === undefined ? { enabled: true } : {}),
-    ...(visible === undefined ? {} : { exclude: !visible }),
-  };
 }
 
 function formatToWire(output: OutputFormat): JsonObject {

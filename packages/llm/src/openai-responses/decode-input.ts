@@ -1,6 +1,7 @@
 import type { AssistantContent, JsonObject, JsonValue, Message, ToolUseBlock, UserContent } from "@loom/core";
 import { thoughtFromClient, unwrapSeal } from "../foreign-seal.ts";
 import { asArray, asObject, asText } from "../json-reader.ts";
+import { asInstructions } from "../later-instructions.ts";
 import { resultsInCallOrder } from "../openai-chat/result-order.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import { mergeNeighbours, readArray, readName, readObject, readString } from "../request-reader.ts";
@@ -42,7 +43,7 @@ const UNKNOWN_ITEM =
 
 /**
  * The conversation that `input` holds: a text, or a list of items. Instructions at the start become the system prompt;
- * later ones keep their place, as what the user says. Ids and status of items are left out.
+ * later ones keep their place. Ids and status of items are left out.
  */
 export function readInput(input: JsonValue | undefined, names: ToolNames): { system: string[]; messages: Message[] } {
   if (typeof input === "string") {
@@ -96,9 +97,10 @@ function readMessage(item: JsonObject, path: string): Message {
   const at = `${path}.content`;
   switch (item.role) {
     case "user":
+      return { role: "user", content: readParts(item.content, at) };
     case "system":
     case "developer":
-      return { role: "user", content: readParts(item.content, at) };
+      return { role: "user", content: asInstructions(readParts(item.content, at)) };
     case "assistant":
       return { role: "assistant", content: readTexts(item.content, at).map((text) => ({ type: "text", text })) };
     default:

@@ -222,7 +222,7 @@ describe("a conversation", () => {
         isError: false,
       },
       { type: "tool_result", toolCallId: "b", content: [{ type: "text", text: "ok" }], isError: false },
-      { type: "text", text: "Careful." },
+      { type: "text", text: "Careful.", instructs: true },
     ]);
   });
 

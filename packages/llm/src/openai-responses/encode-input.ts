@@ -28,16 +28,22 @@ export function inputToWire(messages: readonly Message[]): JsonObject[] {
   });
 }
 
-/** Results come first, because they have to follow the calls. */
+/** Results come first, because they have to follow the calls. Instructions among what the user says are messages of their own. */
 function userItems({ content }: UserMessage, path: string): JsonObject[] {
   const results: JsonObject[] = [];
-  const parts: JsonObject[] = [];
+  const spoken: { readonly type: "message"; readonly role: string; readonly content: JsonObject[] }[] = [];
   for (const block of content) {
     if (block.type === "tool_result") results.push(resultToWire(block, path));
     else if (block.type === "opaque") results.push(ownBlock(block, "responses", path));
-    else parts.push(...partToWire(block, path));
+    else {
+      const role = block.type === "text" && block.instructs === true ? "developer" : "user";
+      const parts = partToWire(block, path);
+      const last = spoken.at(-1);
+      if (last?.role === role) last.content.push(...parts);
+      else if (parts.length > 0) spoken.push({ type: "message", role, content: parts });
+    }
   }
-  return parts.length === 0 ? results : [...results, { type: "message", role: "user", content: parts }];
+  return [...results, ...spoken];
 }
 
 function assistantItems({ content }: AssistantMessage, path: string): JsonObject[] {

@@ -45,6 +45,16 @@ const compatible = openAiChatCodec({ maxTokensField });
 type ChatOptions = NonNullable<Parameters<typeof openAiChatCodec>[0]>;
 
 const THINKING: ChatOptions = { thinkingField: "reasoning_content", thinkingParameter: "thinking" };
+/** What the levels between come to there, too. */
+const DEEPSEEK_LEVELS = { minimal: "low", low: "low", medium: "high", high: "high", xhigh: "max", max: "max" } as const;
+const ALL_LEVELS = {
+  minimal: "minimal",
+  low: "low",
+  medium: "medium",
+  high: "high",
+  xhigh: "xhigh",
+  max: "max",
+} as const;
 
 /**
  * What servers of this dialect want that OpenAI does not, by the name that the operator gave one, or by its host. Where
@@ -59,11 +69,23 @@ const HABITS: readonly { readonly name: string; readonly hosts: RegExp; readonly
     topK: true,
   }),
   // https://docs.z.ai/guides/capabilities/thinking-mode, https://api-docs.deepseek.com/guides/thinking_mode
-  habit("zai", /(?:^|\.)(?:z\.ai|bigmodel\.cn)$/, THINKING),
-  habit("deepseek", /(?:^|\.)deepseek\.com$/, THINKING),
+  habit("zai", /(?:^|\.)(?:z\.ai|bigmodel\.cn)$/, {
+    ...THINKING,
+    thinkingLevels: (model) => (/^glm-(?:5\.[2-9]|[6-9])/.test(model) ? ALL_LEVELS : undefined),
+  }),
+  habit("deepseek", /(?:^|\.)deepseek\.com$/, { ...THINKING, thinkingLevels: () => DEEPSEEK_LEVELS }),
   habit("moonshot", /(?:^|\.)moonshot\.(?:ai|cn)$/, THINKING),
-  // https://ai.google.dev/gemini-api/docs/openai
-  habit("gemini-compatible", /(?:^|[.-])(?:generativelanguage|aiplatform)\.googleapis\.com$/, { callSignatures: true }),
+  // https://ai.google.dev/gemini-api/docs/openai: the larger models cannot be kept from thinking.
+  habit("gemini-compatible", /(?:^|[.-])(?:generativelanguage|aiplatform)\.googleapis\.com$/, {
+    callSignatures: true,
+    thinkingOff: (model) => ({ reasoning_effort: /-flash/.test(model) ? "none" : "low" }),
+  }),
+  // https://docs.ollama.com/api/openai-compatibility
+  habit("ollama", /(?:^|\.)ollama\.com$/, { thinkingOff: () => ({ reasoning_effort: "none" }) }),
+  // https://console.groq.com/docs/reasoning: it refuses fields that it does not know.
+  habit("groq", /(?:^|\.)groq\.com$/, {
+    thinkingOff: (model) => (/qwen-?3/.test(model) ? { reasoning_effort: "none" } : undefined),
+  }),
 ];
 
 function habit(name: string, hosts: RegExp, options: ChatOptions): (typeof HABITS)[number] {

@@ -19,6 +19,7 @@ async function start(replies: Parameters<typeof startScriptedModel>[0]["script"]
       ...compatible("MOONSHOT"),
       ...compatible("OPENROUTER"),
       ...compatible("GEMINI_COMPATIBLE"),
+      ...compatible("OLLAMA"),
       ...compatible("LAB"),
     },
   });
@@ -46,12 +47,32 @@ describe("a request to", () => {
       expect(sent(0)).toMatchObject({ thinking: { type: "enabled" }, max_tokens: 2_000 });
       expect(sent(1)).toMatchObject({ thinking: { type: "disabled" } });
       for (const body of [sent(0), sent(1)]) {
-        for (const field of ["top_k", "reasoning_effort", "reasoning", "prompt_cache_key"]) {
-          expect(body).not.toHaveProperty(field);
-        }
+        for (const field of ["top_k", "reasoning", "prompt_cache_key"]) expect(body).not.toHaveProperty(field);
       }
     },
   );
+
+  test.each([
+    ["zai/glm-5.2", "medium", { thinking: { type: "enabled" }, reasoning_effort: "medium" }, undefined],
+    ["zai/glm-4.6", "low", { thinking: { type: "enabled" } }, "how much to think"],
+    ["moonshot/kimi-x", "low", { thinking: { type: "enabled" } }, "how much to think"],
+    ["deepseek/deepseek-v4", "low", { thinking: { type: "enabled" }, reasoning_effort: "low" }, undefined],
+    ["deepseek/deepseek-v4", "xhigh", { thinking: { type: "enabled" }, reasoning_effort: "max" }, undefined],
+    ["deepseek/deepseek-v4", "none", { thinking: { type: "disabled" } }, undefined],
+    ["lab/Qwen/Qwen3-32B", "none", { chat_template_kwargs: { enable_thinking: false } }, undefined],
+    ["lab/gpt-oss-120b", "none", { reasoning_effort: "low" }, undefined],
+    ["lab/gpt-oss-120b", "xhigh", { reasoning_effort: "high" }, undefined],
+    ["lab/some-model", "none", {}, "thinking"],
+    ["ollama/qwen3:8b", "none", { reasoning_effort: "none" }, undefined],
+    ["gemini-compatible/gemini-3-flash", "none", { reasoning_effort: "none" }, undefined],
+    ["gemini-compatible/gemini-2.5-pro", "none", { reasoning_effort: "low" }, undefined],
+  ])("%s at the effort %s says so as it can, and what it cannot say is named", async (model, effort, said, leftOut) => {
+    const { post, sent } = await start([say("Hi")]);
+    const answer = await post("/openai/v1/responses", { model, input: "Hi", reasoning: { effort } });
+    const { thinking, reasoning_effort, chat_template_kwargs } = sent(0);
+    expect({ thinking, reasoning_effort, chat_template_kwargs }).toEqual(said);
+    expect(answer.headers["x-loom-left-out"]).toBe(leftOut);
+  });
 
   test("OpenRouter says how much to think in its own way, and narrows the choice of words", async () => {
     const { post, sent } = await start([say("Hi")]);
