@@ -10,7 +10,7 @@ import type { BudgetLimits } from "@loom/api";
 import type { MoneyCounter } from "./money-counter.ts";
 import type { MinuteLimit } from "./token-bucket.ts";
 
-/** Rates are counted in millionths of a request, a token or a slot: what drains within a second is a whole number of them. */
+/** Rates are counted in millionths of a request, a token or a slot: what drains in a fraction of a second is not rounded away. */
 export const UNIT = 1_000_000;
 /** More than anybody uses, and two of it are still exact numbers. */
 const MOST = 2 ** 52;
@@ -21,7 +21,7 @@ const LIMITS = { requests: "requestsPerMinute", tokens: "tokensPerMinute", runni
 
 export type RateName = keyof typeof LIMITS;
 
-/** Of counters that all have the same table: whether this is one of a rate, and not of money in a period. */
+/** Whether a counter is one of a rate, and not of money in a period. */
 export function isRate(period: string): period is RateName {
   return Object.hasOwn(LIMITS, period);
 }
@@ -41,7 +41,7 @@ export function drainOf(period: string, limit: number | undefined): number {
   return limit !== undefined && (period === "requests" || period === "tokens") ? limit / MINUTE_MS : 0;
 }
 
-/** What is left of `spent` after so many milliseconds. In whole millionths, rounded in favour of those who ask: nothing. */
+/** What is left of `spent` after so many milliseconds, in whole millionths. Rounded down: up would add up, one exchange after the other. */
 export function drained(spent: number, perMs: number, passedMs: number): number {
   if (perMs === 0) return spent;
   return Math.max(0, Math.floor(spent - perMs * Math.max(0, passedMs)));
