@@ -76,7 +76,7 @@ Routes, a TOML file that is read again whenever it changes:
   LOOM_SERVER_ROUTES_FILE
 Seconds to wait for a provider:
   LOOM_SERVER_CONNECT_TIMEOUT, _HEADERS_TIMEOUT, _FIRST_EVENT_TIMEOUT, _GAP_TIMEOUT, _COMPLETE_TIMEOUT
-Names and web origins besides those of this machine, comma-separated:
+Names besides those of this machine, and web origins whose pages may use the server with a token, comma-separated:
   LOOM_SERVER_ALLOWED_HOSTS, LOOM_SERVER_ALLOWED_ORIGINS
 How requests are spread over several keys of a provider: round-robin (default) or least-loaded:
   LOOM_SERVER_ANTHROPIC_CREDENTIAL_SELECTION, ...

@@ -82,7 +82,7 @@ export function takeServerConfig(
       ...(publicUrl === undefined ? [] : [publicUrl.hostname]),
     ],
     allowedOrigins: [
-      ...readList(env, "LOOM_SERVER_ALLOWED_ORIGINS"),
+      ...readOrigins(env, "LOOM_SERVER_ALLOWED_ORIGINS"),
       ...(publicUrl === undefined ? [] : [publicUrl.origin]),
     ],
     allowUnpricedModels: readUnpricedModels(env),
@@ -108,6 +108,18 @@ function readPublicUrl(env: Environment): URL | undefined {
   if (url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url;
   throw new ConfigError("LOOM_SERVER_PUBLIC_URL has to be an address without a path, e.g. https://loom.example.com.");
 }
+
+/** As browsers write them: they are compared letter by letter. */
+function readOrigins(env: Environment, variable: string): string[] {
+  const origins = readList(env, variable);
+  const wrong = origins.find((origin) => !ORIGIN.test(origin));
+  if (wrong === undefined) return origins;
+  throw new ConfigError(
+    `${variable} has to be a list of origins without a path, in lower case and each in full, e.g. https://app.example.com.`,
+  );
+}
+
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9._\-[\]:]+$/;
 
 function readTrustedProxies(env: Environment): TrustedProxies {
   try {

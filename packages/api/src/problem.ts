@@ -16,6 +16,8 @@ export type ProblemCode =
   | "method_not_allowed"
   | "payload_too_large"
   | "unsupported_media_type"
+  /** It asks for another protocol than HTTP, such as a WebSocket. */
+  | "unsupported_upgrade"
   /** A field of the path, the query or the body is wrong; `errors` says which. */
   | "invalid_input"
   /** If-Match names another version than the one that is there. */
@@ -75,6 +77,8 @@ const KINDS: Readonly<Record<ProblemCode, { status: number; title: string }>> = 
   method_not_allowed: { status: 405, title: "Method not allowed" },
   payload_too_large: { status: 413, title: "The body is too large" },
   unsupported_media_type: { status: 415, title: "Unsupported media type" },
+  // Not 501: clients that can do without a WebSocket take this for the sign to.
+  unsupported_upgrade: { status: 426, title: "Only HTTP is spoken here" },
   invalid_input: { status: 400, title: "A field is wrong" },
   version_mismatch: { status: 412, title: "Somebody else changed it" },
   precondition_required: { status: 428, title: "If-Match is missing" },

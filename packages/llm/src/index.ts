@@ -21,6 +21,7 @@ export { FOREIGN_SEAL, unwrapSeal, wrapSeal } from "./foreign-seal.ts";
 export { gemini, geminiOnVertex } from "./gemini/codec.ts";
 export { geminiTokenCount } from "./gemini/count-tokens.ts";
 export { sealInPlace } from "./gemini/encode-contents.ts";
+export { geminiError } from "./gemini/failure.ts";
 export { redactFailure } from "./http-failure.ts";
 export { loomEvents } from "./loom-events.ts";
 export { mostOutputTokens } from "./most-output.ts";

@@ -4,10 +4,11 @@ import { bearerToken, missingTokenSentence } from "./auth.ts";
 import { type BrowserSessions, subjectOfBrowser } from "./browser-session.ts";
 import { type Call, OpenCall, type RawCall } from "./call.ts";
 import type { TrustedProxies } from "./client-address.ts";
+import { answerPreflight, crossOriginHeaders, isForOtherOrigins, isPreflight } from "./cross-origin.ts";
 import { DatabaseUnavailable } from "./database-error.ts";
 import type { Admitted, Answerer } from "./hono-app.ts";
 import type { HostPolicy } from "./host-check.ts";
-import { checkHostAndOrigin } from "./host-check.ts";
+import { allowedOrigin, checkHostAndOrigin } from "./host-check.ts";
 import { LiveList } from "./live-list.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -223,6 +224,20 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     outgoing.on("error", ignore);
   }
 
+  /** Lets pages of allowed origins read the answer, whatever it will be. `true`: it is there already. */
+  function answersOtherOrigin(call: OpenCall, raw: RawRoute | undefined): boolean {
+    const { incoming, outgoing } = call;
+    // Nearly no request comes from a page.
+    if (incoming.headers.origin === undefined) return false;
+    const origin = allowedOrigin(incoming, options.hosts);
+    if (origin === undefined || (raw === undefined && !isForOtherOrigins(incoming.url ?? ""))) return false;
+    outgoing.inEveryHead = crossOriginHeaders(origin);
+    if (!isPreflight(call)) return false;
+    call.route = "preflight";
+    answerPreflight(call);
+    return true;
+  }
+
   function rawRouteOf(url: string): RawRoute | undefined {
     return rawRoutes.find(({ prefix }) => url.startsWith(prefix));
   }
@@ -232,6 +247,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const call = new OpenCall(incoming, outgoing, surroundings);
       begin(call);
       const raw = rawRouteOf(incoming.url ?? "");
+      if (answersOtherOrigin(call, raw)) return;
       if (raw !== undefined) answerRaw(call, raw);
       else answer(call).catch((error: unknown) => fail(call, error));
     },
@@ -241,6 +257,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         const call = new OpenCall(incoming, outgoing, surroundings);
         begin(call);
         const raw = rawRouteOf(incoming.url);
+        if (answersOtherOrigin(call, raw)) return;
         if (raw !== undefined) answerRaw(call, raw);
       },
     },

@@ -35,12 +35,42 @@ export function checkHostAndOrigin(request: RequestHead, policy: HostPolicy): vo
   }
   if (request.headers.origin === undefined) return;
   const origin = onlyValue(rawHeaders, "origin");
-  if (origin === undefined || !(policy.origins.includes(origin) || origin === policy.ownOrigin(request))) {
+  if (origin !== undefined && isOwn(request, policy, origin)) return;
+  if (origin === undefined || !policy.origins.includes(origin)) {
     throw new ProblemError(
       "origin_not_allowed",
       "Web pages of this origin may not use this server; add the origin to LOOM_SERVER_ALLOWED_ORIGINS if it is yours.",
     );
   }
+  // A session is for the server's own pages: whoever else has its cookie sent along acts for somebody without asking.
+  if (request.headers.cookie !== undefined) {
+    throw new ProblemError(
+      "origin_not_allowed",
+      "Web pages of another origin use this server with a token, not with cookies: send the request without credentials.",
+    );
+  }
+}
+
+/**
+ * The origin of the page that a request comes from, where that is none of the server's own and may use it; `undefined`
+ * for all other requests, also for those that `checkHostAndOrigin` refuses because of their host.
+ */
+export function allowedOrigin(request: RequestHead, policy: HostPolicy): string | undefined {
+  if (request.headers.origin === undefined) return undefined;
+  const { rawHeaders } = request;
+  const origin = onlyValue(rawHeaders, "origin");
+  if (origin === undefined || !policy.origins.includes(origin) || isOwn(request, policy, origin)) return undefined;
+  const host = hostName(onlyValue(rawHeaders, "host") ?? "");
+  return host !== undefined && isAllowedHost(host, policy) ? origin : undefined;
+}
+
+/** Also where TLS ends in front of a server that was not told its public address: then the scheme alone differs. */
+function isOwn(request: RequestHead, policy: HostPolicy, origin: string): boolean {
+  if (origin === policy.ownOrigin(request)) return true;
+  const { host } = request.headers;
+  return (
+    host !== undefined && policy.origins.includes(origin) && origin.replace(/^https?:\/\//, "") === host.toLowerCase()
+  );
 }
 
 /** The value of a header that may come once; `undefined` where it does not or comes more often. */

@@ -15,6 +15,8 @@ export type RawIncoming = RequestHead & {
   destroy(): unknown;
 };
 
+export const NO_HEADERS: readonly string[] = [];
+
 /** The answer to it, of which Node's own responses have more. */
 export type RawOutgoing = {
   readonly req: Pick<RequestHead, "httpVersion" | "method">;
@@ -28,6 +30,8 @@ export type RawOutgoing = {
   /** Whether the body is framed on its way, which `false` leaves to whoever writes it. */
   chunkedEncoding: boolean;
   setHeader(name: string, value: string): unknown;
+  /** Flat, name after value: goes out beside whatever the head is written with. Set before that, if at all. */
+  inEveryHead: readonly string[];
   /** As an array: flat, name after value. */
   writeHead(status: number, headers: OutgoingHttpHeaders | string[]): unknown;
   flushHeaders(): void;

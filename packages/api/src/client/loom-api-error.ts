@@ -142,6 +142,7 @@ function llmErrorCode(code: ProblemCode): LlmErrorCode {
     case "method_not_allowed":
     case "payload_too_large":
     case "unsupported_media_type":
+    case "unsupported_upgrade":
     case "version_mismatch":
     case "precondition_required":
     case "conflict":

@@ -81,12 +81,22 @@ export function errorIn(body: string): JsonObject | undefined {
 
 export function failureToWire(failure: LlmFailure): JsonObject {
   const [code, status] = TO_WIRE[failure.code];
-  const { message, retryAfterMs } = failure;
-  const retryInfo = {
-    "@type": "type.googleapis.com/google.rpc.RetryInfo",
-    retryDelay: `${(retryAfterMs ?? 0) / 1000}s`,
-  };
-  return { error: { code, message, status, ...(retryAfterMs === undefined ? {} : { details: [retryInfo] }) } };
+  return geminiError({ code, status, message: failure.message, retryAfterMs: failure.retryAfterMs });
+}
+
+/** An error as Google says it. Its clients look for the wait in the body, and not in `Retry-After`. */
+export function geminiError({
+  retryAfterMs,
+  ...error
+}: {
+  readonly code: number;
+  readonly status: string;
+  readonly message: string;
+  readonly retryAfterMs?: number | undefined;
+}): JsonObject {
+  if (retryAfterMs === undefined) return { error };
+  const retryInfo = { "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: `${retryAfterMs / 1000}s` };
+  return { error: { ...error, details: [retryInfo] } };
 }
 
 /** `{"error":{"code":429,"message":"…","status":"RESOURCE_EXHAUSTED","details":[…]}}` */

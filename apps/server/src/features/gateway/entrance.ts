@@ -18,7 +18,7 @@ import type { GatewayParts } from "./parts.ts";
 import { canCount } from "./passage.ts";
 import { type Question, readQuestion } from "./question.ts";
 import { MAX_BODY_BYTES, readBody } from "./read-body.ts";
-import { sendDialectProblem, sendJson } from "./reply.ts";
+import { requestIds, sendDialectProblem, sendJson } from "./reply.ts";
 import { isAmbiguousPath, type Target, type WireDialect } from "./target.ts";
 import { readUse } from "./use-question.ts";
 
@@ -48,6 +48,7 @@ export function openRequest(
     refuse: (problem) => sendDialectProblem(call.outgoing, dialect, problem, call.id),
     answer(subject) {
       checkFraming(call);
+      checkNoWebSocket(call);
       if (target === undefined) throw nothingHere(path, fallback);
       answer(entrance, call, target, headers, askerFor(entrance, call, subject, target, headers));
     },
@@ -150,7 +151,7 @@ function estimated({ parts }: Entrance, call: RawCall, target: Target, question:
   if (canCount(target, upstream, step.model)) return false;
   const tokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
   sendJson(call.outgoing, countInDialect(tokens, target.dialect), {
-    "x-request-id": call.id,
+    ...requestIds(target.dialect, call.id),
     "x-loom-estimated": "true",
   });
   return true;
@@ -170,7 +171,7 @@ function sendModels(
   const { method } = call.incoming;
   if (method !== "GET" && method !== "HEAD") throw nothingHere(pathOf(call), dialect);
   const page = readPage(dialect === "anthropic" && model === undefined ? query : "");
-  const headers = { "x-request-id": call.id };
+  const headers = requestIds(dialect, call.id);
   const sendList = (names: readonly string[]): void => {
     const list = dialect === "anthropic" ? pageOf(names, page) : listInDialect(names, dialect);
     if (list !== undefined) sendJson(call.outgoing, list, headers);
@@ -201,6 +202,17 @@ function checkFraming({ incoming }: RawCall): void {
   if (!chunked || headersDistinct["content-length"] !== undefined) {
     throw new ProblemError("invalid_input", "The length of the body is given in an ambiguous way.");
   }
+}
+
+/**
+ * Without its `Upgrade`, which belongs to this connection, it would be another request. What an upgrade to HTTP/2 asks for may
+ * be left unanswered (RFC 9110, section 7.8).
+ */
+function checkNoWebSocket({ incoming }: RawCall): void {
+  if (incoming.headers.upgrade === undefined || !/\bwebsocket\b/i.test(incoming.headers.upgrade)) return;
+  throw new ProblemError("unsupported_upgrade", "Loom speaks no WebSockets to models: send the request over HTTP.", {
+    headers: { upgrade: "HTTP/1.1" },
+  });
 }
 
 /** Whether limits can know what it asks for; what is no JSON, such as a recording, is passed on as it comes. */

@@ -15,7 +15,7 @@ import { isRefusal, type ReadRefusal, readErrorAnswer, readRefusal } from "./fai
 import { CUT_OFF, noSocket, SHUTTING_DOWN, UNREADABLE, UNWRITABLE, WEB_PAGE } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import { type Asked, openPassage, type Passage } from "./passage.ts";
-import { sendDialectProblem } from "./reply.ts";
+import { requestIds, sendDialectProblem } from "./reply.ts";
 import { routeHeaders } from "./route-headers.ts";
 import { sendRefusal } from "./send-refusal.ts";
 import type { UpstreamHeaders } from "./transport.ts";
@@ -164,7 +164,10 @@ export class Exchange implements AttemptListener, DeliveryHost {
     // Of the one that the route names: whoever was found after it and could not be asked said nothing.
     const leftOut = step === this.#candidate?.step ? this.#leftOut : NOTHING_LEFT_OUT;
     const way = routeHeaders({ step, attempts: count, leftOut, redact: this.#parts.redact });
-    return { ...limits, "x-request-id": this.#call.id, ...way };
+    const { id } = this.#call;
+    // A provider that speaks the client's dialect has an id of its own to tell.
+    const ids = this.#passage?.native === false ? requestIds(this.#asked.target.dialect, id) : { "x-request-id": id };
+    return { ...limits, ...ids, ...way };
   }
 
   get secrets(): readonly string[] {

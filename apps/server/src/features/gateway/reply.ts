@@ -3,6 +3,11 @@ import { COMMON_HEADERS, type ProblemError, sendProblem } from "../../kit/proble
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import { errorBody, errorStatus } from "./wire-errors.ts";
 
+/** The id of a request in the headers of an answer that no provider gave: Anthropic's own clients read theirs in one of its own. */
+export function requestIds(dialect: Dialect, id: string): { readonly [name: string]: string } {
+  return dialect === "anthropic" ? { "x-request-id": id, "request-id": id } : { "x-request-id": id };
+}
+
 /** Sends a problem in the client's own format. Nothing has been sent yet. */
 export function sendDialectProblem(
   outgoing: RawOutgoing,
@@ -22,7 +27,7 @@ export function sendDialectProblem(
     ...COMMON_HEADERS,
     "content-type": "application/json",
     "content-length": Buffer.byteLength(body),
-    "x-request-id": requestId,
+    ...requestIds(dialect, requestId),
     ...(problem.retryAfterMs === undefined ? {} : { "retry-after": String(Math.ceil(problem.retryAfterMs / 1000)) }),
     // The providers' own clients go by it: they would send a 502 again, and a 429 that no waiting mends.
     "x-should-retry": String(problem.retryable),

@@ -1,5 +1,6 @@
 import type { Problem } from "@loom/api";
 import type { LlmFailure } from "@loom/core";
+import { geminiError } from "@loom/llm";
 import type { Dialect } from "../../gateway-types.ts";
 import { ProblemError } from "../../kit/problem-reply.ts";
 
@@ -24,7 +25,7 @@ export function errorBody(dialect: Exclude<Dialect, "loom">, problem: Problem, r
         error: { message, type: openAiType(status), param: null, code: openAiCode(status, code) },
       });
     case "gemini":
-      return JSON.stringify({ error: { code: status, message, status: googleStatus(status) } });
+      return JSON.stringify(googleError(problem));
   }
 }
 
@@ -48,8 +49,12 @@ export function streamError(dialect: Exclude<Dialect, "loom">, failure: LlmFailu
     }
     case "gemini":
       // Google's own clients look for a bare object: one in an event would pass for an answer without candidates.
-      return `\n\n${JSON.stringify({ error: { code: status, message, status: googleStatus(status) } })}\n`;
+      return `\n\n${JSON.stringify(googleError(problem))}\n`;
   }
+}
+
+function googleError({ status: code, detail: message, retryAfterMs }: Problem): object {
+  return geminiError({ code, message, status: googleStatus(code), retryAfterMs });
 }
 
 /** The status line for a foreign client: Anthropic's own clients know trouble at the provider as 529. */

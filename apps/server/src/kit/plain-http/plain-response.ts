@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 import { http } from "@loom/api/http";
 import { HEADER_NAME, NOT_IN_HEADER_LINES } from "../header-lines.ts";
-import type { RawOutgoing } from "../raw-exchange.ts";
+import { NO_HEADERS, type RawOutgoing } from "../raw-exchange.ts";
 import type { PlainRequest } from "./plain-request.ts";
 
 /** Not imported: that would read each of its exports, at every start of a server of one turn. */
@@ -25,6 +25,7 @@ export class PlainResponse extends EventEmitter implements RawOutgoing {
   destroyed = false;
   writableFinished = false;
   chunkedEncoding = false;
+  inEveryHead: readonly string[] = NO_HEADERS;
   keepAlive: boolean;
 
   /** `onEnded`: all of it is written, though maybe not taken yet. */
@@ -61,7 +62,8 @@ export class PlainResponse extends EventEmitter implements RawOutgoing {
   /** @throws Error for what is no header, which nobody could tell from two */
   writeHead(status: number, headers: OutgoingHttpHeaders | readonly string[]): void {
     if (this.headersSent) throw new Error("The head was written before.");
-    const lines = isList(headers) ? linesOfList(headers) : linesOf(headers);
+    const given = isList(headers) ? linesOfList(headers) : linesOf(headers);
+    const lines = this.inEveryHead === NO_HEADERS ? given : given + linesOfList(this.inEveryHead);
     if (NOT_IN_HEADER_LINES.test(lines)) throw new Error("A header of the answer holds control characters.");
     const isFramed = FRAMED.test(lines) || status === 204 || status === 304;
     if (!isFramed) this.keepAlive = false;
