@@ -22,6 +22,40 @@ export function readHttpUrl(url: string, path: string): string {
   return /^https?:\/\/[^/]/i.test(url) ? url : refuse(path, "must be a data: URL in base64, or begin with https://");
 }
 
+/** By the ending of a file's name; of documents that providers read. */
+const TYPES: Readonly<Record<string, string>> = {
+  pdf: "application/pdf",
+  txt: "text/plain",
+  md: "text/markdown",
+  csv: "text/csv",
+  json: "application/json",
+  xml: "text/xml",
+  htm: "text/html",
+  html: "text/html",
+  rtf: "application/rtf",
+  doc: "application/msword",
+  docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+  xls: "application/vnd.ms-excel",
+  xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+  ppt: "application/vnd.ms-powerpoint",
+  pptx: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+  odt: "application/vnd.oasis.opendocument.text",
+};
+
+/**
+ * A file as OpenAI's clients send it: a `data:` URL, or bare base64 of what its name says; without a name it is a PDF, which
+ * is what the field was made for. A name that does not say is refused.
+ */
+export function readFileData(data: string, filename: string | undefined, path: string): InlineMedia {
+  const inline = readDataUrl(data);
+  if (inline !== undefined) return inline;
+  const ending = filename === undefined ? "pdf" : (/\.(\w+)$/.exec(filename)?.[1] ?? "").toLowerCase();
+  const mediaType = Object.hasOwn(TYPES, ending) ? TYPES[ending] : undefined;
+  return mediaType === undefined
+    ? refuse(path, "is of a type that the file's name does not tell: send it as a data: URL, which does")
+    : { mediaType, data };
+}
+
 /** Whether a document of this type can be read as text. */
 export function isTextType(mediaType: string): boolean {
   return mediaType.startsWith("text/") || mediaType === "application/json";

@@ -2,6 +2,7 @@ import type { JsonObject, LlmRequest, ToolDefinition } from "@loom/core";
 import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
+import { refuseWithoutUser } from "../first-message.ts";
 import { asArray } from "../json-reader.ts";
 import { instructionsLeftOut } from "../later-instructions.ts";
 import { ownTools } from "../own-words.ts";
@@ -28,6 +29,7 @@ const MARKED_USER_MESSAGES = 2;
  */
 export function encodeRequest(request: LlmRequest, { stream }: { readonly stream: boolean }): EncodedRequest {
   return writeRequest(() => {
+    refuseWithoutUser(request, "Anthropic Messages");
     const automatic = !isMarked(request);
     const hasSystem = !isBlank(request.system);
     const systemCache = automatic ? "5m" : request.systemCache;

@@ -3,14 +3,22 @@ import { describe, expect, test } from "vitest";
 import { bodyOf } from "../wire.testing.ts";
 import { gemini, geminiOnVertex } from "./codec.ts";
 
-const BARE: LlmRequest = { model: "gemini-3.1-pro", system: "", messages: [], tools: [], maxTokens: 100 };
+const BARE: LlmRequest = {
+  model: "gemini-3.1-pro",
+  system: "",
+  messages: [{ role: "user", content: [{ type: "text", text: "Go." }] }],
+  tools: [],
+  maxTokens: 100,
+};
 
 function encode(request: Partial<LlmRequest>) {
   return bodyOf(gemini.encodeRequest({ ...BARE, ...request }, { stream: true }));
 }
 
+/** What follows the user's first words. */
 function contents(model: string, ...messages: Message[]) {
-  return encode({ model, messages }).contents;
+  const sent = encode({ model, messages: [user(text("Go.")), ...messages] }).contents;
+  return Array.isArray(sent) ? sent.slice(1) : sent;
 }
 
 const user = (...content: UserContent[]): Message => ({ role: "user", content });
@@ -295,7 +303,12 @@ describe("what the provider cannot be told", () => {
     ],
     [
       "only Anthropic Messages knows",
-      { messages: [assistant({ type: "opaque", dialect: "anthropic", data: { type: "server_tool_use" } })] },
+      {
+        messages: [
+          user(text("Go.")),
+          assistant({ type: "opaque", dialect: "anthropic", data: { type: "server_tool_use" } }),
+        ],
+      },
     ],
     [
       "names a file that lies at another provider",

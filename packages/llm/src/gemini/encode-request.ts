@@ -2,6 +2,7 @@ import type { JsonObject, LlmRequest, OutputFormat, ToolChoice, ToolDefinition }
 import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { askedThinkingLeftOut, thinkingLeftOut } from "../earlier-thinking.ts";
+import { refuseWithoutUser } from "../first-message.ts";
 import { instructionsLeftOut } from "../later-instructions.ts";
 import { ownTools } from "../own-words.ts";
 import { prefillLeftOut } from "../prefill.ts";
@@ -31,6 +32,7 @@ export type GeminiOptions = {
  */
 export function encodeRequest(request: LlmRequest, options: GeminiOptions): EncodedRequest {
   return writeRequest(() => {
+    refuseWithoutUser(request, "Gemini generateContent");
     const { model, system, messages, parallelToolCalls } = request;
     const instructions = parallelToolCalls === false && request.tools.length > 0 ? [system, ONE_CALL] : [system];
     const parts = instructions.filter((text) => text !== "").map((text) => ({ text }));

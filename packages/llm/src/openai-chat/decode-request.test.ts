@@ -253,16 +253,6 @@ describe("one sentence says what is wrong with", () => {
     ["an empty model", { model: "" }, "model must not be empty."],
     ["missing messages", { messages: undefined }, "messages must be an array."],
     ["no messages", { messages: [] }, "messages must not be empty."],
-    [
-      "only instructions",
-      { messages: [{ role: "system", content: "x" }] },
-      "messages hold nothing but instructions: add a message with the role user.",
-    ],
-    [
-      "an answer at the start",
-      { messages: [{ role: "assistant", content: "x" }] },
-      "messages must begin with the role user.",
-    ],
     ["a message that is none", { messages: ["x"] }, "messages.0 must be an object."],
     [
       "an unknown role",

@@ -21,9 +21,7 @@ export function decodeRequest(body: string): DecodedRequest {
     (json) => {
       const { rest, ...instructions } = splitSystem(readArray(json.messages, "messages"));
       const messages = resultsInCallOrder(mergeNeighbours(rest));
-      const isInstructed = instructions.system !== "";
-      if (messages.length === 0) refuse("messages", isInstructed ? ONLY_INSTRUCTIONS : "must not be empty");
-      if (messages[0]?.role !== "user") refuse("messages", "must begin with the role user");
+      if (messages.length === 0 && instructions.system === "") refuse("messages", "must not be empty");
       const request: LlmRequest = {
         model: readName(json.model, "model"),
         ...instructions,
@@ -44,8 +42,6 @@ const DROPPED: readonly DroppedField[] = [
   { path: ["messages", "audio"] },
   { path: ["messages", "content", "image_url", "detail"], neutral: (value) => value === "auto" },
 ];
-
-const ONLY_INSTRUCTIONS = "hold nothing but instructions: add a message with the role user";
 
 type Instructions = Pick<LlmRequest, "system" | "systemCache">;
 

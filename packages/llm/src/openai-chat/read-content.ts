@@ -1,7 +1,7 @@
 import type { AssistantContent, JsonObject, JsonValue, ToolResultContent, ToolUseBlock, UserContent } from "@loom/core";
 import { readCache } from "../anthropic-messages/cache-marker.ts";
 import { asObject, asText } from "../json-reader.ts";
-import { readDataUrl, readHttpUrl } from "../media.ts";
+import { readDataUrl, readFileData, readHttpUrl } from "../media.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import { readArray, readName, readObject, readString } from "../request-reader.ts";
 import { toolUseFromText } from "../tool-input.ts";
@@ -100,7 +100,6 @@ function readFile(file: JsonObject, path: string): ToolResultContent {
   const fileId = asText(file.file_id);
   if (fileId !== undefined) return { type: "document", source: { type: "file", fileId }, ...named };
   const data = readName(file.file_data, `${path}.file_data`);
-  // Bare base64 is a PDF, which is what the field was made for.
-  const inline = readDataUrl(data) ?? { mediaType: "application/pdf", data };
+  const inline = readFileData(data, title, `${path}.file_data`);
   return { type: "document", source: { type: "base64", ...inline }, ...named };
 }

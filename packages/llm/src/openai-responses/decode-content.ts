@@ -1,6 +1,6 @@
 import type { DocumentBlock, ImageBlock, JsonObject, JsonValue, RemoteImageBlock, TextBlock } from "@loom/core";
 import { asText } from "../json-reader.ts";
-import { readDataUrl, readHttpUrl } from "../media.ts";
+import { readDataUrl, readFileData, readHttpUrl } from "../media.ts";
 import { refuseValue } from "../request-problem.ts";
 import { readArray, readName, readObject, readString } from "../request-reader.ts";
 
@@ -59,11 +59,6 @@ function readFile(part: JsonObject, path: string): DocumentBlock {
     return { type: "document", source: { type: "url", url: address }, ...titled };
   }
   const text = readName(data, `${path}.file_data`);
-  // The bytes alone are allowed too; what they are is in the name then.
-  const bytes = readDataUrl(text) ?? { mediaType: mediaTypeOf(title), data: text };
+  const bytes = readFileData(text, title, `${path}.file_data`);
   return { type: "document", source: { type: "base64", ...bytes }, ...titled };
-}
-
-function mediaTypeOf(filename = ""): string {
-  return /\.(?:txt|md|csv|json|xml|html?)$/i.test(filename) ? "text/plain" : "application/pdf";
 }

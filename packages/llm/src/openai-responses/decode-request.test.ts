@@ -334,7 +334,6 @@ describe("a request that only OpenAI could answer, or nobody", () => {
     ["input.1 refers to an item", { input: [USER, { type: "item_reference", id: "msg_1" }] }],
     ["input must be an array", { input: 7 }],
     ["input must not be empty", { input: [] }],
-    ["input must begin with the role user", { input: [said("Hi")] }],
     ["input.1.type has a value", { input: [USER, { type: "hologram" }] }],
     ["input.0.content.0.type has a value", { input: [{ role: "user", content: [{ type: "input_audio" }] }] }],
     [

@@ -17,8 +17,6 @@ import { readToolChoice, readTools } from "./decode-tools.ts";
 import { readReasoning } from "./effort.ts";
 import { ToolNames } from "./tool-name.ts";
 
-const ONLY_INSTRUCTIONS = "holds nothing but instructions: add a message with the role user";
-
 /**
  * The body of a client's `POST /v1/responses`. What only OpenAI's memory could answer (an earlier response, a stored
  * conversation or prompt) is a problem. Left out, since an answer is the same without: `store`, `include`, `metadata`,
@@ -33,9 +31,7 @@ export function decodeRequest(body: string): DecodedRequest {
       const tooled = readToolChoice(json.tool_choice, readTools(json.tools, names), names);
       const { tools, providerTools, toolChoice } = tooled;
       const { system, messages } = readInput(json.input, names);
-      const isInstructed = system.length > 0;
-      if (messages.length === 0) refuse("input", isInstructed ? ONLY_INSTRUCTIONS : "must not be empty");
-      if (messages[0]?.role !== "user") refuse("input", "must begin with the role user");
+      if (messages.length === 0 && system.join("") === "") refuse("input", "must not be empty");
       const instructions = isGiven(json.instructions) ? [readString(json.instructions, "instructions")] : [];
       const thinking = readReasoning(json.reasoning, watched);
       const output = readFormat(json.text);

@@ -27,14 +27,18 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
     (leaveOut) => {
       const { model, system, tools, toolChoice, output, maxTokens, userId, cacheKey } = request;
       if ((request.stopSequences ?? []).length > 0) refuse("stopSequences", "cannot be asked of OpenAI Responses");
+      const hasOnlySystem = request.messages.length === 0 && system !== "";
       const reasoning = reasoningToWire(model, request.thinking);
       const sampling = thinksAt(model, reasoning?.effort) ? {} : samplingToWire(request);
       leaveOut(...samplingLeftOut(request, sampling));
       const wireTools = [...tools.map(toolToWire), ...ownTools(request.providerTools, "responses")];
       return {
         model,
-        ...(system === "" ? {} : { instructions: system }),
-        input: inputToWire(request.messages),
+        ...(system === "" || hasOnlySystem ? {} : { instructions: system }),
+        // There has to be some.
+        input: hasOnlySystem
+          ? [{ type: "message", role: "developer", content: system }]
+          : inputToWire(request.messages),
         ...(wireTools.length === 0 ? {} : { tools: wireTools }),
         ...(toolChoice === undefined ? {} : { tool_choice: choiceToWire(toolChoice, request) }),
         ...(request.parallelToolCalls === undefined ? {} : { parallel_tool_calls: request.parallelToolCalls }),

@@ -81,6 +81,16 @@ describe("a request to", () => {
     expect(sent(0)).not.toHaveProperty("reasoning_effort");
   });
 
+  test("any server may hold nothing but instructions", async () => {
+    const { post, sent } = await start([say("Hi")]);
+    const answer = await post("/openai/v1/responses", {
+      model: "lab/some-model",
+      input: [{ role: "system", content: "Greet." }],
+    });
+    expect(answer.status).toBe(200);
+    expect(sent(0).messages).toEqual([{ role: "system", content: "Greet." }]);
+  });
+
   test("a server that nobody knows says no more than all understand", async () => {
     const { post, sent } = await start([say("Hi")]);
     await post("/anthropic/v1/messages", { ...REQUEST, model: "lab/qwen", thinking: ENABLED });
