@@ -6,6 +6,7 @@ import type { BudgetEngine } from "./engine.ts";
 import type { MoneyCounter } from "./money-counter.ts";
 import type { Lack } from "./refusal.ts";
 import type { RuleBook } from "./rule-book.ts";
+import { isRate, leaseMsOf, UNIT } from "./shared-rates.ts";
 import type { SliceNeed } from "./slice.ts";
 import type { BudgetStore, CounterAmount, CounterBalance, CounterChange, CounterKey } from "./store.ts";
 
@@ -77,7 +78,12 @@ export class Bookkeeping {
     for (const { counter, cost } of lacks) {
       const { total = 0, least = Number.POSITIVE_INFINITY } = needs.get(counter) ?? {};
       const frugal = now < counter.frugalUntil;
-      needs.set(counter, { total: total + cost, least: Math.min(least, cost), frugal });
+      needs.set(counter, {
+        total: total + cost,
+        least: Math.min(least, cost),
+        frugal,
+        unit: isRate(counter.period) ? UNIT : 1,
+      });
     }
     await this.#tellAgain({ waits: true });
     await this.#tell([...needs.keys()], { waits: true }, needs);
@@ -166,7 +172,9 @@ export class Bookkeeping {
     for (const amount of amounts) {
       const counter = this.#counterOf(amount);
       // The store knows already what is on its way; how much of it, only the exchange itself says.
-      if (counter !== undefined && counter.saving === 0) counter.spent = amount.microUsd;
+      if (counter === undefined || counter.saving !== 0) continue;
+      counter.spent = amount.microUsd;
+      counter.spentAt = this.#options.clock.monotonic() - (amount.ageMs ?? 0);
     }
   }
 
@@ -192,10 +200,13 @@ export class Bookkeeping {
       if (!isRepeated) {
         counter.saving = counter.unsaved;
         counter.unsaved = 0;
+        counter.returning = counter.returned;
+        counter.returned = 0;
       }
       const need = needs?.get(counter);
       const limit = engine.limitOf(counter);
-      return { kind, id, period, addSpent: counter.saving, inUse: reserved, hold: counter.hold, limit, need };
+      const addSpent = counter.saving - counter.returning;
+      return { kind, id, period, addSpent, inUse: reserved, hold: counter.hold, limit, need };
     });
     try {
       const balances = await this.#send(changes, options);
@@ -204,7 +215,7 @@ export class Bookkeeping {
       counters.forEach((counter, index) => {
         const balance = balances[index];
         if (balance === undefined) return;
-        this.#take(counter, { ...balance, limit: changes[index]?.limit, sentAt, asked: needs?.has(counter) === true });
+        this.#take(counter, { ...balance, limit: changes[index]?.limit, sentAt, need: changes[index]?.need });
       });
       if (isRepeated) engine.putBack(counters.filter((counter) => this.#hasNews(counter)));
     } catch (error) {
@@ -234,33 +245,37 @@ export class Bookkeeping {
   }
 
   #take(counter: MoneyCounter, told: Told): void {
-    const { spent, heldElsewhere, slackElsewhere, hold, limit, sentAt, asked } = told;
+    const { spent, heldElsewhere, slackElsewhere, hold, limit, sentAt, need } = told;
     counter.saving = 0;
+    counter.returning = 0;
     counter.spent = spent;
+    counter.spentAt = sentAt;
     counter.heldElsewhere = heldElsewhere;
     counter.slackElsewhere = slackElsewhere;
     if (heldElsewhere > 0) this.#heldElsewhere.add(counter);
     counter.leased = limit === undefined ? 0 : hold;
     counter.leasedOf = limit;
-    counter.leasedUntil = sentAt + (this.#options.leaseMs * 2) / 3;
+    counter.leasedUntil = sentAt + (leaseMsOf(counter.period, this.#options.leaseMs) * 2) / 3;
     counter.savedHold = hold;
     counter.savedAt = sentAt;
     if (hold > 0) this.#holding.add(counter);
     else this.#holding.delete(counter);
-    if (asked && limit !== undefined) {
+    if (need !== undefined && limit !== undefined) {
       const now = this.#options.clock.monotonic();
       counter.left = limit - spent - heldElsewhere - hold;
+      counter.leftAt = sentAt;
       counter.leftUntil = now + LEFT_MS;
       counter.usedAt = now;
-      if (slackElsewhere > 0 && counter.left <= 0) counter.frugalUntil = now + FRUGAL_MS;
+      if (slackElsewhere > 0 && counter.left < need.unit) counter.frugalUntil = now + FRUGAL_MS;
     }
   }
 
   /** What stays within the slice nobody else has to know. */
   #hasNews(counter: MoneyCounter): boolean {
-    if (counter.unsaved !== 0 || counter.saving !== 0 || counter.hold !== counter.savedHold) return true;
+    if (counter.unsaved !== 0 || counter.saving !== 0) return true;
+    if (counter.returned !== 0 || counter.returning !== 0 || counter.hold !== counter.savedHold) return true;
     const age = this.#options.clock.monotonic() - counter.savedAt;
-    return counter.savedHold > 0 && age > this.#options.leaseMs / 3;
+    return counter.savedHold > 0 && age > leaseMsOf(counter.period, this.#options.leaseMs) / 3;
   }
 }
 
@@ -271,5 +286,5 @@ type Told = {
   readonly hold: number;
   readonly limit: number | undefined;
   readonly sentAt: number;
-  readonly asked: boolean;
+  readonly need: SliceNeed | undefined;
 };

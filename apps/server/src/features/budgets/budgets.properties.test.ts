@@ -95,7 +95,8 @@ describe.each(engines)("on $name", (engine) => {
                 if (!admission.ok) return;
                 open.push({ reservation: admission.reservation, worst: wishes[each] ?? 0, server: index });
               });
-              expect(of(index).length).toBeLessThanOrEqual(CONCURRENCY);
+              // Those on SQLite share a file, and no slots: it has one server.
+              expect((engine.name === "SQLite" ? of(index) : open).length).toBeLessThanOrEqual(CONCURRENCY);
               expect(committed(0) + committed(1)).toBeLessThanOrEqual(LIMIT + lost);
             } else {
               if (op.do === "restart") {
@@ -125,7 +126,9 @@ describe.each(engines)("on $name", (engine) => {
         }
         const total = truth[0].settled + truth[1].settled;
         for (const each of servers) expect(each.get(kind, id)?.spent?.totalMicroUsd).toBe(total);
-        // Nothing is held any more: all slots are free.
+        // Nothing is held any more: all slots are free, those of the dead after a minute.
+        setup.clock.pass(61_000);
+        for (const each of [...servers, ...servers]) await each.refresh();
         for (let slot = 0; slot < CONCURRENCY; slot += 1) admitted(await ask(servers[0], wish(0)));
       }),
       { numRuns: engine.name === "SQLite" ? 40 : 12 },

@@ -9,6 +9,7 @@ import { createCalendar, moneyLimit, type Periods, spanOf } from "./periods.ts";
 import { rateHeaders } from "./rate-headers.ts";
 import { type Lack, type Refusal, verdictOf } from "./refusal.ts";
 import type { RuleBook } from "./rule-book.ts";
+import { isRate, rateLimit } from "./shared-rates.ts";
 import type { CounterKey } from "./store.ts";
 
 /** Longest id of a session or model, which clients choose. */
@@ -54,6 +55,7 @@ export class BudgetEngine {
   follow(book: RuleBook): void {
     this.nodes.follow(book);
     this.#ready = true;
+    this.putBack(this.nodes.slotsInUse());
   }
 
   get isReady(): boolean {
@@ -64,7 +66,7 @@ export class BudgetEngine {
     return this.#calendar(this.#options.clock.wall());
   }
 
-  /** Admits, refuses, or says what money has to be fetched first; nothing is held then. */
+  /** Admits, refuses, or says what has to be fetched first; nothing is held then. */
   reserve(request: BudgetRequest): Admission | { readonly lacks: readonly Lack[] } {
     if (!this.#ready) return { ok: false, ...STARTING, headers: NO_HEADERS };
     const { worst, model, choice, after } = request;
@@ -121,9 +123,10 @@ export class BudgetEngine {
     return dirty;
   }
 
-  /** The money limit that holds for a counter now. */
+  /** The limit that holds for a counter now. */
   limitOf({ kind, id, period }: MoneyCounter): number | undefined {
     const rule = this.nodes.book.ruleFor(kind, id);
+    if (isRate(period)) return rule && rateLimit(rule.limits, period);
     return rule && moneyLimit(rule.limits, spanOf(period));
   }
 

@@ -1,7 +1,8 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { BudgetTables } from "./migrations.ts";
+import { drained, drainOf, isRate, leaseMsOf } from "./shared-rates.ts";
 import { sliceOf } from "./slice.ts";
-import type { BudgetExchange, CounterBalance, CounterKey } from "./store.ts";
+import type { BudgetExchange, CounterBalance, CounterChange, CounterKey } from "./store.ts";
 
 type Tables = Kysely<BudgetTables>;
 
@@ -35,11 +36,12 @@ export async function exchangeIn(
   const totals = await totalsOf(db, process, changes, lease);
   const balances = changes.map((change): CounterBalance => {
     const { kind, id, period, limit, inUse, hold, need } = change;
-    const { spent = 0, heldElsewhere = 0, slackElsewhere = 0 } = totals.get(nameOf(change)) ?? {};
+    const { heldElsewhere = 0, slackElsewhere = 0, ...total } = totals.get(nameOf(change)) ?? {};
+    const spent = spentNow(change, total, now);
     const own = sliceOf({ limit, gone: spent + heldElsewhere, inUse, hold, need });
     return { kind, id, period, spent, heldElsewhere, slackElsewhere, hold: own };
   });
-  await hold(db, exchange, balances, lease);
+  await hold(db, exchange, balances, now);
   const short = changes.filter(({ need, inUse }, index) => {
     const { hold: own = 0, slackElsewhere = 0 } = balances[index] ?? {};
     return need !== undefined && slackElsewhere > 0 && own - inUse < need.least;
@@ -49,9 +51,31 @@ export async function exchangeIn(
 }
 
 async function addSpent(db: Tables, { process, sequence, changes }: BudgetExchange, now: number): Promise<void> {
-  const spending = changes.filter((change) => change.addSpent > 0);
+  const spending = changes.filter((change) => change.addSpent > 0 && !isRate(change.period));
+  const rates = changes.filter(
+    ({ addSpent, period, limit }) => addSpent !== 0 && isRate(period) && limit !== undefined,
+  );
+  const revision = spending.length + rates.length === 0 ? 0 : (await latest(db, "budget_spent")) + 1;
+  if (rates.length > 0) {
+    const totals = await spentOf(db, rates);
+    const rows = rates.map((change) => {
+      const { kind, id, period, addSpent } = change;
+      const micro_usd = Math.max(0, spentNow(change, totals.get(nameOf(change)), now) + addSpent);
+      return { kind, id, period, micro_usd, updated_at: now, revision };
+    });
+    await db
+      .insertInto("budget_spent")
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict.columns(["kind", "id", "period"]).doUpdateSet(({ ref }) => ({
+          micro_usd: ref("excluded.micro_usd"),
+          updated_at: ref("excluded.updated_at"),
+          revision: ref("excluded.revision"),
+        })),
+      )
+      .execute();
+  }
   if (spending.length > 0) {
-    const revision = (await latest(db, "budget_spent")) + 1;
     const rows = spending.map(({ kind, id, period, addSpent: micro_usd }) => {
       return { kind, id, period, micro_usd, updated_at: now, revision };
     });
@@ -76,15 +100,16 @@ async function addSpent(db: Tables, { process, sequence, changes }: BudgetExchan
 
 async function hold(
   db: Tables,
-  { process, changes }: BudgetExchange,
+  { process, changes, leaseMs }: BudgetExchange,
   balances: readonly CounterBalance[],
-  lease: HoldLease,
+  now: number,
 ): Promise<void> {
   const rows = balances.map(({ kind, id, period, hold: micro_usd }, index) => {
     const { inUse = 0, need } = changes[index] ?? {};
-    // Those who wait for it will take it at once.
-    const in_use = Math.min(micro_usd, inUse + (need?.total ?? 0));
-    return { process, kind, id, period, micro_usd, in_use, wanted: 0, expires_at: lease.until };
+    // Those who wait for it will take it at once. Of a slot nobody tells when it is free again: its server is asked.
+    const in_use = isRate(period) ? 0 : Math.min(micro_usd, inUse + (need?.total ?? 0));
+    const expires_at = now + leaseMsOf(period, leaseMs);
+    return { process, kind, id, period, micro_usd, in_use, wanted: 0, expires_at };
   });
   await db
     .insertInto("budget_hold")
@@ -116,7 +141,22 @@ async function want(db: Tables, process: string, { kind, id, period }: CounterKe
     .execute();
 }
 
-type Totals = { spent?: number; heldElsewhere?: number; slackElsewhere?: number };
+type Spent = { readonly spent?: number; readonly spentAt?: number };
+type Totals = Spent & { readonly heldElsewhere?: number; readonly slackElsewhere?: number };
+
+function spentNow({ period, limit }: CounterChange, { spent = 0, spentAt = 0 }: Spent = {}, now: number): number {
+  return drained(spent, drainOf(period, limit), now - spentAt);
+}
+
+async function spentOf(db: Tables, keys: readonly CounterKey[]): Promise<Map<string, Spent>> {
+  const rows = await db
+    .selectFrom("budget_spent")
+    .select(["kind", "id", "period", "micro_usd", "updated_at"])
+    .where("id", "in", [...new Set(keys.map((key) => key.id))])
+    .where("period", "in", [...new Set(keys.map((key) => key.period))])
+    .execute();
+  return new Map(rows.map((row) => [nameOf(row), { spent: row.micro_usd, spentAt: row.updated_at }]));
+}
 
 /** Two questions, however many keys. */
 async function totalsOf(
@@ -127,14 +167,8 @@ async function totalsOf(
 ): Promise<Map<string, Totals>> {
   const ids = [...new Set(keys.map((key) => key.id))];
   const periods = [...new Set(keys.map((key) => key.period))];
-  const spent = await db
-    .selectFrom("budget_spent")
-    .select(["kind", "id", "period", "micro_usd"])
-    .where("id", "in", ids)
-    .where("period", "in", periods)
-    .execute();
   const held = await heldElsewhere(db, process, lease).where("id", "in", ids).where("period", "in", periods).execute();
-  const totals = new Map<string, Totals>(spent.map((row) => [nameOf(row), { spent: row.micro_usd }]));
+  const totals = new Map<string, Totals>(await spentOf(db, keys));
   for (const row of held) {
     const name = nameOf(row);
     const slackElsewhere = Math.max(0, row.micro_usd - row.in_use);

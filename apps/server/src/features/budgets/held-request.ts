@@ -3,6 +3,8 @@ import type { Reservation } from "../../gateway-types.ts";
 import type { Listed } from "../../kit/live-list.ts";
 import type { BudgetedNode } from "./budgeted-node.ts";
 import type { MoneyCounter } from "./money-counter.ts";
+import { SharedRate } from "./shared-rates.ts";
+import type { MinuteLimit } from "./token-bucket.ts";
 
 /** What the reservations tell the one who keeps them. */
 export type Keeper = {
@@ -39,11 +41,12 @@ export class HeldRequest implements Reservation, Listed {
     this.#before = before;
     this.touchedAt = now;
     for (const node of nodes) {
-      node.running += 1;
+      this.#run(node, 1);
       const counted = before?.countedOn(node);
       if (counted === undefined) node.requests?.take(1);
-      else if (counted > 0) node.tokens?.correct(counted, 0);
-      this.#tokens.push(node.tokens?.take(worst.tokens) ?? 0);
+      this.#tokens.push(node.tokens?.take(worst.tokens, counted) ?? 0);
+      this.#changed(node.requests);
+      this.#changed(node.tokens);
     }
   }
 
@@ -100,7 +103,7 @@ export class HeldRequest implements Reservation, Listed {
 
   #release(): void {
     if (this.#state !== "held") return;
-    for (const node of this.#nodes) node.running -= 1;
+    for (const node of this.#nodes) this.#run(node, -1);
     if (this.#cost > 0) {
       for (const counter of this.#counters) {
         counter.reserved -= this.#cost;
@@ -110,12 +113,25 @@ export class HeldRequest implements Reservation, Listed {
     this.#keeper.closed(this);
   }
 
+  #run(node: BudgetedNode, change: 1 | -1): void {
+    const slots = node.run(change, node.slots === undefined ? 0 : this.#keeper.now());
+    if (slots !== undefined) this.#keeper.changed(slots);
+  }
+
+  #changed(limit: MinuteLimit | undefined): void {
+    if (!(limit instanceof SharedRate)) return;
+    limit.counter.usedAt = this.#keeper.now();
+    this.#keeper.changed(limit.counter);
+  }
+
   #correctTokens(actual: number): void {
     for (let index = 0; index < this.#nodes.length; index += 1) {
       const taken = this.#tokens[index] ?? 0;
       // A limit that came while the request ran does not count it.
       if (taken === 0) continue;
-      this.#nodes[index]?.tokens?.correct(taken, actual);
+      const limit = this.#nodes[index]?.tokens;
+      limit?.correct(taken, actual);
+      this.#changed(limit);
       this.#tokens[index] = actual;
     }
   }

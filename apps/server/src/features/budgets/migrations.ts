@@ -3,7 +3,10 @@ import type { Migration } from "../../kit/migrations.ts";
 export type BudgetTables = {
   /** `limits` is JSON, `null` for a rule that was lifted; `revision` grows with every change of any rule. */
   budget_rule: { kind: string; id: string; label: string | null; limits: string | null; revision: number };
-  /** Settled costs of all processes; `revision` grows with every exchange. */
+  /**
+   * Settled costs of all processes; `revision` grows with every exchange. Where `period` is the name of a rate
+   * (`shared-rates.ts`), millionths of its unit that were used until `updated_at`, and drain from then on.
+   */
   budget_spent: { kind: string; id: string; period: string; micro_usd: number; updated_at: number; revision: number };
   /** What a process holds for the requests that it runs, until `expires_at` (Unix milliseconds). */
   budget_hold: {

@@ -1,4 +1,5 @@
 import { BudgetedNode } from "./budgeted-node.ts";
+import type { MoneyCounter } from "./money-counter.ts";
 import { RuleBook } from "./rule-book.ts";
 
 /** Nodes in memory. Clients choose the names of sessions and models, so those that were not used for long have to go. */
@@ -10,6 +11,7 @@ export class NodeTable {
   readonly #kinds = new Map<string, Map<string, BudgetedNode>>();
   #book = new RuleBook([]);
   #size = 0;
+  #isShared = false;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -17,6 +19,11 @@ export class NodeTable {
 
   get book(): RuleBook {
     return this.#book;
+  }
+
+  /** Several servers share the limits; to be said before there are nodes. */
+  share(): void {
+    this.#isShared = true;
   }
 
   /** What is in use stays in use. */
@@ -29,6 +36,15 @@ export class NodeTable {
         if (rule !== undefined) node.follow(rule, now);
       }
     }
+  }
+
+  /** Of those whose number is limited for several servers: what runs here has to be known to the others. */
+  slotsInUse(): readonly MoneyCounter[] {
+    return [...this.#kinds.values()].flatMap((nodes) =>
+      [...nodes.values()].flatMap(({ slots, running, rule }) =>
+        slots !== undefined && running > 0 && rule.limits.concurrency !== undefined ? [slots] : [],
+      ),
+    );
   }
 
   knows(kind: string): boolean {
@@ -46,7 +62,7 @@ export class NodeTable {
     const rule = this.#book.ruleFor(kind, id);
     if (rule === undefined) return undefined;
     if (known !== undefined) return known;
-    return this.#add(new BudgetedNode(kind, id, rule, now));
+    return this.#add(new BudgetedNode(kind, id, rule, { now, isShared: this.#isShared }));
   }
 
   #add(node: BudgetedNode): BudgetedNode {

@@ -1,5 +1,5 @@
 import type { BudgetedNode } from "./budgeted-node.ts";
-import type { TokenBucket } from "./token-bucket.ts";
+import type { MinuteLimit } from "./token-bucket.ts";
 
 export type RateHeaders = Readonly<Record<string, string>>;
 
@@ -15,7 +15,7 @@ export function rateHeaders(nodes: readonly BudgetedNode[], now: number, wall: n
 }
 
 /** Every request asks for these: with names that are made each time they would cost more than all limits together. */
-function ofRequests(bucket: TokenBucket, now: number, wall: number): RateHeaders {
+function ofRequests(bucket: MinuteLimit, now: number, wall: number): RateHeaders {
   const limit = String(bucket.perMinute);
   const left = leftIn(bucket, now);
   const resetMs = bucket.untilFull(now);
@@ -29,7 +29,7 @@ function ofRequests(bucket: TokenBucket, now: number, wall: number): RateHeaders
   };
 }
 
-function ofTokens(bucket: TokenBucket, now: number, wall: number): RateHeaders {
+function ofTokens(bucket: MinuteLimit, now: number, wall: number): RateHeaders {
   const limit = String(bucket.perMinute);
   const left = leftIn(bucket, now);
   const resetMs = bucket.untilFull(now);
@@ -44,7 +44,7 @@ function ofTokens(bucket: TokenBucket, now: number, wall: number): RateHeaders {
 }
 
 /** Written out: to spread one into the other would cost as much again. */
-function ofBoth(requests: TokenBucket, tokens: TokenBucket, now: number, wall: number): RateHeaders {
+function ofBoth(requests: MinuteLimit, tokens: MinuteLimit, now: number, wall: number): RateHeaders {
   const requestLimit = String(requests.perMinute);
   const requestsLeft = leftIn(requests, now);
   const requestsResetMs = requests.untilFull(now);
@@ -67,12 +67,12 @@ function ofBoth(requests: TokenBucket, tokens: TokenBucket, now: number, wall: n
   };
 }
 
-function leftIn(bucket: TokenBucket, now: number): string {
+function leftIn(bucket: MinuteLimit, now: number): string {
   return String(Math.max(0, Math.floor(bucket.level(now))));
 }
 
-function tightest(nodes: readonly BudgetedNode[], name: "requests" | "tokens", now: number): TokenBucket | undefined {
-  let least: TokenBucket | undefined;
+function tightest(nodes: readonly BudgetedNode[], name: "requests" | "tokens", now: number): MinuteLimit | undefined {
+  let least: MinuteLimit | undefined;
   for (const node of nodes) {
     const bucket = node[name];
     if (bucket !== undefined && (least === undefined || bucket.level(now) < least.level(now))) least = bucket;

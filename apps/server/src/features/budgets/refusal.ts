@@ -4,10 +4,11 @@ import type { BudgetedNode } from "./budgeted-node.ts";
 import type { HeldRequest } from "./held-request.ts";
 import type { MoneyCounter } from "./money-counter.ts";
 import { moneyLimit, type Periods, renewalOf, SPANS, type Span } from "./periods.ts";
+import { inUnits, SharedRate, UNIT } from "./shared-rates.ts";
 
 export type Refusal = Pick<Extract<Admission, { ok: false }>, "reason" | "message" | "retryAfterMs">;
 
-/** A limit whose money is not in this process: the store has to be asked for a slice. */
+/** A limit of which nothing is in this process: the store has to be asked for a slice. */
 export type Lack = { readonly counter: MoneyCounter; readonly cost: number };
 
 export type Verdict = { readonly refusal: Refusal | undefined; readonly lacks: readonly Lack[] };
@@ -38,8 +39,10 @@ export function verdictOf(node: BudgetedNode, question: Question): Verdict {
   if (forbidden !== undefined) return { refusal: forbidden, lacks: NONE };
   const money = moneyVerdict(node, question);
   if (money.refusal !== undefined) return money;
-  const refusal = refusedRate(node, question);
-  return refusal === undefined ? money : { refusal, lacks: NONE };
+  const rate = node.slots === undefined ? refusedRate(node, question) : sharedRateVerdict(node, node.slots, question);
+  if (rate === undefined) return money;
+  if ("message" in rate) return { refusal: rate, lacks: NONE };
+  return { refusal: undefined, lacks: [...money.lacks, ...rate] };
 }
 
 const NONE: readonly Lack[] = [];
@@ -123,22 +126,78 @@ function exhausted(node: BudgetedNode, { span, counter, limit, question }: Limit
 
 function refusedRate(node: BudgetedNode, { worst, now, before }: Question): Refusal | undefined {
   const { concurrency, requestsPerMinute, tokensPerMinute } = node.rule.limits;
-  if (concurrency !== undefined && node.running >= concurrency) {
-    const message = `${who(node)} may have ${count(concurrency, "request")} running at once and has ${node.running}: try again when one has ended.`;
-    return { reason: "rate", message, retryAfterMs: CONCURRENCY_RETRY_MS };
-  }
+  if (concurrency !== undefined && node.running >= concurrency) return tooMany(node, concurrency, `${node.running}`);
   const counted = before?.countedOn(node);
   const forRequest = counted === undefined ? (node.requests?.waitFor(1, now) ?? 0) : 0;
-  if (forRequest > 0) {
-    const message = `${who(node)} may make ${count(requestsPerMinute ?? 0, "request")} a minute: try again in ${seconds(forRequest)}.`;
-    return { reason: "rate", message, retryAfterMs: forRequest };
-  }
+  if (forRequest > 0) return tooOften(node, requestsPerMinute ?? 0, forRequest);
   const forTokens = node.tokens?.waitFor(worst.inputTokens + worst.outputTokens, now, counted) ?? 0;
-  if (forTokens > 0) {
-    const message = `${who(node)} may use ${count(tokensPerMinute ?? 0, "token")} a minute: try again in ${seconds(forTokens)}, or ask for fewer output tokens.`;
-    return { reason: "rate", message, retryAfterMs: forTokens };
-  }
+  if (forTokens > 0) return tooMuch(node, tokensPerMinute ?? 0, forTokens);
   return undefined;
+}
+
+/** Of limits that several servers share: what this one may still let in, is in its slices. */
+function sharedRateVerdict(
+  node: BudgetedNode,
+  slots: MoneyCounter,
+  { worst, now, before }: Question,
+): Refusal | readonly Lack[] | undefined {
+  const { requests, tokens, rule } = node;
+  const { concurrency } = rule.limits;
+  const counted = before?.countedOn(node);
+  let lacks: Lack[] | undefined;
+  const fits = (counter: MoneyCounter, limit: number, cost: number): boolean => {
+    if (cost <= 0 || cost <= counter.free(limit, now)) return true;
+    if (counter.isExhausted(cost, limit, now)) return false;
+    lacks ??= [];
+    lacks.push({ counter, cost });
+    return true;
+  };
+  if (concurrency !== undefined && !fits(slots, inUnits(concurrency), UNIT)) {
+    const elsewhere = slots.heldElsewhere / UNIT;
+    return tooMany(
+      node,
+      concurrency,
+      elsewhere === 0 ? `${node.running}` : `${node.running}, and other servers of this Loom ${elsewhere}`,
+    );
+  }
+  if (
+    requests instanceof SharedRate &&
+    counted === undefined &&
+    !fits(requests.counter, inUnits(requests.perMinute), UNIT)
+  ) {
+    return tooOften(node, requests.perMinute, sharedWait(requests, { amount: 1, now, counted }));
+  }
+  if (tokens instanceof SharedRate) {
+    const amount = worst.inputTokens + worst.outputTokens;
+    const cost = inUnits(Math.min(amount, tokens.perMinute)) - inUnits(counted ?? 0);
+    if (!fits(tokens.counter, inUnits(tokens.perMinute), cost)) {
+      return tooMuch(node, tokens.perMinute, sharedWait(tokens, { amount, now, counted }));
+    }
+  }
+  return lacks;
+}
+
+/** Until it has filled up, or until others have given back what they hold of it. */
+function sharedWait(
+  limit: SharedRate,
+  { amount, now, counted }: { readonly amount: number; readonly now: number; readonly counted: number | undefined },
+): number {
+  return Math.max(limit.waitFor(amount, now, counted), limit.counter.heldElsewhere > 0 ? SLICE_RETRY_MS : 1);
+}
+
+function tooMany(node: BudgetedNode, limit: number, has: string): Refusal {
+  const message = `${who(node)} may have ${count(limit, "request")} running at once and has ${has}: try again when one has ended.`;
+  return { reason: "rate", message, retryAfterMs: CONCURRENCY_RETRY_MS };
+}
+
+function tooOften(node: BudgetedNode, limit: number, retryAfterMs: number): Refusal {
+  const message = `${who(node)} may make ${count(limit, "request")} a minute: try again in ${seconds(retryAfterMs)}.`;
+  return { reason: "rate", message, retryAfterMs };
+}
+
+function tooMuch(node: BudgetedNode, limit: number, retryAfterMs: number): Refusal {
+  const message = `${who(node)} may use ${count(limit, "token")} a minute: try again in ${seconds(retryAfterMs)}, or ask for fewer output tokens.`;
+  return { reason: "rate", message, retryAfterMs };
 }
 
 const PER: Readonly<Record<Span, string>> = { day: "a day", month: "a month", total: "in total" };

@@ -103,6 +103,7 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
 
   const followRules = async (): Promise<void> => {
     const changed = await store.rules(revision);
+    if (!engine.isReady && (await store.isShared())) engine.nodes.share();
     if (changed === undefined) return;
     await books.follow(new RuleBook(changed.rules));
     revision = changed.revision;

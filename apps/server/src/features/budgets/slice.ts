@@ -19,6 +19,8 @@ export type SliceNeed = {
   readonly least: number;
   /** Others are short: nothing in advance. */
   readonly frugal: boolean;
+  /** In advance, only whole ones of these are lent. */
+  readonly unit: number;
 };
 
 /**
@@ -31,6 +33,6 @@ export function sliceOf({ limit, gone, inUse, hold, need }: SliceQuestion): numb
   const room = limit - gone;
   const kept = Math.max(inUse, Math.min(hold, room));
   if (need === undefined || room - inUse < need.least) return kept;
-  const ahead = need.frugal ? 0 : Math.floor((room - inUse) / SHARE);
+  const ahead = need.frugal ? 0 : Math.floor((room - inUse) / SHARE / need.unit) * need.unit;
   return Math.max(kept, Math.min(room, inUse + Math.max(need.total, ahead)));
 }

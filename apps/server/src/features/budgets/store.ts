@@ -7,11 +7,12 @@ import type { BudgetTables } from "./migrations.ts";
 import type { BudgetRule } from "./rule-book.ts";
 import type { SliceNeed } from "./slice.ts";
 
+/** `period`: of money; or the name of a rate (`shared-rates.ts`), whose amounts are millionths in place of micro-dollars. */
 export type CounterKey = { readonly kind: string; readonly id: string; readonly period: string };
 
 /** What one process has to say about a counter, in micro-dollars. */
 export type CounterChange = CounterKey & {
-  /** Settled since it last said something. */
+  /** Settled since it last said something; of a rate also negative: what came back. */
   readonly addSpent: number;
   /** What its requests hold now. */
   readonly inUse: number;
@@ -41,7 +42,8 @@ export type BudgetExchange = {
   readonly leaseMs: number;
 };
 
-export type CounterAmount = CounterKey & { readonly microUsd: number };
+/** `ageMs`: since it was so much; what a rate has spent drains from then on. */
+export type CounterAmount = CounterKey & { readonly microUsd: number; readonly ageMs?: number };
 
 export type BudgetNews = {
   readonly revision: number;
@@ -60,6 +62,8 @@ export type BudgetNews = {
 export type BudgetStore = {
   /** Unix milliseconds of the clock by which leases end. */
   now(): Promise<number>;
+  /** Whether several servers may use it at once. */
+  isShared(): Promise<boolean>;
   /** Nothing where no rule has changed since `revision`. */
   rules(revision: number): Promise<{ readonly revision: number; readonly rules: readonly BudgetRule[] } | undefined>;
   putRule(rule: BudgetRule): Promise<void>;
@@ -117,6 +121,9 @@ export function createBudgetStore(
       const opened = await database();
       return nowIn(opened.tables<BudgetTables>(), opened);
     },
+    async isShared() {
+      return (await database()).engine === "postgres";
+    },
     async rules(revision) {
       const db = await tables();
       const newest = await latest(db, "budget_rule");
@@ -158,7 +165,7 @@ export function createBudgetStore(
       // An exchange may have been cut in two: its other half comes with the next news.
       return {
         revision: rows.length < MAX_NEWS ? last : last - 1,
-        spent: rows.map(amountOf),
+        spent: rows.map((row) => ({ ...amountOf(row), ageMs: Math.max(0, now - row.updated_at) })),
         held: held.map(amountOf),
         wanted,
         now,

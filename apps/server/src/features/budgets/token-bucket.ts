@@ -1,11 +1,27 @@
 const MINUTE_MS = 60_000;
 
+/** A limit per minute, of this process alone or of all. Monotonic milliseconds. */
+export type MinuteLimit = {
+  readonly perMinute: number;
+  /** What can be taken now; a request for more than a minute's worth can be made when the bucket is full. */
+  level(now: number): number;
+  /** Milliseconds until `amount` can be taken; 0: now. `returned`: what comes back first. */
+  waitFor(amount: number, now: number, returned?: number): number;
+  /** Milliseconds until the bucket is full. */
+  untilFull(now: number): number;
+  changeLimit(perMinute: number, now: number): void;
+  /** Gives what was taken. `returned`: what comes back first. */
+  take(amount: number, returned?: number): number;
+  /** Exchanges what was taken for what it came to. */
+  correct(taken: number, actual: number): void;
+};
+
 /**
  * A limit per minute that lets through a minute's worth at once and fills up evenly. May go below zero: what turned out
  * larger than expected is paid for by waiting. Times are of a clock that does not jump; one that does costs at most a
  * refill.
  */
-export class TokenBucket {
+export class TokenBucket implements MinuteLimit {
   #perMinute: number;
   #level: number;
   #at: number;
@@ -27,32 +43,28 @@ export class TokenBucket {
     this.#perMinute = perMinute;
   }
 
-  /** What can be taken now; a request for more than a minute's worth can be made when the bucket is full. */
   level(now: number): number {
     this.#fill(now);
     return this.#level;
   }
 
-  /** Milliseconds until `amount` can be taken; 0: now. `returned`: what comes back first. */
   waitFor(amount: number, now: number, returned = 0): number {
     this.#fill(now);
     const missing = Math.min(amount, this.#perMinute) - (this.#level + returned);
     return missing <= 0 ? 0 : Math.ceil((missing / this.#perMinute) * MINUTE_MS);
   }
 
-  /** Milliseconds until the bucket is full. */
   untilFull(now: number): number {
     return this.waitFor(this.#perMinute, now);
   }
 
-  /** Gives what was taken. */
-  take(amount: number): number {
+  take(amount: number, returned = 0): number {
+    if (returned > 0) this.correct(returned, 0);
     const taken = Math.min(amount, this.#perMinute);
     this.#level -= taken;
     return taken;
   }
 
-  /** Exchanges what was taken for what it came to. */
   correct(taken: number, actual: number): void {
     this.#level = Math.min(this.#perMinute, this.#level + taken - actual);
   }
