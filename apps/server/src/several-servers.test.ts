@@ -69,7 +69,7 @@ describe.each(engines)("two servers on one database, on $name", (engine) => {
   });
 
   test("do a job for one server once in its period", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const databases = await Promise.all([1, 2, 3].map(() => openDatabase({ ...home.place, migrations: MIGRATIONS })));
     const job = every("1 h", `purge_${randomBytes(2).toString("hex")}`, async () => {}, { once: true });
     const hour = 3_600_000;

@@ -23,7 +23,7 @@ function failed(id: string) {
 
 describe.each(engines)("while the audit log's disk takes nothing, on $name", (engine) => {
   it("rows are stored, and their lines stay in the ledger's journal until it does", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const clear = obstruct(home);
     const audited = openAuditedLedger(home);
     for (const id of ["a", "b"]) {
@@ -40,7 +40,7 @@ describe.each(engines)("while the audit log's disk takes nothing, on $name", (en
   });
 
   it("no event is given up of more rows than its memory has room for", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const clear = obstruct(home);
     const audited = openAuditedLedger(home, Date.now, {
       audit: { queueCapacity: 1_000, overflow: "drop_newest" },
@@ -56,7 +56,7 @@ describe.each(engines)("while the audit log's disk takes nothing, on $name", (en
   });
 
   it("what is kept for it counts, and stops requests at the bound of the ledger's journal", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const clear = obstruct(home);
     const audited = openAuditedLedger(home, Date.now, { bounds: { journalBytes: 1_500 } });
     for (const id of ["a", "b", "c", "d"]) {
@@ -76,7 +76,7 @@ describe.each(engines)("while the audit log's disk takes nothing, on $name", (en
   });
 
   it("a server that ends leaves them to the next one", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const clear = obstruct(home);
     const first = openAuditedLedger(home);
     first.ledger.record(failed("a"));
@@ -92,7 +92,7 @@ describe.each(engines)("while the audit log's disk takes nothing, on $name", (en
   });
 
   it("what others left is brought in, and stays until it is told, in no more than one event", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const other = openTestLedger(home);
     other.ledger.record(failed("a"));
     await other.close();
@@ -141,7 +141,7 @@ describe.each(engines)("a request that a dead server left open, on $name", (engi
   }
 
   it("is in an event where the server that stored its row was killed before it told of it", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const directory = leaveTrace(home, ["a", "b"]);
     const audited = openAuditedLedger(home);
     const killed: LedgerFollower = {
@@ -161,7 +161,7 @@ describe.each(engines)("a request that a dead server left open, on $name", (engi
   });
 
   it("is not forgotten before its event is on the disk", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const directory = leaveTrace(home, ["a"]);
     const clear = obstruct(home);
     const audited = openAuditedLedger(home);

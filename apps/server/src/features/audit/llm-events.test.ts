@@ -162,7 +162,7 @@ it("keeps secrets out of names and error codes", async () => {
 
 describe.each(engines)("of rows on $name", (engine) => {
   it("there are events by themselves, and all of them when somebody asks", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     let now = 0;
     const audited = openAuditedLedger(home, () => now);
     audited.ledger.record(entry("a"));
@@ -179,7 +179,7 @@ describe.each(engines)("of rows on $name", (engine) => {
   });
 
   it("none is taken for that of a dead server while it waits for the minute to be over", async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     let now = 0;
     const audited = openAuditedLedger(home, () => now);
     audited.ledger.record(entry("a"));
@@ -195,7 +195,7 @@ describe.each(engines)("of rows on $name", (engine) => {
   });
 
   it("each is in an event after kill -9", { timeout: 60_000 }, async () => {
-    await using home = await engine.create();
+    await using home = await engine.createEmpty();
     const script = fileURLToPath(new URL("endless-llm.testing.ts", import.meta.url));
     for (const prefix of ["a", "b"]) {
       const args = [script, home.path, prefix, home.env.LOOM_SERVER_DATABASE_URL ?? ""];

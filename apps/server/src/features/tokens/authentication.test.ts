@@ -13,7 +13,7 @@ describe.each(engines)("on $name", (engine) => {
   let rulesRead: number;
 
   beforeEach(async () => {
-    home = await engine.create();
+    home = await engine.createEmpty();
     database = await openDatabase({ ...home.place, migrations: [{ feature: "tokens", migrations }] });
     now = Date.UTC(2026, 10, 20);
     rulesRead = 0;
