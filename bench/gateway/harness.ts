@@ -46,6 +46,9 @@ export async function runPhase(harness: string, phase: Phase, server: MeasuredSe
   await finished(harness, [...args, "--dialect", phase.dialect, "--wait", QUIET_SECONDS, ...(phase.args ?? [])]);
   if (!existsSync(out)) throw new Error(`The harness found nothing in the phase ${phase.name}.`);
   const rows = JSON.parse(readFileSync(out, "utf8")) as Row[];
+  // A refusal is cheaper than any answer.
+  const refused = rows.filter(({ target, non2xx, bad }) => target === "loom" && Number(non2xx ?? bad ?? 0) > 0);
+  if (refused.length > 0) throw new Error(`Loom did not answer every request of the phase ${phase.name}.`);
   return rows.map((row) => ({ ...row, phase: phase.name }));
 }
 

@@ -4,8 +4,8 @@ import { isBuiltIn } from "../../provider-config.ts";
 
 /**
  * Whose model a name is that says no provider: of whoever it is configured for, of those who sell models with such
- * names, or of the provider whose dialect is spoken. Where that one is not set up, a server of one's own gets the name if
- * there is nobody else. `undefined`: nobody knows. A provider that is not set up is the only one that sells it.
+ * names, or of the provider whose dialect is spoken. If there is but one provider, it has the names that are nobody's; a
+ * server of one's own has all of them. `undefined`: nobody knows. A provider that is not set up is the only one that sells it.
  */
 export function ownerOf(
   model: string,
@@ -16,10 +16,11 @@ export function ownerOf(
   const sellers = sellersOf(model);
   const seller = sellers.find((name) => providers[name] !== undefined);
   if (seller !== undefined) return seller;
-  if (Object.keys(providers).length === 1 && defaultProvider !== undefined && providers[defaultProvider]?.isCompatible)
-    return defaultProvider;
+  const isAlone = defaultProvider !== undefined && Object.keys(providers).length === 1;
+  if (isAlone && providers[defaultProvider]?.isCompatible) return defaultProvider;
   const [first] = sellers;
   if (first !== undefined && isBuiltIn(first)) return first;
+  if (isAlone) return defaultProvider;
   // Whoever speaks Loom's own dialect has asked for the default provider by that name.
   if (dialect === undefined || dialect === "loom") return defaultProvider;
   const speaker = SPEAKERS[dialect];

@@ -64,6 +64,12 @@ describe("a model that names no provider", () => {
     expect(way(server, "chat", "deepseek-chat")).toBe("deepseek deepseek-chat");
   });
 
+  test("is, where it is nobody's, of the only provider, whatever the client speaks", () => {
+    for (const dialect of ["anthropic", "chat", "responses", "gemini"] as const)
+      expect(way({ ANTHROPIC_API_KEY: "k" }, dialect, "my-model-1")).toBe("anthropic my-model-1");
+    expect(way({ ANTHROPIC_API_KEY: "k" }, "chat", "gpt-5.4")).toMatch(/^The provider openai is not set up/);
+  });
+
   test("is of the only server where that is one's own", () => {
     const env = { LOOM_SERVER_COMPATIBLE_LAB_BASE_URL: "http://127.0.0.1:1/v1" };
     for (const model of ["llama3.2:1b", "claude-sonnet-5"]) {
