@@ -18,29 +18,19 @@ export function droppedFields(body: JsonObject, fields: readonly DroppedField[])
   return fields.filter((field) => isIn(body, field)).map(({ path }) => path.join("."));
 }
 
-function isIn(body: JsonObject, { path, alias = path, neutral = () => false, of = () => true }: DroppedField): boolean {
-  const name = path.at(-1) ?? "";
-  const other = alias.at(-1) ?? "";
-  return holdersAt([body], path.slice(0, -1), alias).some((holder) => {
-    const value = holder[name] ?? holder[other];
-    return value !== undefined && !saysNothing(value) && !neutral(value) && of(holder);
-  });
+/** From an object on that is `depth` steps along the way. */
+function isIn(holder: JsonObject, field: DroppedField, depth = 0): boolean {
+  const { path, alias = path, neutral, of } = field;
+  const value = holder[path[depth] ?? ""] ?? holder[alias[depth] ?? ""];
+  if (value === undefined) return false;
+  if (depth === path.length - 1) return !saysNothing(value) && neutral?.(value) !== true && of?.(holder) !== false;
+  if (!Array.isArray(value)) return isBelow(value, field, depth + 1);
+  return value.some((item) => isBelow(item, field, depth + 1));
 }
 
-function holdersAt(
-  objects: readonly JsonObject[],
-  path: readonly string[],
-  alias: readonly string[],
-): readonly JsonObject[] {
-  const [name, ...rest] = path;
-  const [other = "", ...otherRest] = alias;
-  if (name === undefined) return objects;
-  const inner = objects.flatMap((object) => {
-    const value = object[name] ?? object[other];
-    const items: readonly (JsonValue | undefined)[] = Array.isArray(value) ? value : [value];
-    return items.map(asObject).filter((item) => item !== undefined);
-  });
-  return holdersAt(inner, rest, otherRest);
+function isBelow(value: JsonValue, field: DroppedField, depth: number): boolean {
+  const holder = asObject(value);
+  return holder !== undefined && isIn(holder, field, depth);
 }
 
 function saysNothing(value: JsonValue): boolean {
