@@ -1,4 +1,12 @@
-import { type Kysely, type RawBuilder, sql } from "kysely";
+import {
+  type Expression,
+  type ExpressionBuilder,
+  type Kysely,
+  type OnConflictDatabase,
+  type OnConflictTables,
+  type RawBuilder,
+  sql,
+} from "kysely";
 import type { BudgetTables } from "./migrations.ts";
 import { drained, drainOf, isRate, leaseMsOf } from "./shared-rates.ts";
 import { sliceOf } from "./slice.ts";
@@ -63,33 +71,18 @@ async function addSpent(db: Tables, { process, sequence, changes }: BudgetExchan
       const micro_usd = Math.max(0, spentNow(change, totals.get(nameOf(change)), now) + addSpent);
       return { kind, id, period, micro_usd, updated_at: now, revision };
     });
-    await db
-      .insertInto("budget_spent")
-      .values(rows)
-      .onConflict((conflict) =>
-        conflict.columns(["kind", "id", "period"]).doUpdateSet(({ ref }) => ({
-          micro_usd: ref("excluded.micro_usd"),
-          updated_at: ref("excluded.updated_at"),
-          revision: ref("excluded.revision"),
-        })),
-      )
-      .execute();
+    // What was there is in it.
+    await writeSpent(db, rows, ({ ref }) => ref("excluded.micro_usd"));
   }
   if (spending.length > 0) {
     const rows = spending.map(({ kind, id, period, addSpent: micro_usd }) => {
       return { kind, id, period, micro_usd, updated_at: now, revision };
     });
-    await db
-      .insertInto("budget_spent")
-      .values(rows)
-      .onConflict((conflict) =>
-        conflict.columns(["kind", "id", "period"]).doUpdateSet(({ ref }) => ({
-          micro_usd: sql<number>`${ref("budget_spent.micro_usd")} + ${ref("excluded.micro_usd")}`,
-          updated_at: ref("excluded.updated_at"),
-          revision: ref("excluded.revision"),
-        })),
-      )
-      .execute();
+    await writeSpent(
+      db,
+      rows,
+      ({ ref }) => sql<number>`${ref("budget_spent.micro_usd")} + ${ref("excluded.micro_usd")}`,
+    );
   }
   await db
     .insertInto("budget_exchange")
@@ -97,6 +90,27 @@ async function addSpent(db: Tables, { process, sequence, changes }: BudgetExchan
     .onConflict((conflict) => conflict.column("process").doUpdateSet({ sequence, at: now }))
     .execute();
 }
+
+/** `onto`: what stands there afterwards, where something stood there before. */
+async function writeSpent(
+  db: Tables,
+  rows: readonly BudgetTables["budget_spent"][],
+  onto: (written: Written) => Expression<number>,
+): Promise<void> {
+  await db
+    .insertInto("budget_spent")
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.columns(["kind", "id", "period"]).doUpdateSet((written) => ({
+        micro_usd: onto(written),
+        updated_at: written.ref("excluded.updated_at"),
+        revision: written.ref("excluded.revision"),
+      })),
+    )
+    .execute();
+}
+
+type Written = ExpressionBuilder<OnConflictDatabase<BudgetTables, "budget_spent">, OnConflictTables<"budget_spent">>;
 
 async function hold(
   db: Tables,
