@@ -1,3 +1,19 @@
+/**
+ * With these, servers that sell the models of others (OpenRouter, LiteLLM, Vercel's gateway) take another model than the one
+ * in `model`. https://openrouter.ai/docs/api-reference/overview
+ */
+export const MODEL_CHOICES = [
+  "models",
+  "fallbacks",
+  "context_window_fallbacks",
+  "content_policy_fallbacks",
+  "model_list",
+  "route",
+  "preset",
+  "plugins",
+  "providerOptions",
+] as const;
+
 /** What somebody looks for; other members are passed over. */
 export const JSON_KEYS = [
   "model",
@@ -20,15 +36,7 @@ export const JSON_KEYS = [
   "generation_config",
   "prompt_cache_key",
   "anthropic_version",
-  "models",
-  "fallbacks",
-  "context_window_fallbacks",
-  "content_policy_fallbacks",
-  "model_list",
-  "route",
-  "preset",
-  "plugins",
-  "providerOptions",
+  ...MODEL_CHOICES,
   "tools",
   "usage",
   "usageMetadata",

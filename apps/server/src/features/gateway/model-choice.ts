@@ -1,24 +1,9 @@
+import { MODEL_CHOICES } from "./json-keys.ts";
 import { type JsonMembers, memberValue } from "./json-members.ts";
 import { asObject } from "./json-value.ts";
 import type { Asked } from "./passage.ts";
 import type { Upstream } from "./upstream.ts";
 import { isNative } from "./upstream-request.ts";
-
-/**
- * With these, servers that sell the models of others (OpenRouter, LiteLLM, Vercel's gateway) take another model than the one
- * in `model`. https://openrouter.ai/docs/api-reference/overview
- */
-const CHOICES = [
-  "models",
-  "fallbacks",
-  "context_window_fallbacks",
-  "content_policy_fallbacks",
-  "model_list",
-  "route",
-  "preset",
-  "plugins",
-  "providerOptions",
-] as const;
 
 /** What OpenRouter's models may use without another model. https://openrouter.ai/docs/guides/features/server-tools */
 const HARMLESS_TOOLS: ReadonlySet<unknown> = new Set([
@@ -33,7 +18,7 @@ export function modelChoice({ target, question }: Asked, upstream: Upstream, mod
   const top = question?.top;
   // What is translated loses fields that are nothing but this provider's.
   if (top === undefined || !(target.operation === "use" || isNative(target, upstream, model))) return undefined;
-  const field = CHOICES.find((key) => top.members.has(key) && !isNothing(memberValue(top, key)));
+  const field = MODEL_CHOICES.find((key) => top.members.has(key) && !isNothing(memberValue(top, key)));
   if (field !== undefined) return field;
   return isOpenRouter(upstream) && asksOtherModels(top) ? "tools" : undefined;
 }
