@@ -1,6 +1,8 @@
 import { type IncomingHttpHeaders, request } from "node:http";
 import { connect } from "node:net";
 import type { TokenScope } from "@loom/api";
+import { type Reply, type ScriptedModel, startScriptedModel } from "@loom/testkit";
+import { onTestFinished } from "vitest";
 import { takeServerConfig } from "../../config.ts";
 import type { Budgets, Credentials, LedgerEntry, Routing } from "../../gateway-types.ts";
 import { AuditLine } from "../../kit/audit.ts";
@@ -20,6 +22,33 @@ import { gateway } from "./index.ts";
 import { straightRouting } from "./straight-routing.ts";
 
 export const UPSTREAM_KEY = "sk-upstream-0123456789abcdef";
+
+/** Variables that put the three makers of models at one scripted model. */
+export function modelEnv(url: string): Readonly<Record<string, string>> {
+  return {
+    LOOM_SERVER_ANTHROPIC_API_KEY: "test-key",
+    LOOM_SERVER_ANTHROPIC_BASE_URL: url,
+    LOOM_SERVER_OPENAI_API_KEY: "test-key",
+    LOOM_SERVER_OPENAI_BASE_URL: `${url}/v1`,
+    LOOM_SERVER_GEMINI_API_KEY: "test-key",
+    LOOM_SERVER_GEMINI_BASE_URL: url,
+  };
+}
+
+/** A gateway in front of a scripted model, both closed with the test. `env`: variables besides, by the model's address. */
+export async function startBeforeModel(
+  script: readonly Reply[],
+  {
+    env = () => ({}),
+    ...options
+  }: Partial<Omit<TestGatewayOptions, "env">> & { readonly env?: (url: string) => TestGatewayOptions["env"] } = {},
+): Promise<{ model: ScriptedModel; gateway: TestGateway }> {
+  const model = await startScriptedModel({ script });
+  onTestFinished(() => model.close());
+  const gateway = await startGateway({ ...options, env: { ...modelEnv(model.url), ...env(model.url) } });
+  onTestFinished(() => gateway.close());
+  return { model, gateway };
+}
 
 export type TestGateway = {
   readonly url: string;

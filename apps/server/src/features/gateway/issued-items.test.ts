@@ -1,31 +1,12 @@
 import { ScopedMemory } from "@loom/llm";
-import { callTool, type Reply, type ScriptedModel, say, startScriptedModel } from "@loom/testkit";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { ask, startGateway, type TestGateway } from "./gateway.testing.ts";
+import { callTool, say } from "@loom/testkit";
+import { describe, expect, test } from "vitest";
+import { ask, startBeforeModel, type TestGateway } from "./gateway.testing.ts";
 import { withIssuedItems } from "./issued-items.ts";
 
 const SEAL = Buffer.from("what the provider sealed").toString("base64");
 const TOOLS = [{ type: "function", name: "weather", parameters: { type: "object", properties: {} } }];
 const QUESTION = { role: "user", content: [{ type: "input_text", text: "How is it there?" }] };
-
-async function start(
-  script: readonly Reply[],
-  subject: () => string = () => "owner",
-): Promise<{ model: ScriptedModel; gateway: TestGateway }> {
-  const model = await startScriptedModel({ script });
-  onTestFinished(() => model.close());
-  const gateway = await startGateway({
-    subject,
-    env: {
-      LOOM_SERVER_ANTHROPIC_API_KEY: "test-key",
-      LOOM_SERVER_ANTHROPIC_BASE_URL: model.url,
-      LOOM_SERVER_OPENAI_API_KEY: "test-key",
-      LOOM_SERVER_OPENAI_BASE_URL: `${model.url}/v1`,
-    },
-  });
-  onTestFinished(() => gateway.close());
-  return { model, gateway };
-}
 
 type Item = { readonly type: string; readonly id: string; readonly call_id?: string };
 
@@ -56,7 +37,7 @@ function goneOnWith(items: readonly Item[]): object[] {
 describe.each([{ stream: false }, { stream: true }])("a client that refers to items ($stream)", ({ stream }) => {
   test("goes on with another provider's model: its thoughts with their seals, its words and its calls", async () => {
     const thinking = { text: "Hm.", signature: SEAL };
-    const { model, gateway } = await start([
+    const { model, gateway } = await startBeforeModel([
       callTool("weather", { place: "here", size: 1 }, { text: "I look.", thinking }),
       say("It rains."),
     ]);
@@ -74,7 +55,7 @@ describe.each([{ stream: false }, { stream: true }])("a client that refers to it
   });
 
   test("may name an item twice, as it does for two texts of one message", async () => {
-    const { model, gateway } = await start([say("It rains."), say("Yes.")]);
+    const { model, gateway } = await startBeforeModel([say("It rains."), say("Yes.")]);
     const { items } = await respond(gateway, { stream, input: [QUESTION] });
     const references = goneOnWith(items);
     const again = { role: "user", content: "Sure?" };
@@ -87,7 +68,7 @@ describe.each([{ stream: false }, { stream: true }])("a client that refers to it
 });
 
 test("items that OpenAI does not hold reach it as themselves", async () => {
-  const { model, gateway } = await start([callTool("weather", {}), say("It rains.")]);
+  const { model, gateway } = await startBeforeModel([callTool("weather", {}), say("It rains.")]);
   const { items } = await respond(gateway, { input: [QUESTION] });
   await respond(gateway, { model: "openai/gpt-5.4", input: [QUESTION, ...goneOnWith(items)] });
   const { input } = (model.requests[1]?.body ?? {}) as { readonly input?: readonly Item[] };
@@ -96,7 +77,9 @@ test("items that OpenAI does not hold reach it as themselves", async () => {
 
 test("an item is nobody's but theirs who got it, and what is not kept says what to set", async () => {
   let subject = "somebody";
-  const { model, gateway } = await start([callTool("weather", {}), callTool("weather", {}), say("Hm.")], () => subject);
+  const { model, gateway } = await startBeforeModel([callTool("weather", {}), callTool("weather", {}), say("Hm.")], {
+    subject: () => subject,
+  });
   const { items } = await respond(gateway, { input: [QUESTION] });
   const unstored = await respond(gateway, { store: false, input: [QUESTION] });
   subject = "somebody else";

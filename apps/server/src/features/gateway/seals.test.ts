@@ -1,29 +1,10 @@
-import { callTool, type Reply, type ScriptedModel, say, startScriptedModel } from "@loom/testkit";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { ask, startGateway, type TestGateway } from "./gateway.testing.ts";
+import { callTool, type Reply, type ScriptedModel, say } from "@loom/testkit";
+import { describe, expect, test } from "vitest";
+import { ask, startBeforeModel, type TestGateway } from "./gateway.testing.ts";
 
 const SEAL = Buffer.from("what the provider sealed").toString("base64");
 const TOOLS = [{ type: "function", function: { name: "read_file", parameters: { type: "object", properties: {} } } }];
 const QUESTION = { role: "user", content: "Read it." };
-
-async function start(
-  script: readonly Reply[],
-  subject: () => string = () => "owner",
-): Promise<{ model: ScriptedModel; gateway: TestGateway }> {
-  const model = await startScriptedModel({ script });
-  onTestFinished(() => model.close());
-  const gateway = await startGateway({
-    subject,
-    env: {
-      LOOM_SERVER_ANTHROPIC_API_KEY: "test-key",
-      LOOM_SERVER_ANTHROPIC_BASE_URL: model.url,
-      LOOM_SERVER_GEMINI_API_KEY: "test-key",
-      LOOM_SERVER_GEMINI_BASE_URL: model.url,
-    },
-  });
-  onTestFinished(() => gateway.close());
-  return { model, gateway };
-}
 
 /** A client that keeps of an answer what Chat Completions has a field for, and not a byte more. */
 async function turn(
@@ -53,7 +34,7 @@ function callsInStream(text: string) {
 
 describe.each([{ stream: false }, { stream: true }])("a client of Chat Completions ($stream)", ({ stream }) => {
   test("gives Gemini its seals back, with each call its own", async () => {
-    const { model, gateway } = await start([
+    const { model, gateway } = await startBeforeModel([
       callTool("read_file", { path: "a" }, { thinking: { text: "Hm.", signature: SEAL } }),
       callTool("read_file", { path: "b" }, { thinking: { text: "So.", signature: `${SEAL}AAAA` } }),
       callTool("read_file", { path: "c" }),
@@ -72,7 +53,7 @@ describe.each([{ stream: false }, { stream: true }])("a client of Chat Completio
 
   test("gives Claude its sealed thinking back, and Gemini nothing of that", async () => {
     const thinking = { text: "Hm.", signature: SEAL };
-    const { model, gateway } = await start([
+    const { model, gateway } = await startBeforeModel([
       callTool("read_file", { path: "a" }, { thinking }),
       callTool("read_file", { path: "b" }),
       callTool("read_file", { path: "c" }),
@@ -90,13 +71,13 @@ describe.each([{ stream: false }, { stream: true }])("a client of Chat Completio
 
 test("a seal is nobody's but theirs who got it", async () => {
   let subject = "somebody";
-  const { model, gateway } = await start(
+  const { model, gateway } = await startBeforeModel(
     [
       callTool("read_file", {}, { thinking: { signature: SEAL } }),
       callTool("read_file", {}),
       callTool("read_file", {}),
     ],
-    () => subject,
+    { subject: () => subject },
   );
   const body = { model: "gemini/gemini-3.1-pro", tools: TOOLS };
   const { message, callId } = await turn(gateway, { ...body, messages: [QUESTION] });
@@ -112,9 +93,9 @@ test("a seal is nobody's but theirs who got it", async () => {
 test("Google's client for Python, which writes seals in the other alphabet, gives Claude's thinking back to Claude alone", async () => {
   let subject = "somebody";
   const thinking = { text: "Is it so? ÿ~ÿ?>>>", signature: SEAL };
-  const { model, gateway } = await start(
+  const { model, gateway } = await startBeforeModel(
     [callTool("read_file", {}, { thinking }), callTool("read_file", {}), callTool("read_file", {})],
-    () => subject,
+    { subject: () => subject },
   );
   const asked = { role: "user", parts: [{ text: "Read it." }] };
   const generate = async (name: string, contents: readonly object[]) => {
@@ -149,21 +130,12 @@ function sealsOf({ requests }: ScriptedModel, index: number): unknown[] {
 
 describe("a session that changes its provider", () => {
   async function startMixed(script: readonly Reply[]) {
-    const model = await startScriptedModel({ script });
-    onTestFinished(() => model.close());
-    const gateway = await startGateway({
-      env: {
-        LOOM_SERVER_ANTHROPIC_API_KEY: "test-key",
-        LOOM_SERVER_ANTHROPIC_BASE_URL: model.url,
-        LOOM_SERVER_OPENAI_API_KEY: "test-key",
-        LOOM_SERVER_OPENAI_BASE_URL: `${model.url}/v1`,
-        LOOM_SERVER_GEMINI_API_KEY: "test-key",
-        LOOM_SERVER_GEMINI_BASE_URL: model.url,
-        LOOM_SERVER_COMPATIBLE_DEEPSEEK_BASE_URL: `${model.url}/v1`,
+    const { model, gateway } = await startBeforeModel(script, {
+      env: (url) => ({
+        LOOM_SERVER_COMPATIBLE_DEEPSEEK_BASE_URL: `${url}/v1`,
         LOOM_SERVER_COMPATIBLE_DEEPSEEK_API_KEY: "test-key",
-      },
+      }),
     });
-    onTestFinished(() => gateway.close());
     const post = async (path: string, body: object) => {
       const answer = await ask(gateway.url + path, { body, headers: { authorization: `Bearer ${gateway.token}` } });
       expect(answer.text).not.toContain('"error":{');

@@ -8,7 +8,7 @@ import {
   startScriptedModel,
 } from "@loom/testkit";
 import { afterEach, describe, expect, test } from "vitest";
-import { type Answer, ask, startGateway, type TestGateway } from "./gateway.testing.ts";
+import { type Answer, ask, modelEnv, startGateway, type TestGateway } from "./gateway.testing.ts";
 
 const closing: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -25,12 +25,7 @@ async function start(
   const gateway = await startGateway({
     ...options,
     env: {
-      LOOM_SERVER_ANTHROPIC_API_KEY: "test-key",
-      LOOM_SERVER_ANTHROPIC_BASE_URL: model.url,
-      LOOM_SERVER_OPENAI_API_KEY: "test-key",
-      LOOM_SERVER_OPENAI_BASE_URL: `${model.url}/v1`,
-      LOOM_SERVER_GEMINI_API_KEY: "test-key",
-      LOOM_SERVER_GEMINI_BASE_URL: model.url,
+      ...modelEnv(model.url),
       LOOM_SERVER_ZAI_API_KEY: "test-key",
       LOOM_SERVER_ZAI_BASE_URL: model.url,
       ...options.env,
