@@ -1,7 +1,7 @@
 import type { LlmFailure, Usage } from "@loom/core";
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
-import type { ReadRefusal } from "./failure-of-refusal.ts";
 import type { UpstreamHeaders } from "./transport.ts";
+import type { ReadRefusal } from "./upstream-errors.ts";
 
 /** What an answer used, as far as it is known. */
 export type Answered = {
@@ -62,16 +62,12 @@ export type DeliveryHost = {
    * that was at work, and may be billed, which is the default.
    */
   failed(failure: LlmFailure, options?: { readonly isOfModel: boolean }): void;
-  /** What an answer that looks like an error means; `undefined` where it is an answer after all. */
-  refusalIn(text: string): ReadRefusal | undefined;
   /** The upstream refused by its answer, of which nothing was sent. `answered`: what it says that it counts for it. */
   refused(refusal: ReadRefusal, answered?: Answered): void;
   /** As it may be said to a client. */
   explained(failure: LlmFailure): LlmFailure;
-  /** Whether somebody else is asked instead; otherwise the client gets what came. */
-  refusedInBand(chunk: Buffer): boolean;
-  /** What the last events of a stream mean, where they are the provider's own word that it failed. */
-  failureIn(events: string): LlmFailure | undefined;
+  /** A stream began with this. Whether somebody else is asked instead; otherwise the client gets what came. */
+  refusedInBand(failure: LlmFailure): boolean;
   /** The client's answer has been ended. No `answered`: the provider refused, and nothing came of it. */
   finished(outcome: "completed" | "cut_off" | "failed", answered: Answered | undefined, failure?: LlmFailure): void;
   /**

@@ -6,12 +6,10 @@ import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import { Account, type Outcome } from "./account.ts";
 import { Attempt, type AttemptListener, LINGER_MS, type Refusal, SEAL_MS } from "./attempt.ts";
 import { type Asker, type Candidate, Candidates, type Found } from "./candidates.ts";
-import { codecFor } from "./codecs.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { credentialForms } from "./credential-forms.ts";
 import { DecodedDelivery } from "./decoded-delivery.ts";
 import type { Answered, Delivery, DeliveryHost, Drained } from "./delivery.ts";
-import { isRefusal, type ReadRefusal, readErrorAnswer, readRefusal } from "./failure-of-refusal.ts";
 import { CUT_OFF, noSocket, SHUTTING_DOWN, UNREADABLE, UNWRITABLE, WEB_PAGE } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import { type Asked, openPassage, type Passage } from "./passage.ts";
@@ -20,6 +18,7 @@ import { routeHeaders } from "./route-headers.ts";
 import { sendRefusal } from "./send-refusal.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 import { withOwnUploadAddress } from "./upload-address.ts";
+import type { ReadRefusal } from "./upstream-errors.ts";
 import { problemFor } from "./wire-errors.ts";
 import { isBilled } from "./worst-case.ts";
 
@@ -46,7 +45,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
   /** What the refusal was understood as. */
   #refused: LlmFailure | undefined;
   /** What the upstream is kept waiting for; it goes on when that was the last. */
-  #pauses = new Set<object>();
+  #pauses = new Set<Drained>();
   #over = false;
 
   constructor(parts: GatewayParts, asked: Asked, { subject, nodes }: Asker) {
@@ -67,7 +66,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
   }
 
   start(): void {
-    const { ledger, metrics, open, prices, budgets } = this.#parts;
+    const { ledger, metrics, open, prices } = this.#parts;
     metrics.opened();
     open.add(this);
     this.#call.onStop(() => this.#stop());
@@ -77,9 +76,9 @@ export class Exchange implements AttemptListener, DeliveryHost {
       this.#refuse(new ProblemError("unavailable", UNWRITABLE, { retryable: true }), "refused");
       return;
     }
+    // A whole answer may come at once, and is accounted for as it comes.
     const waiting = prices.ready();
-    // Without limits, nobody needs the prices before the answer is there.
-    if (waiting === undefined || budgets === undefined) this.#seek();
+    if (waiting === undefined) this.#seek();
     else waiting.then(() => this.#seek()).catch((error: unknown) => this.#crash(error));
   }
 
@@ -109,10 +108,6 @@ export class Exchange implements AttemptListener, DeliveryHost {
     }
     this.#delivery = delivery;
     delivery.onHead(status, this.#atHome(headers));
-    const waiting = this.#parts.prices.ready();
-    if (waiting === undefined) return;
-    this.#pauseFor(waiting);
-    waiting.then(() => this.resume(waiting)).catch((error: unknown) => this.#crash(error));
   }
 
   /** What is asked of a provider's own paths may be told to go on at an address of the provider. */
@@ -134,13 +129,12 @@ export class Exchange implements AttemptListener, DeliveryHost {
   onRefused(refusal: Refusal): void {
     const [passage, candidate] = [this.#passage, this.#candidate];
     if (this.#over || passage === undefined || candidate === undefined) return;
-    const { upstream } = candidate;
     if (passage.hidesUsage && refusal.status < 500 && refusal.body.includes("stream_options")) {
-      this.#parts.withoutStreamUsage.add(upstream.name);
+      this.#parts.withoutStreamUsage.add(candidate.upstream.name);
       this.#ask(candidate);
       return;
     }
-    const { failure, ...more } = readRefusal(refusal, codecFor(upstream, passage.dialect), this.#parts.redact);
+    const { failure, ...more } = passage.errors.ofRefusal(refusal);
     this.#refusal = passage.native ? refusal : undefined;
     this.#refused = failure;
     this.#tryElsewhere(failure, more);
@@ -179,10 +173,13 @@ export class Exchange implements AttemptListener, DeliveryHost {
   }
 
   pause(until: Drained = this.outgoing): void {
-    if (this.#pauseFor(until)) until.once("drain", () => this.resume(until));
+    if (this.#pauses.has(until)) return;
+    this.#pauses.add(until);
+    this.#attempt?.pause();
+    until.once("drain", () => this.resume(until));
   }
 
-  resume(after: object): void {
+  resume(after: Drained): void {
     if (this.#pauses.delete(after) && this.#pauses.size === 0) this.#attempt?.resume();
   }
 
@@ -229,12 +226,6 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.#tryElsewhere(failure, reached && isOfModel ? { lost: seen ?? NOTHING_SEEN } : {});
   }
 
-  refusalIn(text: string): ReadRefusal | undefined {
-    const [passage, candidate] = [this.#passage, this.#candidate];
-    if (passage === undefined || candidate === undefined) return undefined;
-    return readErrorAnswer(text, codecFor(candidate.upstream, passage.dialect), this.#parts.redact);
-  }
-
   refused({ failure, ...more }: ReadRefusal, answered?: Answered): void {
     if (this.#over) return;
     this.#attempt?.abort();
@@ -244,24 +235,13 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.#tryElsewhere(failure, answered === undefined ? more : { ...more, lost: answered });
   }
 
-  refusedInBand(chunk: Buffer): boolean {
-    const [passage, candidate] = [this.#passage, this.#candidate];
-    if (passage === undefined || candidate === undefined || this.#over) return false;
-    const [event] = codecFor(candidate.upstream, passage.dialect).streamDecoder().push(chunk);
-    if (event?.type !== "error" || !this.#candidates.failed(event.error, { reached: true })) return false;
+  refusedInBand(failure: LlmFailure): boolean {
+    if (this.#over || !this.#candidates.failed(failure, { reached: true })) return false;
     this.#attempt?.abort();
     this.#delivery?.read();
     this.#delivery = undefined;
     this.#seekAnother();
     return true;
-  }
-
-  failureIn(events: string): LlmFailure | undefined {
-    const [passage, candidate] = [this.#passage, this.#candidate];
-    if (passage === undefined || candidate === undefined) return undefined;
-    const decoder = codecFor(candidate.upstream, passage.dialect).streamDecoder();
-    const last = [...decoder.push(Buffer.from(events, "utf8")), ...decoder.end()].at(-1);
-    return last?.type === "error" && isRefusal(last.error) ? last.error : undefined;
   }
 
   finished(
@@ -277,14 +257,6 @@ export class Exchange implements AttemptListener, DeliveryHost {
   }
 
   // How it goes on.
-
-  /** Whether it was not kept waiting for this already. */
-  #pauseFor(reason: object): boolean {
-    if (this.#pauses.has(reason)) return false;
-    this.#pauses.add(reason);
-    this.#attempt?.pause();
-    return true;
-  }
 
   #seek(): void {
     try {

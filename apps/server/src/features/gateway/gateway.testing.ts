@@ -74,6 +74,8 @@ export type TestGatewayOptions = {
   readonly scopes?: readonly TokenScope[];
   /** The token is known when this has been resolved. */
   readonly knownAfter?: () => Promise<void>;
+  /** The server's own prices are known when this has been resolved. */
+  readonly pricesAfter?: () => Promise<void>;
   /** Who asks; default: the owner. */
   readonly subject?: () => string;
   /** Default: nobody listens. */
@@ -112,9 +114,9 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
       },
     },
     prices: createPrices({
-      store: { list: async () => [], put: refuse, retire: refuse },
+      store: { list: () => (options.pricesAfter ?? NOW)().then(() => []), put: refuse, retire: refuse },
       log: SILENT_LOG,
-      keepsNothing: true,
+      keepsNothing: options.pricesAfter === undefined,
     }),
     originOf: ({ headers }) => `http://${headers.host}`,
     askerOf: ({ nodes }) => ({ subject: options.subject?.() ?? "owner", nodes }),
@@ -156,6 +158,8 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
 function named(scopes: readonly TokenScope[]): Subject {
   return { type: "token", id: "token-1", name: "test", scopes, nodes: [{ kind: "token", id: "token-1" }] };
 }
+
+const NOW = (): Promise<void> => Promise.resolve();
 
 function refuse(): never {
   throw new Error("This test has no prices of its own.");

@@ -14,6 +14,7 @@ import { LeadingComments } from "./leading-comments.ts";
 import { responseHeaders, responseTrailers } from "./response-headers.ts";
 import type { WireDialect } from "./target.ts";
 import type { UpstreamHeaders } from "./transport.ts";
+import type { UpstreamErrors } from "./upstream-errors.ts";
 import { UsageChunkFilter } from "./usage-chunk-filter.ts";
 import type { TapKind } from "./usage-tap/tap-marks.ts";
 import type { TapReading, UsageTap } from "./usage-tap/tap-reading.ts";
@@ -22,6 +23,7 @@ import { streamError } from "./wire-errors.ts";
 
 export type NativeOptions = {
   readonly dialect: WireDialect;
+  readonly errors: UpstreamErrors;
   /** In whose words it says what it used. */
   readonly counts: TapKind;
   /** The stream holds token counts that the client did not ask for. */
@@ -167,7 +169,8 @@ export class NativeDelivery implements Delivery {
         this.#host.failed(NO_ANSWER, { isOfModel: false });
         return;
       }
-      const refusal = isAnswer && reading?.error !== undefined ? this.#host.refusalIn(reading.error) : undefined;
+      const refusal =
+        isAnswer && reading?.error !== undefined ? this.#options.errors.ofAnswer(reading.error) : undefined;
       if (refusal !== undefined && !this.sent) {
         const used = answered(reading);
         this.#host.refused(refusal, used.usage === undefined ? undefined : used);
@@ -289,7 +292,7 @@ export class NativeDelivery implements Delivery {
 
   /** That it failed, as the provider's own last word of a stream says. */
   #failureIn(reading: TapReading | undefined): LlmFailure | undefined {
-    return reading?.lastEvents === undefined ? undefined : this.#host.failureIn(reading.lastEvents);
+    return reading?.lastEvents === undefined ? undefined : this.#options.errors.ofLastEvents(reading.lastEvents);
   }
 
   /** An answer in events that the client gets as they are looked at. */
@@ -362,7 +365,8 @@ export class NativeDelivery implements Delivery {
   #isRefusedInBand(chunk: Buffer): boolean {
     if (!ERROR_FIRST.test(chunk.toString("latin1", 0, 64))) return false;
     clearTimeout(this.#commit);
-    return this.#host.refusedInBand(chunk);
+    const failure = this.#options.errors.ofFirstEvent(chunk);
+    return failure !== undefined && this.#host.refusedInBand(failure);
   }
 
   #readAll(done: (reading: TapReading | undefined) => void): void {

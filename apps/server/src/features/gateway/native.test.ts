@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import {
@@ -131,6 +132,14 @@ describe.each([{ pooled: true }, { pooled: false }])("a provider's own path ($po
     expect(await gateway.waitForEntries(1)).toMatchObject([
       { costMicroUsd: 1_001_750, details: { webSearches: 100 }, usage: { inputTokens: 100 } },
     ]);
+  });
+
+  test("knows what the first answers cost, though they be faster than the prices", async () => {
+    const usage = { input_tokens: 100, output_tokens: 50 };
+    const upstream = await upstreamWith(answerJson(JSON.stringify({ id: "1", model: "claude-opus-5", usage })));
+    const gateway = await gatewayFor(upstream, { ...transport, pricesAfter: () => pause(100) });
+    await Promise.all([1, 2].map(() => post(gateway, MESSAGES, { model: "claude-opus-5", messages: [] })));
+    expect(await gateway.waitForEntries(2)).toMatchObject([{ costMicroUsd: 1_750 }, { costMicroUsd: 1_750 }]);
   });
 
   test("forwards a body of 30 MB that comes in chunks", async () => {

@@ -20,6 +20,7 @@ import { TranslatedAnswer } from "./translated-answer.ts";
 import { TranslatedStream } from "./translated-stream.ts";
 import type { UpstreamRequest } from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
+import { UpstreamErrors } from "./upstream-errors.ts";
 import {
   isNative,
   nativeRequest,
@@ -35,6 +36,8 @@ export type Passage = {
   readonly dialect: WireDialect;
   readonly native: boolean;
   readonly request: UpstreamRequest;
+  /** What the upstream's errors mean. */
+  readonly errors: UpstreamErrors;
   /** The upstream was asked for token counts that the client did not want. */
   readonly hidesUsage: boolean;
   /** What of the request the upstream does not hear of, because its dialect has no place for it. */
@@ -65,7 +68,7 @@ export function openPassage(
   const { question } = asked;
   const target = targetForGoogle(asked.target, upstream);
   if (question === undefined || target.operation === "use")
-    return passedPassage({ ...asked, target }, upstream, credential);
+    return passedPassage({ ...asked, target }, upstream, credential, parts);
   if (target.operation === "count_tokens" && !canCount(target, upstream, step.model)) {
     throw new ProblemError("invalid_request", `The provider ${upstream.name} cannot count tokens for this client.`);
   }
@@ -82,7 +85,12 @@ export function canCount(target: Target, upstream: Upstream, model: string): boo
   return target.upstream === upstream.name || upstream.countPath(dialect, model) !== undefined;
 }
 
-function passedPassage(asked: Asked, upstream: Upstream, credential: RequestHeaders): Passage {
+function passedPassage(
+  asked: Asked,
+  upstream: Upstream,
+  credential: RequestHeaders,
+  { redact }: GatewayParts,
+): Passage {
   const { call, target, headers, question } = asked;
   const dialect = target.dialect === "loom" ? "chat" : target.dialect;
   const { incoming } = call;
@@ -93,8 +101,10 @@ function passedPassage(asked: Asked, upstream: Upstream, credential: RequestHead
       ? streamedRequest({ ...options, incoming: streamOf(incoming) })
       : passedRequest({ ...options, body: read });
   const counts = target.operation === "use" && dialect === "chat" ? countsOfWork(target) : dialect;
-  const unjudged = { dialect, counts, hideUsage: false, isAnswer: false, stream: false, answers: 1 };
-  return { dialect, native: true, hidesUsage: false, request, deliver: (host) => new NativeDelivery(host, unjudged) };
+  const errors = new UpstreamErrors(upstream, dialect, redact);
+  const unjudged = { dialect, errors, counts, hideUsage: false, isAnswer: false, stream: false, answers: 1 };
+  const deliver: Passage["deliver"] = (host) => new NativeDelivery(host, unjudged);
+  return { dialect, native: true, hidesUsage: false, request, errors, deliver };
 }
 
 function countsOfWork({ path }: Target): TapKind {
@@ -128,12 +138,15 @@ function nativePassage(
     inside: seals.edits,
   });
   const { hideUsage } = request;
-  const options = { dialect, counts: dialect, hideUsage, isAnswer: target.operation === "generate", stream, answers };
+  const errors = new UpstreamErrors(upstream, dialect, parts.redact);
+  const isAnswer = target.operation === "generate";
+  const options = { dialect, errors, counts: dialect, hideUsage, isAnswer, stream, answers };
   return {
     dialect,
     native: true,
     hidesUsage: hideUsage,
     request,
+    errors,
     leftOut: seals.leftOut,
     deliver: (host) => new NativeDelivery(host, options),
   };
@@ -179,16 +192,18 @@ function translatedPassage(
     const price = priceOf(parts.prices, { upstream: upstream.name, answered, asked: step.model, usage });
     return price === undefined ? response : { ...response, costMicroUsd: price.costMicroUsd };
   };
+  const errors = new UpstreamErrors(upstream, dialect, parts.redact);
   return {
     dialect,
     native: false,
     hidesUsage: false,
     request: outgoing,
+    errors,
     leftOut: [...asked.decoded.leftOut, ...leftOut],
     deliver: (host) =>
       stream
         ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, noted })
-        : new TranslatedAnswer(host, { dialect, codec, voice, identity, noted }),
+        : new TranslatedAnswer(host, { dialect, codec, errors, voice, identity, noted }),
   };
 }
 

@@ -5,16 +5,17 @@ import { answeredBy, bytesOfAnswer } from "./answered.ts";
 import { mayBeOfModel } from "./beginnings.ts";
 import type { ClientVoice } from "./codecs.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
-import { isRefusal } from "./failure-of-refusal.ts";
 import { NO_ANSWER } from "./failures.ts";
 import { sendJson } from "./reply.ts";
 import type { WireDialect } from "./target.ts";
+import { isRefusal, type UpstreamErrors } from "./upstream-errors.ts";
 import { createUsageTap } from "./usage-tap/usage-tap.ts";
 
 export type TranslatedAnswerOptions = {
   /** The provider's. */
   readonly dialect: WireDialect;
   readonly codec: LlmCodec;
+  readonly errors: UpstreamErrors;
   readonly voice: ClientVoice;
   readonly identity: AnswerIdentity;
   /** Called once with the whole answer, before its end goes to the client: as that is to get it. */
@@ -51,12 +52,12 @@ export class TranslatedAnswer implements Delivery {
   }
 
   onEnd(): void {
-    const { codec, voice, identity, noted } = this.#options;
+    const { codec, errors, voice, identity, noted } = this.#options;
     const bytes = Buffer.concat(this.#parts);
     const text = bytes.toString("utf8");
     const decoded = codec.decodeResponse(text);
     if (!decoded.ok) {
-      const refusal = isRefusal(decoded.failure) ? this.#host.refusalIn(text) : undefined;
+      const refusal = isRefusal(decoded.failure) ? errors.ofAnswer(text) : undefined;
       this.#counted = this.#countedIn(bytes);
       if (refusal === undefined) this.#host.failed(decoded.failure, { isOfModel: !isForeignDocument(text) });
       else this.#host.refused(refusal, this.#counted);

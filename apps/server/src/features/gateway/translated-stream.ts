@@ -8,11 +8,11 @@ import { mayBeOfModel } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
 import type { ClientVoice } from "./codecs.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
-import { isRefusal } from "./failure-of-refusal.ts";
 import { NO_ANSWER } from "./failures.ts";
 import { LeadingComments } from "./leading-comments.ts";
 import { mergeDeltas } from "./merge-deltas.ts";
 import type { UpstreamHeaders } from "./transport.ts";
+import { isRefusal } from "./upstream-errors.ts";
 
 export type TranslatedOptions = {
   readonly decoder: ProviderStreamDecoder;
