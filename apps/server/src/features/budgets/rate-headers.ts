@@ -88,11 +88,16 @@ function duration(ms: number): string {
   return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds % 60}s`;
 }
 
-/** In whole seconds. The same one is asked for by every request of that second, and making it costs more than all else here. */
+/** In whole seconds. All requests of a second ask for the same two or so, and making one costs more than all else here. */
 function rfc3339(ms: number): string {
   const second = Math.floor(ms / 1000);
-  if (second !== lastTime.second) lastTime = { second, text: `${new Date(second * 1000).toISOString().slice(0, 19)}Z` };
-  return lastTime.text;
+  const known = times.get(second);
+  if (known !== undefined) return known;
+  if (times.size >= MAX_TIMES) times.clear();
+  const text = `${new Date(second * 1000).toISOString().slice(0, 19)}Z`;
+  times.set(second, text);
+  return text;
 }
 
-let lastTime = { second: Number.NaN, text: "" };
+const times = new Map<number, string>();
+const MAX_TIMES = 64;

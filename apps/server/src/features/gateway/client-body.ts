@@ -1,4 +1,4 @@
-import { HEADER_NAME } from "../../kit/header-lines.ts";
+import { HEADER_NAME, isHeaderValue } from "../../kit/header-lines.ts";
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
 import type { UpstreamHeaders } from "./transport.ts";
 
@@ -56,7 +56,7 @@ export class ClientBody {
     let end = "0\r\n";
     for (const name in trailers) {
       const value = trailers[name];
-      if (typeof value === "string" && isHeaderLine(name, value)) end += `${name}: ${value}\r\n`;
+      if (typeof value === "string" && HEADER_NAME.test(name) && isHeaderValue(value)) end += `${name}: ${value}\r\n`;
     }
     outgoing.end(`${end}\r\n`, "latin1");
   }
@@ -88,8 +88,4 @@ function framedText(text: string): Buffer {
   bytes[bytes.length - 2] = CR;
   bytes[bytes.length - 1] = LF;
   return bytes;
-}
-
-function isHeaderLine(name: string, value: string): boolean {
-  return HEADER_NAME.test(name) && !/[^\t\x20-\x7e\x80-\xff]/.test(value);
 }

@@ -48,6 +48,12 @@ export class JournalMover {
     await this.#release();
   }
 
+  /** Only whole transactions: what is left over may be moved together with what comes next. @throws as `move` does */
+  async moveWhole(): Promise<void> {
+    const { journal, follower } = this.#options;
+    while (journal.hasWholeChunk && follower?.isFull !== true && (await this.#moveNext()) > 0) await nextTurn();
+  }
+
   /** Those that wait now: under load there may be more for ever. What the follower has no room for stays. */
   async #moveRows(): Promise<void> {
     const { journal, follower } = this.#options;
@@ -55,18 +61,26 @@ export class JournalMover {
     this.#sawOthers = true;
     if (follower?.isFull === true) await follower.tell({ all: false });
     for (let left = journal.waitingBytes; left > 0 && follower?.isFull !== true; ) {
-      const chunk = await journal.next();
-      if (chunk === undefined) break;
-      await this.#store.insert(chunk.entries);
-      chunk.take();
-      follower?.see(chunk.entries);
-      left -= chunk.bytes;
+      const bytes = await this.#moveNext();
+      if (bytes === 0) break;
+      left -= bytes;
       await nextTurn();
       if (left <= 0) break;
       // Between two chunks, too: at the end of a long pass there are always some that are not due.
       await follower?.tell({ all: false });
       await this.#release();
     }
+  }
+
+  /** One transaction. Gives how many bytes of the journal it took; 0: nothing waits. */
+  async #moveNext(): Promise<number> {
+    const { journal, follower } = this.#options;
+    const chunk = await journal.next();
+    if (chunk === undefined) return 0;
+    await this.#store.insert(chunk.entries);
+    chunk.take();
+    follower?.see(chunk.entries);
+    return chunk.bytes;
   }
 
   async #release(): Promise<void> {

@@ -21,6 +21,9 @@ export type JournalWriterOptions = {
 /** How long an entry waits for others before they are written together, and how many are enough. */
 const COALESCE_MS = 5;
 const BATCH_ROWS = 256;
+/** Behind so many, more are on their way: a write for each 5 ms would cost as much as its rows. */
+const BUSY_ROWS = 32;
+const BUSY_COALESCE_MS = 15;
 const RETRY_MS = 250;
 
 /** Memory in front of the journal: what happens on the request's path is a push to a list. */
@@ -31,6 +34,7 @@ export class JournalWriter {
   /** Being written; tried again until it is. */
   #batch: Batch | undefined;
   #acknowledged = 0;
+  #patienceMs = COALESCE_MS;
   #writing: Promise<boolean> | undefined;
 
   constructor(options: JournalWriterOptions) {
@@ -52,14 +56,14 @@ export class JournalWriter {
     // While a write runs or is waited for, it takes these along.
     if (this.#writing !== undefined) return;
     if (rows === BATCH_ROWS) this.#timer.stop();
-    this.#timer.start(rows >= BATCH_ROWS ? 0 : COALESCE_MS);
+    this.#timer.start(rows >= BATCH_ROWS ? 0 : this.#patienceMs);
   }
 
   /** Writes all that waits; `false` where the disk did not take it, and it is tried again later. Never rejects. */
   flush(): Promise<boolean> {
     this.#writing ??= this.#write().finally(() => {
       this.#writing = undefined;
-      if (this.#waiting.length > 0) this.#timer.start(COALESCE_MS);
+      if (this.#waiting.length > 0) this.#timer.start(this.#patienceMs);
     });
     return this.#writing;
   }
@@ -78,6 +82,7 @@ export class JournalWriter {
   async #write(): Promise<boolean> {
     const { append, encoding, onBatch, onWritten, trouble } = this.#options;
     this.#timer.stop();
+    this.#patienceMs = this.#waiting.length < BUSY_ROWS ? COALESCE_MS : BUSY_COALESCE_MS;
     if (this.unwrittenRows === 0) return true;
     let isWritten = false;
     try {

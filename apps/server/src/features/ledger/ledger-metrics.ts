@@ -74,25 +74,17 @@ export function createLedgerMetrics(metrics: Metrics): LedgerMetrics {
 
   return {
     count(entries) {
-      const sums = new Sums();
-      for (const entry of entries) {
-        const upstream = labelOf(entry.upstream);
-        const { usage, costMicroUsd, outcome, dialect, errorCode = "" } = entry;
-        const isRequest = outcome !== "replaced";
-        if (isRequest) sums.add(requests, { upstream, outcome, dialect, code: errorCode }, 1);
-        else sums.add(replaced, { upstream, code: errorCode }, 1);
-        sums.add(tokens, { upstream, kind: "input" }, usage.inputTokens);
-        sums.add(tokens, { upstream, kind: "output" }, usage.outputTokens);
-        sums.add(tokens, { upstream, kind: "cache_read" }, usage.cacheReadTokens);
-        sums.add(tokens, { upstream, kind: "cache_write" }, usage.cacheWriteTokens);
-        sums.add(tokens, { upstream, kind: "reasoning" }, usage.reasoningTokens);
-        if (costMicroUsd !== undefined) sums.add(cost, { upstream }, costMicroUsd / 1e6);
-        else if (usesTokens(entry)) sums.add(unpriced, { upstream }, 1);
-        if (!isRequest) continue;
-        latency({ upstream }, entry.latencyMs / 1000);
-        if (entry.firstByteMs !== undefined) firstByte({ upstream }, entry.firstByteMs / 1000);
+      for (const sum of sumsOf(entries, labelOf)) {
+        const { upstream, outcome, dialect, code } = sum;
+        const ofUpstream = { upstream };
+        if (outcome === "replaced") replaced({ upstream, code }, sum.rows);
+        else requests({ upstream, outcome, dialect, code }, sum.rows);
+        for (const kind of KINDS) if (sum[kind] > 0) tokens({ upstream, kind }, sum[kind]);
+        if (sum.costMicroUsd > 0) cost(ofUpstream, sum.costMicroUsd / 1e6);
+        if (sum.unpriced > 0) unpriced(ofUpstream, sum.unpriced);
+        for (const ms of sum.latenciesMs) latency(ofUpstream, ms / 1000);
+        for (const ms of sum.firstBytesMs) firstByte(ofUpstream, ms / 1000);
       }
-      sums.tell();
     },
     observe(read) {
       metrics.observed({
@@ -127,29 +119,53 @@ function usesTokens({ usage }: LedgerEntry): boolean {
   return usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheWriteTokens > 0;
 }
 
-type Counter = ReturnType<Metrics["counter"]>;
-type Labels = Parameters<Counter>[0];
+const KINDS = ["input", "output", "cache_read", "cache_write", "reasoning"] as const;
+
+/** What the rows of a batch that have the same labels come to. */
+type Sum = Record<(typeof KINDS)[number] | "rows" | "costMicroUsd" | "unpriced", number> & {
+  readonly upstream: string;
+  readonly outcome: LedgerEntry["outcome"];
+  readonly dialect: string;
+  readonly code: string;
+  /** Of requests, not of attempts that were replaced. */
+  readonly latenciesMs: number[];
+  readonly firstBytesMs: number[];
+};
 
 /** A batch has few different labels and many rows. */
-class Sums {
-  readonly #byCounter = new Map<Counter, Map<string, { readonly labels: Labels; amount: number }>>();
-
-  add(counter: Counter, labels: Labels, amount: number): void {
-    if (!(amount > 0)) return;
-    let sums = this.#byCounter.get(counter);
-    if (sums === undefined) {
-      sums = new Map();
-      this.#byCounter.set(counter, sums);
+function sumsOf(entries: readonly LedgerEntry[], labelOf: (upstream: string) => string): Iterable<Sum> {
+  const sums = new Map<string, Sum>();
+  for (const entry of entries) {
+    const { usage, outcome, dialect, errorCode: code = "", costMicroUsd, firstByteMs } = entry;
+    const upstream = labelOf(entry.upstream);
+    const key = `${upstream}\n${outcome}\n${dialect}\n${code}`;
+    let sum = sums.get(key);
+    if (sum === undefined) {
+      sum = { ...NOTHING, upstream, outcome, dialect, code, latenciesMs: [], firstBytesMs: [] };
+      sums.set(key, sum);
     }
-    const key = Object.values(labels).join("\n");
-    const sum = sums.get(key);
-    if (sum === undefined) sums.set(key, { labels, amount });
-    else sum.amount += amount;
+    sum.rows += 1;
+    sum.input += usage.inputTokens;
+    sum.output += usage.outputTokens;
+    sum.cache_read += usage.cacheReadTokens;
+    sum.cache_write += usage.cacheWriteTokens;
+    sum.reasoning += usage.reasoningTokens;
+    if (costMicroUsd !== undefined) sum.costMicroUsd += costMicroUsd;
+    else if (usesTokens(entry)) sum.unpriced += 1;
+    if (outcome === "replaced") continue;
+    sum.latenciesMs.push(entry.latencyMs);
+    if (firstByteMs !== undefined) sum.firstBytesMs.push(firstByteMs);
   }
-
-  tell(): void {
-    for (const [counter, sums] of this.#byCounter) {
-      for (const { labels, amount } of sums.values()) counter(labels, amount);
-    }
-  }
+  return sums.values();
 }
+
+const NOTHING = {
+  rows: 0,
+  input: 0,
+  output: 0,
+  cache_read: 0,
+  cache_write: 0,
+  reasoning: 0,
+  costMicroUsd: 0,
+  unpriced: 0,
+} as const;

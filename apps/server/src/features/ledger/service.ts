@@ -32,7 +32,7 @@ export type LedgerOptions = LedgerConfig & {
   /** Whether a crash would be noticed by nobody: what is open now cannot be written down. */
   readonly isUntraced?: (() => boolean) | undefined;
   readonly bounds?: Partial<LedgerBounds>;
-  /** From a row's arrival in the journal to its being moved to the database, in milliseconds. Default 250. */
+  /** From a row's arrival in the journal to its being moved to the database, at most, in milliseconds. Default 250. */
   readonly moveMs?: number;
   /** Unix milliseconds. */
   readonly now?: () => number;
@@ -64,6 +64,7 @@ export class DurableLedger implements Ledger {
   #journal: Journal<LedgerEntry> | undefined;
   #mover: JournalMover | undefined;
   #moving: Promise<void> = Promise.resolve();
+  #movesEarly = false;
   #syncing: Promise<void> | undefined;
   #touchedAt: number;
   #dropped = 0;
@@ -210,6 +211,17 @@ export class DurableLedger implements Ledger {
     if (this.#closing !== undefined || this.#journal === undefined) return;
     this.#syncTimer.start(SYNC_MS);
     this.#moveTimer.start(this.#options.moveMs ?? DEFAULT_MOVE_MS);
+    if (this.#journal.hasWholeChunk) this.#moveEarly();
+  }
+
+  /** What fills a transaction need not wait for the timer: as long as rows wait, the garbage collector copies them about. */
+  #moveEarly(): void {
+    if (this.#mover === undefined || this.#movesEarly || this.#databaseTrouble.lasts) return;
+    this.#movesEarly = true;
+    const over = (): void => {
+      this.#movesEarly = false;
+    };
+    this.#move((mover) => mover.moveWhole()).then(over, over);
   }
 
   async #openJournal(): Promise<Journal<LedgerEntry> | undefined> {

@@ -76,6 +76,12 @@ export class Journal<Entry> {
     return this.#segments.reduce((sum, { written, taken }) => sum + written - taken, 0);
   }
 
+  /** Whether as many rows wait as `next` gives at most. */
+  get hasWholeChunk(): boolean {
+    // Where more wait than are kept in memory, memory is full of them.
+    return this.#segments.some(({ rows }) => rows >= this.#chunkRows);
+  }
+
   /** Bytes of all files, also of what is committed. */
   get fileBytes(): number {
     return this.#segments.reduce((sum, { written }) => sum + written, 0);

@@ -1,7 +1,8 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 import { http } from "@loom/api/http";
-import { HEADER_NAME, NOT_IN_HEADER_LINES } from "../header-lines.ts";
+import { flat } from "../flat-text.ts";
+import { HEADER_NAME, isHeaderValue } from "../header-lines.ts";
 import { NO_HEADERS, type RawOutgoing } from "../raw-exchange.ts";
 import type { PlainRequest } from "./plain-request.ts";
 
@@ -62,16 +63,16 @@ export class PlainResponse extends EventEmitter implements RawOutgoing {
   /** @throws Error for what is no header, which nobody could tell from two */
   writeHead(status: number, headers: OutgoingHttpHeaders | readonly string[]): void {
     if (this.headersSent) throw new Error("The head was written before.");
-    const given = isList(headers) ? linesOfList(headers) : linesOf(headers);
-    const lines = this.inEveryHead === NO_HEADERS ? given : given + linesOfList(this.inEveryHead);
-    if (NOT_IN_HEADER_LINES.test(lines)) throw new Error("A header of the answer holds control characters.");
-    const isFramed = FRAMED.test(lines) || status === 204 || status === 304;
-    if (!isFramed) this.keepAlive = false;
+    const lines = new HeaderLines();
+    if (isList(headers)) lines.addList(headers);
+    else lines.addAll(headers);
+    if (this.inEveryHead !== NO_HEADERS) lines.addList(this.inEveryHead);
+    if (!lines.frameBody && status !== 204 && status !== 304) this.keepAlive = false;
     this.statusCode = status;
     this.headersSent = true;
     const phrase = http.STATUS_CODES[status] ?? "unknown";
     const connection = this.keepAlive ? this.#connection.keepAlive : this.#connection.close;
-    this.#head = `HTTP/1.1 ${status} ${phrase}\r\n${lines}Date: ${dateNow()}\r\n${connection}\r\n`;
+    this.#head = `HTTP/1.1 ${status} ${phrase}\r\n${lines.text}Date: ${dateNow()}\r\n${connection}\r\n`;
   }
 
   flushHeaders(): void {
@@ -132,45 +133,56 @@ export class PlainResponse extends EventEmitter implements RawOutgoing {
   }
 }
 
-const FRAMED = /^(?:content-length|transfer-encoding):/im;
-
 function isList(headers: OutgoingHttpHeaders | readonly string[]): headers is readonly string[] {
   return Array.isArray(headers);
 }
 
-function linesOfList(headers: readonly string[]): string {
-  let lines = "";
-  for (let index = 0; index + 1 < headers.length; index += 2) lines += line(headers[index] ?? "", headers[index + 1]);
-  return lines;
-}
+/** Of a head, as they are put together. All throw an Error for what would be more than one line, or none. */
+class HeaderLines {
+  text = "";
+  /** Whether one of them says where the body ends. */
+  frameBody = false;
 
-function linesOf(headers: OutgoingHttpHeaders): string {
-  let lines = "";
-  for (const name in headers) {
-    const value = headers[name];
-    if (Array.isArray(value)) for (const each of value) lines += line(name, each);
-    else if (value !== undefined) lines += line(name, String(value));
+  /** Flat, name after value. */
+  addList(headers: readonly string[]): void {
+    for (let index = 0; index + 1 < headers.length; index += 2)
+      this.add(headers[index] ?? "", headers[index + 1] ?? "");
   }
-  return lines;
+
+  addAll(headers: OutgoingHttpHeaders): void {
+    for (const name in headers) {
+      const value = headers[name];
+      if (Array.isArray(value)) for (const each of value) this.add(name, each);
+      else if (value !== undefined) this.add(name, String(value));
+    }
+  }
+
+  add(name: string, value: string): void {
+    const { text, framesBody } = beginningOf(name);
+    if (!isHeaderValue(value)) throw new Error(CONTROLS);
+    if (framesBody) this.frameBody = true;
+    this.text += `${text}${value}\r\n`;
+  }
 }
 
-/** @throws Error for what would be more than one line, or none */
-function line(name: string, value = ""): string {
-  if (value.includes("\n") || !isName(name)) throw new Error("A header of the answer holds control characters.");
-  return `${name}: ${value}\r\n`;
-}
+type Beginning = { readonly text: string; readonly framesBody: boolean };
 
-/** The same few names go out with every answer. */
-const names = new Set<string>();
+/** The same few names go out with every answer: each is looked at once. */
+const beginnings = new Map<string, Beginning>();
 const MAX_NAMES = 1_000;
 
-function isName(name: string): boolean {
-  if (names.has(name)) return true;
-  if (!HEADER_NAME.test(name)) return false;
-  if (names.size >= MAX_NAMES) names.clear();
-  names.add(name);
-  return true;
+/** What a header's line begins with. */
+function beginningOf(name: string): Beginning {
+  const known = beginnings.get(name);
+  if (known !== undefined) return known;
+  if (!HEADER_NAME.test(name)) throw new Error(CONTROLS);
+  const beginning = { text: flat(`${name}: `), framesBody: /^(?:content-length|transfer-encoding)$/i.test(name) };
+  if (beginnings.size >= MAX_NAMES) beginnings.clear();
+  beginnings.set(name, beginning);
+  return beginning;
 }
+
+const CONTROLS = "A header of the answer holds control characters.";
 
 let dateText = "";
 let dateSecond = 0;

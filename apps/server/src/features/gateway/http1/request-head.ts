@@ -1,4 +1,5 @@
-import { HEADER_NAME } from "../../../kit/header-lines.ts";
+import { flat } from "../../../kit/flat-text.ts";
+import { HEADER_NAME, isHeaderValue } from "../../../kit/header-lines.ts";
 import type { UpstreamRequest } from "../transport.ts";
 
 /** How the end of a request's body is told. */
@@ -9,7 +10,6 @@ export type RequestFraming =
 
 const METHOD = /^[A-Z]{1,20}$/;
 const PATH = /^\/[\x21-\x7e]*$/;
-const NO_HEADER_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** What only the one who writes the request may say. */
 const OWN: ReadonlySet<string> = new Set(["host", "connection", "transfer-encoding", "upgrade", "expect", "trailer"]);
@@ -41,9 +41,10 @@ export function requestHead(host: string, { method, path, headers }: UpstreamReq
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index] ?? "";
     const value = headers[index + 1] ?? "";
-    if (!mayBeSent(name)) continue;
-    if (NO_HEADER_VALUE.test(value)) throw new TypeError("The value of a header holds what no header may hold.");
-    head += `${name}: ${value}\r\n`;
+    const beginning = beginningOf(name);
+    if (beginning === "") continue;
+    if (!isHeaderValue(value)) throw new TypeError("The value of a header holds what no header may hold.");
+    head += `${beginning}${value}\r\n`;
   }
   switch (framing.type) {
     case "length":
@@ -56,17 +57,18 @@ export function requestHead(host: string, { method, path, headers }: UpstreamReq
 }
 
 /** The same few names come with every request: each is looked at once. */
-const names = new Map<string, boolean>();
+const beginnings = new Map<string, string>();
 const MAX_NAMES = 1_000;
 
-function mayBeSent(name: string): boolean {
-  const known = names.get(name);
+/** Of a header's line; empty for one that is not sent, because it is said otherwise. */
+function beginningOf(name: string): string {
+  const known = beginnings.get(name);
   if (known !== undefined) return known;
   if (!HEADER_NAME.test(name)) throw new TypeError("The name of a header is malformed.");
   const lower = name.toLowerCase();
   if (OWN.has(lower)) throw new TypeError(`The header ${lower} is not for the caller to set.`);
-  const sent = lower !== "content-length";
-  if (names.size >= MAX_NAMES) names.clear();
-  names.set(name, sent);
-  return sent;
+  const beginning = lower === "content-length" ? "" : flat(`${name}: `);
+  if (beginnings.size >= MAX_NAMES) beginnings.clear();
+  beginnings.set(name, beginning);
+  return beginning;
 }
