@@ -2,8 +2,8 @@ import type { Kysely } from "kysely";
 import type { LedgerEntry } from "../../gateway-types.ts";
 import type { Database } from "../../kit/database.ts";
 import { rowInsertion } from "../../kit/row-insertion.ts";
-import { type LedgerTables, USAGE_COLUMNS, type UsageNodeRow, type UsageRow } from "./migrations.ts";
-import { nodeRowsOf, rowOf } from "./usage-row.ts";
+import { type LedgerTables, USAGE_COLUMNS, type UsageNodeRow } from "./migrations.ts";
+import { atMsOf, nodeRowsOf, pathOf, valuesOf } from "./usage-row.ts";
 
 /** What is written to the tables of the ledger. */
 export type LedgerStore = {
@@ -12,8 +12,6 @@ export type LedgerStore = {
   /** Deletes up to `max` rows from before a time, and gives their number. */
   purge(beforeMs: number, max: number): Promise<number>;
 };
-
-const COLUMN_NAMES = Object.keys(USAGE_COLUMNS) as (keyof UsageRow)[];
 
 /** So much older than the newest row of its path `last_at_ms` may be: it is not written for every row. */
 const PATH_KNOWN_MS = 3_600_000;
@@ -31,10 +29,10 @@ export function createLedgerStore(database: Database): LedgerStore {
       const rows: (string | number | null)[][] = [];
       const paths = new Map<string, LedgerEntry>();
       for (const entry of entries) {
-        const row = rowOf(entry);
-        rows.push(COLUMN_NAMES.map((name) => row[name]));
-        const knownUntil = (known.get(row.path) ?? Number.NEGATIVE_INFINITY) + PATH_KNOWN_MS;
-        if (row.path !== "" && row.at_ms > knownUntil) paths.set(row.path, entry);
+        rows.push(valuesOf(entry));
+        const path = pathOf(entry.nodes);
+        const knownUntil = (known.get(path) ?? Number.NEGATIVE_INFINITY) + PATH_KNOWN_MS;
+        if (path !== "" && atMsOf(entry) > knownUntil) paths.set(path, entry);
       }
       await database.writeBehind<LedgerTables, void>(async (transaction) => {
         for (const entry of inOrder(paths)) await insertNodes(transaction, nodeRowsOf(entry));

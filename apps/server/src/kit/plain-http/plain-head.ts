@@ -15,8 +15,10 @@ export type PlainHead = {
   readonly keepAlive: boolean;
 };
 
+const METHOD = "POST ";
+const VERSION = " HTTP/1.1";
 /** The characters of RFC 3986 that need no escape in a path or a query. */
-const LINE = /^POST (\/[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*) HTTP\/1\.1$/;
+const URL = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*$/;
 const LENGTH = /^\d{1,8}$/;
 /** A body for whoever could be waiting for us, or of a length that only its end tells; or another protocol. */
 const UNUSUAL = ["transfer-encoding", "expect", "upgrade", "http2-settings"] as const;
@@ -31,8 +33,10 @@ const MAX_HEADERS = 100;
 export function readPlainHead(text: string): PlainHead | undefined {
   if (NOT_IN_HEADER_LINES.test(text)) return undefined;
   const lineEnd = text.indexOf("\r\n");
-  const url = LINE.exec(lineEnd === -1 ? text : text.slice(0, lineEnd))?.[1];
-  if (url === undefined || lineEnd === -1) return undefined;
+  const urlEnd = lineEnd - VERSION.length;
+  if (lineEnd === -1 || !text.startsWith(METHOD) || !text.startsWith(VERSION, urlEnd)) return undefined;
+  const url = text.slice(METHOD.length, urlEnd);
+  if (!URL.test(url)) return undefined;
   const rawHeaders: string[] = [];
   const headers: Record<string, string> = {};
   for (let at = lineEnd + 2; at < text.length; ) {
