@@ -62,7 +62,9 @@ export function openLogDestination(
     write(descriptor, bytes, (error, written) => {
       if (error?.code === "EAGAIN") setTimeout(() => writeBytes(bytes), RETRY_MS);
       else if (error === null && written < bytes.length) writeBytes(bytes.subarray(written));
-      else writeNext();
+      // Meanwhile more may have come, which waits for others again.
+      else if (waiting === "" || closed) writeNext();
+      else gathering = setTimeout(writeGathered, GATHER_MS);
     });
   };
 

@@ -43,6 +43,7 @@ export class LlmEvents implements LedgerFollower {
   readonly #open = new Map<string, Group>();
   /** To be passed on, oldest first: full, or their time has come. */
   #due: Group[] = [];
+  #keyed: { readonly last: LedgerEntry | undefined; readonly key: string } = { last: undefined, key: "" };
   #openIds = 0;
   #since = 0;
   /** Events on their way to the disk. */
@@ -123,7 +124,14 @@ export class LlmEvents implements LedgerFollower {
     await audit.keep(event, onKept);
   }
 
-  #keyOf({ nodes, subject, upstream, model, requestedModel, outcome, status, errorCode }: LedgerEntry): string {
+  /** One after the other, they are often of the same requests. */
+  #keyOf(entry: LedgerEntry): string {
+    const { last } = this.#keyed;
+    if (last === undefined || !isAlike(entry, last)) this.#keyed = { last: entry, key: this.#newKeyOf(entry) };
+    return this.#keyed.key;
+  }
+
+  #newKeyOf({ nodes, subject, upstream, model, requestedModel, outcome, status, errorCode }: LedgerEntry): string {
     let charged = this.#nodes.get(nodes);
     if (charged === undefined) {
       charged = JSON.stringify(nodes.map(({ kind, id }) => [kind, id]));
@@ -170,6 +178,20 @@ export class LlmEvents implements LedgerFollower {
     }
     return known;
   }
+}
+
+/** Whether both belong to the same event. */
+function isAlike(one: LedgerEntry, other: LedgerEntry): boolean {
+  return (
+    one.nodes === other.nodes &&
+    one.subject === other.subject &&
+    one.upstream === other.upstream &&
+    one.model === other.model &&
+    one.requestedModel === other.requestedModel &&
+    one.outcome === other.outcome &&
+    one.status === other.status &&
+    one.errorCode === other.errorCode
+  );
 }
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
