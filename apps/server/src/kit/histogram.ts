@@ -29,7 +29,15 @@ export class Histogram {
   }
 
   observe(labels: Labels, value: number): void {
+    this.#count(this.#find(labels), value);
+  }
+
+  observerOf(labels: Labels): (value: number) => void {
     const series = this.#find(labels);
+    return (value) => this.#count(series, value);
+  }
+
+  #count(series: Series, value: number): void {
     let index = 0;
     while (index < this.#buckets.length && value > (this.#buckets[index] ?? 0)) index += 1;
     series.counts[index] = (series.counts[index] ?? 0) + 1;

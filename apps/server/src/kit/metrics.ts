@@ -1,4 +1,4 @@
-import type { Counter, Gauge, Registry } from "prom-client";
+import type { Gauge, Counter as PromCounter, Registry } from "prom-client";
 import { Histogram } from "./histogram.ts";
 
 export type Labels = { readonly [name: string]: string };
@@ -20,12 +20,22 @@ export type ObservedDefinition = {
   readonly read: () => number;
 };
 
+export type Counter = {
+  (labels: Labels, amount?: number): void;
+  /** The one with these labels, for whoever counts often. */
+  of(labels: Labels): (amount?: number) => void;
+};
+
+export type Observer = {
+  (labels: Labels, value: number): void;
+  /** The one with these labels, for whoever observes often. */
+  of(labels: Labels): (value: number) => void;
+};
+
 export type Metrics = {
-  counter(definition: MetricDefinition): (labels: Labels, amount?: number) => void;
+  counter(definition: MetricDefinition): Counter;
   /** `buckets`: upper bounds, ascending, in the unit of the name. */
-  histogram(
-    definition: MetricDefinition & { readonly buckets: readonly number[] },
-  ): (labels: Labels, value: number) => void;
+  histogram(definition: MetricDefinition & { readonly buckets: readonly number[] }): Observer;
   /** Read when somebody asks for the metrics. Labels are fixed. */
   observed(definition: ObservedDefinition): void;
   /** A gauge with as many values as there are combinations of labels when somebody asks. */
@@ -43,7 +53,8 @@ type Loaded = {
   readonly record: Map<string, (labels: Labels, value: number) => void>;
 };
 
-type Waiting = { readonly metric: string; readonly labels: Labels; amount: number };
+/** `amount`: what prom-client has not heard of yet. */
+type Count = { readonly metric: string; readonly labels: Labels; amount: number };
 
 /**
  * prom-client is loaded on the first scrape: a server of one turn never pays for it. Counters are added up here in
@@ -51,7 +62,7 @@ type Waiting = { readonly metric: string; readonly labels: Labels; amount: numbe
  */
 export function createMetrics(): Metrics {
   const definitions: ((prom: typeof import("prom-client"), loaded: Loaded) => void)[] = [];
-  const counts = new Map<string, Waiting>();
+  const counts = new Map<string, Count>();
   const histograms: Histogram[] = [];
   let loading: Promise<Loaded> | undefined;
 
@@ -64,9 +75,11 @@ export function createMetrics(): Metrics {
   const handOver = async (): Promise<Loaded> => {
     loading ??= load();
     const loaded = await loading;
-    const waiting = [...counts.values()];
-    counts.clear();
-    for (const { metric, labels, amount } of waiting) loaded.record.get(metric)?.(labels, amount);
+    for (const count of counts.values()) {
+      if (count.amount === 0) continue;
+      loaded.record.get(count.metric)?.(count.labels, count.amount);
+      count.amount = 0;
+    }
     return loaded;
   };
 
@@ -76,18 +89,32 @@ export function createMetrics(): Metrics {
         const metric = new prom.Counter({ name, help, labelNames: [...names], registers: [registry] });
         record.set(name, (labels, amount) => metric.inc({ ...labels }, amount));
       });
-      return (labels, amount = 1) => {
+      const countOf = (labels: Labels): Count => {
         let key = name;
         for (const label of names) key += `\0${labels[label] ?? ""}`;
-        const waiting = counts.get(key);
-        if (waiting === undefined) counts.set(key, { metric: name, labels, amount });
-        else waiting.amount += amount;
+        let count = counts.get(key);
+        if (count === undefined) {
+          count = { metric: name, labels, amount: 0 };
+          counts.set(key, count);
+        }
+        return count;
       };
+      const count = (labels: Labels, amount = 1): void => {
+        countOf(labels).amount += amount;
+      };
+      const of: Counter["of"] = (labels) => {
+        const count = countOf(labels);
+        return (amount = 1) => {
+          count.amount += amount;
+        };
+      };
+      return Object.assign(count, { of });
     },
     histogram({ name, help, labels: names = [], buckets }) {
       const histogram = new Histogram({ name, help, labels: names, buckets });
       histograms.push(histogram);
-      return (labels, value) => histogram.observe(labels, value);
+      const observe = (labels: Labels, value: number): void => histogram.observe(labels, value);
+      return Object.assign(observe, { of: (labels: Labels) => histogram.observerOf(labels) });
     },
     observed({ name, help, type, labels = {}, read }) {
       definitions.push((prom, { registry }) => {
@@ -100,7 +127,7 @@ export function createMetrics(): Metrics {
           counter.reset();
           counter.inc(labels, read());
         };
-        const counter: Counter = new prom.Counter({ ...options, collect });
+        const counter: PromCounter = new prom.Counter({ ...options, collect });
       });
     },
     observedAll({ name, help, labels = [], read }) {

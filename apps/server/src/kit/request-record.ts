@@ -7,6 +7,12 @@ export type RequestRecord = {
   end(call: OpenCall): void;
 };
 
+type RouteMetrics = {
+  readonly observe: (seconds: number) => void;
+  /** By status. */
+  readonly counts: Map<number, () => void>;
+};
+
 /** Seconds. A model may take minutes. */
 const DURATION_BUCKETS = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 300];
 
@@ -35,14 +41,31 @@ export function recordRequests(options: {
     read: options.open,
   });
 
+  /** Routes and statuses are few. */
+  const byRoute = new Map<string, RouteMetrics>();
+  const metricsOf = (route: string): RouteMetrics => {
+    let found = byRoute.get(route);
+    if (found === undefined) {
+      found = { observe: observe.of({ route }), counts: new Map() };
+      byRoute.set(route, found);
+    }
+    return found;
+  };
+
   return {
     end(call) {
       const { outgoing, route } = call;
       const seconds = process.uptime() - call.startedAt;
       // 499 is what nginx made common for "the client left before the answer was complete".
       const status = outgoing.writableFinished ? outgoing.statusCode : 499;
-      count({ route, status: String(status) });
-      observe({ route }, seconds);
+      const { observe, counts } = metricsOf(route);
+      let add = counts.get(status);
+      if (add === undefined) {
+        add = count.of({ route, status: String(status) });
+        counts.set(status, add);
+      }
+      add();
+      observe(seconds);
       log.own("request", { requestId: call.id, route, status, durationMs: Math.round(seconds * 1000) });
     },
   };

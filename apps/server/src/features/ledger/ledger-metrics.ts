@@ -1,5 +1,5 @@
 import type { LedgerEntry } from "../../gateway-types.ts";
-import type { Metrics } from "../../kit/metrics.ts";
+import type { Labels, Metrics, Observer } from "../../kit/metrics.ts";
 
 export type LedgerMetrics = {
   /** Off the request's path, in batches. */
@@ -82,8 +82,8 @@ export function createLedgerMetrics(metrics: Metrics): LedgerMetrics {
         for (const kind of KINDS) if (sum[kind] > 0) tokens({ upstream, kind }, sum[kind]);
         if (sum.costMicroUsd > 0) cost(ofUpstream, sum.costMicroUsd / 1e6);
         if (sum.unpriced > 0) unpriced(ofUpstream, sum.unpriced);
-        for (const ms of sum.latenciesMs) latency(ofUpstream, ms / 1000);
-        for (const ms of sum.firstBytesMs) firstByte(ofUpstream, ms / 1000);
+        observeAll(latency, ofUpstream, sum.latenciesMs);
+        observeAll(firstByte, ofUpstream, sum.firstBytesMs);
       }
     },
     observe(read) {
@@ -117,6 +117,13 @@ export function createLedgerMetrics(metrics: Metrics): LedgerMetrics {
 
 function usesTokens({ usage }: LedgerEntry): boolean {
   return usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheWriteTokens > 0;
+}
+
+/** Without one, there is no series either. */
+function observeAll(observer: Observer, labels: Labels, allMs: readonly number[]): void {
+  if (allMs.length === 0) return;
+  const observe = observer.of(labels);
+  for (const ms of allMs) observe(ms / 1000);
 }
 
 const KINDS = ["input", "output", "cache_read", "cache_write", "reasoning"] as const;
