@@ -18,6 +18,15 @@ function spliced(body: string, dialect: WireDialect, model = "gemini-3.1-pro") {
 }
 
 describe("towards the client's own dialect", () => {
+  test("what only looks like a mark, in whole or in part, hides none and is none", () => {
+    const block = (text: string) => `{"type":"text","text":"${text}"}`;
+    const foreign = `{"type":"thinking","thinking":"T","signature":"${OTHER}"}`;
+    const alike = ["9vbTE6", "bG9vbTE6", "9vbTE69vbTE6", "G9vbTE6", OTHER, OTHER.slice(0, 8)].map(block).join(",");
+    const body = (content: string) => `{"messages":[{"role":"assistant","content":[${content}]}]}`;
+    expect(spliced(body(`${alike},${foreign},${alike}`), "anthropic").text).toBe(body(`${alike},${alike}`));
+    expect(spliced(body(alike), "anthropic").text).toBe(body(alike));
+  });
+
   test.each([OTHER, UNSEALED])("Claude's own thoughts stay to the byte, and those of others go", (seal) => {
     const own = '{"type":"thinking" , "thinking":"1.0 \\u00e4","signature":"EqQ"}';
     const foreign = `{"signature" : "${seal}","type":"thinking","thinking":"TH ] } \\" ,"}`;
