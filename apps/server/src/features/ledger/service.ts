@@ -49,7 +49,7 @@ const TOUCH_MS = 20_000;
 const DAY_MS = 86_400_000;
 
 /**
- * A row for every request: for 5 ms at most in memory, then in a journal file, then in the database. While the disk is
+ * A row for every request: for some milliseconds in memory, then in a journal file, then in the database. While the disk is
  * full or the database locked, rows stay where they are, up to the bounds; then the overflow policy holds.
  */
 export class DurableLedger implements Ledger {
