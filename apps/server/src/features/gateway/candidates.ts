@@ -185,9 +185,9 @@ export class Candidates {
     const session = headers.session ?? question?.cacheKey;
     const affinity = session === undefined ? undefined : affinityOf(this.#asker.nodes, session);
     const upstream = target.upstream === "default" ? undefined : target.upstream;
-    // What is passed on as it is goes where its path says, and names its model by itself.
+    // What is passed on as it is goes where its path says, and names its model by itself; where the path says nobody, by that.
     const plan =
-      question === undefined || this.#isPassedOn
+      question === undefined || (this.#isPassedOn && upstream !== undefined)
         ? ({ ok: true, steps: [{ upstream: upstream ?? "", model: question?.model ?? "", reason: "path" }] } as const)
         : this.#parts.routing.plan({
             model: question.model,

@@ -88,7 +88,7 @@ test.each(["/anthropic/v1/models", "/openai/v1/models", "/gemini/v1beta/models",
 
 describe("where there is nothing", () => {
   test.each([
-    ["/openai/v1/embeddings", "as in /proxy/openai/v1/embeddings"],
+    ["/openai/v1/files", "as in /proxy/openai/v1/files"],
     ["/gemini/v1beta/files", "as in /proxy/gemini/v1beta/files"],
     [
       "/gemini/v1beta/models/gemini-embedding-001:embedContent",

@@ -93,7 +93,9 @@ function answer(entrance: Entrance, call: RawCall, target: Target, headers: Clie
   const { parts } = entrance;
   const { operation, upstream } = target;
   const understood = operation === "generate" || operation === "count_tokens";
-  const isRead = understood || (operation === "use" && upstream !== undefined && isReadable(call));
+  // Of other work, only OpenAI's words are those of several providers.
+  const hasDoer = upstream !== undefined || target.dialect === "chat";
+  const isRead = understood || (operation === "use" && hasDoer && isReadable(call));
   if (!isRead) {
     checkNoTrace(call);
     if (upstream !== undefined)

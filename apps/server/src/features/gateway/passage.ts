@@ -26,6 +26,7 @@ import {
   nativeRequest,
   passedRequest,
   type RequestHeaders,
+  routedRequest,
   streamedRequest,
   translatedRequest,
 } from "./upstream-request.ts";
@@ -68,7 +69,7 @@ export function openPassage(
   const { question } = asked;
   const target = targetForGoogle(asked.target, upstream);
   if (question === undefined || target.operation === "use")
-    return passedPassage({ ...asked, target }, upstream, credential, parts);
+    return passedPassage({ ...asked, target }, step, upstream, credential, parts);
   if (target.operation === "count_tokens" && !canCount(target, upstream, step.model)) {
     throw new ProblemError("invalid_request", `The provider ${upstream.name} cannot count tokens for this client.`);
   }
@@ -87,24 +88,39 @@ export function canCount(target: Target, upstream: Upstream, model: string): boo
 
 function passedPassage(
   asked: Asked,
+  step: RouteStep,
   upstream: Upstream,
   credential: RequestHeaders,
   { redact }: GatewayParts,
 ): Passage {
-  const { call, target, headers, question } = asked;
+  const { target } = asked;
   const dialect = target.dialect === "loom" ? "chat" : target.dialect;
-  const { incoming } = call;
-  const options = { target, upstream, credential, forwarded: headers.forwarded };
-  const read = question?.top?.bytes;
-  const request =
-    read === undefined
-      ? streamedRequest({ ...options, incoming: streamOf(incoming) })
-      : passedRequest({ ...options, body: read });
+  const request = passedOn(asked, step, upstream, credential);
   const counts = target.operation === "use" && dialect === "chat" ? countsOfWork(target) : dialect;
   const errors = new UpstreamErrors(upstream, dialect, redact);
   const unjudged = { dialect, errors, counts, hideUsage: false, isAnswer: false, stream: false, answers: 1 };
   const deliver: Passage["deliver"] = (host) => new NativeDelivery(host, unjudged);
   return { dialect, native: true, hidesUsage: false, request, errors, deliver };
+}
+
+function passedOn(
+  { call, target, headers, question }: Asked,
+  step: RouteStep,
+  upstream: Upstream,
+  credential: RequestHeaders,
+): UpstreamRequest {
+  const options = { target, upstream, credential, forwarded: headers.forwarded };
+  const read = question?.top?.bytes;
+  if (question === undefined || read === undefined)
+    return streamedRequest({ ...options, incoming: streamOf(call.incoming) });
+  const isOfPath = target.upstream !== undefined && target.upstream !== "default";
+  if (isOfPath) return passedRequest({ ...options, body: read });
+  const request = routedRequest({ ...options, question, step });
+  if (request !== undefined) return request;
+  throw new ProblemError(
+    "invalid_request",
+    `The provider ${upstream.name} does nothing of the kind in OpenAI's words: its own are beneath /proxy/${upstream.name}.`,
+  );
 }
 
 function countsOfWork({ path }: Target): TapKind {

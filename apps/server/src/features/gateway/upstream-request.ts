@@ -97,6 +97,21 @@ export function passedRequest({ body, ...passed }: Passed & { readonly body: Buf
   return { method: "POST", path: passedPath(passed), headers: passedHeaders(passed), body };
 }
 
+/** The same of whoever has the model, at his path and under the name that he knows it by. `undefined`: he does no such work. */
+export function routedRequest({
+  question,
+  step,
+  ...passed
+}: Passed & { readonly question: Question; readonly step: RouteStep }): UpstreamRequest | undefined {
+  const { target, upstream } = passed;
+  const path = upstream.workPath?.(target.path.replace(/^\/v\d+/, ""));
+  const { top } = question;
+  if (path === undefined || top === undefined) return undefined;
+  const model = step.model === question.model ? undefined : step.model;
+  const body = editedBody(top, { model, vertex: false, usage: false, inside: [] });
+  return { method: "POST", path: path + target.query, headers: passedHeaders(passed), body };
+}
+
 /** Anything else of a provider's own: as it comes, with the upstream's credential. */
 export function streamedRequest({
   incoming,

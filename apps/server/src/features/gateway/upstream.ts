@@ -15,6 +15,11 @@ export type Upstream = {
   countPath(dialect: WireDialect, model: string): string | undefined;
   /** Where a path of the provider's own is. */
   nativePath(path: string): string;
+  /**
+   * Where other work with models is done, such as embeddings, by what stands behind the version of OpenAI's path;
+   * `undefined` where nobody does it in OpenAI's words.
+   */
+  workPath?(work: string): string | undefined;
   /** With the query that asks for all of them at once. */
   readonly modelsPath: string;
 };
@@ -75,6 +80,7 @@ export function createUpstream(config: ProviderConfig): Upstream {
         dialects: () => ZAI,
         generatePath: (dialect) => (dialect === "anthropic" ? `${messages}/v1/messages` : `${chat}/chat/completions`),
         countPath: () => undefined,
+        workPath: (work) => (work === COMPACTION ? undefined : chat + work),
         nativePath: (native) => zaiPath(native, { root: version === undefined ? path : "", chat, messages }),
         modelsPath: `${chat}/models`,
       };
@@ -87,6 +93,8 @@ export function createUpstream(config: ProviderConfig): Upstream {
         generatePath: (dialect) => `${path}/${dialect === "responses" ? "responses" : "chat/completions"}`,
         countPath: (dialect) =>
           dialect === "responses" && !config.isCompatible ? `${path}/responses/input_tokens` : undefined,
+        // Whoever imitates OpenAI compacts nothing.
+        workPath: (work) => (work === COMPACTION && config.isCompatible ? undefined : path + work),
         // The version stands in the address already, and clients bring their own.
         nativePath: (native) =>
           path + (version !== undefined && native.startsWith(`${version}/`) ? native.slice(version.length) : native),
@@ -95,6 +103,8 @@ export function createUpstream(config: ProviderConfig): Upstream {
     }
   }
 }
+
+const COMPACTION = "/responses/compact";
 
 const ANTHROPIC: readonly WireDialect[] = ["anthropic"];
 const GEMINI: readonly WireDialect[] = ["gemini"];
