@@ -125,6 +125,34 @@ describe("what is nested too deeply, or has too many values, is not parsed to kn
     expect(upstream.seen).toHaveLength(0);
   });
 
+  /** Objects in objects, as JSON. */
+  const nested = (key: string, depth: number): string => `${`{"${key}":`.repeat(depth)}{}${"}".repeat(depth)}`;
+
+  test.each(["claude-x", "gpt-x", "gemini-x"])("the deepest that may be is said to %s", async (model) => {
+    const { upstream, gateway } = await start((response) => response.writeHead(500).end("{}"));
+    const input = nested("a", 500);
+    const schema = `{"type":"object","properties":${nested("a", 500)}}`;
+    const chatCall = `{"id":"c","type":"function","function":{"name":"t","arguments":${JSON.stringify(input)}}}`;
+    const bodies = {
+      "/anthropic/v1/messages": `{"model":"${model}","max_tokens":9,"tools":[{"name":"t","input_schema":${schema}}],"messages":[
+        {"role":"user","content":"Hi"},{"role":"assistant","content":[{"type":"tool_use","id":"c","name":"t","input":${input}}]},
+        {"role":"user","content":[{"type":"tool_result","tool_use_id":"c","content":"ok"}]}]}`,
+      "/openai/v1/chat/completions": `{"model":"${model}","tools":[{"type":"function","function":{"name":"t","parameters":${schema}}}],
+        "messages":[{"role":"user","content":"Hi"},{"role":"assistant","tool_calls":[${chatCall}]},
+        {"role":"tool","tool_call_id":"c","content":"ok"}]}`,
+    };
+    const headers = { authorization: `Bearer ${gateway.token}` };
+    for (const [path, body] of Object.entries(bodies)) {
+      const before = upstream.seen.length;
+      const answer = await ask(gateway.url + path, { headers, body });
+      expect([path, answer.text, upstream.seen.length > before]).toEqual([
+        path,
+        expect.not.stringMatching(/mistake/),
+        true,
+      ]);
+    }
+  });
+
   test.each([
     ["an answer", false, `{"id":"c","choices":${deep}}`],
     ["a stream", true, `data: {"id":"c","choices":${deep}}\n\n`],

@@ -183,10 +183,9 @@ function translatedPassage(
   const foreign = target.dialect !== "loom";
   const request = foreign ? parts.seals.restore(subject, asked.decoded.request) : asked.decoded.request;
   const { stream } = question;
-  const { dialect, codec, leftOut, outgoing } = withinDepth(() => {
-    const said = saidIn(upstream, { ...request, model: step.model }, { stream, client: target.dialect });
-    return { ...said, outgoing: translatedRequest({ upstream, ...said, model: step.model, stream, credential }) };
-  });
+  const said = saidIn(upstream, { ...request, model: step.model }, { stream, client: target.dialect });
+  const { dialect, codec, leftOut } = said;
+  const outgoing = translatedRequest({ upstream, ...said, model: step.model, stream, credential });
   const eventStream = target.dialect !== "gemini" || asksForEvents(target.query);
   const voice = voiceOf(target.dialect, { eventStream });
   const identity = {
@@ -247,18 +246,6 @@ function saidIn(
     problem = options.client === "loom" ? encoded.problem : problemInWordsOf(options.client, encoded.problem);
   }
   throw new ProblemError("invalid_request", problem ?? `The provider ${upstream.name} speaks no dialect.`);
-}
-
-/** What a client nests deeper than the stack is no mistake of the server's. */
-function withinDepth<Result>(work: () => Result): Result {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof RangeError) {
-      throw new ProblemError("invalid_request", "The request is nested too deeply for JSON.");
-    }
-    throw error;
-  }
 }
 
 type TakeNote = ConstructorParameters<typeof TranslatedAnswer>[1]["noted"];
