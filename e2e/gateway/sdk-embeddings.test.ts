@@ -1,52 +1,28 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import OpenAI from "openai";
 import { expect, test } from "vitest";
+import { startListeningProvider } from "./listening-provider.testing.ts";
 import { PROVIDER_KEYS, startLoomServer } from "./loom-server.testing.ts";
 
 const VECTOR = [0.5, -1, 2];
 
-/** Embeds as OpenAI does, also in the form that its SDK asks for. */
-async function startEmbedder() {
-  const seen: string[] = [];
-  const server = createServer(async (incoming, outgoing) => {
-    const parts: Buffer[] = [];
-    for await (const part of incoming) parts.push(part);
-    const { model, input, encoding_format } = JSON.parse(Buffer.concat(parts).toString());
-    seen.push(`${incoming.url} ${incoming.headers.authorization} ${model} ${input}`);
-    const base64 = Buffer.from(Float32Array.from(VECTOR).buffer).toString("base64");
-    const embedding = encoding_format === "base64" ? base64 : VECTOR;
-    outgoing.setHeader("content-type", "application/json");
-    outgoing.end(
-      JSON.stringify({
-        object: "list",
-        model,
-        data: [{ object: "embedding", index: 0, embedding }],
-        usage: { prompt_tokens: 3, total_tokens: 3 },
-      }),
-    );
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    seen,
-    [Symbol.dispose]() {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
-}
-
 test("OpenAI's SDK embeds with the models of several providers at one address", async () => {
-  using embedder = await startEmbedder();
+  const seen: string[] = [];
+  // As OpenAI does, also in the form that its SDK asks for.
+  using embedder = await startListeningProvider(({ url, headers }, body, outgoing) => {
+    const { model, input, encoding_format } = JSON.parse(body.toString());
+    seen.push(`${url} ${headers.authorization} ${model} ${input}`);
+    const base64 = Buffer.from(Float32Array.from(VECTOR).buffer).toString("base64");
+    const data = [{ object: "embedding", index: 0, embedding: encoding_format === "base64" ? base64 : VECTOR }];
+    outgoing.setHeader("content-type", "application/json");
+    outgoing.end(JSON.stringify({ object: "list", model, data, usage: { prompt_tokens: 3, total_tokens: 3 } }));
+  });
   await using server = await startLoomServer(embedder.url);
   const client = new OpenAI({ baseURL: `${server.url}/openai/v1`, apiKey: server.token, maxRetries: 0 });
   for (const model of ["text-embedding-3-small", "local/nomic-embed-text"]) {
     const { data } = await client.embeddings.create({ model, input: "Hi" });
     expect(data[0]?.embedding).toEqual(VECTOR);
   }
-  expect(embedder.seen).toEqual([
+  expect(seen).toEqual([
     `/v1/embeddings Bearer ${PROVIDER_KEYS.openai} text-embedding-3-small Hi`,
     `/v1/embeddings Bearer ${PROVIDER_KEYS.local} nomic-embed-text Hi`,
   ]);

@@ -1,19 +1,15 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
+import { startListeningProvider } from "./listening-provider.testing.ts";
 import { PROVIDER_KEYS, startLoomServer } from "./loom-server.testing.ts";
 import { googleClient } from "./sdk/google-genai.testing.ts";
 
 /** Takes files as Google does: the first answer says where the bytes are to go, by an address of its own or of `elsewhere`. */
 async function startFiles(elsewhere?: string) {
   const seen: string[] = [];
-  const server = createServer(async (incoming, outgoing) => {
-    const parts: Buffer[] = [];
-    for await (const part of incoming) parts.push(part);
-    const { url: path = "", headers } = incoming;
-    const own = `http://${headers.host}`;
-    seen.push(`${path} ${headers["x-goog-api-key"]} ${Buffer.concat(parts)}`);
+  const provider = await startListeningProvider(({ url: path = "", headers }, body, outgoing) => {
+    seen.push(`${path} ${headers["x-goog-api-key"]} ${body}`);
     if (headers["x-goog-upload-command"] === "start") {
+      const own = `http://${headers.host}`;
       outgoing.setHeader("x-goog-upload-url", `${elsewhere ?? own}/upload/v1beta/files?upload_id=u-1&x=%2F`);
       outgoing.end("{}");
       return;
@@ -22,16 +18,7 @@ async function startFiles(elsewhere?: string) {
     outgoing.setHeader("content-type", "application/json");
     outgoing.end('{"file":{"name":"files/f-1","mimeType":"text/plain"}}');
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    seen,
-    [Symbol.dispose]() {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
+  return { ...provider, seen };
 }
 
 test("a file goes to Gemini through Loom, all the way", async () => {
