@@ -39,6 +39,42 @@ test("a busy server that nobody scrapes keeps its numbers in bounded space", asy
   expect(await metrics.render()).toContain("things_total 5000");
 });
 
+test("whoever has a counter or an observer at hand counts in the same series", async () => {
+  const metrics = createMetrics();
+  const count = metrics.counter({ name: "things_total", help: "Things.", labels: ["kind"] });
+  const observe = metrics.histogram({ name: "wait_seconds", help: "Waiting.", labels: ["kind"], buckets: [1] });
+  const [add, see] = [count.of({ kind: "a" }), observe.of({ kind: "a" })];
+  for (const total of [3, 6]) {
+    count({ kind: "a" });
+    add();
+    add(1);
+    observe({ kind: "a" }, 0.5);
+    see(0.5);
+    const text = await metrics.render();
+    expect(text).toContain(`things_total{kind="a"} ${total}\n`);
+    expect(text).toContain(`wait_seconds_count{kind="a"} ${(total / 3) * 2}\n`);
+  }
+});
+
+test("a counter that is told nothing has no series, one that is told zero has", async () => {
+  const metrics = createMetrics();
+  const count = metrics.counter({ name: "things_total", help: "Things.", labels: ["kind"] });
+  count.of({ kind: "a" });
+  count({ kind: "b" }, 0);
+  const text = await metrics.render();
+  expect(text).not.toContain('kind="a"');
+  expect(text).toContain('things_total{kind="b"} 0\n');
+});
+
+test("an amount that is none costs one scrape and no other", async () => {
+  const metrics = createMetrics();
+  const count = metrics.counter({ name: "things_total", help: "Things.", labels: ["kind"] });
+  count({ kind: "a" }, -1);
+  count({ kind: "b" });
+  await expect(metrics.render()).rejects.toThrow();
+  expect(await metrics.render()).toContain('things_total{kind="b"} 1\n');
+});
+
 test("an observed value is read when it is asked for", async () => {
   const metrics = createMetrics();
   let value = 1;

@@ -53,8 +53,8 @@ type Loaded = {
   readonly record: Map<string, (labels: Labels, value: number) => void>;
 };
 
-/** `amount`: what prom-client has not heard of yet. */
-type Count = { readonly metric: string; readonly labels: Labels; amount: number };
+/** `amount`: what prom-client has not heard of yet; absent: nothing, which is not the same as zero. */
+type Count = { readonly metric: string; readonly labels: Labels; amount: number | undefined };
 
 /**
  * prom-client is loaded on the first scrape: a server of one turn never pays for it. Counters are added up here in
@@ -76,9 +76,11 @@ export function createMetrics(): Metrics {
     loading ??= load();
     const loaded = await loading;
     for (const count of counts.values()) {
-      if (count.amount === 0) continue;
-      loaded.record.get(count.metric)?.(count.labels, count.amount);
-      count.amount = 0;
+      const { metric, labels, amount } = count;
+      if (amount === undefined) continue;
+      // First: what prom-client does not take would else be in the way of every later scrape.
+      count.amount = undefined;
+      loaded.record.get(metric)?.(labels, amount);
     }
     return loaded;
   };
@@ -94,19 +96,20 @@ export function createMetrics(): Metrics {
         for (const label of names) key += `\0${labels[label] ?? ""}`;
         let count = counts.get(key);
         if (count === undefined) {
-          count = { metric: name, labels, amount: 0 };
+          count = { metric: name, labels, amount: undefined };
           counts.set(key, count);
         }
         return count;
       };
-      const count = (labels: Labels, amount = 1): void => {
-        countOf(labels).amount += amount;
-      };
       const of: Counter["of"] = (labels) => {
         const count = countOf(labels);
         return (amount = 1) => {
-          count.amount += amount;
+          count.amount = (count.amount ?? 0) + amount;
         };
+      };
+      const count = (labels: Labels, amount = 1): void => {
+        const known = countOf(labels);
+        known.amount = (known.amount ?? 0) + amount;
       };
       return Object.assign(count, { of });
     },

@@ -25,6 +25,10 @@ describe("towards the client's own dialect", () => {
     const body = (content: string) => `{"messages":[{"role":"assistant","content":[${content}]}]}`;
     expect(spliced(body(`${alike},${foreign},${alike}`), "anthropic").text).toBe(body(`${alike},${alike}`));
     expect(spliced(body(alike), "anthropic").text).toBe(body(alike));
+    const often = block("9vbTE6".repeat(1_000));
+    expect(spliced(body(`${often},${foreign},${often}`), "anthropic").text).toBe(body(`${often},${often}`));
+    const long = block("x".repeat(2 * 1024 * 1024));
+    expect(spliced(body(`${long},${foreign}`), "anthropic").text).toBe(body(long));
   });
 
   test.each([OTHER, UNSEALED])("Claude's own thoughts stay to the byte, and those of others go", (seal) => {

@@ -48,10 +48,10 @@ export class JournalMover {
     await this.#release();
   }
 
-  /** Only whole transactions: what is left over may be moved together with what comes next. @throws as `move` does */
-  async moveWhole(): Promise<void> {
+  /** One transaction, where as many rows wait as make a full one. @throws as `move` does */
+  async moveFull(): Promise<void> {
     const { journal, follower } = this.#options;
-    while (journal.hasWholeChunk && follower?.isFull !== true && (await this.#moveNext()) > 0) await nextTurn();
+    if (journal.hasWholeChunk && follower?.isFull !== true) await this.#moveNext();
   }
 
   /** Those that wait now: under load there may be more for ever. What the follower has no room for stays. */

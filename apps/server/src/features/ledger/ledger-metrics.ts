@@ -152,18 +152,23 @@ function sumsOf(entries: readonly LedgerEntry[], labelOf: (upstream: string) => 
       sums.set(key, sum);
     }
     sum.rows += 1;
-    sum.input += usage.inputTokens;
-    sum.output += usage.outputTokens;
-    sum.cache_read += usage.cacheReadTokens;
-    sum.cache_write += usage.cacheWriteTokens;
-    sum.reasoning += usage.reasoningTokens;
-    if (costMicroUsd !== undefined) sum.costMicroUsd += costMicroUsd;
+    sum.input += counted(usage.inputTokens);
+    sum.output += counted(usage.outputTokens);
+    sum.cache_read += counted(usage.cacheReadTokens);
+    sum.cache_write += counted(usage.cacheWriteTokens);
+    sum.reasoning += counted(usage.reasoningTokens);
+    if (costMicroUsd !== undefined) sum.costMicroUsd += counted(costMicroUsd);
     else if (usesTokens(entry)) sum.unpriced += 1;
     if (outcome === "replaced") continue;
     sum.latenciesMs.push(entry.latencyMs);
     if (firstByteMs !== undefined) sum.firstBytesMs.push(firstByteMs);
   }
   return sums.values();
+}
+
+/** A row that is not what its type says costs nobody else his count. */
+function counted(amount: number): number {
+  return amount > 0 ? amount : 0;
 }
 
 const NOTHING = {

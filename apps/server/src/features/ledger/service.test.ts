@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startProcess } from "@loom/testkit";
 import { describe, expect, it } from "vitest";
+import type { LedgerFollower } from "../../gateway-types.ts";
 import { engines } from "../../kit/engines.testing.ts";
 import { lineOf } from "./entry-line.ts";
 import { entry, NOON, openTestDatabase, openTestLedger, storedIds, until } from "./ledger.testing.ts";
@@ -31,6 +32,43 @@ describe.each(engines)("on $name", (engine) => {
       expect(await storedIds(await database())).toEqual(recorded);
       await close();
       expect(journals(home.path)).toEqual([]);
+    });
+
+    it("does not wait where it fills a transaction with others, unless there is no room behind it", async () => {
+      await using home = await engine.createEmpty();
+      let isFull = false;
+      const follower: LedgerFollower = {
+        see() {},
+        tell: async () => true,
+        isBehind: false,
+        get isFull() {
+          return isFull;
+        },
+      };
+      const { ledger, database, close } = openTestLedger(home, { moveMs: 3_600_000, follower });
+      ledger.record(entry("first"));
+      await ledger.settle();
+      const record = async (prefix: string, count: number): Promise<void> => {
+        const before = ledger.state.acknowledgedRows;
+        for (const id of ids(prefix, count)) ledger.record(entry(id));
+        await until(() => ledger.state.acknowledgedRows === before + count);
+      };
+      await record("few", 200);
+      expect(await storedIds(await database())).toHaveLength(1);
+      isFull = true;
+      await record("many", 400);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(await storedIds(await database())).toHaveLength(1);
+      isFull = false;
+      await record("last", 1);
+      await until(async () => (await storedIds(await database())).length >= 1 + 256);
+      // What fills no transaction any more waits on.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect((await storedIds(await database())).length).toBeLessThan(602);
+      await close();
+      const reopened = await openTestDatabase(home);
+      expect(await storedIds(reopened)).toHaveLength(602);
+      await reopened.close();
     });
 
     it("is in a journal that only its owner can read before it is in the database", async () => {

@@ -211,17 +211,24 @@ export class DurableLedger implements Ledger {
     if (this.#closing !== undefined || this.#journal === undefined) return;
     this.#syncTimer.start(SYNC_MS);
     this.#moveTimer.start(this.#options.moveMs ?? DEFAULT_MOVE_MS);
-    if (this.#journal.hasWholeChunk) this.#moveEarly();
+    this.#moveEarly();
   }
 
-  /** What fills a transaction need not wait for the timer: as long as rows wait, the garbage collector copies them about. */
+  /**
+   * What fills a transaction need not wait for the timer: as long as rows wait, the garbage collector copies them about. One
+   * at a time, since under load there may be more for ever, and others wait for their turn.
+   */
   #moveEarly(): void {
     if (this.#mover === undefined || this.#movesEarly || this.#databaseTrouble.lasts) return;
+    if (this.#journal?.hasWholeChunk !== true || this.#options.follower?.isFull === true) return;
     this.#movesEarly = true;
     const over = (): void => {
       this.#movesEarly = false;
     };
-    this.#move((mover) => mover.moveWhole()).then(over, over);
+    this.#move((mover) => mover.moveFull()).then(() => {
+      over();
+      if (this.#closing === undefined) setImmediate(() => this.#moveEarly());
+    }, over);
   }
 
   async #openJournal(): Promise<Journal<LedgerEntry> | undefined> {

@@ -330,6 +330,31 @@ describe("an answer", () => {
     expect(server.plain()).toBe(1);
   });
 
+  test.each([204, 304])(
+    "of status %d has no body, and leaves its connection open, as with Node's server",
+    async (status) => {
+      const heard = [true, false].map(async (takesPlain) => {
+        const answer: Answer = (incoming, outgoing) => {
+          incoming.takeBody({
+            onPiece() {},
+            onEnd() {
+              outgoing.writeHead(status, []);
+              outgoing.end();
+            },
+          });
+        };
+        const { port } = await serve({ takesPlain, answer });
+        const request = bytes("POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+        return undated(
+          await say(open(port), [request, request], (all) => answers(all) === 2 && all.endsWith("\r\n\r\n")),
+        );
+      });
+      const [plain, node] = await Promise.all(heard);
+      expect(plain).toBe(node);
+      expect(plain).toContain("Connection: keep-alive");
+    },
+  );
+
   test("of no known length ends with its connection", async () => {
     const server = await serve({
       answer(incoming, outgoing) {
