@@ -4,8 +4,7 @@ import { join } from "node:path";
 const OPEN_MS = 10_000;
 
 /** Bytes of the server's JavaScript heap that are in use, its garbage collected first: asked of its inspector. */
-export async function heapInUse(pid: number, directory: string): Promise<number> {
-  process.kill(pid, "SIGUSR1");
+export async function heapInUse(directory: string): Promise<number> {
   const socket = new WebSocket(await inspectorOf(join(directory, "server.out")));
   await new Promise<void>((resolve, reject) => {
     socket.addEventListener("open", () => resolve(), { once: true });

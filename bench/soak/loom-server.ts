@@ -36,9 +36,9 @@ export async function startLoomServer(options: {
   const startedMs = Date.now();
   const child = spawn(
     process.execPath,
-    // Its inspector opens on a signal only, on a port that is free then.
+    // For its heap. It opens no inspector on a signal.
     [
-      "--inspect-port=127.0.0.1:0",
+      "--inspect=127.0.0.1:0",
       PROGRAM,
       ...args,
       "--log-file",

@@ -216,7 +216,7 @@ class Soak {
     const metrics = {
       open: await metric(server.url, owner, "loom_gateway_requests_open"),
       unwrittenRows: await metric(server.url, owner, "loom_ledger_unwritten_rows"),
-      heapMegabytes: (await heapInUse(server.pid, this.#directory)) / 2 ** 20,
+      heapMegabytes: (await heapInUse(this.#directory)) / 2 ** 20,
       droppedRows: (await metric(server.url, owner, "loom_ledger_dropped_rows_total")) ?? 0,
     };
     const usage = await usageTotal(server.url, owner);

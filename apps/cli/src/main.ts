@@ -26,6 +26,8 @@ async function main(words: readonly string[]): Promise<number> {
   process.stderr.on("error", () => undefined);
   // A mistake of ours is told as a sentence: what Node prints by itself may quote a secret.
   process.on("uncaughtException", (error) => void exitCodeFor(error).then((code) => process.exit(code)));
+  // Node would open a debugger, which shows all keys to whoever connects: a command of the agent's, for one.
+  process.on("SIGUSR1", () => undefined);
   const { run } = await command.load();
   return run(invocation);
 }

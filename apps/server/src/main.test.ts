@@ -25,6 +25,18 @@ test("the server starts, says where it listens and where the token is, and ends 
   expect(lines.map((line) => JSON.parse(line).msg)).toEqual(["listening", "request", "closed"]);
 });
 
+test.runIf(process.platform !== "win32")("no signal opens a debugger, which would show every key", async () => {
+  await using home = await temporaryDirectory();
+  const env = environment(home.path, { NODE_OPTIONS: "--inspect-port=127.0.0.1:0" });
+  const { process: running, url, token } = await startServerProcess(`${home.path}/data`, { env });
+  running.signal("SIGUSR1");
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(await statusOf(url, token)).toBe(200);
+  running.signal("SIGTERM");
+  const { code, stderr } = await running.exited;
+  expect([code, stderr]).toEqual([0, expect.not.stringContaining("Debugger")]);
+});
+
 test.each(engines)(
   "killed at any moment and started again, the server knows the same token, on $name",
   async (engine) => {

@@ -51,6 +51,8 @@ async function run(command: RunCommand, { env, unused }: WatchedEnvironment): Pr
   const signIn = takeSignInConfig(env, { warn: say });
   for (const sentence of unused()) say(sentence);
   rarelyCollect();
+  // Node would open a debugger, which shows all keys to whoever connects.
+  process.on("SIGUSR1", () => undefined);
   let reopenLog = (): void => {};
   // It would end the process otherwise.
   process.on("SIGHUP", () => reopenLog());

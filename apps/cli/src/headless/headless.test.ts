@@ -155,6 +155,17 @@ describe("loom -p", PATIENT, () => {
     }
   });
 
+  it("opens no debugger for the agent's commands, which would show them the key", async () => {
+    const script: ScriptFunction = ({ turnResults }) =>
+      turnResults.length === 0
+        ? callTool("bash", { command: "kill -USR1 $PPID && sleep 0.5 && echo sent" })
+        : say(turnResults[0]?.text ?? "");
+    const env = { NODE_OPTIONS: "--inspect-port=127.0.0.1:0" };
+    const { code, stdout, stderr } = await run(script, ["-p", "x"], { env });
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^sent$/m)]);
+    expect(stderr).not.toContain("Debugger");
+  });
+
   it("lets two processes work in one workspace at the same time", async () => {
     const script: ScriptFunction = ({ turnResults, prompt }) =>
       turnResults.length === 0
