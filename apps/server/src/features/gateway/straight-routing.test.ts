@@ -43,9 +43,38 @@ describe("a model that names no provider", () => {
     ["gemini", "gemini"],
     ["loom", "anthropic"],
   ])("and that nobody knows is, in %s, of %s", (dialect, provider) => {
-    for (const model of ["gtp-5.4", "gpt-oss-20b", "meta-llama/llama-3"]) {
-      expect(way(ALL, dialect, model)).toBe(`${provider} ${model}`);
+    for (const model of ["gtp-5.4", "gpt-oss-20b"]) expect(way(ALL, dialect, model)).toBe(`${provider} ${model}`);
+  });
+
+  test.each<Dialect>(["anthropic", "chat", "responses", "gemini", "loom"])(
+    "goes, in %s, to no maker of models where it names somebody who is not set up",
+    (dialect) => {
+      const { LOOM_SERVER_COMPATIBLE_LAB_BASE_URL: _url, ...rest } = ALL;
+      for (const env of [rest, { ANTHROPIC_API_KEY: "k" }, { OPENAI_API_KEY: "k" }]) {
+        expect(way(env, dialect, "lab/internal")).toMatch(/^There is no provider "lab": use /);
+        expect(way(env, dialect, "vertex/gemini-3.5-flash")).toMatch(/^The provider vertex is not set up/);
+        expect(way(env, dialect, "zai/glm-5")).toMatch(/^The provider zai is not set up/);
+      }
+    },
+  );
+
+  test("may have a slash where servers of one's own are asked, or Gemini", () => {
+    const local = { LOOM_OPENAI_BASE_URL: "http://127.0.0.1:1/v1" };
+    for (const model of ["anthropic/claude-3", "lab/qwen3"]) {
+      expect(way(local, "chat", model)).toBe(`openai ${model}`);
+      const proxy = { OPENAI_API_KEY: "k", LOOM_SERVER_OPENAI_BASE_URL: "http://127.0.0.1:1/v1" };
+      expect(way(proxy, "chat", model)).toMatch(
+        model === "lab/qwen3" ? /^openai lab/ : /^The provider anthropic is not/,
+      );
     }
+    expect(way(ALL, "gemini", "tunedModels/mine")).toBe("gemini tunedModels/mine");
+  });
+
+  test("stays with whoever the path names, but for a maker's name in front of it", () => {
+    const planned = straightRouting(takeServerConfig({ ANTHROPIC_API_KEY: "k" }));
+    const plan = (model: string) => planned.plan({ model, dialect: "anthropic", upstream: "anthropic" });
+    expect(plan("lab/x")).toMatchObject({ ok: true, steps: [{ upstream: "anthropic", model: "lab/x" }] });
+    expect(plan("gemini/gemini-3.5-flash")).toMatchObject({ ok: false, failure: { code: "not_configured" } });
   });
 
   test("is refused where the provider of the dialect is not set up, and goes to nobody else", () => {

@@ -24,6 +24,12 @@ export function straightRouting(config: ServerConfig): Routing {
       const provider = providers[name];
       if (provider === undefined)
         return failed(isKnown(name) ? notSetUp(name) : unknownProvider(name, Object.keys(providers)));
+      if (prefix !== undefined && named === undefined && !provider.isCompatible) {
+        // Nobody's model: the makers have none with a slash in its name, and whoever was meant may be one's own server.
+        if (isKnown(prefix)) return failed(notSetUp(prefix));
+        const isGuessed = upstream === undefined && provider.isOfficial && !OWN_PREFIXES.has(prefix);
+        if (isGuessed) return failed(unknownProvider(prefix, Object.keys(providers)));
+      }
       if (!isAlias(bare)) {
         const reason = named === undefined ? "model" : "upstream in the model";
         return { ok: true, steps: [{ upstream: name, model: bare, reason }] };
@@ -36,6 +42,9 @@ export function straightRouting(config: ServerConfig): Routing {
     aliases: () => ALIASES,
   };
 }
+
+/** Of Gemini's own names of models. */
+const OWN_PREFIXES: ReadonlySet<string> = new Set(["models", "tunedModels"]);
 
 /** What there always is. Without a route, `oracle` means what `default` means. */
 const ALIASES: readonly string[] = ["default", "fast", "oracle"];
