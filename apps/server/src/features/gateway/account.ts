@@ -12,7 +12,8 @@ import type {
 } from "../../gateway-types.ts";
 import type { Price, Prices } from "../ledger/prices.ts";
 import type { Answered } from "./delivery.ts";
-import { BYTES_PER_TOKEN, mostOutput } from "./output-bound.ts";
+import { mostOutput, promptTokens } from "./output-bound.ts";
+import { BYTES_PER_TOKEN } from "./prompt-size.ts";
 
 export type AccountHolder = {
   readonly requestId: string;
@@ -206,11 +207,11 @@ export class Account {
   /** What the provider counted; where it did not come to that, what went in and what was seen of what came out. */
   #usageOf({ usage, final, textBytes }: Answered, step: RouteStep | undefined): Usage {
     if (usage !== undefined && final) return usage;
-    const inputTokens = Math.ceil(this.#holder.promptBytes / BYTES_PER_TOKEN);
-    const seen = usage ?? { ...NO_USAGE, inputTokens };
-    // Whatever came in place of an answer: no model writes more than it may, and no estimate is more than was held for it.
     const { upstream = "", model = "" } = step ?? {};
-    const most = mostOutput(this.#holder, model, this.#books.prices.contextWindow(upstream, model));
+    const window = this.#books.prices.contextWindow(upstream, model);
+    const seen = usage ?? { ...NO_USAGE, inputTokens: promptTokens(this.#holder, window) };
+    // Whatever came in place of an answer: no model writes more than it may, and no estimate is more than was held for it.
+    const most = mostOutput(this.#holder, model, window);
     const written = Math.min(Math.ceil(textBytes / BYTES_PER_TOKEN), most);
     return { ...seen, outputTokens: Math.max(seen.outputTokens, written) };
   }

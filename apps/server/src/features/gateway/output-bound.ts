@@ -1,10 +1,20 @@
 import { mostOutputTokens } from "@loom/llm";
+import { BYTES_PER_TOKEN } from "./prompt-size.ts";
 import { DEFAULT_OUTPUT_TOKENS, type Question } from "./question.ts";
 
-/** Of a usual text; good enough for a limit, and a tokenizer would hold up every other request. */
-export const BYTES_PER_TOKEN = 4;
-
 type Allowed = Pick<Question, "maxOutputTokens" | "answers">;
+
+/**
+ * How long a prompt is taken to be before it is counted: no longer than its model can read, unless it is many of them at
+ * once, as those are that are only embedded.
+ */
+export function promptTokens(
+  { promptBytes, maxOutputTokens }: Pick<Question, "promptBytes" | "maxOutputTokens">,
+  window: number | undefined,
+): number {
+  const tokens = Math.ceil(promptBytes / BYTES_PER_TOKEN);
+  return maxOutputTokens === 0 ? tokens : Math.min(tokens, window ?? Number.POSITIVE_INFINITY);
+}
 
 /**
  * The most that all answers to a request are taken to be long before they are counted; `window`: the model's, in tokens.

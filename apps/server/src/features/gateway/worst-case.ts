@@ -1,7 +1,7 @@
 import { NO_USAGE, type Usage } from "@loom/core";
 import type { RouteStep, WorstCase } from "../../gateway-types.ts";
 import type { Prices } from "../ledger/prices.ts";
-import { BYTES_PER_TOKEN, likelyOutput, mostOutput } from "./output-bound.ts";
+import { likelyOutput, mostOutput, promptTokens } from "./output-bound.ts";
 import type { Asked } from "./passage.ts";
 import type { Question } from "./question.ts";
 
@@ -28,11 +28,10 @@ export function worstCase(asked: Asked, { upstream, model }: RouteStep, prices: 
   const { question, target } = asked;
   if (!isBilled(asked)) return FREE;
   if (question === undefined) return UNKNOWN;
-  const { promptBytes, refersBack } = question;
-  const promptTokens = Math.ceil(promptBytes / BYTES_PER_TOKEN);
-  if (question.isUnbounded === true) return { ...UNKNOWN, inputTokens: promptTokens };
   const window = prices.contextWindow(upstream, model);
-  const inputTokens = refersBack ? Math.max(promptTokens, window ?? LARGEST_WINDOW) : promptTokens;
+  const prompt = promptTokens(question, window);
+  if (question.isUnbounded === true) return { ...UNKNOWN, inputTokens: prompt };
+  const inputTokens = question.refersBack ? Math.max(prompt, window ?? LARGEST_WINDOW) : prompt;
   const mayBeRaised = upstream === "openai" && target.dialect !== "chat" && target.operation === "generate";
   const allowed = mayBeRaised ? atLeast(LEAST_BOUND, question) : question;
   const outputTokens = likelyOutput(allowed, model, window);
