@@ -87,12 +87,20 @@ async function run(
       }
       return;
     }
-    case "list":
-      print(table(await administration.list()));
+    case "list": {
+      const list = await administration.list();
+      print(table(list));
+      const problems = new Set(list.flatMap(({ problem }) => problem ?? []));
+      for (const problem of problems) say(problem);
+      if (problems.size > 0) say(JUDGED_HERE);
       return;
-    case "show":
-      print(description(await administration.show(command.credential)));
+    }
+    case "show": {
+      const info = await administration.show(command.credential);
+      print(description(info));
+      if (info.problem !== undefined) say(JUDGED_HERE);
       return;
+    }
     case "enable":
     case "disable": {
       const enabled = command.type === "enable";
@@ -123,6 +131,9 @@ async function run(
     }
   }
 }
+
+const JUDGED_HERE =
+  "This is judged by the master key that this command finds: a server that runs may have been given another, or have read it before.";
 
 async function readCredential(
   { keyFile, isOAuth }: Extract<CredentialCommand, { type: "add" }>,

@@ -11,6 +11,7 @@ export type LimitFlags = {
 
 const SPANS = { day: "dayMicroUsd", month: "monthMicroUsd", total: "totalMicroUsd" } as const;
 const UNITS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+const MAX_EXPIRY_WEEKS = 99_999;
 const MAX_PER_MINUTE = 1_000_000_000;
 
 /** @throws UsageError */
@@ -27,10 +28,12 @@ export function readLimits({ budget = [], rpm, tpm, concurrency, model = [] }: L
 
 /** The moment that lies `text` ahead, e.g. `90m`, `12h`, `30d` or `4w`. @throws UsageError */
 export function readExpiry(text: string, now: number): Date {
-  const match = /^([1-9]\d{0,4})([mhdw])$/.exec(text);
+  const match = /^([1-9]\d*)([mhdw])$/.exec(text);
   if (match === null)
     throw new UsageError(`--expires has to be a time such as 90m, 12h, 30d or 4w, not ${shown(text)}.`);
-  return new Date(now + Number(match[1]) * UNITS[match[2] as keyof typeof UNITS]);
+  const ms = Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];
+  if (ms <= MAX_EXPIRY_WEEKS * UNITS.w) return new Date(now + ms);
+  throw new UsageError(`--expires ${shown(text)} is too long: give at most ${MAX_EXPIRY_WEEKS}w, or leave it out.`);
 }
 
 /** `day=5usd` */

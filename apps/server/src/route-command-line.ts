@@ -52,7 +52,8 @@ provider/model or an alias. A server that runs follows within a second.
   --version N             of set and delete: only if the route is at this version; 0: only if there is none
   --provider P, --dialect D, --subject KIND/ID, --session S
                           of explain: as a request of that kind would go
-  --server URL            ask a server that runs, which knows its circuit breakers (default: its database)
+  --server URL            of all four: work on a server that runs, which knows its providers and circuit breakers
+                          (default: on its database; which providers there are is then judged by this shell's environment)
   --token-file FILE       its token (default: owner-token in the data directory)
   --data DIR              where the server's database lives (LOOM_SERVER_DATA_DIR)
   --help

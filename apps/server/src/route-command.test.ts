@@ -42,6 +42,20 @@ test("without a server: set, list, explain and delete work on its database", asy
   expect((await command("list")).printed).toBe("NAME  FROM  VERSION  LEADS TO\n");
 });
 
+test("what hangs on the server's environment is judged by the shell's, said so, and in nobody's way", async () => {
+  const { said } = await command("set", "far", "lab/m");
+  expect(said).toMatch(/^The route far is at version 1\.\nJudged by this shell's environment: The route far has .* no/);
+  expect(said).toMatch(/no provider lab: .* ask it with --server URL\.$/);
+  expect((await command("set", "near", "openai/m")).said).toBe("The route near is at version 2.");
+  // Its key is in the server's environment, and no business of this shell.
+  expect((await command("set", "spare", "vertex/m")).said).toBe("The route spare is at version 3.");
+  for (const name of ["far", "spare"]) {
+    expect((await command("explain", name)).printed).toMatch(/\nJudged by this shell's environment: The route /);
+  }
+  expect((await command("delete", "near")).said).toBe("The route near is taken away.");
+  await expect(command("set", "near", "nobody")).rejects.toThrow(/nobody, which is no alias/);
+});
+
 test("a whole route comes from a file", async () => {
   const file = join(directory, "route.json");
   const variant = { for: { subjects: ["token/ci"] }, tiers: [[{ target: "openai/cheap" }]] };
@@ -55,7 +69,6 @@ test("a whole route comes from a file", async () => {
 
 test.each([
   [["set", "a", "a"], /The route a goes in a circle: a > a\./],
-  [["set", "a", "acme/m"], /no provider acme/],
   [["set", "a"], /Say where it leads/],
   [["set", "a", "x=y=z"], /is no target/],
   [["set", "a", "openai/m", "--timeout", "nap=1"], /--timeout has to look like firstEvent=20/],
@@ -88,6 +101,10 @@ describe("with a server that runs", () => {
       "The route oracle is for oracle.\n1.  openai/gpt-5.4  asked  breaker closed  alias oracle\n",
     );
     expect((await command("list", ...at)).printed).toContain("openai/gpt-5.4");
+    await expect(command("set", "far", "lab/m", ...at)).rejects.toThrow(/no provider lab/);
+    const problem = "The route far has the target vertex/m, but the provider vertex is not set up.";
+    expect((await command("set", "far", "vertex/m", ...at)).said).toBe(`The route far is at version 2.\n${problem}`);
+    expect((await command("list", ...at)).said).toBe(problem);
     await command("delete", "oracle", ...at);
     await expect(command("delete", "oracle", ...at)).rejects.toThrow(/No route "oracle" was set/);
   });

@@ -43,11 +43,13 @@ async function run(
       const list = await desk.list();
       if (list.fileProblem !== null) say(list.fileProblem);
       print(tableOf(list));
+      if (desk.isLive) for (const { problem } of list.routes) if (problem !== null) say(problem);
       return;
     }
     case "set": {
       const info = await desk.put(command.name, await checked(command.definition), command);
       say(`The route ${info.name} is at version ${info.version ?? 0}.`);
+      if (info.problem !== null) say(desk.isLive ? info.problem : `${HERE}${info.problem} ${ASK}`);
       return;
     }
     case "delete":
@@ -114,9 +116,12 @@ function described({ model, route, steps, problem }: RouteExplanation, { isLive 
     isLive ? breakerText(breaker, opensInMs) : "breaker unknown",
     note === null ? reason : `${reason}; ${note}`,
   ]);
-  const tail = isLive ? "" : "Circuit breakers are known to the server that runs: ask it with --server URL.\n";
-  return `${head}\n${columns(rows)}${problem === null ? "" : `${problem}\n`}${tail}`;
+  const found = problem === null ? "" : `${isLive ? "" : HERE}${problem}\n`;
+  return `${head}\n${columns(rows)}${found}${isLive ? "" : `${ASK}\n`}`;
 }
+
+const HERE = "Judged by this shell's environment: ";
+const ASK = "The server that runs knows its own providers and circuit breakers: ask it with --server URL.";
 
 function breakerText(breaker: string, opensInMs: number | null): string {
   if (breaker === "closed") return "breaker closed";

@@ -16,7 +16,7 @@ type IfVersion = { readonly version?: number };
 
 /** What can be done to routes, wherever they are. Every refusal is a UsageError. */
 export type RouteDesk = {
-  /** Whether it knows the circuit breakers. */
+  /** Whether it knows the circuit breakers, and which providers the server has. */
   readonly isLive: boolean;
   list(): Promise<RouteList>;
   put(name: string, definition: RouteDefinition, options: IfVersion): Promise<RouteInfo>;
@@ -44,7 +44,8 @@ async function openDatabaseDesk(
   const config = takeServerConfig({ ...env });
   const database = await openDatabase({ ...place, migrations: MIGRATIONS });
   const record = commandAudit(dataDirectory, env);
-  const service = routing.build(commandKit(database), { config, straight: straightRouting(config) }).services;
+  const needs = { config, straight: straightRouting(config), knowsProviders: false };
+  const service = routing.build(commandKit(database), needs).services;
   try {
     await service.load();
   } catch (error) {

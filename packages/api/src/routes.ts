@@ -44,6 +44,8 @@ export type RouteInfo = RouteDefinition & {
   readonly version: number | null;
   /** False: a route of the same name that was set by API comes before it. */
   readonly active: boolean;
+  /** What is wrong with a target of it, in a sentence; `null`: nothing, or it is not in force. */
+  readonly problem: string | null;
 };
 
 export type RouteList = {

@@ -117,6 +117,7 @@ const info: z.ZodType<RouteInfo> = z
     source: z.enum(["api", "file"]),
     version: z.int().nullable(),
     active: z.boolean(),
+    problem: z.string().nullable().openapi({ description: "A target that leads nowhere now, e.g. to no provider" }),
   })
   .openapi("Route");
 

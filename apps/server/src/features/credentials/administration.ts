@@ -9,10 +9,13 @@ import { decided } from "./pool-member.ts";
 import { createCredentialStore, type StoredCredential } from "./store.ts";
 import { createVault, labelTaken, type Rotation } from "./vault.ts";
 
+/** `problem`: why it cannot be decrypted from here. */
+export type KeptCredential = CredentialInfo & { readonly problem?: string };
+
 /** What can be done with the stored credentials from outside of a server. All @throws CredentialError, DatabaseError */
 export type CredentialAdministration = {
-  list(): Promise<readonly CredentialInfo[]>;
-  show(idOrLabel: string): Promise<CredentialInfo>;
+  list(): Promise<readonly KeptCredential[]>;
+  show(idOrLabel: string): Promise<KeptCredential>;
   add(wish: NewCredential): Promise<CredentialInfo>;
   change(idOrLabel: string, change: Pick<CredentialChange, "enabled">): Promise<CredentialInfo>;
   remove(idOrLabel: string): Promise<CredentialInfo>;
@@ -30,6 +33,17 @@ export function createAdministration(options: {
   const store = createCredentialStore(database);
   const vault = createVault({ store, keys: () => createMasterKeys({ given: masterKey, directory }), wall });
   const infoOf = (row: StoredCredential): CredentialInfo => storedInfo(row, standingAt(row.standing, wall()));
+  /** As a server sees it that starts now with the same master key. */
+  const keptOf = (row: StoredCredential): KeptCredential => {
+    try {
+      vault.open(row);
+      return infoOf(row);
+    } catch (error) {
+      if (!(error instanceof CredentialError)) throw error;
+      const { message: reason } = error;
+      return { ...storedInfo(row, { state: "disabled", reason, since: undefined, until: undefined }), problem: reason };
+    }
+  };
   const find = async (idOrLabel: string): Promise<StoredCredential> => {
     const row = await store.find(idOrLabel);
     if (row !== undefined) return row;
@@ -38,8 +52,8 @@ export function createAdministration(options: {
     throw new CredentialError("unknown", `There is no stored credential ${shown}: give the label or the id of one.`);
   };
   return {
-    list: async () => (await store.load()).credentials.map(infoOf),
-    show: async (idOrLabel) => infoOf(await find(idOrLabel)),
+    list: async () => (await store.load()).credentials.map(keptOf),
+    show: async (idOrLabel) => keptOf(await find(idOrLabel)),
     add: async (wish) => infoOf(await vault.add(wish)),
     async change(idOrLabel, { enabled }) {
       const { id } = await find(idOrLabel);

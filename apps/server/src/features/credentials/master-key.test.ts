@@ -68,6 +68,50 @@ describe("without a given master key", () => {
     expect(await house.one("one")).toMatchObject({ state: "available" });
   });
 
+  test("one that comes back is taken up by the server that runs, which leaves the rest as it was", async () => {
+    house = await startHouse(env);
+    await add();
+    await add({}, "two");
+    await house.command(["disable", "two"]);
+    const file = `${house.directory}/master-key`;
+    await rename(file, `${file}.away`);
+    await house.restart();
+    await writeFile(file, newKey(), { mode: 0o600 });
+    await house.until(({ credentials }) => credentials.every(({ reason }) => reason?.includes("is another one")));
+    await rename(`${file}.away`, file);
+    await house.until(({ credentials }) => credentials[0]?.state === "available");
+    await works();
+    expect(await house.one("two")).toMatchObject({ state: "disabled", reason: "It was disabled by hand." });
+    const log = await readFile(`${house.directory}/server.log`, "utf8");
+    expect(log.match(/credential unreadable/g)?.length).toBeLessThanOrEqual(4);
+  });
+
+  test("without the right one, the command line says what is disabled and why", async () => {
+    house = await startHouse(env);
+    await add();
+    await add({}, "two");
+    const file = `${house.directory}/master-key`;
+    await rename(file, `${file}.away`);
+    for (const what of ["is missing", "is another one"]) {
+      const { printed, said } = await house.command(["list"]);
+      expect(printed.split("\n").map((line) => line.split(/ {2,}/)[3])).toEqual([
+        "STATE",
+        "disabled",
+        "disabled",
+        undefined,
+      ]);
+      expect(said.match(new RegExp(`the master key ${what}: give the key`, "g"))).toHaveLength(1);
+      expect(said).toContain("judged by the master key that this command finds");
+      const shown = await house.command(["show", "two"]);
+      expect(shown.printed).toMatch(new RegExp(`state {6}disabled\nreason {5}The stored .* the master key ${what}: `));
+      expect(shown.said).toContain("judged by the master key that this command finds");
+      await writeFile(file, newKey(), { mode: 0o600 });
+    }
+    await rename(`${file}.away`, file);
+    const { printed, said } = await house.command(["list"]);
+    expect([printed.match(/available/g)?.length, said]).toEqual([2, ""]);
+  });
+
   test("rotation takes a new one, while the server runs and goes on", async () => {
     house = await startHouse(env);
     await add();

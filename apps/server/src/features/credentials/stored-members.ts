@@ -63,12 +63,16 @@ export class StoredMembers {
     stored.isDirty = false;
   }
 
-  /** Reads what has changed in the database. @throws DatabaseError */
+  /** Reads what has changed in the database, and tries again what could not be decrypted. @throws DatabaseError */
   async follow(): Promise<void> {
-    const { store } = this.#options;
-    const { revision } = await store.vault();
-    if (revision === this.#revision) return;
-    const { vault, credentials } = await store.load();
+    const { revision } = await this.#options.store.vault();
+    if (revision !== this.#revision) await this.#read();
+    // The database does not say when the master key is back.
+    for (const stored of this.all) if (stored.problem !== undefined) this.#open(stored);
+  }
+
+  async #read(): Promise<void> {
+    const { vault, credentials } = await this.#options.store.load();
     const rows = new Map(credentials.map((row) => [row.id, row]));
     for (const stored of this.all) if (!rows.has(stored.row.id)) this.#remove(stored);
     for (const row of credentials) {
@@ -114,12 +118,8 @@ export class StoredMembers {
     stored.row = row;
     stored.member.weight = row.weight;
     const isNew = row.secretRevision !== (stored.oauth?.secretRevision ?? before.secretRevision);
-    const placed = stored.problem !== undefined || !isSame(row.standing, before.standing);
-    if (placed) {
-      this.#options.pool.place(stored.member, row.standing);
-      stored.isDirty = false;
-    }
-    if (isNew || stored.problem !== undefined) this.#open(stored);
+    if (stored.problem === undefined && !isSame(row.standing, before.standing)) this.placed(stored, row.standing);
+    if (isNew) this.#open(stored);
   }
 
   #remove({ row, member }: StoredMember): void {
@@ -134,11 +134,16 @@ export class StoredMembers {
     try {
       const open = vault.open(row);
       conceal(row.id, secretsIn(open.content));
-      stored.problem = undefined;
+      if (stored.problem !== undefined) {
+        stored.problem = undefined;
+        this.placed(stored, row.standing);
+        log.info("credential readable again", { credentialId: row.id, provider: row.provider });
+      }
       member.source = this.#sourceOf(stored, open);
       member.generation += 1;
     } catch (error) {
       if (!(error instanceof CredentialError)) throw error;
+      if (stored.problem === error.message) return;
       stored.problem = error.message;
       member.source = NO_SOURCE;
       pool.place(member, { state: "disabled", reason: error.message, since: clock.wall(), until: undefined });

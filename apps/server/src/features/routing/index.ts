@@ -14,6 +14,8 @@ export type RoutingNeeds = {
   readonly config: Pick<ServerConfig, "providers" | "routesFile">;
   /** Where there is no route. */
   readonly straight: Routing;
+  /** See `RoutingOptions`; default: true. */
+  readonly knowsProviders?: boolean;
   /** Monotonic milliseconds, for the breakers. */
   readonly now?: () => number;
 };
@@ -23,7 +25,8 @@ export const routing = defineFeature<RoutingService, RoutingNeeds>({
   name: "routing",
   migrations,
   onPurge: "nothing",
-  services: ({ database, log, metrics }, { config, straight, now = () => performance.now() }) => {
+  services: ({ database, log, metrics }, needs) => {
+    const { config, straight, knowsProviders = true, now = () => performance.now() } = needs;
     const { providers, routesFile } = config;
     const service = createRoutingService({
       store: createRouteStore(database),
@@ -33,6 +36,7 @@ export const routing = defineFeature<RoutingService, RoutingNeeds>({
       file: routesFile,
       providers: new Set([...PROVIDER_NAMES, ...Object.keys(providers)]),
       isSetUp: (name) => providers[name] !== undefined,
+      knowsProviders,
     });
     metrics.observedAll({
       name: "loom_gateway_breaker_state",

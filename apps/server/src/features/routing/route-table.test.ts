@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { planSteps } from "./planner.ts";
-import { faultOf, type NamedRoute, RouteTable } from "./route-table.ts";
+import { faultsOf, type NamedRoute, newFaults, RouteTable } from "./route-table.ts";
 
 const PROVIDERS = new Set(["anthropic", "openai"]);
 
@@ -34,12 +34,12 @@ describe("what is wrong with routes", () => {
     ["an unknown alias", [to("a", "nobody")], /nobody, which is no alias/],
     ["a name with a space", [to("a b", "openai/m")], /no name of an alias/],
   ])("%s is said", (_what, own, message) => {
-    expect(faultOf(own, PROVIDERS)?.message).toMatch(message);
+    expect(faultsOf(own, PROVIDERS)[0]?.message).toMatch(message);
   });
 
   test("is nothing where aliases meet again", () => {
     const own = [to("a", "b", "c"), to("b", "d"), to("c", "d"), to("d", "openai/m", "fast"), to("x/*", "a")];
-    expect(faultOf(own, PROVIDERS)).toBeUndefined();
+    expect(faultsOf(own, PROVIDERS)).toEqual([]);
   });
 
   test("is found at once where aliases fan out", () => {
@@ -47,8 +47,27 @@ describe("what is wrong with routes", () => {
     const own = names.flatMap((level, depth) =>
       level.map((name) => to(name, ...(names[depth + 1] ?? ["openai/m"]), "openai/m")),
     );
-    expect(faultOf(own, PROVIDERS)).toBeUndefined();
+    expect(faultsOf(own, PROVIDERS)).toEqual([]);
     expect(steps(own, "n0-0")).toEqual(["openai/m (alias n0-0 > n1-0 > n2-0 > n3-0)"]);
+  });
+});
+
+describe("a change", () => {
+  const broken = [to("a", "acme/m"), to("b", "lab/m"), to("x", "y"), to("y", "x")];
+  const found = (after: readonly NamedRoute[]) =>
+    newFaults(faultsOf(broken, PROVIDERS), faultsOf(after, PROVIDERS)).map(({ name, message }) => `${name} ${message}`);
+
+  test("is not to blame for what was wrong before", () => {
+    expect(faultsOf(broken, PROVIDERS).map(({ name }) => name)).toEqual(["a", "b", "x", "y"]);
+    expect(found(broken.slice(1))).toEqual([]);
+    expect(found([...broken, to("c", "openai/m")])).toEqual([]);
+    expect(found([...broken.slice(0, 3), to("y", "openai/m")])).toEqual([]);
+  });
+
+  test("is to blame for what it breaks", () => {
+    expect(found([...broken.slice(1), to("a", "none/m")])).toEqual([expect.stringMatching(/^a .* no provider none/)]);
+    expect(found([...broken, to("c", "x")])).toEqual(["c goes in a circle: c > x > y > x"]);
+    expect(found(broken.slice(0, 3))).toEqual([expect.stringMatching(/^x has the target y, which is no alias/)]);
   });
 });
 

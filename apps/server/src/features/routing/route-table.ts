@@ -49,38 +49,58 @@ export function targetOf(text: string, isProvider: (name: string) => boolean): T
   return { type: "alias", name: text };
 }
 
-export type RouteFault = { readonly name: string; readonly message: string };
+/** `message` goes on after the name of the route. */
+export type RouteFault = {
+  readonly name: string;
+  readonly message: string;
+  /** The provider that a target names and nobody here knows: another server may. */
+  readonly provider?: string;
+};
 
 const NAME = /^[\w.:@/+~*-]{1,200}$/;
 const MAX_ROUTES = 500;
 
-/** What is wrong with the routes as a whole: a target that is nothing, or aliases in a circle or too deep. */
-export function faultOf(routes: readonly NamedRoute[], providers: ReadonlySet<string>): RouteFault | undefined {
+/** What is wrong with the routes as a whole: targets that are nothing, and aliases in a circle or too deep. */
+export function faultsOf(routes: readonly NamedRoute[], providers: ReadonlySet<string>): RouteFault[] {
   if (routes.length > MAX_ROUTES) {
-    return { name: routes.at(-1)?.name ?? "", message: `there are more than ${MAX_ROUTES} routes` };
+    return [{ name: routes.at(-1)?.name ?? "", message: `there are more than ${MAX_ROUTES} routes` }];
   }
   const table = new RouteTable(routes);
   const isProvider = (name: string): boolean => providers.has(name);
+  const faults: RouteFault[] = [];
   for (const { name, definition } of routes) {
-    if (!NAME.test(name)) return { name, message: "is no name of an alias, a model or a pattern of models" };
+    if (!NAME.test(name)) faults.push({ name, message: "is no name of an alias, a model or a pattern of models" });
     for (const text of targetsOf(definition)) {
       const target = targetOf(text, isProvider);
       if (target.type === "model" || table.named(target.name) !== undefined || isAlias(target.name)) continue;
-      return { name, message: nothing(text, providers) };
+      faults.push({ name, ...nothing(text, providers) });
     }
   }
-  return circleIn(table, isProvider);
+  return [...faults, ...circlesIn(table, isProvider)];
 }
 
-function nothing(text: string, providers: ReadonlySet<string>): string {
+/** Those of `after` that were not there before. */
+export function newFaults(before: readonly RouteFault[], after: readonly RouteFault[]): RouteFault[] {
+  const known = new Set(before.map(faultKey));
+  return after.filter((fault) => !known.has(faultKey(fault)));
+}
+
+function faultKey({ name, message }: RouteFault): string {
+  return `${name} ${message}`;
+}
+
+function nothing(text: string, providers: ReadonlySet<string>): Omit<RouteFault, "name"> {
   const slash = text.indexOf("/");
-  if (slash <= 0) return `has the target ${text}, which is no alias: give provider/model, or set a route ${text} first`;
+  if (slash <= 0) {
+    return { message: `has the target ${text}, which is no alias: give provider/model, or set a route ${text} first` };
+  }
   const provider = text.slice(0, slash);
-  return `has the target ${text}, but there is no provider ${provider}: use one of ${[...providers].join(", ")}`;
+  const known = [...providers].join(", ");
+  return { message: `has the target ${text}, but there is no provider ${provider}: use one of ${known}`, provider };
 }
 
-/** Each alias is looked into once, however many lead to it. */
-function circleIn(table: RouteTable, isProvider: (name: string) => boolean): RouteFault | undefined {
+/** Each alias is looked into once, however many lead to it, but for those that lead into a circle. */
+function circlesIn(table: RouteTable, isProvider: (name: string) => boolean): RouteFault[] {
   const depths = new Map<string, number>();
   const depthOf = ({ name, definition }: NamedRoute, path: readonly string[]): number => {
     const known = depths.get(name);
@@ -96,17 +116,15 @@ function circleIn(table: RouteTable, isProvider: (name: string) => boolean): Rou
     depths.set(name, below + 1);
     return below + 1;
   };
-  for (const route of table.routes) {
+  return table.routes.flatMap((route): RouteFault[] => {
     try {
-      if (depthOf(route, []) > MAX_DEPTH) {
-        return { name: route.name, message: `has aliases within aliases, more than ${MAX_DEPTH} deep` };
-      }
+      if (depthOf(route, []) <= MAX_DEPTH) return [];
+      return [{ name: route.name, message: `has aliases within aliases, more than ${MAX_DEPTH} deep` }];
     } catch (error) {
       if (!(error instanceof RouteLoop)) throw error;
-      return { name: route.name, message: `goes in a circle: ${error.way.join(" > ")}` };
+      return [{ name: route.name, message: `goes in a circle: ${error.way.join(" > ")}` }];
     }
-  }
-  return undefined;
+  });
 }
 
 class RouteLoop extends Error {
@@ -118,7 +136,8 @@ class RouteLoop extends Error {
   }
 }
 
-function targetsOf({ tiers, variants = [] }: RouteDefinition): string[] {
+/** With those of its variants. */
+export function targetsOf({ tiers, variants = [] }: RouteDefinition): string[] {
   return [tiers, ...variants.map((variant) => variant.tiers)].flatMap((each: RouteTiers) =>
     each.flatMap((tier) => tier.map(({ target }) => target)),
   );

@@ -128,6 +128,54 @@ describe.each(engines)("on $name", (engine) => {
       expect(json).toMatchObject({ detail: expect.stringMatching(/Without the route smart, the route oracle has/) });
     });
 
+    test("whose provider is gone stands in nobody's way, is named in the log and the list, and can be mended", async () => {
+      const compatible = (name: string) => ({ [`LOOM_SERVER_COMPATIBLE_${name}_BASE_URL`]: upstreams.openai.url });
+      const file = join(directory, "routes.toml");
+      await writeFile(file, '[routes]\nslow = [["openai/m"]]\n');
+      await start({ ...compatible("LAB"), ...compatible("MILL"), LOOM_SERVER_ROUTES_FILE: file });
+      for (const [name, target] of [
+        ["one", "lab/m"],
+        ["two", "mill/m"],
+        ["three", "lab/m"],
+        ["chain", "three"],
+        ["late", "slow"],
+      ] as const) {
+        expect((await routes.put(name, to(target))).info).toMatchObject({ version: expect.any(Number), problem: null });
+      }
+      await servers.splice(0)[0]?.close();
+      await start({ LOOM_SERVER_ROUTES_FILE: file });
+      const problems = async () =>
+        Object.fromEntries((await routes.list()).routes.map(({ name, problem }) => [name, problem]));
+      expect(await problems()).toEqual({
+        one: expect.stringMatching(/^The route one has the target lab\/m, but there is no provider lab: use one of /),
+        two: expect.stringMatching(/^The route two has the target mill\/m, but there is no provider mill: /),
+        three: expect.stringMatching(/no provider lab/),
+        chain: null,
+        late: null,
+        slow: null,
+      });
+      await vi.waitFor(async () => {
+        const lines = (await readFile(join(directory, "server.log"), "utf8")).split("\n");
+        const warned = lines.flatMap((line) => /"route":"(\w+)","problem"/.exec(line)?.[1] ?? []);
+        expect(warned).toEqual(["one", "three", "two"]);
+      }, 15_000);
+
+      expect((await routes.put("new", to("openai/m"))).status).toBe(200);
+      expect((await routes.put("bad", to("lab/m"))).info.detail).toMatch(/^The route bad has .* no provider lab/);
+      expect((await routes.put("one", to("openai/m"))).info).toMatchObject({ name: "one", problem: null });
+      expect((await routes.remove("two")).status).toBe(200);
+      expect((await routes.remove("three")).json).toMatchObject({
+        detail: expect.stringMatching(
+          /^Without the route three, the route chain has the target three, which is no alias/,
+        ),
+      });
+      expect((await routes.put("spare", to("vertex/m", "openai/m"))).info.problem).toBe(
+        "The route spare has the target vertex/m, but the provider vertex is not set up.",
+      );
+      await writeFile(file, '[routes]\nslow = [["openai/n"]]\n');
+      await vi.waitFor(async () => expect(await routeOf("late")).toBe("openai/n; alias late > slow"), 15_000);
+    });
+
     test("takes targets as names, alone or with a weight, and shows the right form to who has another", async () => {
       await start();
       const tiers = [["anthropic/claude-x", { target: "openai/m", weight: 3 }], ["gemini/g"]];

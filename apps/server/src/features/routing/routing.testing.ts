@@ -51,6 +51,7 @@ export async function routingOf(
     file: undefined,
     providers: new Set(Object.keys(config.providers)),
     isSetUp: (name) => config.providers[name] !== undefined,
+    knowsProviders: true,
     ...(randomKey === undefined ? {} : { randomKey }),
   });
   await service.load();
@@ -67,6 +68,7 @@ export function startRoutingServer(
     access: { type: "owner", tokenFile: `${directory}/owner-token`, replace: false },
     dataDirectory: directory,
     postgres,
+    log: { level: "warn", destination: { file: `${directory}/server.log` } },
   });
 }
 

@@ -8,7 +8,15 @@ import { isPattern } from "../../kit/name-pattern.ts";
 import type { BreakerBoard } from "./breaker-board.ts";
 import { planSteps } from "./planner.ts";
 import { type RouteFile, readRouteFile, stampOf } from "./route-file.ts";
-import { faultOf, type NamedRoute, RouteTable } from "./route-table.ts";
+import {
+  faultsOf,
+  type NamedRoute,
+  newFaults,
+  type RouteFault,
+  RouteTable,
+  targetOf,
+  targetsOf,
+} from "./route-table.ts";
 import type { RouteStore, StoredRoute } from "./store.ts";
 
 export type RoutingService = Routing & {
@@ -46,6 +54,8 @@ export type RoutingOptions = {
   /** Those that targets may name, and those of them that are set up. */
   readonly providers: ReadonlySet<string>;
   readonly isSetUp: (provider: string) => boolean;
+  /** False: the routes are another process's, whose providers may be others. What hangs on them is then no reason to refuse. */
+  readonly knowsProviders: boolean;
   /** Where a request has nothing that it should stay with. */
   readonly randomKey?: () => string;
 };
@@ -54,7 +64,7 @@ type Step = RouteStep & { readonly opensInMs: number; readonly state: BreakerSta
 type Survey = { readonly route: string | undefined; readonly steps: readonly Step[]; readonly failure?: LlmFailure };
 
 export function createRoutingService(options: RoutingOptions): RoutingService {
-  const { store, straight, board, log, file: path, providers, isSetUp, randomKey = chance } = options;
+  const { store, straight, board, log, file: path, providers, isSetUp, knowsProviders, randomKey = chance } = options;
   let table = new RouteTable([]);
   let stored: readonly StoredRoute[] = [];
   let ofFile: RouteFile = { routes: [], problem: ({ message }) => message };
@@ -65,12 +75,16 @@ export function createRoutingService(options: RoutingOptions): RoutingService {
     string | undefined,
   ];
   let catalogue: Catalogue | undefined;
+  /** What the log has been told of, by the names of routes. */
+  let told: ReadonlyMap<string, string> = new Map();
+  let toldOf = table;
 
+  const isProvider = (name: string): boolean => providers.has(name);
   const context = {
     get table() {
       return table;
     },
-    isProvider: (name: string) => providers.has(name),
+    isProvider,
     straight(alias: string) {
       const plan = straight.plan({ model: alias });
       return plan.ok ? plan.steps[0] : undefined;
@@ -80,6 +94,41 @@ export function createRoutingService(options: RoutingOptions): RoutingService {
   function overlay(own: readonly NamedRoute[], below: readonly NamedRoute[]): NamedRoute[] {
     const names = new Set(own.map(({ name }) => name));
     return [...own, ...below.filter(({ name }) => !names.has(name))];
+  }
+
+  function problemsNow(): Map<string, string> {
+    const found = new Map<string, string>();
+    const add = (name: string, message: string): void => {
+      if (!found.has(name)) found.set(name, `The route ${name} ${message}.`);
+    };
+    for (const { name, message } of faultsOf(table.routes, providers)) add(name, message);
+    if (!knowsProviders) return found;
+    for (const { name, definition } of table.routes) {
+      for (const text of targetsOf(definition)) {
+        const target = targetOf(text, isProvider);
+        if (target.type === "alias" || isSetUp(target.upstream)) continue;
+        add(name, `has the target ${text}, but the provider ${target.upstream} is not set up`);
+      }
+    }
+    return found;
+  }
+
+  /** Says it once of each. The routes stay in force: a provider may come back, and further targets may answer. */
+  function warnOfProblems(): void {
+    if (table === toldOf) return;
+    toldOf = table;
+    const before = told;
+    told = problemsNow();
+    for (const [route, problem] of told) {
+      if (before.get(route) !== problem) log.warn("a route has a target that leads nowhere", { route, problem });
+    }
+  }
+
+  /** The first reason against what would be `after`; what was wrong before is none. */
+  function objection(before: readonly NamedRoute[], after: readonly NamedRoute[]): RouteFault | undefined {
+    return newFaults(faultsOf(before, providers), faultsOf(after, providers)).find(
+      ({ provider }) => knowsProviders || provider === undefined,
+    );
   }
 
   async function followStore(): Promise<void> {
@@ -100,7 +149,7 @@ export function createRoutingService(options: RoutingOptions): RoutingService {
     stamp = now;
     const read = await readRouteFile(path);
     // By itself as well: the routes that hide some of it may go.
-    const fault = faultOf(read.routes, providers) ?? faultOf(overlay(stored, read.routes), providers);
+    const fault = objection([], read.routes) ?? objection(overlay(stored, ofFile.routes), overlay(stored, read.routes));
     if (fault !== undefined) throw new ConfigError(read.problem(fault));
     ofFile = read;
     table = new RouteTable(overlay(stored, ofFile.routes));
@@ -153,7 +202,7 @@ export function createRoutingService(options: RoutingOptions): RoutingService {
         replaced = before.find((route) => route.name === name);
         if (version !== undefined && version !== (replaced?.version ?? 0)) throw otherVersion(name, replaced);
         if (definition === undefined && replaced === undefined) throw noRoute(name, ofFile.routes);
-        const fault = faultOf(overlay(after, ofFile.routes), providers);
+        const fault = objection(overlay(before, ofFile.routes), overlay(after, ofFile.routes));
         if (fault === undefined) return;
         const without = definition === undefined ? `Without the route ${name}, the` : "The";
         throw new RouteError("invalid", `${without} route ${fault.name} ${fault.message}.`);
@@ -193,6 +242,7 @@ export function createRoutingService(options: RoutingOptions): RoutingService {
     async load() {
       await followStore();
       await followFile();
+      warnOfProblems();
       catalogue = await loadCatalogue();
     },
     async refresh() {
@@ -206,14 +256,18 @@ export function createRoutingService(options: RoutingOptions): RoutingService {
           log.error("routes cannot be read: the last ones hold", { error: String(error) });
         storeProblem = String(error);
       }
+      warnOfProblems();
     },
     async list() {
       await followStore();
       const hidden = new Set(stored.map(({ name }) => name));
+      const now = problemsNow();
       const routes: RouteInfo[] = [
-        ...stored.map(infoOf),
+        ...stored.map((route) => infoOf(route, now.get(route.name))),
         ...ofFile.routes.map(({ name, definition }) => {
-          return { ...definition, name, source: "file" as const, version: null, active: !hidden.has(name) };
+          const active = !hidden.has(name);
+          const problem = (active ? now.get(name) : undefined) ?? null;
+          return { ...definition, name, source: "file" as const, version: null, active, problem };
         }),
       ];
       return { routes: routes.sort((a, b) => (a.name < b.name ? -1 : 1)), fileProblem: fileProblem ?? null };
@@ -221,7 +275,9 @@ export function createRoutingService(options: RoutingOptions): RoutingService {
     async put(name, definition, { version } = {}) {
       await change(name, definition, version);
       const route = stored.find((each) => each.name === name);
-      return route === undefined ? { ...infoOf({ name, definition, version: 0 }), active: false } : infoOf(route);
+      return route === undefined
+        ? { ...infoOf({ name, definition, version: 0 }), active: false }
+        : infoOf(route, problemsNow().get(name));
     },
     async remove(name, { version } = {}) {
       const replaced = await change(name, undefined, version);
@@ -243,8 +299,8 @@ export function createRoutingService(options: RoutingOptions): RoutingService {
   };
 }
 
-function infoOf({ name, definition, version }: StoredRoute): RouteInfo {
-  return { ...definition, name, source: "api", version, active: true };
+function infoOf({ name, definition, version }: StoredRoute, problem?: string): RouteInfo {
+  return { ...definition, name, source: "api", version, active: true, problem: problem ?? null };
 }
 
 function explained(step: Step, used: boolean): ExplainedStep {

@@ -188,7 +188,11 @@ describe.each(engines)("on $name", (engine) => {
   test("a mistake on the command line is told as a sentence", async () => {
     const wrong: [string[], RegExp][] = [
       [["create"], /Say which token/],
-      [["create", "x", "--expires", "soon"], /--expires/],
+      [["create", "x", "--expires", "soon"], /--expires has to be a time such as/],
+      [
+        ["create", "x", "--expires", "100000w"],
+        /--expires "100000w" is too long: give at most 99999w, or leave it out/,
+      ],
       [["create", "x", "--budget", "year=5usd"], /--budget/],
       [["create", "x", "--rpm", "0"], /--rpm/],
       [["create", "x", "--scope", "root"], /"root" is no scope/],
