@@ -1,5 +1,5 @@
 import type { Admission, WorstCase } from "../../gateway-types.ts";
-import { fitsPattern } from "../../kit/name-pattern.ts";
+import { fitsInAnyCase } from "../../kit/name-pattern.ts";
 import type { BudgetedNode } from "./budgeted-node.ts";
 import type { HeldRequest } from "./held-request.ts";
 import type { MoneyCounter } from "./money-counter.ts";
@@ -51,7 +51,7 @@ const FINE: Verdict = { refusal: undefined, lacks: NONE };
 
 function refusedModel(node: BudgetedNode, model: string | undefined): Refusal | undefined {
   const { models } = node.rule.limits;
-  if (model === undefined || models === undefined || models.some((pattern) => fitsPattern(pattern, model)))
+  if (model === undefined || models === undefined || models.some((pattern) => fitsInAnyCase(pattern, model)))
     return undefined;
   const asked = model === "" ? "a request without a model" : `the model ${quoted(model)}`;
   return { reason: "model", message: `${who(node)} may not use ${asked}: allowed is ${models.join(", ")}.` };
