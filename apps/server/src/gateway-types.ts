@@ -51,7 +51,8 @@ export type Budgets = {
    */
   reserve(request: {
     readonly nodes: readonly BudgetNode[];
-    readonly model: string;
+    /** Empty where nobody knows which; `undefined` where no model is asked, but which there are. */
+    readonly model: string | undefined;
     readonly session?: string | undefined;
     readonly worst: WorstCase;
     /** The field of the request by which the provider may take another model, if there is one. */

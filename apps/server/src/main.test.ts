@@ -67,6 +67,30 @@ test.each(engines)(
   },
 );
 
+describe.runIf(process.platform === "linux").each(engines)(
+  "a server on the data directory of another, on $name",
+  (engine) => {
+    test("says so where they are on SQLite, as long as the other one runs", async () => {
+      await using home = await engine.createEmpty();
+      const start = () => startServerProcess(`${home.path}/data`, { env: environment(home.path, home.env) });
+      const first = await start();
+      const second = await start();
+      second.process.signal("SIGTERM");
+      const beside = await second.process.exited;
+      first.process.signal("SIGKILL");
+      await first.process.exited;
+      const third = await start();
+      third.process.signal("SIGTERM");
+      const alone = await third.process.exited;
+      expect(alone.stderr + alone.stdout).not.toContain("Another server");
+      const sentence =
+        /Another server runs on the data directory \S+\/data \(process \d+\), [^\n]+: stop all but one, [^\n]+\./;
+      expect(sentence.test(beside.stderr)).toBe(home.postgres === undefined);
+      expect(sentence.test(beside.stdout)).toBe(home.postgres === undefined);
+    });
+  },
+);
+
 test("SIGHUP begins a log file anew that was moved away, and ends nothing", async () => {
   await using home = await temporaryDirectory();
   const log = `${home.path}/logs/server.log`;

@@ -75,6 +75,7 @@ async function run(command: RunCommand, { env, unused }: WatchedEnvironment): Pr
   });
   reopenLog = () => server.reopenLog();
   if (server.mintedOwnerToken) say(`The owner's token is in ${command.ownerTokenFile}; only this account can read it.`);
+  for (const sentence of server.warnings) say(sentence);
   if (!server.hasProvider) {
     say(
       "No model provider is set up: set ANTHROPIC_API_KEY, OPENAI_API_KEY, or LOOM_OPENAI_BASE_URL for local models, or store a key with loom-server credential add.",

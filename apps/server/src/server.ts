@@ -15,7 +15,7 @@ import { createGrowingRedactor } from "./kit/growing-redactor.ts";
 import { isLoopbackName } from "./kit/host-check.ts";
 import { type Job, startJobs } from "./kit/jobs.ts";
 import { type Listener, listen } from "./kit/listener.ts";
-import { createLog, type LogLevel, SILENT_LOG } from "./kit/log.ts";
+import { createLog, type Log, type LogLevel, SILENT_LOG } from "./kit/log.ts";
 import { createMetrics } from "./kit/metrics.ts";
 import { authorizeByScope } from "./kit/policy.ts";
 import type { PostgresAddress } from "./kit/postgres-address.ts";
@@ -65,6 +65,8 @@ export type RunningServer = {
   readonly mintedOwnerToken: boolean;
   /** Whether there was a provider to ask at the start. */
   readonly hasProvider: boolean;
+  /** What whoever started it has to know of at the start; in the log, too. */
+  readonly warnings: readonly string[];
   /** Goes on in a new log file: somebody has moved the old one away. */
   reopenLog(): void;
   /**
@@ -169,6 +171,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log,
     { claim: access.type === "owner" ? claimWith(database.open) : undefined },
   );
+  const beside = access.type === "owner" && postgres === undefined ? await marked(dataDirectory, log) : undefined;
   const warmUp = access.type === "owner" ? setTimeout(() => database.warmUp(log.warn), WARM_UP_MS).unref() : undefined;
   log.info("listening", { url: listener.url, version: VERSION });
 
@@ -177,6 +180,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     url: listener.url,
     mintedOwnerToken,
     hasProvider: features.config.defaultProvider !== undefined,
+    warnings: beside?.warnings ?? [],
     reopenLog: () => log.reopen(),
     close({ drainMs = 0 } = {}) {
       closing ??= (async () => {
@@ -193,6 +197,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         const isSettled = isSaved && ledger.state.unwrittenRows === 0 && ledger.state.droppedRows === 0;
         features.shared?.lost?.trace.close({ isSettled });
         await database.close();
+        beside?.remove();
         log.info("closed");
         await log.close();
       })();
@@ -231,6 +236,21 @@ function secretsOf({ config, access, postgres, mail, signIn, audit }: ServerOpti
     ...ofProviders,
     ...(access.type === "token" ? [access.token] : []),
   ];
+}
+
+/** Other servers on one SQLite file know nothing of each other's rates. */
+async function marked(directory: string | undefined, log: Log) {
+  if (directory === undefined) return undefined;
+  const { besideOthers, markServer } = await import("./kit/server-marks.ts");
+  try {
+    const { others, remove } = markServer(directory);
+    const warnings = others.length === 0 ? [] : [besideOthers(others, directory)];
+    for (const sentence of warnings) log.warn(sentence);
+    return { warnings, remove };
+  } catch (error) {
+    log.warn("whether other servers run on the data directory is not known", { error: String(error) });
+    return undefined;
+  }
 }
 
 function nobody(): undefined {}

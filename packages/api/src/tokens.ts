@@ -1,7 +1,7 @@
 import type { BudgetLimits } from "./budgets.ts";
 
 /**
- * `llm:use`: ask models; `tools:use`: the server's tools; `usage:read`: see what was used; `audit:read`: the audit log;
+ * `llm:use`: ask models; `tools:use`: the server's tools; `usage:read`: see what was used, health and metrics; `audit:read`: the audit log;
  * `threads:…`: read, keep and remove threads; `org:manage`: change an organization, its members, teams and invitations;
  * `admin`: everything that whoever made it may do.
  */

@@ -62,7 +62,7 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "PDFs",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "Without their title where the dialect has no place for one.",
+    note: "Without their title where the dialect has no place for one: `x-loom-left-out` says `titles of documents`.",
   },
   {
     name: "Documents of text",
@@ -125,7 +125,7 @@ export const CARRIED: readonly CarriedFeature[] = [
       "As a level or as a bound, whichever the model takes; a level takes half of the answer's bound at most. Left out for " +
       "models that do not think, where `x-loom-left-out` says `thinking`, as it does where Claude would have less than 1,024 " +
       "tokens for it. Compatible servers that only have it on or off are told so, and `how much to think` is named. A client of Responses that asks for a summary alone asks for thinking that " +
-      "it can see.",
+      "it can see, for which Chat Completions has no word: what is seen there is the server's choice.",
   },
   {
     name: "No thinking",
@@ -152,7 +152,7 @@ export const CARRIED: readonly CarriedFeature[] = [
     askedBy: ALL,
     fate: EVERYWHERE,
     note:
-      "Anthropic Messages and Gemini have no place for the schema's name. Anthropic Messages has objects closed, an `allOf` " +
+      "Anthropic Messages and Gemini have no place for the schema's name, which changes nothing and goes unsaid. Anthropic Messages has objects closed, an `allOf` " +
       "merged, and what Claude is not held to (bounds, `oneOf`, `not`...) in descriptions: `x-loom-left-out` says `parts of " +
       "schemas`. It refuses schemas that hold themselves, objects of any names, and an `allOf` that cannot be merged.",
   },
@@ -169,37 +169,37 @@ export const CARRIED: readonly CarriedFeature[] = [
     name: "temperature, top_p",
     askedBy: ALL,
     fate: EVERYWHERE,
-    note: "Left out where the model refuses them, as models that think do; of Claude's and OpenAI's, `x-loom-left-out` says so, and Claude's from 4.1 to 4.6 get no top_p beside a temperature. Anthropic Messages ends at 1.",
+    note: "Left out where the model refuses them, as models that think do; of Claude's and OpenAI's, `x-loom-left-out` says so, and Claude's from 4.1 to 4.6 get no top_p beside a temperature. Anthropic Messages ends at 1, and `x-loom-left-out` says `temperature` where more was asked.",
   },
   {
     name: "top_k",
     askedBy: ["anthropic", "chat", "gemini"],
     fate: fates({ chat: "left out", responses: "left out" }),
-    note: "Narrows the choice of words a little; compatible servers that know it get it.",
+    note: "Narrows the choice of words a little, and is named; compatible servers that know it get it.",
   },
   {
     name: "seed",
     askedBy: ["chat", "gemini"],
     fate: fates({ anthropic: "left out", responses: "left out" }),
-    note: "No provider promises the same answer twice.",
+    note: "No provider promises the same answer twice. Named where it is left out.",
   },
   {
     name: "Places to cache up to",
     askedBy: ["anthropic", "chat"],
     fate: fates({ chat: "left out", responses: "left out", gemini: "left out" }),
-    note: "The others cache by themselves. For a client that marks nothing, Loom marks for Anthropic Messages.",
+    note: "The others cache by themselves, and `x-loom-left-out` says `cache_control`. For a client that marks nothing, Loom marks for Anthropic Messages.",
   },
   {
     name: "User id",
     askedBy: ["anthropic", "chat", "responses"],
     fate: fates({ gemini: "left out" }),
-    note: "Cut to the length that the provider takes, always in the same way.",
+    note: "Cut to the length that the provider takes, always in the same way. For Gemini, `x-loom-left-out` says `user`.",
   },
   {
     name: "Cache key",
     askedBy: ["chat", "responses"],
     fate: fates({ anthropic: "left out", gemini: "left out" }),
-    note: "Only helps the provider to find its cache.",
+    note: "Only helps the provider to find its cache. Compatible servers get none, since it is OpenAI's own. Where it is left out, `x-loom-left-out` says `prompt_cache_key`.",
   },
 ];
 

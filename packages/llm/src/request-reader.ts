@@ -14,6 +14,9 @@ import { type DroppedField, droppedFields } from "./dropped-fields.ts";
 import { asNumber, asObject, parseJsonObject } from "./json-reader.ts";
 import { RequestProblem, refuse } from "./request-problem.ts";
 
+/** An object inside a body, whose members are `leftOut`, too, where nobody looks at them; `name` is the way to it. */
+export type Watch = (inner: JsonObject, name: string) => JsonObject;
+
 /**
  * Reads a body with `read`, which may use the readers below: the first thing they refuse becomes the `problem`. Members
  * that it does not look at are `leftOut`; `watched` says so of an object inside, too, and `dropped` of the fields that
@@ -21,10 +24,7 @@ import { RequestProblem, refuse } from "./request-problem.ts";
  */
 export function readRequest(
   body: string,
-  read: (
-    json: JsonObject,
-    watched: (inner: JsonObject, name: string) => JsonObject,
-  ) => Omit<Extract<DecodedRequest, { readonly ok: true }>, "ok" | "leftOut">,
+  read: (json: JsonObject, watched: Watch) => Omit<Extract<DecodedRequest, { readonly ok: true }>, "ok" | "leftOut">,
   dropped: readonly DroppedField[] = [],
 ): DecodedRequest {
   const json = parseJsonObject(body);

@@ -21,8 +21,9 @@ function allowed(subject: Subject): string[] {
 test("a token may do what its scopes name and nothing else; the owner and an administrator may do everything", () => {
   expect(allowed(withScopes())).toEqual([]);
   expect(allowed(withScopes("llm:use"))).toEqual(["read model", "use model"]);
-  expect(allowed(withScopes("usage:read"))).toEqual(["read usage"]);
-  expect(allowed(withScopes("usage:read", "llm:use"))).toEqual(["read model", "use model", "read usage"]);
+  expect(allowed(withScopes("usage:read"))).toEqual(["read usage", "read system"]);
+  const both = ["read model", "use model", "read usage", "read system"];
+  expect(allowed(withScopes("usage:read", "llm:use"))).toEqual(both);
   expect(allowed(ANONYMOUS)).toEqual([]);
   expect(allowed(OWNER)).toHaveLength(ACTIONS.length * TYPES.length);
   expect(allowed(withScopes("admin"))).toEqual(allowed(OWNER));

@@ -21,6 +21,11 @@ export function fitsPattern(pattern: string, name: string): boolean {
   return next === pattern.length;
 }
 
+/** The same for names that mean one thing in upper and lower case. */
+export function fitsInAnyCase(pattern: string, name: string): boolean {
+  return fitsPattern(pattern.toLowerCase(), name.toLowerCase());
+}
+
 export function isPattern(text: string): boolean {
   return text.includes("*");
 }

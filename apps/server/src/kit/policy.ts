@@ -92,7 +92,7 @@ function allows(scope: TokenScope, action: Action, resource: Resource): boolean 
     case "llm:use":
       return resource.type === "model" && (action === "use" || action === "read");
     case "usage:read":
-      return resource.type === "usage" && action === "read";
+      return (resource.type === "usage" || resource.type === "system") && action === "read";
     default:
       return false;
   }

@@ -3,6 +3,7 @@ import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
 import { refuseWithoutUser } from "../first-message.ts";
+import { hintsLeftOut } from "../hints.ts";
 import { asArray } from "../json-reader.ts";
 import { instructionsLeftOut } from "../later-instructions.ts";
 import { ownTools } from "../own-words.ts";
@@ -11,7 +12,7 @@ import { quote } from "../quote.ts";
 import { refuse, writeRequest } from "../request-problem.ts";
 import { strictnessLeftOut } from "../strict-schema.ts";
 import { isBlank, textToWire } from "./block-to-wire.ts";
-import { cacheToWire } from "./cache-marker.ts";
+import { cacheToWire, isMarked } from "./cache-marker.ts";
 import { encodeMessages, isOwnThinking, type WireMessage } from "./encode-messages.ts";
 import { heldSchema, isWhollyHeld } from "./held-schema.ts";
 import { mostTokensOf, traitsOf } from "./model-traits.ts";
@@ -52,6 +53,7 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
     ...instructionsLeftOut(request.messages),
     ...thinkingLeftOut(request.messages, isOwnThinking),
     ...settingsLeftOut(request),
+    ...hintsLeftOut(request, ["user", "cache_control"]),
     // The schema of an answer is closed where it is open: without strictness there is none.
     ...strictnessLeftOut({ tools: request.tools }, isStrictTool),
     ...schemasLeftOut(request),
@@ -94,29 +96,6 @@ function schemasLeftOut({ tools, output }: LlmRequest): string[] {
   const held = output?.type === "json_schema" ? heldSchema(output.schema) : undefined;
   const isLooser = (held?.ok === true && held.isLooser) || tools.some((tool) => toolSchema(tool.inputSchema).isLooser);
   return isLooser ? ["parts of schemas"] : [];
-}
-
-/** Whether the client itself says what to cache. */
-function isMarked({ systemCache, tools, providerTools = [], messages }: LlmRequest): boolean {
-  return (
-    systemCache !== undefined ||
-    tools.some(({ cache }) => cache !== undefined) ||
-    providerTools.some(({ definition }) => definition.cache_control !== undefined) ||
-    messages.some(({ content }) => content.some(isMarkedBlock))
-  );
-}
-
-function isMarkedBlock(block: LlmRequest["messages"][number]["content"][number]): boolean {
-  switch (block.type) {
-    case "thinking":
-      return false;
-    case "opaque":
-      return block.data.cache_control !== undefined;
-    case "tool_result":
-      return block.cache !== undefined || block.content.some(({ cache }) => cache !== undefined);
-    default:
-      return block.cache !== undefined;
-  }
 }
 
 function markForCaching(messages: readonly WireMessage[]): void {

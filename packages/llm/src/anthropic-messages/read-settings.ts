@@ -9,6 +9,7 @@ import {
   readPositive,
   readSampling,
   readString,
+  type Watch,
 } from "../request-reader.ts";
 import { readEffort } from "../thinking-level.ts";
 
@@ -18,7 +19,7 @@ type Settings = Omit<LlmRequest, "model" | "system" | "systemCache" | "messages"
  * What a client sets beside the conversation. What would have to run at the provider is a problem; what only says how it
  * works there (service tier, context editing, automatic caching) is left out.
  */
-export function readSettings(json: JsonObject, watched: (inner: JsonObject, name: string) => JsonObject): Settings {
+export function readSettings(json: JsonObject, watched: Watch): Settings {
   if (Array.isArray(json.mcp_servers) && json.mcp_servers.length > 0) {
     refuse("mcp_servers", "would have to run at Anthropic, and this model is another provider's");
   }
@@ -26,9 +27,9 @@ export function readSettings(json: JsonObject, watched: (inner: JsonObject, name
     refuse("container", "lies at Anthropic, and this model is another provider's");
   }
   const stopSequences = readStop(json.stop_sequences);
-  const userId = asText(asObject(json.metadata)?.user_id);
+  const userId = asText(watched(asObject(json.metadata) ?? {}, "metadata").user_id);
   const config = watched(asObject(json.output_config) ?? {}, "output_config");
-  const thinking = readThinking(json.thinking, config.effort);
+  const thinking = readThinking(json.thinking, config.effort, watched);
   const output = readFormat(config.format ?? json.output_format);
   return {
     maxTokens: readPositive(json.max_tokens, "max_tokens"),
@@ -42,7 +43,7 @@ export function readSettings(json: JsonObject, watched: (inner: JsonObject, name
     ...(userId === undefined ? {} : { userId }),
     ...(thinking === undefined ? {} : { thinking }),
     ...(output === undefined ? {} : { output }),
-    ...readToolChoice(json.tool_choice),
+    ...readToolChoice(json.tool_choice, watched),
   };
 }
 
@@ -51,12 +52,16 @@ function readStop(value: JsonValue | undefined): string[] | undefined {
   return readArray(value, "stop_sequences").map((text, index) => readString(text, `stop_sequences.${index}`));
 }
 
-function readThinking(value: JsonValue | undefined, level: JsonValue | undefined): ThinkingSetting | undefined {
+function readThinking(
+  value: JsonValue | undefined,
+  level: JsonValue | undefined,
+  watched: Watch,
+): ThinkingSetting | undefined {
   const effort = readEffort(level);
   if (effort === undefined && level !== undefined && level !== null) refuseValue("output_config.effort", level);
   const asked = effort === undefined ? {} : { effort };
   if (value === undefined || value === null) return effort === undefined ? undefined : { type: "on", ...asked };
-  const thinking = readObject(value, "thinking");
+  const thinking = watched(readObject(value, "thinking"), "thinking");
   const { display } = thinking;
   const visible = display === undefined || display === null ? {} : { visible: display !== "omitted" };
   switch (thinking.type) {
@@ -81,9 +86,12 @@ function readFormat(value: JsonValue | undefined): OutputFormat | undefined {
   return { type: "json_schema", name: "answer", schema, strict: true };
 }
 
-function readToolChoice(value: JsonValue | undefined): Pick<LlmRequest, "toolChoice" | "parallelToolCalls"> {
+function readToolChoice(
+  value: JsonValue | undefined,
+  watched: Watch,
+): Pick<LlmRequest, "toolChoice" | "parallelToolCalls"> {
   if (value === undefined || value === null) return {};
-  const choice = readObject(value, "tool_choice");
+  const choice = watched(readObject(value, "tool_choice"), "tool_choice");
   const atMostOne = readBoolean(choice.disable_parallel_tool_use, "tool_choice.disable_parallel_tool_use");
   return { toolChoice: toolChoice(choice), ...(atMostOne === undefined ? {} : { parallelToolCalls: !atMostOne }) };
 }

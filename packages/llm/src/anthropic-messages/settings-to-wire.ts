@@ -27,17 +27,18 @@ export function settingsToWire(request: LlmRequest): JsonObject {
   };
 }
 
-/** What of it the provider would refuse, and does not hear of. */
+/** What of it the provider would refuse, and does not hear of, or not as it was asked. */
 export function settingsLeftOut(request: LlmRequest): string[] {
   const traits = traitsOf(request.model);
   const { thinking, isLeftOut } = thinkingToWire(request, traits);
   const taken = takenSampling(request, traits, thinking);
-  const { temperature = 1, topP = 1, topK } = request;
+  const { temperature = 1, topP = 1, topK, seed } = request;
   return [
     ...(isLeftOut === true ? ["thinking"] : []),
-    ...(temperature !== 1 && taken.temperature === undefined ? ["temperature"] : []),
+    ...(temperature !== 1 && !(taken.temperature !== undefined && temperature < 1) ? ["temperature"] : []),
     ...(topP !== 1 && taken.topP === undefined ? ["top_p"] : []),
     ...(topK !== undefined && taken.topK === undefined ? ["top_k"] : []),
+    ...(seed === undefined ? [] : ["seed"]),
   ];
 }
 

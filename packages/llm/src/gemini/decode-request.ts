@@ -19,6 +19,7 @@ import {
   readRequest,
   readSampling,
   readString,
+  type Watch,
 } from "../request-reader.ts";
 import { readContents, readSystem } from "./decode-contents.ts";
 import { isCarriedType } from "./media-parts.ts";
@@ -78,6 +79,8 @@ function isNoOpaque(part: JsonObject): boolean {
   const media = asObject(field(part, "inlineData")) ?? asObject(field(part, "fileData"));
   return media === undefined || isCarriedType(asText(field(media, "mimeType")) ?? "");
 }
+/** Documents keep their names, as titles. */
+const isImage = (media: JsonObject) => (asText(field(media, "mimeType")) ?? "").startsWith("image/");
 /** To wait for a function is what everybody does. */
 const isUsualBehavior = (value: JsonValue) => value === "UNSPECIFIED" || value === "BLOCKING";
 const isUnspecified = (value: JsonValue) => /_UNSPECIFIED"/.test(JSON.stringify(value));
@@ -85,6 +88,8 @@ const isUnspecified = (value: JsonValue) => /_UNSPECIFIED"/.test(JSON.stringify(
 const DROPPED: readonly DroppedField[] = [
   { path: ["contents", "parts", "mediaResolution"], neutral: isUnspecified, of: isNoOpaque },
   { path: ["contents", "parts", "videoMetadata"], of: isNoOpaque },
+  { path: ["contents", "parts", "inlineData", "displayName"], of: isImage },
+  { path: ["contents", "parts", "fileData", "displayName"], of: isImage },
   { path: ["contents", "parts", "functionResponse", "scheduling"], neutral: isUnspecified },
   { path: ["contents", "parts", "functionResponse", "willContinue"] },
   { path: ["tools", "functionDeclarations", "behavior"], neutral: isUsualBehavior },
@@ -92,7 +97,6 @@ const DROPPED: readonly DroppedField[] = [
   { path: ["tools", "functionDeclarations", "responseJsonSchema"] },
 ].map((dropped) => ({ ...dropped, alias: dropped.path.map(snakeCase) }));
 
-type Watch = (inner: JsonObject, name: string) => JsonObject;
 type Tools = { tools: ToolDefinition[]; providerTools: ProviderTool[]; toolChoice?: ToolChoice };
 
 /** Functions, and the provider's own tools, which are passed on one by one. */

@@ -3,10 +3,12 @@ import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { askedThinkingLeftOut, thinkingLeftOut } from "../earlier-thinking.ts";
 import { refuseWithoutUser } from "../first-message.ts";
+import { hintsLeftOut } from "../hints.ts";
 import { instructionsLeftOut } from "../later-instructions.ts";
 import { ownTools } from "../own-words.ts";
 import { prefillLeftOut } from "../prefill.ts";
 import { refuse, refuseMoreStops, writeRequest } from "../request-problem.ts";
+import { titlesLeftOut } from "../titles.ts";
 import { chosenSearch } from "../web-search.ts";
 import { contentsToWire, isOwnThinking } from "./encode-contents.ts";
 import { traitsOf } from "./model-traits.ts";
@@ -48,6 +50,8 @@ export function encodeRequest(request: LlmRequest, options: GeminiOptions): Enco
     ...prefillLeftOut(request.messages),
     ...thinkingLeftOut(request.messages, isOwnThinking),
     ...askedThinkingLeftOut(request, { thinks: traitsOf(request.model).thinking.by !== "nothing" }),
+    ...titlesLeftOut(request.messages, ({ type }) => type === "text"),
+    ...hintsLeftOut(request, []),
   ]);
 }
 

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue, ThinkingSetting } from "@loom/core";
 import { asCount, asNumber, asText } from "../json-reader.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
-import { readObject } from "../request-reader.ts";
+import { readObject, type Watch } from "../request-reader.ts";
 import { budgetWithin, effortOf, nearestEffort, readEffort } from "../thinking-level.ts";
 import { traitsOf } from "./model-traits.ts";
 import { field } from "./wire-field.ts";
@@ -33,10 +33,7 @@ export function thinkingToWire(
   return { ...visible, thinkingBudget };
 }
 
-export function readThinking(
-  value: JsonValue | undefined,
-  watched: (inner: JsonObject, name: string) => JsonObject,
-): ThinkingSetting | undefined {
+export function readThinking(value: JsonValue | undefined, watched: Watch): ThinkingSetting | undefined {
   if (value === undefined || value === null) return undefined;
   const path = "generationConfig.thinkingConfig";
   const config = watched(readObject(value, path), path);

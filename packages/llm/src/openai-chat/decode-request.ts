@@ -1,8 +1,7 @@
 import type { CacheMarker, JsonObject, JsonValue, LlmRequest, Message } from "@loom/core";
-import { readCache } from "../anthropic-messages/cache-marker.ts";
 import type { DecodedRequest } from "../codec.ts";
 import type { DroppedField } from "../dropped-fields.ts";
-import { asArray, asObject } from "../json-reader.ts";
+import { asObject } from "../json-reader.ts";
 import { asInstructions } from "../later-instructions.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import { mergeNeighbours, readArray, readBoolean, readName, readObject, readRequest } from "../request-reader.ts";
@@ -18,7 +17,7 @@ import { resultsInCallOrder } from "./result-order.ts";
 export function decodeRequest(body: string): DecodedRequest {
   return readRequest(
     body,
-    (json) => {
+    (json, watched) => {
       const { rest, ...instructions } = splitSystem(readArray(json.messages, "messages"));
       const messages = resultsInCallOrder(mergeNeighbours(rest));
       if (messages.length === 0 && instructions.system === "") refuse("messages", "must not be empty");
@@ -27,10 +26,11 @@ export function decodeRequest(body: string): DecodedRequest {
         ...instructions,
         messages,
         ...readTools(json),
-        ...readSettings(json),
+        ...readSettings(json, watched),
       };
       if (readBoolean(json.stream, "stream") !== true) return { request, stream: false };
-      return { request, stream: true, wantsUsage: asObject(json.stream_options)?.include_usage === true };
+      const options = watched(asObject(json.stream_options) ?? {}, "stream_options");
+      return { request, stream: true, wantsUsage: options.include_usage === true };
     },
     DROPPED,
   );
@@ -40,6 +40,7 @@ const DROPPED: readonly DroppedField[] = [
   // The name of a tool stands in its call, too.
   { path: ["messages", "name"], of: ({ role }) => role !== "tool" },
   { path: ["messages", "audio"] },
+  { path: ["messages", "cache_control"] },
   { path: ["messages", "content", "image_url", "detail"], neutral: (value) => value === "auto" },
 ];
 
@@ -55,9 +56,10 @@ function splitSystem(messages: readonly JsonValue[]): Instructions & { readonly 
     const message = readObject(value, path);
     const isSystem = message.role === "system" || message.role === "developer";
     if (isSystem && rest.length === 0) {
-      system.push(...readTexts(message.content, `${path}.content`));
-      for (const part of asArray(message.content))
-        systemCache = readCache(asObject(part)?.cache_control).cache ?? systemCache;
+      for (const { text, cache } of readTexts(message.content, `${path}.content`)) {
+        system.push(text);
+        systemCache = cache ?? systemCache;
+      }
     } else rest.push(readMessage(message, path));
   }
   return { system: system.join("\n\n"), ...(systemCache === undefined ? {} : { systemCache }), rest };

@@ -2,11 +2,13 @@ import type { JsonObject, LlmRequest, ToolDefinition } from "@loom/core";
 import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { thinkingLeftOut } from "../earlier-thinking.ts";
+import { hintsLeftOut } from "../hints.ts";
 import { ownTools } from "../own-words.ts";
 import { prefillLeftOut } from "../prefill.ts";
 import { writeRequest } from "../request-problem.ts";
 import { samplingLeftOut } from "../sampling.ts";
 import { isStrictForOpenAi, strictnessLeftOut } from "../strict-schema.ts";
+import { titlesLeftOut } from "../titles.ts";
 import { encodeMessages, takesThinking } from "./encode-messages.ts";
 import type { OpenAiChatOptions } from "./options.ts";
 import { settingsToWire } from "./settings-to-wire.ts";
@@ -39,6 +41,8 @@ export function encodeRequest(
       ...prefillLeftOut(request.messages),
       ...thinkingLeftOut(request.messages, (block) => takesThinking(block, options)),
       ...strictnessLeftOut(request, isStrictForOpenAi),
+      ...titlesLeftOut(request.messages, ({ type }) => type !== "file"),
+      ...hintsLeftOut(request, options.cacheKey ? ["user", "prompt_cache_key"] : ["user"]),
     ],
   );
 }

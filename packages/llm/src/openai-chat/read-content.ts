@@ -1,4 +1,12 @@
-import type { AssistantContent, JsonObject, JsonValue, ToolResultContent, ToolUseBlock, UserContent } from "@loom/core";
+import type {
+  AssistantContent,
+  JsonObject,
+  JsonValue,
+  TextBlock,
+  ToolResultContent,
+  ToolUseBlock,
+  UserContent,
+} from "@loom/core";
 import { readCache } from "../anthropic-messages/cache-marker.ts";
 import { asObject, asText } from "../json-reader.ts";
 import { readDataUrl, readFileData, readHttpUrl } from "../media.ts";
@@ -21,11 +29,14 @@ export function readToolContent(content: JsonValue | undefined, path: string): T
   });
 }
 
-export function readTexts(content: JsonValue | undefined, path: string): string[] {
+export function readTexts(content: JsonValue | undefined, path: string): TextBlock[] {
   return partsIn(content, path).map((part, index) => {
-    if (part.type === "refusal") return readString(part.refusal, `${path}.${index}.refusal`);
+    const cache = readCache(part.cache_control);
+    if (part.type === "refusal") {
+      return { type: "text", text: readString(part.refusal, `${path}.${index}.refusal`), ...cache };
+    }
     if (part.type !== "text") refuseValue(`${path}.${index}.type`, part.type);
-    return readString(part.text, `${path}.${index}.text`);
+    return { type: "text", text: readString(part.text, `${path}.${index}.text`), ...cache };
   });
 }
 
@@ -39,7 +50,8 @@ export function readAnswer(message: JsonObject, path: string): AssistantContent[
   if (thinking !== undefined) content.push({ type: "thinking", text: thinking });
   const texts = readTexts(message.content ?? "", `${path}.content`);
   const refusal = asText(message.refusal);
-  for (const text of refusal === undefined ? texts : [...texts, refusal]) content.push({ type: "text", text });
+  content.push(...texts);
+  if (refusal !== undefined) content.push({ type: "text", text: refusal });
   const calls = readArray(message.tool_calls ?? [], `${path}.tool_calls`);
   return [...content, ...calls.map((call, index) => readCall(call, `${path}.tool_calls.${index}`))];
 }

@@ -9,6 +9,7 @@ import {
   readPositive,
   readSampling,
   readString,
+  type Watch,
 } from "../request-reader.ts";
 import { readEffort } from "../thinking-level.ts";
 
@@ -19,11 +20,11 @@ type Settings = Omit<LlmRequest, "model" | "system" | "systemCache" | "messages"
  * probabilities, audio, a search) is a problem; what only colours the choice of words, or says how OpenAI works, is left
  * out.
  */
-export function readSettings(json: JsonObject): Omit<Settings, "toolChoice"> {
+export function readSettings(json: JsonObject, watched: Watch): Omit<Settings, "toolChoice"> {
   refuseUnsayable(json);
   const stopSequences = readStop(json.stop);
-  const thinking = readThinking(json);
-  const output = readFormat(json.response_format);
+  const thinking = readThinking(json, watched);
+  const output = readFormat(json.response_format, watched);
   const parallelToolCalls = readBoolean(json.parallel_tool_calls, "parallel_tool_calls");
   const userId = asText(json.safety_identifier) ?? asText(json.user);
   const cacheKey = asText(json.prompt_cache_key);
@@ -67,13 +68,14 @@ function readStop(stop: JsonValue | undefined): string[] | undefined {
 }
 
 /** OpenAI's field, OpenRouter's, and the one of Z.ai, DeepSeek and Moonshot. */
-function readThinking(json: JsonObject): ThinkingSetting | undefined {
+function readThinking(json: JsonObject, watched: Watch): ThinkingSetting | undefined {
   const { reasoning_effort: level } = json;
   if (level !== undefined && level !== null) return readLevel(level, "reasoning_effort");
   const reasoning = asObject(json.reasoning);
-  if (reasoning !== undefined) return readReasoning(reasoning);
-  const thinking = asObject(json.thinking);
-  if (thinking === undefined) return undefined;
+  if (reasoning !== undefined) return readReasoning(watched(reasoning, "reasoning"));
+  const given = asObject(json.thinking);
+  if (given === undefined) return undefined;
+  const thinking = watched(given, "thinking");
   if (thinking.type === "disabled") return { type: "off" };
   const budgetTokens = asCount(thinking.budget_tokens);
   return { type: "on", ...(budgetTokens === undefined || budgetTokens === 0 ? {} : { budgetTokens }) };
@@ -96,16 +98,18 @@ function readLevel(level: JsonValue, path: string): ThinkingSetting {
   return { type: "on", effort: readEffort(level) ?? refuseValue(path, level) };
 }
 
-function readFormat(value: JsonValue | undefined): OutputFormat | undefined {
+function readFormat(value: JsonValue | undefined, watched: Watch): OutputFormat | undefined {
   if (value === undefined || value === null) return undefined;
-  const format = readObject(value, "response_format");
+  const format = watched(readObject(value, "response_format"), "response_format");
   switch (format.type) {
     case "text":
       return undefined;
     case "json_object":
       return { type: "json" };
     case "json_schema":
-      return readSchema(readObject(format.json_schema, "response_format.json_schema"));
+      return readSchema(
+        watched(readObject(format.json_schema, "response_format.json_schema"), "response_format.json_schema"),
+      );
     default:
       return refuseValue("response_format.type", format.type);
   }

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue, LlmRequest, OutputFormat } from "@loom/core";
 import type { DecodedRequest } from "../codec.ts";
 import type { DroppedField } from "../dropped-fields.ts";
-import { asText } from "../json-reader.ts";
+import { asObject, asText } from "../json-reader.ts";
 import { refuse, refuseValue } from "../request-problem.ts";
 import {
   readBoolean,
@@ -11,6 +11,7 @@ import {
   readRequest,
   readSampling,
   readString,
+  type Watch,
 } from "../request-reader.ts";
 import { readInput } from "./decode-input.ts";
 import { readToolChoice, readTools } from "./decode-tools.ts";
@@ -34,7 +35,7 @@ export function decodeRequest(body: string): DecodedRequest {
       if (messages.length === 0 && system.join("") === "") refuse("input", "must not be empty");
       const instructions = isGiven(json.instructions) ? [readString(json.instructions, "instructions")] : [];
       const thinking = readReasoning(json.reasoning, watched);
-      const output = readFormat(json.text);
+      const output = readFormat(json.text, watched);
       const parallelToolCalls = readBoolean(json.parallel_tool_calls, "parallel_tool_calls");
       const userId = asText(json.safety_identifier) ?? asText(json.user);
       const cacheKey = asText(json.prompt_cache_key);
@@ -63,11 +64,16 @@ export function decodeRequest(body: string): DecodedRequest {
 }
 
 const isAuto = (value: JsonValue) => value === "auto";
+const isFreeText = (value: JsonValue) => asObject(value)?.type === "text";
+const isCustom = ({ type }: JsonObject) => type === "custom";
 
 const DROPPED: readonly DroppedField[] = [
   { path: ["input", "content", "detail"], neutral: isAuto },
   { path: ["input", "output", "detail"], neutral: isAuto },
   { path: ["text", "verbosity"], neutral: (value) => value === "medium" },
+  { path: ["input", "phase"] },
+  { path: ["tools", "format"], neutral: isFreeText, of: isCustom },
+  { path: ["tools", "tools", "format"], neutral: isFreeText, of: isCustom },
   { path: ["tools", "defer_loading"], of: ({ type }) => type === "function" || type === "custom" },
 ];
 
@@ -85,10 +91,10 @@ function refuseMemory(json: JsonObject): void {
   if (json.background === true) refuse("background", "is not supported: wait for the answer, or stream it");
 }
 
-function readFormat(text: JsonValue | undefined): OutputFormat | undefined {
+function readFormat(text: JsonValue | undefined, watched: Watch): OutputFormat | undefined {
   const format = isGiven(text) ? readObject(text, "text").format : undefined;
   if (!isGiven(format)) return undefined;
-  const { type, name, schema, strict, description } = readObject(format, "text.format");
+  const { type, name, schema, strict, description } = watched(readObject(format, "text.format"), "text.format");
   if (type === "text") return undefined;
   if (type === "json_object") return { type: "json" };
   if (type !== "json_schema") refuseValue("text.format.type", type);

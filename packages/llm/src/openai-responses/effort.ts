@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue, ThinkingSetting } from "@loom/core";
 import { refuseValue } from "../request-problem.ts";
-import { readObject } from "../request-reader.ts";
+import { readObject, type Watch } from "../request-reader.ts";
 import { EFFORTS, type Effort, effortOf, nearestEffort, readEffort } from "../thinking-level.ts";
 
 /** Models that do not think refuse to be told how much, and have nothing to encrypt. */
@@ -43,10 +43,7 @@ export function reasoningToWire(model: string, thinking: ThinkingSetting | undef
 }
 
 /** `reasoning` without an effort leaves the model to its own ways; a summary alone asks for thoughts that can be seen. */
-export function readReasoning(
-  value: JsonValue | undefined,
-  watched: (inner: JsonObject, name: string) => JsonObject,
-): ThinkingSetting | undefined {
+export function readReasoning(value: JsonValue | undefined, watched: Watch): ThinkingSetting | undefined {
   if (value === undefined || value === null) return undefined;
   const reasoning = watched(readObject(value, "reasoning"), "reasoning");
   const { effort: level, summary, generate_summary: oldSummary } = reasoning;

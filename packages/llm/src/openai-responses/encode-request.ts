@@ -3,11 +3,13 @@ import { boundedId } from "../bounded-id.ts";
 import { brokenCallsLeftOut } from "../broken-call.ts";
 import type { EncodedRequest } from "../codec.ts";
 import { askedThinkingLeftOut, thinkingLeftOut } from "../earlier-thinking.ts";
+import { hintsLeftOut } from "../hints.ts";
 import { ownTools } from "../own-words.ts";
 import { prefillLeftOut } from "../prefill.ts";
 import { refuse, writeRequest } from "../request-problem.ts";
 import { samplingLeftOut, samplingToWire } from "../sampling.ts";
 import { isStrictForOpenAi, strictnessLeftOut } from "../strict-schema.ts";
+import { titlesLeftOut } from "../titles.ts";
 import { chosenSearch, WEB_SEARCH } from "../web-search.ts";
 import { canThink, reasoningToWire, thinksAt } from "./effort.ts";
 import { inputToWire, isOwnThinking, MAX_ID_LENGTH } from "./encode-input.ts";
@@ -59,6 +61,8 @@ export function encodeRequest(request: LlmRequest, { stream }: { readonly stream
       ...thinkingLeftOut(request.messages, isOwnThinking),
       ...askedThinkingLeftOut(request, { thinks: canThink(request.model) }),
       ...strictnessLeftOut(request, isStrictForOpenAi),
+      ...titlesLeftOut(request.messages, ({ type }) => type === "text" || type === "base64"),
+      ...hintsLeftOut(request, ["user", "prompt_cache_key"]),
     ],
   );
 }

@@ -222,6 +222,26 @@ describe.each(engines)("on $name", (engine) => {
     refused(await ask(budgets, { model: "" }));
   });
 
+  test("a model is the same in upper and lower case, for its budget and for those who may use it", async () => {
+    await using setup = await testBudgets(engine);
+    const budgets = await setup.server();
+    await budgets.put("model", "Qwen/Qwen3", { totalMicroUsd: 10 * USD });
+    await budgets.put("model", "claude-*", { concurrency: 1 });
+    admitted(await ask(budgets, { model: "qwen/qwen3", cost: 6 * USD }));
+    expect(refused(await ask(budgets, { model: "QWEN/Qwen3", cost: 6 * USD })).reason).toBe("money");
+    admitted(await ask(budgets, { model: "Claude-Sonnet-5" }));
+    refused(await ask(budgets, { model: "claude-sonnet-5" }));
+
+    await budgets.put("model", "qwen/qwen3", { concurrency: 5 });
+    expect(budgets.list().map(({ id, limits }) => [id, limits])).toContainEqual(["Qwen/Qwen3", { concurrency: 5 }]);
+    await budgets.remove("model", "QWEN/QWEN3");
+    expect(budgets.list().map(({ id }) => id)).toEqual(["claude-*"]);
+
+    await budgets.put("token", "owner", { models: ["GPT-*"] });
+    admitted(await ask(budgets, { model: "gpt-6" }));
+    refused(await ask(budgets, { model: "o3" }));
+  });
+
   test("a provider that may take another model is asked for nobody whose models or money are limited", async () => {
     await using setup = await testBudgets(engine);
     const strict = await setup.server();

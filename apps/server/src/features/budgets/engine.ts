@@ -153,7 +153,7 @@ export class BudgetEngine {
       if (node !== undefined) found.push(node);
     };
     for (const { kind, id } of nodes) add(kind, id);
-    if (this.nodes.knows("model")) add("model", model.slice(0, MAX_ID));
+    if (model !== undefined && this.nodes.knows("model")) add("model", model.slice(0, MAX_ID));
     if (session !== undefined && this.nodes.knows("session")) add("session", sessionId(nodes, session));
     return found;
   }

@@ -52,8 +52,9 @@ export class NodeTable {
   }
 
   /** Nothing where no rule holds. */
-  get(kind: string, id: string, now: number): BudgetedNode | undefined {
+  get(kind: string, named: string, now: number): BudgetedNode | undefined {
     if (!this.#book.has(kind)) return undefined;
+    const id = this.#book.idOf(kind, named);
     const known = this.#kinds.get(kind)?.get(id);
     if (known !== undefined && this.#book.isInUse(known.rule)) {
       known.usedAt = now;

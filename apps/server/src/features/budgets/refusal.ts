@@ -1,5 +1,5 @@
 import type { Admission, WorstCase } from "../../gateway-types.ts";
-import { fitsPattern } from "../../kit/name-pattern.ts";
+import { fitsInAnyCase } from "../../kit/name-pattern.ts";
 import type { BudgetedNode } from "./budgeted-node.ts";
 import type { HeldRequest } from "./held-request.ts";
 import type { MoneyCounter } from "./money-counter.ts";
@@ -14,7 +14,8 @@ export type Lack = { readonly counter: MoneyCounter; readonly cost: number };
 export type Verdict = { readonly refusal: Refusal | undefined; readonly lacks: readonly Lack[] };
 
 export type Question = {
-  readonly model: string;
+  /** See `Budgets`. */
+  readonly model: string | undefined;
   /** The field of the request by which the provider may take another model. */
   readonly choice: string | undefined;
   readonly worst: WorstCase;
@@ -48,9 +49,10 @@ export function verdictOf(node: BudgetedNode, question: Question): Verdict {
 const NONE: readonly Lack[] = [];
 const FINE: Verdict = { refusal: undefined, lacks: NONE };
 
-function refusedModel(node: BudgetedNode, model: string): Refusal | undefined {
+function refusedModel(node: BudgetedNode, model: string | undefined): Refusal | undefined {
   const { models } = node.rule.limits;
-  if (models === undefined || models.some((pattern) => fitsPattern(pattern, model))) return undefined;
+  if (model === undefined || models === undefined || models.some((pattern) => fitsInAnyCase(pattern, model)))
+    return undefined;
   const asked = model === "" ? "a request without a model" : `the model ${quoted(model)}`;
   return { reason: "model", message: `${who(node)} may not use ${asked}: allowed is ${models.join(", ")}.` };
 }
@@ -96,7 +98,7 @@ function moneyVerdict(node: BudgetedNode, question: Question): Verdict {
 }
 
 function unpriced(node: BudgetedNode, { model, worst }: Question): Refusal {
-  if (worst.isUnbounded === true || model === "") {
+  if (worst.isUnbounded === true || model === undefined || model === "") {
     const message = `What such a request costs is not known before it is done, so the budget of ${inside(node)} could not be kept: set LOOM_SERVER_UNPRICED_MODELS=allow on the Loom server to let it pass.`;
     return { reason: "money", message };
   }

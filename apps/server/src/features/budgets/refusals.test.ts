@@ -107,4 +107,15 @@ describe.each(engines)("on $name", (engine) => {
     expect(status).toBe(402);
     expect(error?.message).toContain("LOOM_SERVER_UNPRICED_MODELS=allow");
   });
+
+  test("a token that may use some models may see which there are, and counts in its limits as it does", async () => {
+    const { token } = await tokenWith({ models: ["claude-*"], totalMicroUsd: 1_000_000, requestsPerMinute: 2 });
+    const see = async (path: string, method = "GET") => {
+      return (await fetch(`${server.url}/proxy/anthropic${path}`, { method, headers: { "x-api-key": token } })).status;
+    };
+    expect(await see("/v1/models", "DELETE")).toBe(403);
+    expect(await see("/v1/models")).toBe(200);
+    expect(await see("/v1/models/claude-opus-5", "HEAD")).toBe(200);
+    expect(await see("/v1/models")).toBe(429);
+  });
 });

@@ -1,5 +1,5 @@
 import type { BudgetLimits } from "@loom/api";
-import { fitsPattern, isPattern } from "../../kit/name-pattern.ts";
+import { fitsInAnyCase, fitsPattern, isPattern } from "../../kit/name-pattern.ts";
 
 /** Limits of one node, or of every node whose id fits. */
 export type BudgetRule = {
@@ -33,19 +33,33 @@ export class RuleBook {
     return this.#inUse.has(rule);
   }
 
+  /** One id for all spellings of it: as the rule of its own has it, if there is one. */
+  idOf(kind: string, id: string): string {
+    if (kind !== "model") return id;
+    const plain = plainId(kind, id);
+    return this.#kinds.get(kind)?.exact.get(plain)?.id ?? plain;
+  }
+
   ruleFor(kind: string, id: string): BudgetRule | undefined {
     const rules = this.#kinds.get(kind);
-    return rules?.exact.get(id) ?? rules?.patterns.find((rule) => fitsPattern(rule.id, id));
+    const fits = kind === "model" ? fitsInAnyCase : fitsPattern;
+    return rules?.exact.get(plainId(kind, id)) ?? rules?.patterns.find((rule) => fits(rule.id, id));
   }
 
   exact(kind: string, id: string): BudgetRule | undefined {
-    return this.rules.find((rule) => rule.kind === kind && rule.id === id);
+    const plain = plainId(kind, id);
+    return this.rules.find((rule) => rule.kind === kind && plainId(kind, rule.id) === plain);
   }
+}
+
+/** Names of models are the same in upper and lower case, as prices and owners are found; other ids are not. */
+function plainId(kind: string, id: string): string {
+  return kind === "model" ? id.toLowerCase() : id;
 }
 
 function sorted(rules: readonly BudgetRule[]): RulesOfKind {
   return {
-    exact: new Map(rules.filter((rule) => !isPattern(rule.id)).map((rule) => [rule.id, rule])),
+    exact: new Map(rules.filter(({ id }) => !isPattern(id)).map((rule) => [plainId(rule.kind, rule.id), rule])),
     patterns: rules.filter((rule) => isPattern(rule.id)).sort((a, b) => b.id.length - a.id.length),
   };
 }

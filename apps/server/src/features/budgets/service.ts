@@ -173,7 +173,8 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
     get,
     tokenIdOf: options.tokenIdOf ?? (async () => undefined),
     async put(kind, id, limits, { label } = {}) {
-      const rule = { kind, id, label: label ?? engine.nodes.book.exact(kind, id)?.label, limits };
+      const before = engine.nodes.book.exact(kind, id);
+      const rule = { kind, id: before?.id ?? id, label: label ?? before?.label, limits };
       await store.putRule(rule);
       await inTurn(followRules);
       return get(kind, id) ?? budgetOf(rule);
@@ -181,7 +182,7 @@ export function createBudgetService(options: BudgetServiceOptions): BudgetServic
     async remove(kind, id) {
       const existing = get(kind, id);
       if (existing === undefined) return undefined;
-      await store.removeRule(kind, id);
+      await store.removeRule(kind, existing.id);
       await inTurn(followRules);
       return existing;
     },

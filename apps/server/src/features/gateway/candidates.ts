@@ -22,7 +22,7 @@ import type { Asked } from "./passage.ts";
 import { isAlias } from "./straight-routing.ts";
 import type { Upstream } from "./upstream.ts";
 import type { RequestHeaders } from "./upstream-request.ts";
-import { SAFE_METHODS, worstCase } from "./worst-case.ts";
+import { isListing, SAFE_METHODS, worstCase } from "./worst-case.ts";
 
 export type Asker = {
   /** As the ledger names them. */
@@ -290,7 +290,7 @@ export class Candidates {
     this.worst = worstCase(this.#asked, step, prices);
     const admission = budgets.reserve({
       nodes: this.#asker.nodes,
-      model: this.#parts.redact(step.model),
+      model: isListing(this.#asked) ? undefined : this.#parts.redact(step.model),
       worst: this.worst,
       choice: modelChoice(this.#asked, upstream, step.model),
       session,

@@ -214,7 +214,7 @@ function translatedPassage(
     hidesUsage: false,
     request: outgoing,
     errors,
-    leftOut: [...asked.decoded.leftOut, ...leftOut],
+    leftOut: [...new Set([...asked.decoded.leftOut, ...leftOut])],
     deliver: (host) =>
       stream
         ? new TranslatedStream(host, { decoder: codec.streamDecoder(), voice, identity, noted })

@@ -172,13 +172,27 @@ describe.each(Object.entries(CLIENTS))("a client of %s", (dialect, client) => {
 describe("a translated answer", () => {
   test.each([true, false])("names what its request said in vain ($0)", async (stream) => {
     const { gateway } = await start([say("Grüße aus dem Test"), say("Grüße aus dem Test")]);
-    const unheard = { frequency_penalty: 0.5, "new\nfield": 1, service_tier: null };
+    const unheard = { frequency_penalty: 0.5, "new\nfield": 1, service_tier: null, seed: 3, prompt_cache_key: "k" };
     const translated = { ...CLIENTS.chat.body(PROVIDERS.anthropic, stream), ...unheard };
     const answer = await post(gateway, "/openai/v1/chat/completions", translated);
-    expect(answer.headers["x-loom-left-out"]).toBe("frequency_penalty, new?field");
+    expect(answer.headers["x-loom-left-out"]).toBe("frequency_penalty, new?field, seed, prompt_cache_key");
     const native = { ...CLIENTS.chat.body(PROVIDERS.openai, stream), ...unheard };
     const untouched = await post(gateway, "/openai/v1/chat/completions", native);
     expect(untouched.headers).not.toHaveProperty("x-loom-left-out");
+  });
+
+  test("names a hint once, wherever its request has it", async () => {
+    const { gateway } = await start([say("Grüße aus dem Test")]);
+    const cache_control = { type: "ephemeral" };
+    const content = [{ type: "text", text: "Hi", cache_control }];
+    const body = {
+      ...CLIENTS.anthropic.body(PROVIDERS.openai, false),
+      cache_control,
+      messages: [{ role: "user", content }],
+    };
+    const answer = await post(gateway, "/anthropic/v1/messages", body);
+    expect(answer.status).toBe(200);
+    expect(answer.headers["x-loom-left-out"]).toBe("cache_control");
   });
 
   test("does not say what another provider thought as if it had been said, and names what is missing", async () => {

@@ -23,6 +23,11 @@ export function isBilled({ target, call }: Asked): boolean {
   return target.operation === "use" && target.isFree !== true && !SAFE_METHODS.has(call.incoming.method ?? "");
 }
 
+/** Whether it only looks which models there are. */
+export function isListing({ target, call }: Asked): boolean {
+  return target.operation === "models" && SAFE_METHODS.has(call.incoming.method ?? "");
+}
+
 /** What a request costs at most on this step of its route. */
 export function worstCase(asked: Asked, { upstream, model }: RouteStep, prices: Prices): WorstCase {
   const { question, target } = asked;

@@ -35,6 +35,8 @@ test("a key of a system admin does what its scopes say, and impersonates nobody"
   const person: Resource = { type: "user", id: CAT.id, owner: CAT.id };
   expect(verdict(byKey(ADMIN, "audit:read"), "read", { type: "audit" })).toBe("server.system-admin");
   expect(verdict(byKey(ADMIN, "audit:read"), "administer", { type: "system" })).toBe("no: limits.scopes");
+  expect(verdict(byKey(ADMIN, "usage:read"), "read", { type: "system" })).toBe("server.system-admin");
+  expect(verdict(byKey(ANN, "usage:read"), "read", { type: "system" })).toBe("no: default");
   expect(verdict(byKey(ADMIN, "admin"), "administer", { type: "system" })).toBe("server.system-admin");
   expect(verdict(byKey(ADMIN, "admin"), "impersonate", person)).toMatch(/^no: limits/);
 });
@@ -94,7 +96,7 @@ test.each(TOKEN_SCOPES)("a key with the scope %s reaches no further than its per
 const EXPECTED: { readonly [Scope in Exclude<TokenScope, "admin">]: RegExp } = {
   "llm:use": /^(read|use) model$/,
   "tools:use": /^use tool$/,
-  "usage:read": /^read usage$/,
+  "usage:read": /^read (usage|system)$/,
   "audit:read": /^read audit$/,
   "threads:read": /^read thread$/,
   "threads:write": /^(create|write|share) thread$/,
