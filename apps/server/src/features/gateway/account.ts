@@ -12,8 +12,7 @@ import type {
 } from "../../gateway-types.ts";
 import type { Price, Prices } from "../ledger/prices.ts";
 import type { Answered } from "./delivery.ts";
-import { mostOutput, promptTokens } from "./output-bound.ts";
-import { BYTES_PER_TOKEN } from "./prompt-size.ts";
+import { BYTES_PER_TOKEN, mostOutput, promptTokens } from "./output-bound.ts";
 
 export type AccountHolder = {
   readonly requestId: string;

@@ -20,6 +20,7 @@ import { modelChoice } from "./model-choice.ts";
 import type { GatewayParts } from "./parts.ts";
 import type { Asked } from "./passage.ts";
 import { isAlias } from "./straight-routing.ts";
+import { namesProvider } from "./target.ts";
 import type { Upstream } from "./upstream.ts";
 import type { RequestHeaders } from "./upstream-request.ts";
 import { isListing, SAFE_METHODS, worstCase } from "./worst-case.ts";
@@ -184,7 +185,7 @@ export class Candidates {
     const { call, target, question, headers } = this.#asked;
     const session = headers.session ?? question?.cacheKey;
     const affinity = session === undefined ? undefined : affinityOf(this.#asker.nodes, session);
-    const upstream = target.upstream === "default" ? undefined : target.upstream;
+    const upstream = namesProvider(target) ? target.upstream : undefined;
     // What is passed on as it is goes where its path says, and names its model by itself; where the path says nobody, by that.
     const plan =
       question === undefined || (this.#isPassedOn && upstream !== undefined)

@@ -13,13 +13,13 @@ import { withIssuedItems } from "./issued-items.ts";
 import { listInDialect, modelInDialect } from "./model-list.ts";
 import { noSuchPlace, pageOf, readPage } from "./model-page.ts";
 import { nothingHere } from "./nothing-here.ts";
+import { BYTES_PER_TOKEN } from "./output-bound.ts";
 import type { GatewayParts } from "./parts.ts";
 import { canCount } from "./passage.ts";
-import { BYTES_PER_TOKEN } from "./prompt-size.ts";
 import { type Question, readQuestion } from "./question.ts";
 import { MAX_BODY_BYTES, readBody } from "./read-body.ts";
 import { requestIds, sendDialectProblem, sendJson } from "./reply.ts";
-import { isAmbiguousPath, type Target, type WireDialect } from "./target.ts";
+import { isAmbiguousPath, namesProvider, type Target, type WireDialect } from "./target.ts";
 import { readUse } from "./use-question.ts";
 
 export type Entrance = {
@@ -91,14 +91,13 @@ function askerFor(
 
 function answer(entrance: Entrance, call: RawCall, target: Target, headers: ClientHeaders, asker: Asker): void {
   const { parts } = entrance;
-  const { operation, upstream } = target;
+  const { operation } = target;
   const understood = operation === "generate" || operation === "count_tokens";
-  // Of other work, only OpenAI's words are those of several providers.
-  const hasDoer = upstream !== undefined || target.dialect === "chat";
-  const isRead = understood || (operation === "use" && hasDoer && isReadable(call));
+  const isOfPath = namesProvider(target);
+  const isRead = understood || (operation === "use" && (isOfPath || target.work !== undefined) && isReadable(call));
   if (!isRead) {
     checkNoTrace(call);
-    if (upstream !== undefined)
+    if (isOfPath)
       new Exchange(parts, { call, target, headers, question: undefined, subject: asker.subject }, asker).start();
     else if (operation === "models" && target.dialect !== "loom")
       sendModels(entrance, call, { ...target, dialect: target.dialect });

@@ -55,7 +55,7 @@ function sellersOf(model: string): readonly string[] {
  */
 const SELLERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^claude-/i, ["anthropic", "vertex"]],
-  [/^(?:gemini-|gemma-\d|learnlm-|imagen-|veo-|(?:text-)?embedding-0)/i, ["gemini", "vertex"]],
+  [/^(?:tunedModels\/|gemini-|gemma-\d|learnlm-|imagen-|veo-|(?:text-)?embedding-0)/i, ["gemini", "vertex"]],
   [
     /^(?:ft:|gpt-(?!oss)|chatgpt-|o\d|codex-|computer-use|text-(?:embedding|davinci|moderation)-|omni-moderation|whisper-|tts-|dall-e-|sora-|(?:ada|babbage|curie|davinci)(?:-\d+)?$)/i,
     ["openai"],

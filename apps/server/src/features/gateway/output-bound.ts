@@ -1,19 +1,24 @@
 import { mostOutputTokens } from "@loom/llm";
-import { BYTES_PER_TOKEN } from "./prompt-size.ts";
 import { DEFAULT_OUTPUT_TOKENS, type Question } from "./question.ts";
 
 type Allowed = Pick<Question, "maxOutputTokens" | "answers">;
 
+/** Of a usual text; good enough for a limit, and a tokenizer would hold up every other request. */
+export const BYTES_PER_TOKEN = 4;
+
+/** Of the models whose window nobody knows, in tokens; and of those that are sold with a larger one than is known. */
+export const LARGEST_WINDOW = 1_000_000;
+
 /**
- * How long a prompt is taken to be before it is counted: no longer than its model can read, unless it is many of them at
- * once, as those are that are only embedded.
+ * How long a prompt is taken to be before it is counted: no longer than models can read, unless it is many of them at once,
+ * as those are that are only embedded.
  */
 export function promptTokens(
   { promptBytes, maxOutputTokens }: Pick<Question, "promptBytes" | "maxOutputTokens">,
   window: number | undefined,
 ): number {
   const tokens = Math.ceil(promptBytes / BYTES_PER_TOKEN);
-  return maxOutputTokens === 0 ? tokens : Math.min(tokens, window ?? Number.POSITIVE_INFINITY);
+  return maxOutputTokens === 0 ? tokens : Math.min(tokens, Math.max(LARGEST_WINDOW, window ?? 0));
 }
 
 /**

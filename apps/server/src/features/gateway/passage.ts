@@ -15,7 +15,7 @@ import { keptFor, mayReferBack } from "./issued-items.ts";
 import { NativeDelivery } from "./native-delivery.ts";
 import type { GatewayParts } from "./parts.ts";
 import type { DecodedQuestion, Question } from "./question.ts";
-import type { Target, WireDialect } from "./target.ts";
+import { namesProvider, type Target, type WireDialect } from "./target.ts";
 import { TranslatedAnswer } from "./translated-answer.ts";
 import { TranslatedStream } from "./translated-stream.ts";
 import type { UpstreamRequest } from "./transport.ts";
@@ -113,8 +113,7 @@ function passedOn(
   const read = question?.top?.bytes;
   if (question === undefined || read === undefined)
     return streamedRequest({ ...options, incoming: streamOf(call.incoming) });
-  const isOfPath = target.upstream !== undefined && target.upstream !== "default";
-  if (isOfPath) return passedRequest({ ...options, body: read });
+  if (namesProvider(target)) return passedRequest({ ...options, body: read });
   const request = routedRequest({ ...options, question, step });
   if (request !== undefined) return request;
   throw new ProblemError(

@@ -7,7 +7,6 @@ import type { JsonKey } from "./json-keys.ts";
 import { type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
 import { asObject } from "./json-value.ts";
 import { isModelName, MODEL_NAMES } from "./model-name.ts";
-import { sizeOfPrompt } from "./prompt-size.ts";
 import type { Target, WireDialect } from "./target.ts";
 
 /** What a client asks of a model, as far as Loom has to know it before anybody decodes it. */
@@ -23,7 +22,6 @@ export type Question = {
   readonly isUnbounded?: boolean;
   /** The provider adds to the prompt what it has kept of an earlier one. */
   readonly refersBack: boolean;
-  /** By what it counts, which is less than it has where there are pictures in it. */
   readonly promptBytes: number;
   /** What should stay on one credential, because the client says that its cache does. */
   readonly cacheKey: string | undefined;
@@ -60,7 +58,7 @@ function readLoomQuestion(target: Target, body: Buffer): Question {
     maxOutputTokens: request.maxTokens,
     answers: 1,
     refersBack: false,
-    promptBytes: sizeOfPrompt(body),
+    promptBytes: body.length,
     cacheKey: request.cacheKey,
     top: undefined,
     decode: () => ({ request, wantsUsage: true, leftOut: [] }),
@@ -82,7 +80,7 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
     stream,
     ...outputOf(top, dialect),
     refersBack: refersBack(top, dialect),
-    promptBytes: sizeOfPrompt(body),
+    promptBytes: body.length,
     cacheKey: textMember(top, "prompt_cache_key"),
     top,
     decode(codecOf) {

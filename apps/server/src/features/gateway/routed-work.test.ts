@@ -36,6 +36,7 @@ async function start(definition?: RouteDefinition) {
 
 test.each([
   ["/openai/v1/embeddings", "text-embedding-3-small", "/v1/embeddings", "text-embedding-3-small"],
+  ["/openai/v1beta/embeddings", "openai/lab", "/v1/embeddings", "lab"],
   ["/openai/embeddings", "openai/lab", "/v1/embeddings", "lab"],
   ["/openai/v1/embeddings", "local/lab/bge-m3", "/local/v3/embeddings", "lab/bge-m3"],
   ["/openai/v1/embeddings", "zai/embedding-3", "/zai/api/paas/v4/embeddings", "embedding-3"],
@@ -60,8 +61,10 @@ test("who does no such work says so, and another who does is asked in his place"
     400,
     "The provider gemini does nothing of the kind in OpenAI's words: its own are beneath /proxy/gemini.",
   ]);
-  const compacted = await post("/openai/v1/responses/compact", '{"model":"local/x","input":[]}');
-  expect(compacted.status).toBe(400);
+  for (const version of ["v1", "v1beta"]) {
+    const compacted = await post(`/openai/${version}/responses/compact`, '{"model":"local/x","input":[]}');
+    expect(compacted.status).toBe(400);
+  }
   expect(upstream.seen).toHaveLength(0);
 
   const routed = await start(to("gemini/gemini-embedding-001", "local/bge-m3"));
@@ -70,6 +73,19 @@ test("who does no such work says so, and another who does is asked in his place"
   expect(routed.upstream.seen.map(({ path, body }) => [path, body.toString()])).toEqual([
     ["/local/v3/embeddings", '{"model":"bge-m3","input":"x"}'],
   ]);
+});
+
+test.each([
+  ["POST", "/proxy/default/v1beta/models/gpt-5.4:embedContent"],
+  ["POST", "/proxy/default/v1/models/local%2Fx:predict"],
+  ["GET", "/proxy/default/v1/embeddings"],
+  ["GET", "/proxy/default/v1/files"],
+])("%s %s is nobody's", async (method, path) => {
+  const { upstream, gateway } = await start();
+  const headers = { authorization: `Bearer ${gateway.token}` };
+  const answer = await ask(gateway.url + path, { method, headers, ...(method === "POST" ? { body: "{}" } : {}) });
+  expect([answer.status, answer.text]).toEqual([404, expect.stringContaining("There is nothing at this path")]);
+  expect(upstream.seen).toHaveLength(0);
 });
 
 test("what is no JSON has to be asked at the provider's own path", async () => {

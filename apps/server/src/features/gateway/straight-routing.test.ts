@@ -67,7 +67,9 @@ describe("a model that names no provider", () => {
         model === "lab/qwen3" ? /^openai lab/ : /^The provider anthropic is not/,
       );
     }
-    expect(way(ALL, "gemini", "tunedModels/mine")).toBe("gemini tunedModels/mine");
+    for (const dialect of ["gemini", "chat"] as const)
+      expect(way(ALL, dialect, "tunedModels/mine")).toBe("gemini tunedModels/mine");
+    expect(way({ OPENAI_API_KEY: "k" }, "chat", "tunedModels/mine")).toMatch(/^The provider gemini is not set up/);
   });
 
   test("stays with whoever the path names, but for a maker's name in front of it", () => {

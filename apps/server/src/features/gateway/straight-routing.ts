@@ -27,7 +27,8 @@ export function straightRouting(config: ServerConfig): Routing {
       if (prefix !== undefined && named === undefined && !provider.isCompatible) {
         // Nobody's model: the makers have none with a slash in its name, and whoever was meant may be one's own server.
         if (isKnown(prefix)) return failed(notSetUp(prefix));
-        const isGuessed = upstream === undefined && provider.isOfficial && !OWN_PREFIXES.has(prefix);
+        const isOwn = prefix === TUNED && (provider.kind === "gemini" || provider.kind === "vertex");
+        const isGuessed = upstream === undefined && provider.isOfficial && !isOwn;
         if (isGuessed) return failed(unknownProvider(prefix, Object.keys(providers)));
       }
       if (!isAlias(bare)) {
@@ -43,8 +44,8 @@ export function straightRouting(config: ServerConfig): Routing {
   };
 }
 
-/** Of Gemini's own names of models. */
-const OWN_PREFIXES: ReadonlySet<string> = new Set(["models", "tunedModels"]);
+/** Stands in front of Gemini's own tuned models. */
+const TUNED = "tunedModels";
 
 /** What there always is. Without a route, `oracle` means what `default` means. */
 const ALIASES: readonly string[] = ["default", "fast", "oracle"];

@@ -23,6 +23,8 @@ export type Target = {
   /** Where the path names the model and how it is to answer, as Gemini's does. */
   readonly model?: string;
   readonly stream?: boolean;
+  /** Other work that is done in OpenAI's words, as those name it, wherever it is done: `/embeddings`. */
+  readonly work?: string;
   /** No provider charges for it. */
   readonly isFree?: true;
 };
@@ -41,6 +43,11 @@ const PROXY = /^\/([^/]+)(\/.*)$/;
 
 /** What a dialect endpoint that belongs to no provider answers at. */
 export const DIALECT_PREFIXES = { "/anthropic/": "anthropic", "/openai/": "chat", "/gemini/": "gemini" } as const;
+
+/** Whether the path says which provider is meant, whatever the model. */
+export function namesProvider({ upstream }: Target): boolean {
+  return upstream !== undefined && upstream !== "default";
+}
 
 /** Reads what comes behind `/proxy`. `kindOf` knows the providers that are set up. */
 export function targetOfProxy(
@@ -124,7 +131,8 @@ function classify(path: string, query: string, fallback: WireDialect, upstream: 
     if (known[5] !== undefined) return { ...common, dialect: "responses", operation: "count_tokens" };
     if (known[6] !== undefined) return { ...common, dialect: fallback, operation: "models" };
     const free = path.endsWith("/moderations") ? ({ isFree: true } as const) : {};
-    return { ...common, dialect: fallback, operation: "use", ...free };
+    const work = fallback === "chat" ? { work: `/${known[7]}` } : {};
+    return { ...common, dialect: fallback, operation: "use", ...work, ...free };
   }
   const google = GOOGLE.exec(path.includes("%") ? path.replace(ENCODED_COLON, ":") : path);
   const model = decoded(google?.[2]);

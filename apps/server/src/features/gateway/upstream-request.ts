@@ -104,7 +104,7 @@ export function routedRequest({
   ...passed
 }: Passed & { readonly question: Question; readonly step: RouteStep }): UpstreamRequest | undefined {
   const { target, upstream } = passed;
-  const path = upstream.workPath?.(target.path.replace(/^\/v\d+/, ""));
+  const path = target.work === undefined ? undefined : upstream.workPath?.(target.work);
   const { top } = question;
   if (path === undefined || top === undefined) return undefined;
   const model = step.model === question.model ? undefined : step.model;

@@ -16,7 +16,7 @@ export type Upstream = {
   /** Where a path of the provider's own is. */
   nativePath(path: string): string;
   /**
-   * Where other work with models is done, such as embeddings, by what stands behind the version of OpenAI's path;
+   * Where other work with models is done, such as embeddings, by the name that OpenAI's paths have for it;
    * `undefined` where nobody does it in OpenAI's words.
    */
   workPath?(work: string): string | undefined;

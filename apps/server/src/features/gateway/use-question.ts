@@ -1,6 +1,5 @@
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { type JsonMembers, memberValue } from "./json-members.ts";
-import { sizeOfPrompt } from "./prompt-size.ts";
 import {
   checkedModel,
   count,
@@ -32,7 +31,7 @@ export function readUse(target: Target, body: Buffer): Question {
     answers,
     isUnbounded: each === undefined,
     refersBack: isGiven(top, "previous_response_id"),
-    promptBytes: sizeOfPrompt(body),
+    promptBytes: body.length,
     cacheKey: textMember(top, "prompt_cache_key"),
     top,
     decode() {

@@ -94,21 +94,12 @@ describe("the worst case", () => {
     expect(worstOf(path, { cachedContent: "cachedContents/1" }).inputTokens).toBe(1_000_000);
   });
 
-  test("has no more of a prompt than its model can read, but for what is many prompts", () => {
-    const input = "word ".repeat(500_000);
+  test("has no more of a prompt than models can read, but for what is many prompts", () => {
+    const input = "word ".repeat(1_000_000);
     const chat = { model: "gpt-4o-mini", max_tokens: 9, messages: [{ role: "user", content: input }] };
-    expect(worstOf("/openai/v1/chat/completions", chat).inputTokens).toBe(128_000);
+    expect(worstOf("/openai/v1/chat/completions", chat).inputTokens).toBe(1_000_000);
     const many = worstOf("/openai/v1/embeddings", { model: "text-embedding-3-small", input: [input, input] });
     expect(many.inputTokens).toBeGreaterThan(1_000_000);
-  });
-
-  test("has a picture for what a picture is, whatever its bytes", () => {
-    const url = `data:image/png;base64,iVBORw0KGgo${"A".repeat(4_000_000)}`;
-    const content = [{ type: "image_url", image_url: { url } }];
-    const chat = { model: "gpt-4o-mini", max_tokens: 9, messages: [{ role: "user", content }] };
-    const { inputTokens } = worstOf("/openai/v1/chat/completions", chat);
-    expect(inputTokens).toBeGreaterThan(9_000);
-    expect(inputTokens).toBeLessThan(11_000);
   });
 
   test.each([

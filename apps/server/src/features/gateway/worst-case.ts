@@ -1,7 +1,7 @@
 import { NO_USAGE, type Usage } from "@loom/core";
 import type { RouteStep, WorstCase } from "../../gateway-types.ts";
 import type { Prices } from "../ledger/prices.ts";
-import { likelyOutput, mostOutput, promptTokens } from "./output-bound.ts";
+import { LARGEST_WINDOW, likelyOutput, mostOutput, promptTokens } from "./output-bound.ts";
 import type { Asked } from "./passage.ts";
 import type { Question } from "./question.ts";
 
@@ -9,9 +9,6 @@ import type { Question } from "./question.ts";
 export const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 const FREE: WorstCase = { inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
-/** Of the models whose window nobody knows, in tokens. */
-const LARGEST_WINDOW = 1_000_000;
-
 /** What a smaller bound becomes on the way to OpenAI's Responses, which takes none. */
 const LEAST_BOUND = 16;
 

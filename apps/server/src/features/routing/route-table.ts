@@ -62,12 +62,12 @@ const MAX_ROUTES = 500;
 
 /** What is wrong with the routes as a whole: targets that are nothing, and aliases in a circle or too deep. */
 export function faultsOf(routes: readonly NamedRoute[], providers: ReadonlySet<string>): RouteFault[] {
-  if (routes.length > MAX_ROUTES) {
-    return [{ name: routes.at(-1)?.name ?? "", message: `there are more than ${MAX_ROUTES} routes` }];
-  }
   const table = new RouteTable(routes);
   const isProvider = (name: string): boolean => providers.has(name);
   const faults: RouteFault[] = [];
+  if (routes.length > MAX_ROUTES) {
+    faults.push({ name: routes.at(-1)?.name ?? "", message: `there are more than ${MAX_ROUTES} routes` });
+  }
   for (const { name, definition } of routes) {
     if (!NAME.test(name)) faults.push({ name, message: "is no name of an alias, a model or a pattern of models" });
     for (const text of targetsOf(definition)) {
