@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Budget, UsageReport } from "@loom/api";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
 import { ask } from "../gateway/gateway.testing.ts";
 import { startUpstream } from "../gateway/upstream.testing.ts";
@@ -16,16 +16,23 @@ async function startLosing(home: TestHome) {
     (response) => void response.writeHead(200, { "content-type": "application/json" }).end(COMPLETION),
   );
   const server = await startRoutingServer(home, environmentOf({ anthropic: lost, openai, gemini: lost }));
-  onTestFinished(() => Promise.all([server.close(), lost.close(), openai.close()]).then(() => undefined));
   const token = (await readFile(`${home.path}/owner-token`, "utf8")).trim();
   await routesOf(server.url, token).put("oracle", to("anthropic/claude-opus-5", "openai/gpt-5.4"));
-  return { url: server.url, headers: { authorization: `Bearer ${token}` } };
+  return {
+    url: server.url,
+    headers: { authorization: `Bearer ${token}` },
+    /** Before its home is taken away. */
+    async [Symbol.asyncDispose]() {
+      await Promise.all([server.close(), lost.close(), openai.close()]);
+    },
+  };
 }
 
 describe.each(engines)("an attempt that is lost before another answers, on $name", (engine) => {
   test("is in the sums and on the budgets with what it may have cost, and is no request", async () => {
     await using home = await engine.create();
-    const { url, headers } = await startLosing(home);
+    await using losing = await startLosing(home);
+    const { url, headers } = losing;
     const get = async <Type>(path: string): Promise<Type> =>
       JSON.parse((await ask(url + path, { method: "GET", headers })).text);
     await ask(`${url}/api/budgets/token/owner`, {
@@ -58,7 +65,8 @@ describe.each(engines)("an attempt that is lost before another answers, on $name
 
   test("takes nothing more from the limits per minute: a request counts once", async () => {
     await using home = await engine.create();
-    const { url, headers } = await startLosing(home);
+    await using losing = await startLosing(home);
+    const { url, headers } = losing;
     const limits = { requestsPerMinute: 2, tokensPerMinute: 4_000 };
     await ask(`${url}/api/budgets/token/owner`, { method: "PUT", headers, body: limits });
 
