@@ -81,7 +81,6 @@ async function run(command: RunCommand, { env, unused }: WatchedEnvironment): Pr
       "No model provider is set up: set ANTHROPIC_API_KEY, OPENAI_API_KEY, or LOOM_OPENAI_BASE_URL for local models, or store a key with loom-server credential add.",
     );
   }
-  say(`Listening on ${server.url}.`);
 
   let stopping = false;
   const stop = (signal: "SIGTERM" | "SIGINT"): void => {
@@ -95,6 +94,8 @@ async function run(command: RunCommand, { env, unused }: WatchedEnvironment): Pr
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  // Last: whoever reads it may stop the server at once.
+  say(`Listening on ${server.url}.`);
 }
 
 function pem(file: string): string {
