@@ -23,6 +23,8 @@ describe.runIf(process.platform === "linux")("a process", () => {
       const fieldsOf = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
       const mark = { ...markOfThisProcess(), pid, start: fieldsOf()[19] };
       expect(isGone(mark)).toBe(false);
+      // Until then, the shell might ask.
+      await expect.poll(() => readFileSync(`/proc/${parent.pid}/comm`, "utf8")).toBe("sleep\n");
       process.kill(pid, "SIGKILL");
       await expect.poll(() => fieldsOf()[0]).toBe("Z");
       expect(isGone(mark)).toBe(true);
