@@ -56,6 +56,10 @@ type Loaded = {
 /** `amount`: what prom-client has not heard of yet; absent: nothing, which is not the same as zero. */
 type Count = { readonly metric: string; readonly labels: Labels; amount: number | undefined };
 
+function add(count: Count, amount: number): void {
+  count.amount = (count.amount ?? 0) + amount;
+}
+
 /**
  * prom-client is loaded on the first scrape: a server of one turn never pays for it. Counters are added up here in
  * between, which costs a fraction of what it costs there.
@@ -102,15 +106,10 @@ export function createMetrics(): Metrics {
         return count;
       };
       const of: Counter["of"] = (labels) => {
-        const count = countOf(labels);
-        return (amount = 1) => {
-          count.amount = (count.amount ?? 0) + amount;
-        };
-      };
-      const count = (labels: Labels, amount = 1): void => {
         const known = countOf(labels);
-        known.amount = (known.amount ?? 0) + amount;
+        return (amount = 1) => add(known, amount);
       };
+      const count = (labels: Labels, amount = 1): void => add(countOf(labels), amount);
       return Object.assign(count, { of });
     },
     histogram({ name, help, labels: names = [], buckets }) {

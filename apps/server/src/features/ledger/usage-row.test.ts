@@ -1,11 +1,10 @@
 import { expect, test } from "vitest";
-import type { LedgerEntry } from "../../gateway-types.ts";
 import { durationClass } from "./duration-class.ts";
+import { entry } from "./ledger.testing.ts";
 import { USAGE_COLUMNS } from "./migrations.ts";
 import { pathOf, valuesOf } from "./usage-row.ts";
 
-const FULL: LedgerEntry = {
-  id: "req-1",
+const FULL = entry("req-1", {
   at: 1_700_000_000_000.4,
   subject: "a subject",
   nodes: [{ kind: "token", id: "token-1" }],
@@ -35,7 +34,7 @@ const FULL: LedgerEntry = {
   outcome: "failed",
   errorCode: "network",
   details: { webSearches: 12 },
-};
+});
 
 test("every value of a row stands in its column", () => {
   const values = valuesOf(FULL);
