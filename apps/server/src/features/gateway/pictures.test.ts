@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { codecOf } from "./codecs.ts";
 import { scanJsonObject } from "./json-members.ts";
 import { LEAST_PICTURE } from "./picture-data.ts";
 import { picturesIn } from "./pictures.ts";
@@ -274,6 +275,76 @@ test("nesting, masses of members and masses of small pictures take no longer tha
   const members = Object.fromEntries(Array.from({ length: 200_000 }, (_, index) => [`k${index}`, index]));
   expect(foundIn({ ...members, ...messages(image()) }, "anthropic")).toEqual([]);
   expect(performance.now() - started).toBeLessThan(5_000);
+});
+
+describe("what is found is a picture in every dialect that the request is translated to", () => {
+  const call = { type: "tool_use", id: "t", name: "look", input: {} };
+  const toolCall = { id: "t", type: "function", function: { name: "look", arguments: "{}" } };
+  const functionCall = { role: "model", parts: [{ functionCall: { name: "look", args: {} } }] };
+  const REQUESTS: readonly (readonly [WireDialect, object])[] = [
+    [
+      "anthropic",
+      {
+        model: "m",
+        max_tokens: 9,
+        messages: [
+          { role: "user", content: [image(), { type: "text", text: "Look." }] },
+          { role: "assistant", content: [call] },
+          { role: "user", content: [result([image(), { type: "text", text: "x" }]), image()] },
+        ],
+      },
+    ],
+    [
+      "chat",
+      {
+        model: "m",
+        messages: [
+          { role: "user", content: [part(), { type: "text", text: "Look." }] },
+          { role: "assistant", content: null, tool_calls: [toolCall] },
+          { role: "tool", tool_call_id: "t", content: [part()] },
+          { role: "user", content: [part()] },
+        ],
+      },
+    ],
+    [
+      "responses",
+      input(
+        { role: "user", content: [inputImage()] },
+        { type: "function_call", call_id: "c", name: "look", arguments: "{}" },
+        output(inputImage()),
+        { type: "message", role: "developer", content: [{ type: "input_text", text: "Be short." }, inputImage()] },
+      ),
+    ],
+    [
+      "gemini",
+      {
+        contents: [
+          { role: "user", parts: [inline()] },
+          functionCall,
+          { role: "user", parts: [response(inline()), inline()] },
+        ],
+      },
+    ],
+  ];
+
+  describe.each(REQUESTS)("from %s", (from, body) => {
+    test.each([
+      ["anthropic", "claude-opus-5"],
+      ["chat", "gpt-4o"],
+      ["responses", "gpt-5.4"],
+      ["gemini", "gemini-2.5-flash"],
+      ["gemini", "gemini-3.1-pro-preview"],
+    ] as const)("to %s, for %s", (to, model) => {
+      expect(foundIn(body, from)).toHaveLength(3);
+      const decoded = codecOf(from).decodeRequest(JSON.stringify(body));
+      if (!decoded.ok) throw new Error(decoded.problem);
+      const encoded = codecOf(to).encodeRequest({ ...decoded.request, model }, { stream: false });
+      if (!encoded.ok) throw new Error(encoded.problem);
+      const sent = JSON.stringify(encoded.body);
+      expect(foundIn(sent, to)).toHaveLength(3);
+      expect(sent.split(PNG)).toHaveLength(1 + 3);
+    });
+  });
 });
 
 // What a plain walk finds in what JSON.parse gives.
