@@ -13,6 +13,8 @@ import type {
 import type { Price, Prices } from "../ledger/prices.ts";
 import type { Answered } from "./delivery.ts";
 import { BYTES_PER_TOKEN, mostOutput, promptTokens } from "./output-bound.ts";
+import type { Picture } from "./picture-data.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 export type AccountHolder = {
   readonly requestId: string;
@@ -23,6 +25,8 @@ export type AccountHolder = {
   readonly dialect: Dialect;
   readonly requestedModel: string;
   readonly promptBytes: number;
+  /** Those in the prompt, looked for when asked. */
+  pictures(): readonly Picture[];
   /** What the client allowed for each answer; absent: no bound. */
   readonly maxOutputTokens: number | undefined;
   /** How many answers it asked for. */
@@ -42,6 +46,7 @@ export type Leaving = {
 type Books = {
   readonly ledger: Ledger | undefined;
   readonly prices: Prices;
+  readonly upstreams: Upstreams;
   readonly trace: RequestTrace | undefined;
   /** Takes what is secret out of a text. */
   readonly redact: (text: string) => string;
@@ -207,8 +212,10 @@ export class Account {
   #usageOf({ usage, final, textBytes }: Answered, step: RouteStep | undefined): Usage {
     if (usage !== undefined && final) return usage;
     const { upstream = "", model = "" } = step ?? {};
-    const window = this.#books.prices.contextWindow(upstream, model);
-    const seen = usage ?? { ...NO_USAGE, inputTokens: promptTokens(this.#holder, window) };
+    const { prices, upstreams } = this.#books;
+    const window = prices.contextWindow(upstream, model);
+    const reader = { upstream: upstreams.get(upstream), model };
+    const seen = usage ?? { ...NO_USAGE, inputTokens: promptTokens(this.#holder, window, reader) };
     // Whatever came in place of an answer: no model writes more than it may, and no estimate is more than was held for it.
     const most = mostOutput(this.#holder, model, window);
     const written = Math.min(Math.ceil(textBytes / BYTES_PER_TOKEN), most);

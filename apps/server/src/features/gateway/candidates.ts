@@ -281,14 +281,14 @@ export class Candidates {
 
   /** Holds the worst case; another model, or the same one elsewhere, may cost more. */
   #hold(step: RouteStep, upstream: Upstream): ProblemError | undefined | Promise<ProblemError | undefined> {
-    const { budgets, prices } = this.#parts;
+    const { budgets } = this.#parts;
     if (budgets === undefined) return undefined;
     if (this.#held?.upstream === step.upstream && this.#held.model === step.model) return undefined;
     const { session } = this.#asked.headers;
     // First: what the last attempt held must not be in the way of this one.
     this.#account.release();
     this.#held = undefined;
-    this.worst = worstCase(this.#asked, step, prices);
+    this.worst = worstCase(this.#asked, step, this.#parts);
     const admission = budgets.reserve({
       nodes: this.#asker.nodes,
       model: isListing(this.#asked) ? undefined : this.#parts.redact(step.model),

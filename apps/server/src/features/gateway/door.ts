@@ -39,7 +39,7 @@ export class Door {
     const { dialect, model: requestedModel = "" } = this.#target;
     const requestId = this.#call.id;
     const holder = { requestId, subject, nodes, session, client, dialect, requestedModel };
-    const nothing = { promptBytes: 0, maxOutputTokens: undefined, answers: 1 };
+    const nothing = { promptBytes: 0, pictures: () => [], maxOutputTokens: undefined, answers: 1 };
     const account = new Account({ ...holder, ...nothing }, this.#parts, this.#since);
     account.close({ outcome, status, errorCode, attempts: 0 });
   }

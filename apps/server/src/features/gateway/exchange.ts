@@ -56,11 +56,12 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.keepAliveMs = parts.keepAliveMs;
     this.#asked = asked;
     const { session, client } = headers;
-    const { model: requestedModel = "", promptBytes = 0, maxOutputTokens, answers = 1 } = question ?? {};
+    const { model: requestedModel = "", maxOutputTokens, answers = 1 } = question ?? {};
+    const { promptBytes = 0, pictures = NO_PICTURES } = question ?? {};
     const { dialect } = target;
     const { id: requestId } = call;
-    const allowed = { maxOutputTokens, answers };
-    const asker = { requestId, subject, nodes, session, client, dialect, requestedModel, promptBytes, ...allowed };
+    const prompt = { promptBytes, pictures, maxOutputTokens, answers };
+    const asker = { requestId, subject, nodes, session, client, dialect, requestedModel, ...prompt };
     this.#account = new Account(asker, parts);
     this.#candidates = new Candidates(parts, asked, asker, this.#account, (error) => this.#crash(error));
   }
@@ -423,4 +424,5 @@ function isWebPage(headers: UpstreamHeaders): boolean {
 const NOTHING_SEEN: Answered = { usage: undefined, final: false, model: undefined, textBytes: 0 };
 
 const NOTHING_LEFT_OUT: readonly string[] = [];
+const NO_PICTURES = (): readonly [] => [];
 const NO_SECRETS: readonly string[] = [];

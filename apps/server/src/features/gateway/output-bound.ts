@@ -1,5 +1,6 @@
-import { mostOutputTokens } from "@loom/llm";
+import { mostOutputTokens, mostPictureTokens } from "@loom/llm";
 import { DEFAULT_OUTPUT_TOKENS, type Question } from "./question.ts";
+import type { Upstream } from "./upstream.ts";
 
 type Allowed = Pick<Question, "maxOutputTokens" | "answers">;
 
@@ -14,11 +15,32 @@ export const LARGEST_WINDOW = 1_000_000;
  * as those are that are only embedded.
  */
 export function promptTokens(
-  { promptBytes, maxOutputTokens }: Pick<Question, "promptBytes" | "maxOutputTokens">,
+  prompt: Pick<Question, "promptBytes" | "pictures" | "maxOutputTokens">,
   window: number | undefined,
+  reader: Reader,
 ): number {
-  const tokens = Math.ceil(promptBytes / BYTES_PER_TOKEN);
+  const { promptBytes, maxOutputTokens } = prompt;
+  const tokens = Math.ceil(promptBytes / BYTES_PER_TOKEN - savedByPictures(prompt, reader));
   return maxOutputTokens === 0 ? tokens : Math.min(tokens, Math.max(LARGEST_WINDOW, window ?? 0));
+}
+
+/** Who reads a prompt. Absent: nobody yet, or a provider that is not there any more. */
+export type Reader = { readonly upstream: Pick<Upstream, "config"> | undefined; readonly model: string };
+
+/** In tokens: what the pictures of a prompt count less than their size, where it is known what they cost at most. */
+function savedByPictures({ pictures }: Pick<Question, "pictures">, { upstream, model }: Reader): number {
+  if (upstream === undefined || !isMaker(upstream)) return 0;
+  let saved = 0;
+  for (const picture of pictures()) {
+    const tokens = (picture.to - picture.from) / BYTES_PER_TOKEN;
+    saved += tokens - Math.min(tokens, mostPictureTokens(model, picture) ?? tokens);
+  }
+  return saved;
+}
+
+/** Others do with pictures what they like, whatever they call their models. Z.ai does not say what they cost. */
+function isMaker({ config: { kind, isOfficial } }: Pick<Upstream, "config">): boolean {
+  return isOfficial && kind !== "zai";
 }
 
 /**

@@ -7,6 +7,8 @@ import type { JsonKey } from "./json-keys.ts";
 import { type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
 import { asObject } from "./json-value.ts";
 import { isModelName, MODEL_NAMES } from "./model-name.ts";
+import { mayHoldPicture, type Picture } from "./picture-data.ts";
+import { picturesIn, picturesOf } from "./pictures.ts";
 import type { Target, WireDialect } from "./target.ts";
 
 /** What a client asks of a model, as far as Loom has to know it before anybody decodes it. */
@@ -23,6 +25,8 @@ export type Question = {
   /** The provider adds to the prompt what it has kept of an earlier one. */
   readonly refersBack: boolean;
   readonly promptBytes: number;
+  /** Those in the prompt that count as pictures; looked for when first asked. */
+  pictures(): readonly Picture[];
   /** What should stay on one credential, because the client says that its cache does. */
   readonly cacheKey: string | undefined;
   /** The client's bytes; absent for Loom's own dialect, which no provider speaks. */
@@ -59,6 +63,7 @@ function readLoomQuestion(target: Target, body: Buffer): Question {
     answers: 1,
     refersBack: false,
     promptBytes: body.length,
+    pictures: once(() => (mayHoldPicture(body) ? picturesOf(request) : [])),
     cacheKey: request.cacheKey,
     top: undefined,
     decode: () => ({ request, wantsUsage: true, leftOut: [] }),
@@ -81,6 +86,7 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
     ...outputOf(top, dialect),
     refersBack: refersBack(top, dialect),
     promptBytes: body.length,
+    pictures: once(() => picturesIn(body, top.open, dialect)),
     cacheKey: textMember(top, "prompt_cache_key"),
     top,
     decode(codecOf) {
@@ -90,6 +96,14 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
       const { request, wantsUsage = true, leftOut = [], clientTools } = decoded;
       return { request, wantsUsage, leftOut, ...(clientTools === undefined ? {} : { clientTools }) };
     },
+  };
+}
+
+function once<Value>(make: () => Value): () => Value {
+  let made: { readonly value: Value } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 

@@ -32,6 +32,7 @@ export function readUse(target: Target, body: Buffer): Question {
     isUnbounded: each === undefined,
     refersBack: isGiven(top, "previous_response_id"),
     promptBytes: body.length,
+    pictures: () => [],
     cacheKey: textMember(top, "prompt_cache_key"),
     top,
     decode() {

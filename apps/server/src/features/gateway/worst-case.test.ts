@@ -4,6 +4,8 @@ import type { Prices } from "../ledger/prices.ts";
 import type { Asked } from "./passage.ts";
 import { readQuestion } from "./question.ts";
 import { type Target, targetOfProxy } from "./target.ts";
+import type { Upstream } from "./upstream.ts";
+import type { Upstreams } from "./upstreams.ts";
 import { readUse } from "./use-question.ts";
 import { worstCase } from "./worst-case.ts";
 
@@ -21,13 +23,20 @@ beforeAll(async () => {
   };
 });
 
-function worstOf(path: string, body: object) {
+/** Each provider at its own address, and one that is not. */
+const upstreams: Upstreams = {
+  get(name) {
+    return name === "nobody" ? undefined : ({ config: { kind: name, isOfficial: name !== "lab" } } as Upstream);
+  },
+};
+
+function worstOf(path: string, body: object, { upstream }: { readonly upstream?: string } = {}) {
   const target = targetOfProxy(path, "", (name) => name as "openai") as Target;
   const bytes = Buffer.from(JSON.stringify(body));
   const question = target.operation === "use" ? readUse(target, bytes) : readQuestion(target, bytes);
   const call = { incoming: { method: "POST" } };
-  const step = { upstream: target.upstream ?? "", model: question.model, reason: "test" };
-  return worstCase({ target, question, call } as unknown as Asked, step, prices);
+  const step = { upstream: upstream ?? target.upstream ?? "", model: question.model, reason: "test" };
+  return worstCase({ target, question, call } as unknown as Asked, step, { prices, upstreams });
 }
 
 describe("the worst case", () => {
@@ -100,6 +109,67 @@ describe("the worst case", () => {
     expect(worstOf("/openai/v1/chat/completions", chat).inputTokens).toBe(1_000_000);
     const many = worstOf("/openai/v1/embeddings", { model: "text-embedding-3-small", input: [input, input] });
     expect(many.inputTokens).toBeGreaterThan(1_000_000);
+  });
+
+  describe("with pictures", () => {
+    const png = (bytes: number) => Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), Buffer.alloc(bytes)]);
+    const SCREENSHOT = png(2_000_000).toString("base64");
+    const IHDR = Buffer.from("0000000d494844520000078000000438", "hex");
+    const FULL_HD = Buffer.concat([png(0), IHDR, Buffer.alloc(2_000_000)]).toString("base64");
+    const image = (data: string) => ({ type: "image", source: { type: "base64", media_type: "image/png", data } });
+    const claude = (...content: object[]) => ({ model: "claude-opus-5", messages: [{ role: "user", content }] });
+    const gpt = (model: string, data = SCREENSHOT) => {
+      const url = `data:image/png;base64,${data}`;
+      return { model, messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }] };
+    };
+    const inputOf = (...args: Parameters<typeof worstOf>) => worstOf(...args).inputTokens;
+    const CLAUDE = "/anthropic/v1/messages";
+    const CHAT = "/openai/v1/chat/completions";
+
+    test("is what they cost at most at the maker of the model that reads them, all of them together", () => {
+      expect(inputOf(CLAUDE, claude(image(SCREENSHOT)))).toBeLessThan(5_100);
+      expect(inputOf(CLAUDE, claude(image(SCREENSHOT), image(SCREENSHOT)))).toBeGreaterThan(10_000);
+      expect(inputOf(CHAT, gpt("gpt-4o-mini"))).toBeGreaterThan(48_169);
+      expect(inputOf(CHAT, gpt("gpt-4o-mini"))).toBeLessThan(48_300);
+      expect(inputOf(CHAT, gpt("gpt-5.4"))).toBeLessThan(25_100);
+      expect(inputOf(CHAT, gpt("gpt-6-astra", FULL_HD))).toBeGreaterThan(60 * 34 * 2.5);
+      expect(inputOf(CHAT, gpt("gpt-6-astra", FULL_HD))).toBeLessThan(60 * 34 * 2.5 + 100);
+      const parts = [{ inlineData: { mimeType: "image/png", data: SCREENSHOT } }];
+      const gemini = "/gemini/v1beta/models/gemini-3.1-pro-preview:generateContent";
+      expect(inputOf(gemini, { contents: [{ parts }] })).toBeLessThan(2_600);
+    });
+
+    test("is that of the model that a step goes to, which may be of another maker", () => {
+      const asked = { ...claude(image(SCREENSHOT)), model: "gpt-5.4" };
+      expect(inputOf(CLAUDE, asked, { upstream: "openai" })).toBeGreaterThan(25_000);
+      expect(inputOf(CLAUDE, asked, { upstream: "openai" })).toBeLessThan(25_100);
+    });
+
+    test("is that of their bytes where nobody says what they cost", () => {
+      for (const upstream of ["lab", "zai", "nobody"]) {
+        expect(inputOf(CLAUDE, claude(image(SCREENSHOT)), { upstream })).toBeGreaterThan(600_000);
+      }
+      expect(inputOf(CHAT, gpt("gpt-6-astra"))).toBeGreaterThan(600_000);
+    });
+
+    test("is never more than that of their bytes", () => {
+      const [small, large] = [1_000, 14_000].map((bytes) => claude(image(png(bytes).toString("base64"))));
+      for (const body of [small, large]) {
+        expect(inputOf(CLAUDE, body as object)).toBe(Math.ceil(JSON.stringify(body).length / 4));
+      }
+    });
+
+    test("is known of requests in Loom's own words, too", () => {
+      const content = [{ type: "image", mediaType: "image/png", data: SCREENSHOT }];
+      const results = [{ type: "tool_result", toolCallId: "t", content, isError: false }];
+      const request = { model: "claude-opus-5", maxTokens: 100, system: "", tools: [], stopSequences: [] };
+      const call = { type: "tool_use", id: "t", name: "look", input: {} };
+      const asked = { role: "user", content: [{ type: "text", text: "Look." }] };
+      const messages = [asked, { role: "assistant", content: [call] }, { role: "user", content: results }];
+      expect(inputOf("/anthropic/complete", { ...request, messages })).toBeLessThan(5_200);
+      const text = [{ role: "user", content: [{ type: "text", text: SCREENSHOT }] }];
+      expect(inputOf("/anthropic/complete", { ...request, messages: text })).toBeGreaterThan(600_000);
+    });
   });
 
   test.each([

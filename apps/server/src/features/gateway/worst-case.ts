@@ -2,6 +2,7 @@ import { NO_USAGE, type Usage } from "@loom/core";
 import type { RouteStep, WorstCase } from "../../gateway-types.ts";
 import type { Prices } from "../ledger/prices.ts";
 import { LARGEST_WINDOW, likelyOutput, mostOutput, promptTokens } from "./output-bound.ts";
+import type { GatewayParts } from "./parts.ts";
 import type { Asked } from "./passage.ts";
 import type { Question } from "./question.ts";
 
@@ -26,12 +27,16 @@ export function isListing({ target, call }: Asked): boolean {
 }
 
 /** What a request costs at most on this step of its route. */
-export function worstCase(asked: Asked, { upstream, model }: RouteStep, prices: Prices): WorstCase {
+export function worstCase(
+  asked: Asked,
+  { upstream, model }: RouteStep,
+  { prices, upstreams }: Pick<GatewayParts, "prices" | "upstreams">,
+): WorstCase {
   const { question, target } = asked;
   if (!isBilled(asked)) return FREE;
   if (question === undefined) return UNKNOWN;
   const window = prices.contextWindow(upstream, model);
-  const prompt = promptTokens(question, window);
+  const prompt = promptTokens(question, window, { upstream: upstreams.get(upstream), model });
   if (question.isUnbounded === true) return { ...UNKNOWN, inputTokens: prompt };
   const inputTokens = question.refersBack ? Math.max(prompt, window ?? LARGEST_WINDOW) : prompt;
   const mayBeRaised = upstream === "openai" && target.dialect !== "chat" && target.operation === "generate";
