@@ -1,16 +1,15 @@
 import type { Transform } from "node:stream";
 import type { LlmFailure } from "@loom/core";
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
-import { areForeignEvents, holdsSign, mayBeForeignDocument } from "./answer-signs.ts";
+import { type AnswerForm, AnswerGate } from "./answer-gate.ts";
 import { answeredBy, isNothing } from "./answered.ts";
-import { beginsLikeEvents, beginsLikeJson, mayBeOfModel } from "./beginnings.ts";
+import { beginsLikeEvents, beginsLikeJson } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
 import { contentEncoding, createContentDecoder } from "./content-decoding.ts";
 import { DecodedTap } from "./decoded-tap.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
 import { ErrorEventFilter } from "./error-events.ts";
 import { CUT_OFF, NO_ANSWER } from "./failures.ts";
-import { LeadingComments } from "./leading-comments.ts";
 import { responseHeaders, responseTrailers } from "./response-headers.ts";
 import type { WireDialect } from "./target.ts";
 import type { UpstreamHeaders } from "./transport.ts";
@@ -52,14 +51,8 @@ export class NativeDelivery implements Delivery {
   #body: ClientBody | undefined;
   /** The whole body of an answer, which goes out with the head. */
   #whole: Buffer | undefined;
-  /** What has come and may not go out yet. */
-  #held: Buffer[] | undefined;
-  #heldBytes = 0;
-  /** Nothing but comments has come of a stream; absent: more has, or it does not matter. */
-  #comments: LeadingComments | undefined;
-  /** These comments, as long as another may answer. */
-  #lead: Buffer[] = [];
-  #leadBytes = 0;
+  /** Absent as long as there is no head. */
+  #gate: AnswerGate | undefined;
   /** Events were asked for, and the head says nothing of them. */
   #isUnlabelled = false;
   sent = false;
@@ -77,11 +70,11 @@ export class NativeDelivery implements Delivery {
     this.#eventStream = typeof type === "string" && type.startsWith("text/event-stream");
     this.#tap = createUsageTap(this.#options.counts, { eventStream: this.#eventStream });
     const encoding = contentEncoding(headers["content-encoding"]);
-    if (encoding !== undefined) {
-      const decoder = createContentDecoder(encoding);
-      if (decoder === undefined) this.#tap = undefined;
-      else this.#decode(decoder);
-    } else if (this.#eventStream) this.#expectEvents();
+    const decoder = encoding === undefined ? undefined : createContentDecoder(encoding);
+    if (encoding !== undefined && decoder === undefined) this.#tap = undefined;
+    this.#gate = this.#gateFor({ isCompressed: decoder !== undefined });
+    if (decoder !== undefined) this.#decode(decoder, this.#gate);
+    else if (encoding === undefined && this.#eventStream) this.#expectEvents();
     this.#isUnlabelled = this.#options.isAnswer && this.#options.stream && !this.#eventStream;
     if (this.#eventStream) this.#announceLater();
   }
@@ -90,12 +83,11 @@ export class NativeDelivery implements Delivery {
   #announceLater(): void {
     this.#commit ??= setTimeout(() => {
       this.#sendHead({ alone: true });
-      this.#sendLead();
+      this.#gate?.sendComments();
     }, this.#host.keepAliveMs);
   }
 
   #expectEvents(): void {
-    if (this.#options.isAnswer && this.#status < 300) this.#comments = new LeadingComments();
     this.#errors = new ErrorEventFilter((text) => this.#host.redact(text));
     if (this.#options.hideUsage) this.#filter = new UsageChunkFilter();
   }
@@ -108,6 +100,7 @@ export class NativeDelivery implements Delivery {
     if (beginsLikeJson(chunk) || !beginsLikeEvents(chunk)) return;
     this.#eventStream = true;
     this.#tap = createUsageTap(this.#options.counts, { eventStream: true });
+    this.#gate?.areEvents();
     if (this.#decoded !== undefined) return;
     this.#expectEvents();
     this.#announceLater();
@@ -115,57 +108,20 @@ export class NativeDelivery implements Delivery {
 
   onChunk(chunk: Buffer): void {
     const decoded = this.#decoded;
-    if (decoded !== undefined) {
-      if (!decoded.push(chunk)) this.#host.pause(decoded.decoder);
-    } else {
+    if (decoded === undefined) {
       this.#recognize(chunk);
-      if (this.#comments !== undefined) {
-        this.#onBeginning(chunk, this.#comments);
-        return;
-      }
-      if (!this.sent && this.#held === undefined && !this.#mayBegin(chunk)) return;
-      this.#tap?.push(chunk);
-    }
-    this.#pass(chunk);
-  }
-
-  #pass(chunk: Buffer): void {
-    if (this.#held === undefined) this.#send(chunk);
-    else this.#hold(chunk, this.#held);
-  }
-
-  /** Comments wait for what comes behind them: until then another may answer, and the first event is none of them. */
-  #onBeginning(chunk: Buffer, comments: LeadingComments): void {
-    const start = comments.startIn(chunk);
-    if (start === -1) {
-      this.#host.awaitEvent();
-      this.#lead.push(chunk);
-      this.#leadBytes += chunk.length;
-      if (this.sent || this.#leadBytes > MAX_HELD) this.#sendLead();
+      this.#gate?.push(chunk);
       return;
     }
-    this.#comments = undefined;
-    if (!this.sent && !this.#mayBegin(chunk.subarray(start))) return;
-    const all = this.#lead.length === 0 ? chunk : Buffer.concat([...this.#lead, chunk]);
-    this.#lead = [];
-    this.#tap?.push(all);
-    this.#pass(all);
-  }
-
-  #sendLead(): void {
-    const lead = this.#lead;
-    this.#lead = [];
-    for (const chunk of lead) {
-      this.#tap?.push(chunk);
-      this.#send(chunk);
-    }
+    if (!decoded.push(chunk)) this.#host.pause(decoded.decoder);
+    this.#gate?.pass(chunk);
   }
 
   onEnd(trailers: UpstreamHeaders): void {
     this.#readAll((reading) => {
       if (this.#outgoing.destroyed) return;
       const { isAnswer } = this.#options;
-      if (isAnswer && !this.sent && this.#isForeign(reading)) {
+      if (isAnswer && !this.sent && this.#gate?.isForeign(reading) === true) {
         this.#host.failed(NO_ANSWER, { isOfModel: false });
         return;
       }
@@ -178,7 +134,7 @@ export class NativeDelivery implements Delivery {
       }
       const failure = isAnswer ? this.#failureIn(reading) : undefined;
       const cutOff =
-        (this.#eventStream || this.#isDocument) &&
+        (this.#eventStream || this.#form === "document") &&
         isAnswer &&
         reading !== undefined &&
         !reading.complete &&
@@ -187,7 +143,7 @@ export class NativeDelivery implements Delivery {
         this.#host.failed(CUT_OFF);
         return;
       }
-      if (this.#held !== undefined) this.#release(this.#held);
+      this.#gate?.open();
       if (!this.sent) this.#sendHead({ alone: false });
       if (cutOff && !reading.failed) this.#endBroken(CUT_OFF);
       else this.#body?.end(this.#whole ?? this.#rest(), responseTrailers(trailers, this.#host.secrets));
@@ -198,72 +154,38 @@ export class NativeDelivery implements Delivery {
     });
   }
 
-  /** An answer in one piece, which has to be JSON in every dialect. */
-  get #isDocument(): boolean {
-    return this.#options.isAnswer && !this.#eventStream && this.#tap !== undefined && this.#status < 300;
+  /** As what an answer is judged: an answer in one piece has to be JSON in every dialect. */
+  get #form(): AnswerForm | undefined {
+    if (!this.#options.isAnswer || this.#tap === undefined || this.#status >= 300) return undefined;
+    return this.#eventStream ? "events" : "document";
   }
 
-  /** A stream waits until it is known what it begins with, a document that comes in one piece for its end. */
-  #decode(decoder: Transform): void {
-    if (this.#options.isAnswer) this.#held = [];
+  #gateFor({ isCompressed }: { readonly isCompressed: boolean }): AnswerGate {
+    const delivery = this;
+    const length = this.#headers["content-length"];
+    return new AnswerGate(
+      this.#host,
+      this.#options.errors,
+      {
+        get sent() {
+          return delivery.sent;
+        },
+        onAdmitted: (chunk) => this.#tap?.push(chunk),
+        send: (chunk) => this.#send(chunk),
+      },
+      { form: this.#form, isCompressed, length: length === undefined ? undefined : Number(length) },
+    );
+  }
+
+  #decode(decoder: Transform, gate: AnswerGate): void {
     const tap: Pick<UsageTap, "push"> = { push: (chunk) => this.#tap?.push(chunk) };
     this.#decoded = new DecodedTap(tap, decoder, {
       onBeginning: (chunk) => {
         this.#recognize(chunk);
-        const held = this.#held;
-        if (held === undefined) return;
-        this.#held = undefined;
-        if (!this.sent && !this.#mayBegin(chunk)) return;
-        // What may be an error is held already.
-        if (this.#held !== undefined || this.#endsSoon(chunk)) this.#held = held;
-        else this.#release(held);
+        gate.onDecodedBeginning(chunk);
       },
       onGivenUp: () => this.#host.resume(decoder),
     });
-  }
-
-  /** Whether this begins a document whose end is not far. One that is a list comes while its model writes. */
-  #endsSoon(chunk: Buffer): boolean {
-    const length = this.#headers["content-length"];
-    if (!this.#isDocument) return false;
-    return length === undefined ? !LIST_OF_ANSWERS.test(chunk.toString("latin1", 0, 128)) : Number(length) <= MAX_HELD;
-  }
-
-  /** Whether this is the beginning of something that is for the client. What may be an error is held until its end. */
-  #mayBegin(chunk: Buffer): boolean {
-    if (!this.#options.isAnswer || this.#tap === undefined || this.#status >= 300) return true;
-    if (!(this.#eventStream ? beginsLikeEvents(chunk) : beginsLikeJson(chunk))) {
-      this.#host.failed(NO_ANSWER, { isOfModel: mayBeOfModel(chunk) });
-      return false;
-    }
-    if (this.#eventStream) {
-      if (this.#isRefusedInBand(chunk)) return false;
-      // What is compressed is not read again when more of it comes.
-      if (this.#decoded === undefined && areForeignEvents(chunk.toString("latin1", 0, MAX_LOOKED_AT))) this.#held = [];
-      return true;
-    }
-    const beginning = chunk.toString("latin1", 0, 128);
-    if (ERROR_DOCUMENT.test(beginning) || mayBeForeignDocument(beginning)) this.#held = [];
-    return true;
-  }
-
-  #hold(chunk: Buffer, held: Buffer[]): void {
-    held.push(chunk);
-    this.#heldBytes += chunk.length;
-    const isKnown = this.#isReadable && holdsSign(chunk.toString("latin1"));
-    if (isKnown || this.#heldBytes > MAX_HELD) this.#release(held);
-  }
-
-  /** Whether all that came is something else than an answer. */
-  #isForeign(reading: TapReading | undefined): boolean {
-    if (this.#isDocument) return reading?.foreign === true;
-    const held = this.#isReadable ? this.#held : undefined;
-    return held !== undefined && !holdsSign(Buffer.concat(held).toString("latin1"));
-  }
-
-  #release(held: readonly Buffer[]): void {
-    this.#held = undefined;
-    for (const chunk of held) this.#send(chunk);
   }
 
   #send(chunk: Buffer): void {
@@ -361,14 +283,6 @@ export class NativeDelivery implements Delivery {
     this.#host.firstByte();
   }
 
-  /** A stream whose first event is an error: as good as an HTTP error while nothing has been sent. */
-  #isRefusedInBand(chunk: Buffer): boolean {
-    if (!ERROR_FIRST.test(chunk.toString("latin1", 0, 64))) return false;
-    clearTimeout(this.#commit);
-    const failure = this.#options.errors.ofFirstEvent(chunk);
-    return failure !== undefined && this.#host.refusedInBand(failure);
-  }
-
   #readAll(done: (reading: TapReading | undefined) => void): void {
     clearTimeout(this.#commit);
     const read = (): void => done(this.#tap?.read());
@@ -380,20 +294,6 @@ export class NativeDelivery implements Delivery {
 const LF = 0x0a;
 const EMPTY = Buffer.alloc(0);
 const NO_TRAILERS: UpstreamHeaders = {};
-
-/** Beyond this the client gets what came, whatever it is. */
-const MAX_HELD = 256 * 1024;
-
-/** In it stands the whole first event of any dialect, or what it begins with. */
-const MAX_LOOKED_AT = 512;
-
-/** As the dialects begin one; Gemini's may be the only item of a list. */
-const ERROR_DOCUMENT = /^[\s\xef\xbb\xbf]*\[?\s*\{\s*"(?:error"|(?:type|object)"\s*:\s*"error")/;
-
-/** With the beginning of an item: until that is there, it may be an error. */
-const LIST_OF_ANSWERS = /^[\s\xef\xbb\xbf]*\[\s*\S/;
-
-const ERROR_FIRST = /^\s*(?:event: ?error\r?\n|data: ?\{"(?:error"|type": ?"error"))/;
 
 function answered(reading: TapReading | undefined): Answered {
   if (reading === undefined) return { usage: undefined, final: false, model: undefined, textBytes: 0 };
