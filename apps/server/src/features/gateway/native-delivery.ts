@@ -1,7 +1,7 @@
 import type { Transform } from "node:stream";
 import type { LlmFailure } from "@loom/core";
 import type { RawOutgoing } from "../../kit/raw-exchange.ts";
-import { type AnswerForm, AnswerGate } from "./answer-gate.ts";
+import { type AnswerForm, AnswerGate, type GateExit } from "./answer-gate.ts";
 import { answeredBy, isNothing } from "./answered.ts";
 import { beginsLikeEvents, beginsLikeJson } from "./beginnings.ts";
 import { ClientBody } from "./client-body.ts";
@@ -36,7 +36,7 @@ export type NativeOptions = {
 };
 
 /** The upstream's own bytes, as they come. The head waits for the first of them: until then another may answer. */
-export class NativeDelivery implements Delivery {
+export class NativeDelivery implements Delivery, GateExit {
   readonly #host: DeliveryHost;
   readonly #outgoing: RawOutgoing;
   readonly #options: NativeOptions;
@@ -72,8 +72,14 @@ export class NativeDelivery implements Delivery {
     const encoding = contentEncoding(headers["content-encoding"]);
     const decoder = encoding === undefined ? undefined : createContentDecoder(encoding);
     if (encoding !== undefined && decoder === undefined) this.#tap = undefined;
-    this.#gate = this.#gateFor({ isCompressed: decoder !== undefined });
-    if (decoder !== undefined) this.#decode(decoder, this.#gate);
+    const length = headers["content-length"];
+    const gate = new AnswerGate(this.#host, this.#options.errors, this, {
+      form: this.#form,
+      isCompressed: decoder !== undefined,
+      length: length === undefined ? undefined : Number(length),
+    });
+    this.#gate = gate;
+    if (decoder !== undefined) this.#decode(decoder, gate);
     else if (encoding === undefined && this.#eventStream) this.#expectEvents();
     this.#isUnlabelled = this.#options.isAnswer && this.#options.stream && !this.#eventStream;
     if (this.#eventStream) this.#announceLater();
@@ -160,23 +166,6 @@ export class NativeDelivery implements Delivery {
     return this.#eventStream ? "events" : "document";
   }
 
-  #gateFor({ isCompressed }: { readonly isCompressed: boolean }): AnswerGate {
-    const delivery = this;
-    const length = this.#headers["content-length"];
-    return new AnswerGate(
-      this.#host,
-      this.#options.errors,
-      {
-        get sent() {
-          return delivery.sent;
-        },
-        onAdmitted: (chunk) => this.#tap?.push(chunk),
-        send: (chunk) => this.#send(chunk),
-      },
-      { form: this.#form, isCompressed, length: length === undefined ? undefined : Number(length) },
-    );
-  }
-
   #decode(decoder: Transform, gate: AnswerGate): void {
     const tap: Pick<UsageTap, "push"> = { push: (chunk) => this.#tap?.push(chunk) };
     this.#decoded = new DecodedTap(tap, decoder, {
@@ -188,7 +177,11 @@ export class NativeDelivery implements Delivery {
     });
   }
 
-  #send(chunk: Buffer): void {
+  onAdmitted(chunk: Buffer): void {
+    this.#tap?.push(chunk);
+  }
+
+  send(chunk: Buffer): void {
     if (!this.sent) {
       // Its end comes with it.
       if (!this.#eventStream && this.#headers["content-length"] === String(chunk.length)) {
