@@ -86,7 +86,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const server: Server =
     options.tls === undefined
       ? http.createServer(settings, handle)
-      : https().createServer({ ...settings, ...options.tls, handshakeTimeout: LIMITS.headers }, handle);
+      : https().createServer({ ...settings, ...options.tls }, handle);
   server.on("clientError", refuse);
   server.on("checkExpectation", (_incoming: RequestMessage, outgoing: ResponseMessage) =>
     refuseIn(outgoing, UNKNOWN_EXPECTATION),
@@ -94,7 +94,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const plain =
     options.plain &&
     letPlainFirst(server, options.tls === undefined ? "connection" : "secureConnection", options.plain);
-  const handshakes = options.tls && new Handshakes(server);
+  const handshakes = options.tls && new Handshakes(server, { limitMs: LIMITS.headers });
   if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
   const closeIdle = (): void => {
     server.closeIdleConnections();
