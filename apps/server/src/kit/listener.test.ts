@@ -1,6 +1,8 @@
 import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
+import { selfSignedCertificate } from "../certificate.testing.ts";
 import { listen } from "./listener.ts";
 
 const CLIENTS = 20;
@@ -116,4 +118,36 @@ test("more connections than there may be are turned away, and idle ones make roo
   for await (const chunk of third.setEncoding("utf8")) text += chunk;
   expect(text).toMatch(/^HTTP\/1\.1 200 /);
   await listener.close({ drainMs: 0, abort: () => {} });
+});
+
+test("connections that never come as far as TLS make room, too, and do not hold up the end", async () => {
+  const listener = await listen({
+    ...{ host: "127.0.0.1", port: 0, maxConnections: 1, tls: selfSignedCertificate() },
+    handle: (_incoming, outgoing) => outgoing.end("served"),
+  });
+  const port = Number(new URL(listener.url).port);
+  const silent = (): { readonly gone: Promise<unknown> } => {
+    const socket = connect(port, "127.0.0.1").on("error", () => {});
+    return { gone: new Promise((resolve) => socket.once("close", resolve)) };
+  };
+  const ask = (): Promise<string> =>
+    new Promise((resolve) => {
+      let text = "";
+      const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+      socket.on("secureConnect", () => socket.write("GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"));
+      socket.on("data", (chunk) => {
+        text += chunk;
+      });
+      socket.on("error", () => {});
+      socket.on("close", () => resolve(text));
+    });
+  const first = silent();
+  // Those who come while there is no room are turned away.
+  let answer = "";
+  while (answer === "") answer = await ask();
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  await first.gone;
+  const last = silent();
+  await listener.close({ drainMs: 0, abort: () => {} });
+  await last.gone;
 });

@@ -5,6 +5,7 @@ import { http, https } from "@loom/api/http";
 import { PlainConnections, type PlainRequests } from "./plain-http/plain-connections.ts";
 import { RequestMessage } from "./request-message.ts";
 import { ResponseMessage } from "./response-message.ts";
+import { Handshakes } from "./tls-handshakes.ts";
 
 type Server = NodeServer<typeof RequestMessage, typeof ResponseMessage>;
 
@@ -35,7 +36,7 @@ export type Listener = {
 
 /** Milliseconds. */
 const LIMITS = {
-  /** For the header section of a request. */
+  /** For the header section of a request, and for a TLS handshake. */
   headers: 15_000,
   /** For a whole request with its body. */
   request: 300_000,
@@ -93,10 +94,20 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const plain =
     options.plain &&
     letPlainFirst(server, options.tls === undefined ? "connection" : "secureConnection", options.plain);
+  const handshakes = options.tls && new Handshakes(server, { limitMs: LIMITS.headers });
   if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
-  server.on("drop", () => {
+  const closeIdle = (): void => {
     server.closeIdleConnections();
     plain?.closeIdle();
+    handshakes?.closeIdle();
+  };
+  const closeAll = (): void => {
+    server.closeAllConnections();
+    plain?.closeAll();
+    handshakes?.closeAll();
+  };
+  server.on("drop", () => {
+    closeIdle();
     options.onFull?.();
   });
   return new Promise((resolve, reject) => {
@@ -108,7 +119,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       const scheme = options.tls === undefined ? "http" : "https";
       const { port } = server.address() as AddressInfo;
       const host = options.host.includes(":") ? `[${options.host}]` : options.host;
-      resolve({ url: `${scheme}://${host}:${port}`, close: (closing) => drain(server, plain, closing) });
+      resolve({
+        url: `${scheme}://${host}:${port}`,
+        close: (closing) => drain(server, { closeIdle, closeAll }, closing),
+      });
     });
   });
 }
@@ -135,15 +149,11 @@ function letPlainFirst(
 
 async function drain(
   server: Server,
-  plain: PlainConnections | undefined,
+  { closeIdle, closeAll }: Readonly<Record<"closeIdle" | "closeAll", () => void>>,
   { drainMs, abort }: { drainMs: number; abort: () => void },
 ): Promise<void> {
   await letIn(server);
   return new Promise((resolve) => {
-    const closeIdle = (): void => {
-      server.closeIdleConnections();
-      plain?.closeIdle();
-    };
     // A connection is idle as soon as its request has been answered, and would be kept for the next one.
     const sweep = setInterval(closeIdle, SWEEP_MS);
     let deadline: NodeJS.Timeout | undefined;
@@ -156,10 +166,7 @@ async function drain(
     const cut = (): void => {
       abort();
       closeIdle();
-      deadline = setTimeout(() => {
-        server.closeAllConnections();
-        plain?.closeAll();
-      }, LIMITS.lastWords);
+      deadline = setTimeout(closeAll, LIMITS.lastWords);
     };
     if (drainMs <= 0) cut();
     else deadline = setTimeout(cut, drainMs);

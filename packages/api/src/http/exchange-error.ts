@@ -53,7 +53,9 @@ function clauseOf(code: string): string {
       return "does not speak TLS";
   }
   if (code.startsWith("HPE_")) return `does not speak HTTP (${code})`;
-  if (/CERT|SIGNATURE|TLS|SSL/.test(code))
+  // Of OpenSSL about the handshake: what is wrong with certificates has names without this beginning.
+  if (code.startsWith("ERR_SSL_")) return `does not agree with this machine on TLS (${code})`;
+  if (/CERT|SIGNATURE|TLS/.test(code))
     return `has a certificate that this machine does not trust (${code}; NODE_EXTRA_CA_CERTS can name further authorities)`;
   return code === "" ? "broke the connection" : `cannot be used (${code})`;
 }

@@ -1,7 +1,7 @@
 import type { BudgetLimits } from "@loom/api";
 import type { Kysely } from "kysely";
 import type { Database } from "../../kit/database.ts";
-import { type DatabaseClock, databaseClock } from "./database-clock.ts";
+import { type DatabaseClock, databaseClock } from "../../kit/database-clock.ts";
 import { exchangeIn, heldElsewhere, horizon, latest, leaseOf } from "./exchange.ts";
 import type { BudgetTables } from "./migrations.ts";
 import type { BudgetRule } from "./rule-book.ts";

@@ -2,10 +2,10 @@
 import type { Admission, BudgetNode, Reservation } from "../../gateway-types.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { Database } from "../../kit/database.ts";
+import { clockThatSays } from "../../kit/database-clock.ts";
 import { type Engine, testDatabase } from "../../kit/engines.testing.ts";
 import { type Log, SILENT_LOG } from "../../kit/log.ts";
 import type { SpendingTrace } from "./bookkeeping.ts";
-import { clockThatSays } from "./database-clock.ts";
 import { migrations } from "./migrations.ts";
 import { type BudgetService, createBudgetService } from "./service.ts";
 import { type BudgetExchange, type BudgetStore, createBudgetStore } from "./store.ts";

@@ -29,6 +29,8 @@ export type TestHouse = {
   call(method: string, path: string, body?: unknown): Promise<Reply>;
   /** Asks the model through Anthropic's dialect. */
   ask(headers?: Readonly<Record<string, string>>): Promise<Reply>;
+  /** The same of another server on this database. */
+  askAt(url: string, headers?: Readonly<Record<string, string>>): Promise<Reply>;
   list(): Promise<CredentialList>;
   one(label: string): Promise<CredentialInfo | undefined>;
   /** Until the server says so: for what it does by itself. */
@@ -71,6 +73,14 @@ export async function startHouse(firstEnv: NodeJS.ProcessEnv = {}, engine: Engin
     });
     return { status: response.status, headers: response.headers, text: await response.text() };
   };
+  const askAt: TestHouse["askAt"] = async (url, headers = {}) => {
+    const response = await fetch(`${url}/proxy/anthropic/v1/messages`, {
+      method: "POST",
+      headers: { "x-api-key": token, "content-type": "application/json", ...headers },
+      body: JSON.stringify({ model: "claude-x", max_tokens: 10, messages: [{ role: "user", content: "Hello" }] }),
+    });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  };
   const list = async (): Promise<CredentialList> => JSON.parse((await call("GET", "/api/admin/credentials")).text);
   return {
     directory: directory.path,
@@ -80,14 +90,8 @@ export async function startHouse(firstEnv: NodeJS.ProcessEnv = {}, engine: Engin
     },
     token,
     call,
-    async ask(headers = {}) {
-      const response = await fetch(`${server.url}/proxy/anthropic/v1/messages`, {
-        method: "POST",
-        headers: { "x-api-key": token, "content-type": "application/json", ...headers },
-        body: JSON.stringify({ model: "claude-x", max_tokens: 10, messages: [{ role: "user", content: "Hello" }] }),
-      });
-      return { status: response.status, headers: response.headers, text: await response.text() };
-    },
+    ask: (headers) => askAt(server.url, headers),
+    askAt,
     list,
     one: async (label) => (await list()).credentials.find((each) => each.label === label),
     async until(done) {

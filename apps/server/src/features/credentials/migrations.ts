@@ -16,6 +16,8 @@ export type CredentialTables = {
     /** Grows with every new secret in this row. */
     secret_revision: number;
     expires_at: number | null;
+    /** Until then, one server is on its way to the token endpoint, and no other goes there. */
+    refreshing_until: number | null;
     state: string;
     reason: string | null;
     since: number | null;
@@ -75,6 +77,12 @@ export const migrations: readonly Migration[] = [
         .addColumn("wrapped_key", "blob", (column) => column.notNull())
         .addColumn("sealed", "blob", (column) => column.notNull())
         .execute();
+    },
+  },
+  {
+    name: "0003_refreshing",
+    async up(db) {
+      await db.schema.alterTable("credential").addColumn("refreshing_until", "bigint").execute();
     },
   },
 ];

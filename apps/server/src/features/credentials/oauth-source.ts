@@ -21,9 +21,14 @@ export type OAuthSourceOptions = {
 /** Access tokens that another process has fetched are taken if they last this long. */
 const WORTH_MS = 60_000;
 
+/** Longer than the token endpoint may take; so long the others wait for a server that died on its way there. */
+const CLAIM_MS = 60_000;
+const ASK_AGAIN_MS = 100;
+
 /**
- * The tokens of one account. A refresh token may be good for one use only, so what came back for it is in the database
- * before anybody gets to use it; while the database cannot be written, it is kept here and written later.
+ * The tokens of one account. A refresh token may be good for one use only, so of all servers on the database one goes to
+ * the token endpoint at a time, and what came back is in the database before anybody gets to use it; while the database
+ * cannot be written, it is kept here and written later.
  */
 export class OAuthSource implements TokenSource {
   readonly #options: OAuthSourceOptions;
@@ -56,10 +61,8 @@ export class OAuthSource implements TokenSource {
 
   async token(): Promise<AccessToken> {
     const { wall } = this.#options;
-    if (this.#isSaved && (await this.#follow())) {
-      const other = this.known;
-      if (other !== undefined && other.expiresAtMs - wall() > WORTH_MS) return other;
-    }
+    const other = this.#isSaved ? await this.#claim() : undefined;
+    if (other !== undefined) return other;
     try {
       const answer = await refreshAccessToken(this.#content, { now: wall });
       this.#content = {
@@ -73,6 +76,7 @@ export class OAuthSource implements TokenSource {
       await this.save();
       return { value: answer.accessToken, expiresAtMs: answer.expiresAtMs };
     } catch (error) {
+      await this.#options.store.releaseRefresh(this.#row.id, this.#row.secretRevision).catch(() => undefined);
       // Somebody else has used the refresh token at the same time and has what came for it.
       const other = error instanceof TokenRefused && (await this.#follow()) ? this.known : undefined;
       if (other !== undefined) return other;
@@ -95,6 +99,20 @@ export class OAuthSource implements TokenSource {
     } catch (error) {
       log.error("refreshed token not saved", { credentialId: this.#row.id, error: String(error) });
     }
+  }
+
+  /** Waits until it is this server's turn to use the refresh token, or gives what another one has got for it. */
+  async #claim(): Promise<AccessToken | undefined> {
+    const { store, wall } = this.#options;
+    for (let waitedMs = 0; waitedMs <= CLAIM_MS; waitedMs += ASK_AGAIN_MS) {
+      const other = (await this.#follow()) ? this.known : undefined;
+      if (other !== undefined && other.expiresAtMs - wall() > WORTH_MS) return other;
+      const { id, secretRevision } = this.#row;
+      // Where the database does not answer, nobody else can be heard of either.
+      if (await store.claimRefresh(id, secretRevision, CLAIM_MS).catch(() => true)) return undefined;
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    }
+    return undefined;
   }
 
   /** Takes over what another process has written. Says whether there was something. */

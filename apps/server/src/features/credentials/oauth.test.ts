@@ -1,5 +1,7 @@
 import type { ServerResponse } from "node:http";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { startServer, takeServerConfig } from "../../index.ts";
 import { connectDatabase, type Database } from "../../kit/database.ts";
 import { engines } from "../../kit/engines.testing.ts";
 import { startUpstream, type TestUpstream } from "../gateway/upstream.testing.ts";
@@ -13,6 +15,8 @@ describe.each(engines)("on $name", (engine) => {
   /** The refresh token that is good for one use, as strict servers have it. */
   let valid: string;
   let issued: number;
+  /** How long a token is on its way. */
+  let delayMs: number;
   /** Instead of a token. */
   let refuse: ((response: ServerResponse) => void) | undefined;
   /** Access tokens that the provider does not take. */
@@ -22,13 +26,15 @@ describe.each(engines)("on $name", (engine) => {
 
   beforeEach(async () => {
     [valid, issued, refuse, revoked, revisions] = ["refresh-0-of-the-tests", 0, undefined, new Set(), []];
+    delayMs = 0;
     endpoint = await startUpstream((response, request) => {
       const form = new URLSearchParams(request.body.toString("utf8"));
       if (refuse !== undefined) return refuse(response);
       if (form.get("refresh_token") !== valid) return json(response, 400, { error: "invalid_grant" });
       issued += 1;
       valid = `refresh-${issued}-of-the-tests`;
-      json(response, 200, { access_token: `access-${issued}`, expires_in: 3600, refresh_token: valid, scope: "all" });
+      const answer = { access_token: `access-${issued}`, expires_in: 3600, refresh_token: valid, scope: "all" };
+      setTimeout(() => json(response, 200, answer), delayMs);
     });
     upstream = await startUpstream((response, { headers }) => {
       const key = String(headers.authorization);
@@ -172,6 +178,42 @@ describe.each(engines)("on $name", (engine) => {
     expect((await house.ask()).status).toBe(200);
     expect(tokensUsed()).toEqual(["Bearer access-other"]);
     expect(endpoint.seen).toHaveLength(0);
+  });
+
+  test("of two servers one uses the refresh token, and the other waits for what comes for it", async () => {
+    delayMs = 500;
+    await add("account", account());
+    const beside = await startServer({
+      config: takeServerConfig({ LOOM_SERVER_ANTHROPIC_BASE_URL: upstream.url }),
+      access: { type: "owner", tokenFile: join(house.directory, "owner-token"), replace: false },
+      dataDirectory: house.directory,
+      postgres: house.home.postgres,
+      log: { level: "error", destination: { file: join(house.directory, "beside.log") } },
+    });
+    try {
+      const statuses = await Promise.all(
+        [house.ask(), house.askAt(beside.url)].map(async (asked) => (await asked).status),
+      );
+      expect(statuses).toEqual([200, 200]);
+    } finally {
+      await beside.close();
+    }
+    expect(endpoint.seen).toHaveLength(1);
+    expect(tokensUsed()).toEqual(["Bearer access-1", "Bearer access-1"]);
+    expect(await house.one("account")).toMatchObject({ state: "available" });
+  });
+
+  test("a server that died on its way to the token endpoint is waited for, and no longer than a minute", async () => {
+    await add("account", account());
+    const credentials = watcher.tables<{ credential: { refreshing_until: number } }>().updateTable("credential");
+    await credentials.set({ refreshing_until: Date.now() + 1_000 }).execute();
+    expect((await house.ask()).status).toBe(200);
+    // As a clock that has been set back leaves it.
+    revoked.add("Bearer access-1");
+    await credentials.set({ refreshing_until: Date.now() + 3_600_000 }).execute();
+    await house.restart();
+    await house.ask();
+    expect((await house.ask()).status).toBe(200);
   });
 
   test("the command line takes an account as JSON", async () => {

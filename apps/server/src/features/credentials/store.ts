@@ -1,5 +1,6 @@
-import type { Kysely, Selectable } from "kysely";
+import { type Kysely, type Selectable, sql } from "kysely";
 import type { Database } from "../../kit/database.ts";
+import { databaseClock } from "../../kit/database-clock.ts";
 import type { Envelope } from "./envelope.ts";
 import type { CredentialTables } from "./migrations.ts";
 import type { Standing } from "./pool-member.ts";
@@ -48,6 +49,12 @@ export type CredentialStore = {
     secret: { readonly sealed: Uint8Array; readonly expiresAt: number | undefined },
     secretRevision: number,
   ): Promise<StoredCredential | undefined>;
+  /**
+   * Whether the refresh token of the secret `secretRevision` may be used now: of all servers by one at a time, until
+   * `saveSecret` or `releaseRefresh`, and for `forMs` at most, by the database's clock.
+   */
+  claimRefresh(id: string, secretRevision: number, forMs: number): Promise<boolean>;
+  releaseRefresh(id: string, secretRevision: number): Promise<void>;
   remove(id: string): Promise<void>;
   /** All rows or none. What `wrap` throws undoes everything. */
   rewrap(wrap: (vault: Vault, row: WrappedKey) => Uint8Array, keyId: string): Promise<number>;
@@ -132,13 +139,48 @@ export function createCredentialStore(database: () => Promise<Database>): Creden
         const revision = await bump(db);
         await db
           .updateTable("credential")
-          .set({ revision, sealed, expires_at: expiresAt ?? null, secret_revision: secretRevision + 1 })
+          .set({
+            ...{ revision, sealed, expires_at: expiresAt ?? null, secret_revision: secretRevision + 1 },
+            refreshing_until: null,
+          })
           .where("id", "=", id)
           .where("secret_revision", "=", secretRevision)
           .execute();
         const row = await db.selectFrom("credential").selectAll().where("id", "=", id).executeTakeFirst();
         return row && credentialOf(row);
       }),
+    async claimRefresh(id, secretRevision, forMs) {
+      const opened = await database();
+      const now = databaseClock(opened);
+      const until = sql<number>`${now} + cast(${forMs} as bigint)`;
+      return opened.write<CredentialTables, boolean>(async (db) => {
+        const { numUpdatedRows } = await db
+          .updateTable("credential")
+          .set({ refreshing_until: until })
+          .where("id", "=", id)
+          .where("secret_revision", "=", secretRevision)
+          // One that is further away was written by a clock that has been set back since.
+          .where(({ or, eb }) =>
+            or([
+              eb("refreshing_until", "is", null),
+              eb("refreshing_until", "<=", now),
+              eb("refreshing_until", ">", until),
+            ]),
+          )
+          .executeTakeFirstOrThrow();
+        return numUpdatedRows > 0n;
+      });
+    },
+    async releaseRefresh(id, secretRevision) {
+      await write((db) =>
+        db
+          .updateTable("credential")
+          .set({ refreshing_until: null })
+          .where("id", "=", id)
+          .where("secret_revision", "=", secretRevision)
+          .execute(),
+      );
+    },
     async remove(id) {
       await write(async (db) => {
         await bump(db);
@@ -224,6 +266,7 @@ function rowOf(credential: StoredCredential): CredentialTables["credential"] {
     wrapped_key: credential.wrappedKey,
     secret_revision: credential.secretRevision,
     expires_at: credential.expiresAt ?? null,
+    refreshing_until: null,
     ...columnsOf(credential.standing),
     created_at: credential.createdAt,
   };

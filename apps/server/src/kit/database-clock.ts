@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
-import type { Database } from "../../kit/database.ts";
+import type { Database } from "./database.ts";
 
 /** Gives an expression in SQL: Unix milliseconds. */
 export type DatabaseClock = (database: Database) => RawBuilder<number>;
