@@ -7,7 +7,7 @@ import type { JsonKey } from "./json-keys.ts";
 import { type JsonMembers, memberValue, scanJsonObject } from "./json-members.ts";
 import { asObject } from "./json-value.ts";
 import { isModelName, MODEL_NAMES } from "./model-name.ts";
-import { mayHoldPicture, type Picture } from "./picture-data.ts";
+import { LEAST_PICTURE, mayHoldPicture, type Picture } from "./picture-data.ts";
 import { picturesIn, picturesOf } from "./pictures.ts";
 import type { Target, WireDialect } from "./target.ts";
 
@@ -63,7 +63,7 @@ function readLoomQuestion(target: Target, body: Buffer): Question {
     answers: 1,
     refersBack: false,
     promptBytes: body.length,
-    pictures: once(() => (mayHoldPicture(body) ? picturesOf(request) : [])),
+    pictures: foundOnce(body, () => (mayHoldPicture(body) ? picturesOf(request) : NO_PICTURES)),
     cacheKey: request.cacheKey,
     top: undefined,
     decode: () => ({ request, wantsUsage: true, leftOut: [] }),
@@ -86,7 +86,7 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
     ...outputOf(top, dialect),
     refersBack: refersBack(top, dialect),
     promptBytes: body.length,
-    pictures: once(() => picturesIn(body, top.open, dialect)),
+    pictures: foundOnce(body, () => picturesIn(body, top.open, dialect)),
     cacheKey: textMember(top, "prompt_cache_key"),
     top,
     decode(codecOf) {
@@ -99,11 +99,16 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
   };
 }
 
-function once<Value>(make: () => Value): () => Value {
-  let made: { readonly value: Value } | undefined;
+const NO_PICTURES: readonly Picture[] = [];
+const noPictures = (): readonly Picture[] => NO_PICTURES;
+
+/** Most bodies are too small to hold one that counts. */
+function foundOnce(body: Buffer, find: () => readonly Picture[]): () => readonly Picture[] {
+  if (body.length < LEAST_PICTURE) return noPictures;
+  let found: readonly Picture[] | undefined;
   return () => {
-    made ??= { value: make() };
-    return made.value;
+    found ??= find();
+    return found;
   };
 }
 
