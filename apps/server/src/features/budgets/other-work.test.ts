@@ -1,12 +1,9 @@
 // Work with models beside their conversations: embeddings, old completions, pictures, recordings.
-import { readFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import type { BudgetLimits, MintedToken } from "@loom/api";
+import type { MintedToken } from "@loom/api";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { startServer, takeServerConfig } from "../../index.ts";
+import { takeServerConfig } from "../../index.ts";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
-import type { RunningServer } from "../../server.ts";
+import { type BudgetedServer, budgetedServer } from "./budgeted-server.testing.ts";
 
 describe.each(engines)("on $name", (engine) => {
   const EMBEDDINGS = "/v1/embeddings";
@@ -14,10 +11,7 @@ describe.each(engines)("on $name", (engine) => {
   const IMAGES = "/v1/images/generations";
 
   let home: TestHome;
-  let upstream: Server;
-  let server: RunningServer;
-  let ownerToken: string;
-  let tokens = 0;
+  let server: BudgetedServer;
   let usage: object | undefined;
   let data: readonly object[];
   /** In place of a document. */
@@ -30,53 +24,36 @@ describe.each(engines)("on $name", (engine) => {
     data = [];
     events = undefined;
     asked = [];
-    upstream = createServer((request, response) => {
-      let body = "";
-      request.setEncoding("latin1").on("data", (chunk) => {
-        body += chunk;
-      });
-      request.on("end", () => {
-        asked.push({ path: request.url ?? "", body });
-        if (events !== undefined) {
-          response.writeHead(200, { "content-type": "text/event-stream" });
-          response.end(`${events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("")}data: [DONE]\n\n`);
-          return;
-        }
-        const answer = { object: "list", data, ...(usage && { usage }) };
-        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
-      });
+    server = await budgetedServer(home, {
+      respond(request, response) {
+        let body = "";
+        request.setEncoding("latin1").on("data", (chunk) => {
+          body += chunk;
+        });
+        request.on("end", () => {
+          asked.push({ path: request.url ?? "", body });
+          if (events !== undefined) {
+            response.writeHead(200, { "content-type": "text/event-stream" });
+            response.end(`${events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("")}data: [DONE]\n\n`);
+            return;
+          }
+          const answer = { object: "list", data, ...(usage && { usage }) };
+          response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+        });
+      },
+      config: (address) =>
+        takeServerConfig({
+          OPENAI_API_KEY: "sk-key-of-the-tests",
+          LOOM_SERVER_OPENAI_BASE_URL: `${address}/v1`,
+          LOOM_SERVER_COMPATIBLE_OPENROUTER_BASE_URL: `${address}/v1`,
+        }),
     });
-    await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
-    const { port } = upstream.address() as AddressInfo;
-    server = await startServer({
-      config: takeServerConfig({
-        OPENAI_API_KEY: "sk-key-of-the-tests",
-        LOOM_SERVER_OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1`,
-        LOOM_SERVER_COMPATIBLE_OPENROUTER_BASE_URL: `http://127.0.0.1:${port}/v1`,
-      }),
-      access: { type: "owner", tokenFile: `${home.path}/owner-token`, replace: false },
-      dataDirectory: home.path,
-      postgres: home.postgres,
-    });
-    ownerToken = (await readFile(`${home.path}/owner-token`, "utf8")).trim();
   });
 
   afterEach(async () => {
-    await server.close();
-    upstream.closeAllConnections();
-    upstream.close();
+    await server[Symbol.asyncDispose]();
     await home[Symbol.asyncDispose]();
   });
-
-  const asOwner = async (path: string, init: RequestInit = {}) => {
-    const headers = { authorization: `Bearer ${ownerToken}`, "content-type": "application/json" };
-    return (await fetch(server.url + path, { ...init, headers })).json();
-  };
-  const tokenWith = async (limits: BudgetLimits): Promise<MintedToken> =>
-    (await asOwner("/api/tokens", {
-      method: "POST",
-      body: JSON.stringify({ name: `ci-${++tokens}`, limits }),
-    })) as MintedToken;
 
   async function ask(
     { token }: MintedToken,
@@ -100,14 +77,14 @@ describe.each(engines)("on $name", (engine) => {
   }
 
   async function total(name: "requests" | "costMicroUsd"): Promise<number> {
-    const { groups } = (await asOwner("/api/usage?groupBy=upstream")) as {
+    const { groups } = (await server.asOwner("/api/usage?groupBy=upstream")) as {
       groups: readonly { readonly requests: number; readonly costMicroUsd: number; readonly key: readonly string[] }[];
     };
     return groups.reduce((sum, group) => sum + (group.key.includes("openai") ? group[name] : 0), 0);
   }
 
   test("ends where the money does, and what passes goes out as it came", async () => {
-    const token = await tokenWith({ totalMicroUsd: 3_000 });
+    const token = await server.tokenWith({ totalMicroUsd: 3_000 });
     const body = '{ "model":"gpt-3.5-turbo-instruct", "prompt":["x"], "max_tokens":500, "n": 1,"odd":1.0 }';
     const statuses: number[] = [];
     for (let count = 0; count < 4; count += 1) statuses.push((await ask(token, COMPLETIONS, body)).status);
@@ -118,7 +95,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("is held for as many answers as are asked for", async () => {
-    const token = await tokenWith({ totalMicroUsd: 500_000 });
+    const token = await server.tokenWith({ totalMicroUsd: 500_000 });
     const question = { model: "gpt-3.5-turbo-instruct", max_tokens: 1_000 };
     const { status, message } = await ask(token, COMPLETIONS, {
       ...question,
@@ -132,7 +109,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("is refused where its price is not known, or what it uses is known by nobody before", async () => {
-    const token = await tokenWith({ dayMicroUsd: 10_000_000 });
+    const token = await server.tokenWith({ dayMicroUsd: 10_000_000 });
     expect(await ask(token, EMBEDDINGS, { model: "nobody-knows-it", input: "x" })).toEqual({
       status: 402,
       message: expect.stringContaining('The price of the model "nobody-knows-it" is not known'),
@@ -149,7 +126,7 @@ describe.each(engines)("on $name", (engine) => {
     }
     expect(asked).toEqual([]);
     expect((await ask(token, EMBEDDINGS, { model: "text-embedding-3-small", input: "x" })).status).toBe(200);
-    const free = await tokenWith({ requestsPerMinute: 9 });
+    const free = await server.tokenWith({ requestsPerMinute: 9 });
     expect(
       (await ask(free, "/v1/audio/transcriptions", "--x--", { type: "multipart/form-data; boundary=x" })).status,
     ).toBe(200);
@@ -157,7 +134,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("may use the models that its token may use", async () => {
-    const token = await tokenWith({ models: ["text-embedding-3-small"] });
+    const token = await server.tokenWith({ models: ["text-embedding-3-small"] });
     expect((await ask(token, EMBEDDINGS, { model: "text-embedding-3-small", input: "x" })).status).toBe(200);
     expect(await ask(token, EMBEDDINGS, { model: "text-embedding-3-large", input: "x" })).toEqual({
       status: 403,
@@ -177,7 +154,10 @@ describe.each(engines)("on $name", (engine) => {
   ])("asks no provider that may take another model than its own: %j", async (fields, field) => {
     const messages = [{ role: "user", content: "Hi" }];
     const body = { model: "openai/gpt-4o-mini", max_tokens: 10, messages, ...fields };
-    const limited = [await tokenWith({ totalMicroUsd: 50_000 }), await tokenWith({ models: ["openai/gpt-4o*"] })];
+    const limited = [
+      await server.tokenWith({ totalMicroUsd: 50_000 }),
+      await server.tokenWith({ models: ["openai/gpt-4o*"] }),
+    ];
     for (const token of limited) {
       for (const path of ["/v1/chat/completions", COMPLETIONS]) {
         const { status, message } = await ask(token, path, body, { to: "/proxy/openrouter" });
@@ -190,13 +170,13 @@ describe.each(engines)("on $name", (engine) => {
     const through = { ...body, model: `openrouter/${body.model}` };
     expect((await ask(limited[0] as MintedToken, "/v1/chat/completions", through, { to: "/openai" })).status).toBe(403);
     expect(asked).toEqual([]);
-    const free = await tokenWith({ requestsPerMinute: 9 });
+    const free = await server.tokenWith({ requestsPerMinute: 9 });
     await ask(free, "/v1/chat/completions", body, { to: "/proxy/openrouter" });
     expect(asked).toHaveLength(1);
   });
 
   test("may ask for nothing in the place of other models, and for tools of its own", async () => {
-    const token = await tokenWith({ models: ["openai/gpt-4o*"] });
+    const token = await server.tokenWith({ models: ["openai/gpt-4o*"] });
     const tools = [{ type: "function", function: { name: "openrouter:x" } }, { type: "openrouter:web_search" }];
     const body = { model: "openai/gpt-4o-mini", messages: [], models: [], route: null, preset: "", tools };
     await ask(token, "/v1/chat/completions", body, { to: "/proxy/openrouter" });
@@ -212,7 +192,7 @@ describe.each(engines)("on $name", (engine) => {
   ])(
     "has no field that stands there in another case, since servers differ in what they take it for: %s",
     async (body, field) => {
-      const token = await tokenWith({ models: ["text-embedding-3-small"] });
+      const token = await server.tokenWith({ models: ["text-embedding-3-small"] });
       for (const path of [EMBEDDINGS, "/v1/chat/completions"]) {
         const { status, message } = await ask(token, path, body);
         const said = expect.stringContaining(`The body has the field ${field} in another case`);
@@ -223,7 +203,7 @@ describe.each(engines)("on $name", (engine) => {
   );
 
   test("counts in the tokens of a minute", async () => {
-    const token = await tokenWith({ tokensPerMinute: 2_000 });
+    const token = await server.tokenWith({ tokensPerMinute: 2_000 });
     const statuses: number[] = [];
     for (let count = 0; count < 4; count += 1) {
       statuses.push((await ask(token, EMBEDDINGS, { model: "text-embedding-3-small", input: "x" })).status);
@@ -234,7 +214,7 @@ describe.each(engines)("on $name", (engine) => {
   test("whose provider does not say what it used costs no more than was held for it", async () => {
     usage = undefined;
     data = [{ b64_json: "A".repeat(200_000) }];
-    const token = await tokenWith({ totalMicroUsd: 10_000_000 });
+    const token = await server.tokenWith({ totalMicroUsd: 10_000_000 });
     expect((await ask(token, IMAGES, { model: "gpt-image-1", prompt: "a cat", n: 2 })).status).toBe(200);
     const cost = await spent();
     // Two pictures of 16,384 tokens each, for 40 USD a million.
@@ -243,7 +223,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("costs what its provider counted, in the words of either dialect", async () => {
-    const token = await tokenWith({ totalMicroUsd: 10_000_000 });
+    const token = await server.tokenWith({ totalMicroUsd: 10_000_000 });
     usage = { input_tokens: 50, output_tokens: 272, total_tokens: 322 };
     data = [{ b64_json: "A".repeat(200_000) }];
     expect((await ask(token, IMAGES, { model: "gpt-image-1", prompt: "a cat" })).status).toBe(200);
@@ -255,7 +235,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("that streams without counts costs about what was written", async () => {
-    const token = await tokenWith({ totalMicroUsd: 10_000_000 });
+    const token = await server.tokenWith({ totalMicroUsd: 10_000_000 });
     events = Array.from({ length: 50 }, () => ({ choices: [{ text: " hello world.", index: 0 }] }));
     const question = { model: "gpt-3.5-turbo-instruct", stream: true, max_tokens: 4_000, prompt: "x" };
     expect((await ask(token, COMPLETIONS, question)).status).toBe(200);
@@ -266,7 +246,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("that is free, or only looks, passes also when all is spent", async () => {
-    const token = await tokenWith({ totalMicroUsd: 0 });
+    const token = await server.tokenWith({ totalMicroUsd: 0 });
     expect((await ask(token, "/v1/moderations", { input: "x" })).status).toBe(200);
     const authorization = `Bearer ${token.token}`;
     const looked = await fetch(`${server.url}/proxy/openai/v1/audio/voices`, { headers: { authorization } });
@@ -284,13 +264,13 @@ describe.each(engines)("on $name", (engine) => {
       return (await fetch(`${server.url}/proxy/openai${EMBEDDINGS}`, { method: "POST", headers, body: "packed" }))
         .status;
     };
-    expect(await send(await tokenWith({ requestsPerMinute: 9 }))).toBe(200);
-    expect(await send(await tokenWith({ dayMicroUsd: 1_000_000 }))).toBe(402);
+    expect(await send(await server.tokenWith({ requestsPerMinute: 9 }))).toBe(200);
+    expect(await send(await server.tokenWith({ dayMicroUsd: 1_000_000 }))).toBe(402);
     expect(asked).toEqual([{ path: EMBEDDINGS, body: "packed" }]);
   });
 
   test("in the background is refused, for nobody would be charged for it", async () => {
-    const { status, message } = await ask(await tokenWith({ requestsPerMinute: 9 }), "/v1/responses", {
+    const { status, message } = await ask(await server.tokenWith({ requestsPerMinute: 9 }), "/v1/responses", {
       model: "gpt-5.4",
       input: "x",
       background: true,
@@ -300,7 +280,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test.each(["", "[]", '{"model":"a","model":"b"}', '{"model":"a\\nb"}'])("cannot be %j", async (body) => {
-    const { status, message } = await ask(await tokenWith({ requestsPerMinute: 9 }), EMBEDDINGS, body);
+    const { status, message } = await ask(await server.tokenWith({ requestsPerMinute: 9 }), EMBEDDINGS, body);
     expect({ status, message }).toEqual({ status: 400, message: expect.stringMatching(/^The \S+ .*\.$/) });
     expect(asked).toEqual([]);
   });

@@ -1,13 +1,10 @@
 // A picture counts as what it can cost, and what only looks like one as the text that it is.
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import type { BudgetLimits, MintedToken } from "@loom/api";
+import type { MintedToken } from "@loom/api";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { startServer, takeServerConfig } from "../../index.ts";
+import { takeServerConfig } from "../../index.ts";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
-import type { RunningServer } from "../../server.ts";
+import { type BudgetedServer, budgetedServer } from "./budgeted-server.testing.ts";
 
 const PNG = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
 const SCREENSHOT = Buffer.concat([PNG, randomBytes(2_000_000)]).toString("base64");
@@ -28,58 +25,38 @@ const COUNTED = {
 
 describe.each(engines)("on $name", (engine) => {
   let home: TestHome;
-  let upstream: Server;
-  let server: RunningServer;
-  let ownerToken: string;
+  let server: BudgetedServer;
   let answer: string;
-  let tokens = 0;
   let asked = 0;
 
   beforeEach(async () => {
     home = await engine.create();
     answer = JSON.stringify(COUNTED);
     asked = 0;
-    upstream = createServer((request, response) => {
-      request.resume().on("end", () => {
-        asked += 1;
-        response.writeHead(200, { "content-type": "application/json" }).end(answer);
-      });
+    server = await budgetedServer(home, {
+      respond: (request, response) =>
+        request.resume().on("end", () => {
+          asked += 1;
+          response.writeHead(200, { "content-type": "application/json" }).end(answer);
+        }),
+      config(address) {
+        const config = takeServerConfig({
+          LOOM_SERVER_ANTHROPIC_API_KEY: "sk-key-of-the-tests",
+          LOOM_SERVER_ANTHROPIC_BASE_URL: address,
+          LOOM_SERVER_ZAI_API_KEY: "sk-key-of-the-tests",
+          LOOM_SERVER_ZAI_BASE_URL: address,
+        });
+        // As they are at their makers' own addresses, where no test can be.
+        const providers = Object.entries(config.providers).map(([name, each]) => [name, { ...each, isOfficial: true }]);
+        return { ...config, providers: Object.fromEntries(providers) };
+      },
     });
-    await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
-    const { port } = upstream.address() as AddressInfo;
-    const config = takeServerConfig({
-      LOOM_SERVER_ANTHROPIC_API_KEY: "sk-key-of-the-tests",
-      LOOM_SERVER_ANTHROPIC_BASE_URL: `http://127.0.0.1:${port}`,
-      LOOM_SERVER_ZAI_API_KEY: "sk-key-of-the-tests",
-      LOOM_SERVER_ZAI_BASE_URL: `http://127.0.0.1:${port}`,
-    });
-    // As they are at their makers' own addresses, where no test can be.
-    const providers = Object.entries(config.providers).map(([name, each]) => [name, { ...each, isOfficial: true }]);
-    server = await startServer({
-      config: { ...config, providers: Object.fromEntries(providers) },
-      access: { type: "owner", tokenFile: `${home.path}/owner-token`, replace: false },
-      dataDirectory: home.path,
-      postgres: home.postgres,
-    });
-    ownerToken = (await readFile(`${home.path}/owner-token`, "utf8")).trim();
   });
 
   afterEach(async () => {
-    await server.close();
-    upstream.closeAllConnections();
-    upstream.close();
+    await server[Symbol.asyncDispose]();
     await home[Symbol.asyncDispose]();
   });
-
-  const asOwner = async (path: string, init: RequestInit = {}) => {
-    const headers = { authorization: `Bearer ${ownerToken}`, "content-type": "application/json" };
-    return (await fetch(server.url + path, { ...init, headers })).json();
-  };
-  const tokenWith = async (limits: BudgetLimits): Promise<MintedToken> =>
-    (await asOwner("/api/tokens", {
-      method: "POST",
-      body: JSON.stringify({ name: `ci-${++tokens}`, limits }),
-    })) as MintedToken;
 
   const image = (data: string, fields: object = {}) => ({
     type: "image",
@@ -100,7 +77,7 @@ describe.each(engines)("on $name", (engine) => {
 
   /** In micro-dollars. */
   async function spent(): Promise<number> {
-    const { groups } = (await asOwner("/api/usage?groupBy=model")) as { groups: { costMicroUsd: number }[] };
+    const { groups } = (await server.asOwner("/api/usage?groupBy=model")) as { groups: { costMicroUsd: number }[] };
     return groups.reduce((sum, { costMicroUsd }) => sum + costMicroUsd, 0);
   }
 
@@ -108,14 +85,14 @@ describe.each(engines)("on $name", (engine) => {
   const TEN_CENTS = { totalMicroUsd: 100_000 };
 
   test("a screenshot fits in a small budget, and costs what the provider counts", async () => {
-    const token = await tokenWith(TEN_CENTS);
+    const token = await server.tokenWith(TEN_CENTS);
     expect(await ask(token, [image(SCREENSHOT), { type: "text", text: "What is this?" }])).toBe(200);
     expect(await ask(token, [{ type: "tool_result", tool_use_id: "t", content: [image(SCREENSHOT)] }])).toBe(200);
     await expect.poll(spent).toBe(2 * (1_600 * 3 + 10 * 15));
   });
 
   test("a text that is dressed as one does not", async () => {
-    const token = await tokenWith(TEN_CENTS);
+    const token = await server.tokenWith(TEN_CENTS);
     const text = { type: "text", text: DRESSED };
     const source = { type: "text", media_type: "text/plain", data: DRESSED };
     for (const content of [
@@ -133,21 +110,21 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("a screenshot fits in a limit of tokens a minute", async () => {
-    const token = await tokenWith({ tokensPerMinute: 10_000 });
+    const token = await server.tokenWith({ tokensPerMinute: 10_000 });
     expect(await ask(token, [SMALL])).toBe(200);
     expect(await ask(token, [image(SCREENSHOT)])).toBe(200);
     expect(await ask(token, [{ type: "text", text: DRESSED }])).toBe(429);
   });
 
   test("many screenshots count as many", async () => {
-    const token = await tokenWith(TEN_CENTS);
+    const token = await server.tokenWith(TEN_CENTS);
     const many = Array.from({ length: 5 }, () => image(SCREENSHOT.slice(0, 400_000)));
     expect(await ask(token, many)).toBe(402);
     expect(await ask(token, many.slice(0, 3))).toBe(200);
   });
 
   test("where nobody says what a picture costs, it counts by its size", async () => {
-    const token = await tokenWith(TEN_CENTS);
+    const token = await server.tokenWith(TEN_CENTS);
     expect(await ask(token, [SMALL], "zai/glm-5.3")).toBe(200);
     expect(await ask(token, [image(SCREENSHOT)], "zai/glm-5.3")).toBe(402);
     expect(asked).toBe(1);
@@ -155,7 +132,7 @@ describe.each(engines)("on $name", (engine) => {
 
   test("a screenshot without counts is charged as what it costs at most", async () => {
     answer = '{"id":"m","content":[{"type":"te';
-    const token = await tokenWith(TEN_CENTS);
+    const token = await server.tokenWith(TEN_CENTS);
     await ask(token, [image(SCREENSHOT)]);
     await expect.poll(spent).toBeGreaterThan(5_000 * 3);
     expect(await spent()).toBeLessThan(5_100 * 3 + 100 * 15);

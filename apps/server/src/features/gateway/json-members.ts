@@ -1,3 +1,4 @@
+import { BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./json-bytes.ts";
 import { type JsonKey, knownKey } from "./json-keys.ts";
 import { endOfLargeString, endOfLargeValue } from "./json-skip.ts";
 import { parsed } from "./json-value.ts";
@@ -26,15 +27,6 @@ export type JsonMembers = {
 export type ScannedJson =
   | { readonly ok: true; readonly top: JsonMembers }
   | { readonly ok: false; readonly problem: string };
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COLON = 0x3a;
-const COMMA = 0x2c;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
 
 /** From so many bytes on, what may be a large value is passed over by a program that is faster once it runs. */
 const LARGE = 4 * 1024;

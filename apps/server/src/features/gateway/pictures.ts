@@ -1,4 +1,5 @@
 import type { ContentBlock, LlmRequest } from "@loom/core";
+import { CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./json-bytes.ts";
 import { endOfItem, endOfText, skipBlanks } from "./json-members.ts";
 import { parsed } from "./json-value.ts";
 import { dataOfUrl, isPictureType, mayHoldPicture, type Picture, pictureIn } from "./picture-data.ts";
@@ -69,14 +70,6 @@ const MAX_LOOKS = 100_000;
 
 /** Servers may read it differently, or not at all; or it takes too long to say. */
 class Ambiguous extends Error {}
-
-const QUOTE = 0x22;
-const COLON = 0x3a;
-const COMMA = 0x2c;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
 
 /** Keys that somebody looks for in one kind of object. */
 class Keys<Name extends string> {
