@@ -1,4 +1,4 @@
-import { parsed } from "./json-value.ts";
+import { parsed } from "./json/value.ts";
 
 /**
  * Members by which answers are known, of all dialects together: behind a path of one dialect may stand a server that

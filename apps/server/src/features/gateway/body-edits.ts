@@ -1,4 +1,4 @@
-import type { JsonMembers } from "./json-members.ts";
+import type { JsonMembers } from "./json/members.ts";
 
 /** Bytes from `start` to `end` give way to `text`. */
 export type Edit = { readonly start: number; readonly end: number; readonly text: string };

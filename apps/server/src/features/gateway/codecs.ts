@@ -11,7 +11,7 @@ import {
   openAiResponses,
 } from "@loom/llm";
 import type { Dialect } from "../../gateway-types.ts";
-import { jsonArray } from "./json-array.ts";
+import { jsonArray } from "./json/array.ts";
 import type { WireDialect } from "./target.ts";
 import type { Upstream } from "./upstream.ts";
 

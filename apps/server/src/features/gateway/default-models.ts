@@ -1,4 +1,4 @@
-import { parsed } from "./json-value.ts";
+import { parsed } from "./json/value.ts";
 import type { Transport, UpstreamHandler } from "./transport.ts";
 import type { Upstream } from "./upstream.ts";
 import { plainHeaders, type RequestHeaders } from "./upstream-request.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { asksForUsage, editedBody } from "./edited-body.ts";
-import { scanJsonObject } from "./json-members.ts";
+import { scanJsonObject } from "./json/members.ts";
 
 function topOf(text: string) {
   const scanned = scanJsonObject(Buffer.from(text));

@@ -1,5 +1,5 @@
 import { applyEdits, type Edit, replaceMember, setMember } from "./body-edits.ts";
-import { type JsonMembers, memberValue } from "./json-members.ts";
+import { type JsonMembers, memberValue } from "./json/members.ts";
 
 /** What has to differ between the client's body and the upstream's, byte for byte the same otherwise. */
 export type BodyChanges = {

@@ -1,5 +1,5 @@
 import { holdsSign } from "./answer-signs.ts";
-import { asObject, parsed } from "./json-value.ts";
+import { asObject, parsed } from "./json/value.ts";
 
 const LF = 10;
 const CR = 13;

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { editedBody } from "./edited-body.ts";
 import { withoutForeignSeals } from "./foreign-seals.ts";
-import { scanJsonObject } from "./json-members.ts";
+import { scanJsonObject } from "./json/members.ts";
 import type { WireDialect } from "./target.ts";
 
 const OTHER = wrapSeal({ kind: "signature", data: "c2Vh", dialect: "elsewhere" });

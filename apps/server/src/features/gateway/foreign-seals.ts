@@ -1,7 +1,7 @@
 import { FOREIGN_SEAL, type ForeignSeal, sealInPlace, THINKING_LEFT_OUT, unwrapSeal } from "@loom/llm";
 import type { Edit } from "./body-edits.ts";
-import type { JsonMembers } from "./json-members.ts";
-import { eachElement, eachMember, isArray, textAt } from "./json-walk.ts";
+import type { JsonMembers } from "./json/members.ts";
+import { eachElement, eachMember, isArray, textAt } from "./json/walk.ts";
 import type { WireDialect } from "./target.ts";
 
 /** What has to be done to a client's own bytes, and what the provider does not hear of then. */

@@ -1,7 +1,7 @@
 import type { JsonObject } from "@loom/core";
 import type { ScopedMemory } from "@loom/llm";
-import { memberValue, skipBlanks } from "./json-members.ts";
-import { eachElement, eachMember, isArray, textAt } from "./json-walk.ts";
+import { memberValue, skipBlanks } from "./json/members.ts";
+import { eachElement, eachMember, isArray, textAt } from "./json/walk.ts";
 import type { GatewayParts } from "./parts.ts";
 import type { Question } from "./question.ts";
 import type { Target } from "./target.ts";

@@ -1,6 +1,6 @@
-import { MODEL_CHOICES } from "./json-keys.ts";
-import { type JsonMembers, memberValue } from "./json-members.ts";
-import { asObject } from "./json-value.ts";
+import { MODEL_CHOICES } from "./json/keys.ts";
+import { type JsonMembers, memberValue } from "./json/members.ts";
+import { asObject } from "./json/value.ts";
 import type { Asked } from "./passage.ts";
 import type { Upstream } from "./upstream.ts";
 import { isNative } from "./upstream-request.ts";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { codecOf } from "./codecs.ts";
-import { scanJsonObject } from "./json-members.ts";
+import { scanJsonObject } from "./json/members.ts";
 import { LEAST_PICTURE } from "./picture-data.ts";
 import { picturesIn } from "./pictures.ts";
 import type { WireDialect } from "./target.ts";

@@ -1,7 +1,7 @@
 import type { ContentBlock, LlmRequest } from "@loom/core";
-import { CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./json-bytes.ts";
-import { endOfItem, endOfText, skipBlanks } from "./json-members.ts";
-import { parsed } from "./json-value.ts";
+import { CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./json/bytes.ts";
+import { endOfItem, endOfText, skipBlanks } from "./json/members.ts";
+import { parsed } from "./json/value.ts";
 import { dataOfUrl, isPictureType, mayHoldPicture, type Picture, pictureIn } from "./picture-data.ts";
 import type { WireDialect } from "./target.ts";
 

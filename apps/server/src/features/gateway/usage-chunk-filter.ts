@@ -1,4 +1,4 @@
-import { asObject, parsed } from "./json-value.ts";
+import { asObject, parsed } from "./json/value.ts";
 
 const LF = 10;
 const MARK = '"usage"';

@@ -1,5 +1,5 @@
 import { ProblemError } from "../../kit/problem-reply.ts";
-import { type JsonMembers, memberValue } from "./json-members.ts";
+import { type JsonMembers, memberValue } from "./json/members.ts";
 import {
   checkedModel,
   count,

@@ -1,5 +1,5 @@
 // What an event of a stream says, in any dialect.
-import { asObject } from "../json-value.ts";
+import { asObject } from "../json/value.ts";
 
 /** Whether it is why the answer stops. */
 export function saysWhyItStops(event: unknown): boolean {

@@ -1,4 +1,4 @@
-import { parsed } from "../json-value.ts";
+import { parsed } from "../json/value.ts";
 import { holdsContent, saysWhyItStops } from "./event-content.ts";
 import { endOfLine, endsLikeData, LF, OPEN_BRACE } from "./lines.ts";
 import { Counts } from "./tap-counts.ts";

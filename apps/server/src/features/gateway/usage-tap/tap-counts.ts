@@ -1,9 +1,9 @@
 import type { JsonObject } from "@loom/core";
 import { type UsageReader, usageReader } from "@loom/llm";
 import { isCounted } from "../answered.ts";
-import { memberValue, scanJsonObject } from "../json-members.ts";
-import { endOfLargeValue } from "../json-skip.ts";
-import { asObject, parsed } from "../json-value.ts";
+import { memberValue, scanJsonObject } from "../json/members.ts";
+import { endOfLargeValue } from "../json/skip.ts";
+import { asObject, parsed } from "../json/value.ts";
 import { endsLikeData, OPEN_BRACE } from "./lines.ts";
 import type { TapKind } from "./tap-marks.ts";
 import type { TapReading } from "./tap-reading.ts";

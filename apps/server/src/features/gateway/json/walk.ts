@@ -1,5 +1,5 @@
-import { CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./json-bytes.ts";
-import { endOfItem, endOfText, skipBlanks } from "./json-members.ts";
+import { CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./bytes.ts";
+import { endOfItem, endOfText, skipBlanks } from "./members.ts";
 
 /** No key that anybody looks for is longer, however it is escaped, in bytes. */
 const MAX_KEY = 256;

@@ -1,7 +1,7 @@
-import { BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./json-bytes.ts";
-import { type JsonKey, knownKey } from "./json-keys.ts";
-import { endOfLargeString, endOfLargeValue } from "./json-skip.ts";
-import { parsed } from "./json-value.ts";
+import { BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./bytes.ts";
+import { type JsonKey, knownKey } from "./keys.ts";
+import { endOfLargeString, endOfLargeValue } from "./skip.ts";
+import { parsed } from "./value.ts";
 
 /** One member of a JSON object, as offsets into the bytes; ends are exclusive. */
 export type JsonMember = {

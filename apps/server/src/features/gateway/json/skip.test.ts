@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { endOfLargeString, endOfLargeValue } from "./json-skip.ts";
+import { endOfLargeString, endOfLargeValue } from "./skip.ts";
 
 /** Byte by byte, as plainly as it can be said. */
 function endOf(text: string): number {

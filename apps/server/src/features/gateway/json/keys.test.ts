@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { JSON_KEYS, knownKey } from "./json-keys.ts";
+import { JSON_KEYS, knownKey } from "./keys.ts";
 
 const found = (key: string) => {
   const bytes = Buffer.from(key);

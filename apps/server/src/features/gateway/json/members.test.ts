@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { JSON_KEYS } from "./json-keys.ts";
-import { memberValue, scanJsonObject } from "./json-members.ts";
+import { JSON_KEYS } from "./keys.ts";
+import { memberValue, scanJsonObject } from "./members.ts";
 
 const scan = (text: string) => scanJsonObject(Buffer.from(text));
 
