@@ -1,7 +1,8 @@
 import { asObject, parsed } from "./json-value.ts";
 import { CR, endOfLines, isLineEnd, LF } from "./line-ends.ts";
+import { isNull } from "./usage-tap/lines.ts";
 
-const MARK = '"usage"';
+const MARK = Buffer.from('"usage"', "latin1");
 
 /**
  * Takes the chunk with the token counts out of a Chat Completions stream whose client did not ask for it. A line that
@@ -39,6 +40,11 @@ function withoutUsage(lines: Buffer): Buffer {
   let seen = 0;
   let lf = -1;
   while (at !== -1) {
+    // Some servers say `"usage":null` in every line but one.
+    if (isNull(lines, at + MARK.length)) {
+      at = lines.indexOf(MARK, at + MARK.length);
+      continue;
+    }
     if (lf < at) lf = indexOrEnd(lines, LF, at);
     const cr = lines.subarray(at, lf).indexOf(CR);
     const start = seen + endOfLines(lines.subarray(seen, at));

@@ -24,3 +24,9 @@ export function withLineFeeds(lines: Buffer): Buffer {
   }
   return changed ?? lines;
 }
+
+/** Whether `:null` comes at `at`, with or without a blank. */
+export function isNull(lines: Buffer, at: number): boolean {
+  const value = lines[at + 1] === 0x20 ? at + 2 : at + 1;
+  return lines[value] === 0x6e;
+}

@@ -1,7 +1,7 @@
 import { CR, endOfEvents, endOfLines, LF } from "../line-ends.ts";
 import { holdsContent, saysWhyItStops } from "./event-content.ts";
 import { eventAt, type FoundEvent, holdsPart, isWholeEvent } from "./events.ts";
-import { endOfLine, withLineFeeds } from "./lines.ts";
+import { endOfLine, isNull, withLineFeeds } from "./lines.ts";
 import { Counts } from "./tap-counts.ts";
 import { MARKS, type Marks, mark, type TapKind, textIn } from "./tap-marks.ts";
 import { MAX_ERROR, type TapReading, type UsageTap } from "./tap-reading.ts";
@@ -206,9 +206,3 @@ function firstEvent(lines: Buffer, { mark, from, says }: EventSearch): FoundEven
 type EventSearch = { readonly mark: Buffer; readonly from: number; says(event: unknown): boolean };
 
 const EMPTY = Buffer.alloc(0);
-
-/** Whether `:null` comes at `at`, with or without a blank. */
-function isNull(lines: Buffer, at: number): boolean {
-  const value = lines[at + 1] === 0x20 ? at + 2 : at + 1;
-  return lines[value] === 0x6e;
-}
