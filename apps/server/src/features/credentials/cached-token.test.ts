@@ -7,12 +7,15 @@ import type { AccessToken } from "./token-source.ts";
 const MINUTE = 60_000;
 
 let now: number;
+/** How far the calendar is ahead. */
+let ahead: number;
 let fetches: { resolve(token: AccessToken): void; reject(error: Error): void }[];
 let refusals: string[];
 let fresh: number;
 
 beforeEach(() => {
   now = 1_000_000;
+  ahead = 0;
   fetches = [];
   refusals = [];
   fresh = 0;
@@ -20,14 +23,14 @@ beforeEach(() => {
 
 const token = (value: string, lifetimeMs: number): AccessToken => ({
   value: new Secret(value),
-  expiresAtMs: now + lifetimeMs,
+  expiresAtMs: now + ahead + lifetimeMs,
 });
 
 function cached(known?: AccessToken): CachedToken {
   return new CachedToken({
     source: { token: () => new Promise((resolve, reject) => fetches.push({ resolve, reject })) },
     known,
-    clock: { wall: () => now, monotonic: () => now },
+    clock: { wall: () => now + ahead, monotonic: () => now },
     headersOf: ({ value }) => ({ authorization: value.expose() }),
     onFresh: () => {
       fresh += 1;
@@ -76,6 +79,57 @@ describe("a token", () => {
     await source.refreshAhead();
     now += 5 * MINUTE;
     void source.refreshAhead();
+    expect(fetches).toHaveLength(2);
+  });
+});
+
+describe("the time that a token is good for", () => {
+  async function fetched(lifetimeMs: number, known?: AccessToken): Promise<CachedToken> {
+    const source = cached(known);
+    const waiting = source.headers();
+    fetches[0]?.resolve(token("new", lifetimeMs));
+    await waiting;
+    return source;
+  }
+
+  test("is not longer because the clock was ahead when it came", async () => {
+    ahead = 600 * MINUTE;
+    const source = await fetched(60 * MINUTE);
+    ahead = 0;
+    now += 44 * MINUTE;
+    await source.refreshAhead();
+    expect(source.headers()).toEqual({ authorization: "new" });
+    now += 15.6 * MINUTE;
+    void source.headers();
+    expect(fetches).toHaveLength(2);
+  });
+
+  test("is not longer either where it was known from before", () => {
+    ahead = 600 * MINUTE;
+    const source = cached(token("old", 60 * MINUTE));
+    ahead = 0;
+    now += 60 * MINUTE;
+    void source.headers();
+    expect(fetches).toHaveLength(1);
+  });
+
+  test("is over when the calendar says so, though the machine has slept", async () => {
+    const source = await fetched(60 * MINUTE);
+    ahead = 60 * MINUTE;
+    void source.headers();
+    expect(fetches).toHaveLength(2);
+  });
+
+  test.each([
+    ["twenty seconds", 20_000, 10_000],
+    ["no time at all", 0, 500],
+  ])("is used to its half where it is %s", async (_name, lifetimeMs, halfMs) => {
+    const source = await fetched(lifetimeMs);
+    now += halfMs - 1;
+    for (let index = 0; index < 50; index += 1) expect(source.headers()).toEqual({ authorization: "new" });
+    expect(fetches).toHaveLength(1);
+    now += 1;
+    void source.headers();
     expect(fetches).toHaveLength(2);
   });
 });

@@ -1,4 +1,5 @@
 import type { Clock } from "../../kit/clock.ts";
+import { HeldToken } from "./held-token.ts";
 import type { HeaderSource, RequestHeaders } from "./pool-member.ts";
 import { TokenRefused } from "./token-refused.ts";
 import type { AccessToken, TokenSource } from "./token-source.ts";
@@ -29,10 +30,9 @@ const NEW_MS = 60_000;
 /** Keeps a token, fetches the next one in time, and asks for it only once at a time. */
 export class CachedToken implements HeaderSource {
   readonly #options: CachedTokenOptions;
-  #token: AccessToken | undefined;
+  #held: HeldToken | undefined;
   /** Monotonic milliseconds. */
   #fetchedAt = Number.NEGATIVE_INFINITY;
-  #lifetimeMs = Number.POSITIVE_INFINITY;
   #fetching: Promise<AccessToken> | undefined;
   #failures = 0;
   #pauseUntil = 0;
@@ -40,34 +40,33 @@ export class CachedToken implements HeaderSource {
 
   constructor(options: CachedTokenOptions) {
     this.#options = options;
-    this.#token = options.known;
+    const { known, clock } = options;
+    this.#held = known === undefined ? undefined : new HeldToken(known, clock, { isNew: false });
   }
 
   headers(): RequestHeaders | Promise<RequestHeaders> {
-    const { clock, headersOf } = this.#options;
-    const token = this.#token;
-    const leftMs = token === undefined ? 0 : token.expiresAtMs - clock.wall();
-    if (token !== undefined && leftMs > MARGIN_MS) return headersOf(token);
+    const { headersOf } = this.#options;
+    const held = this.#held;
+    if (held !== undefined && !held.endsWithin(MARGIN_MS)) return headersOf(held.token);
+    const isGood = held !== undefined && held.leftMs > 0;
     return this.#fetch()
       .catch((error: unknown) => {
-        if (token !== undefined && leftMs > 0 && this.#token === token) return token;
+        if (isGood && this.#held === held) return held.token;
         throw error;
       })
       .then(headersOf);
   }
 
   refused(): boolean {
-    if (this.#token === undefined) return true;
+    if (this.#held === undefined) return true;
     if (this.#options.clock.monotonic() - this.#fetchedAt < NEW_MS) return false;
-    this.#token = undefined;
+    this.#held = undefined;
     return true;
   }
 
   /** Fetches the next token if this one ends soon. Never rejects. */
   async refreshAhead(): Promise<void> {
-    const aheadMs = Math.min(AHEAD_MS, this.#lifetimeMs / 2);
-    const token = this.#token;
-    if (token !== undefined && token.expiresAtMs - this.#options.clock.wall() > aheadMs) return;
+    if (this.#held?.endsWithin(AHEAD_MS) === false) return;
     await this.#fetch().catch(() => undefined);
   }
 
@@ -85,9 +84,8 @@ export class CachedToken implements HeaderSource {
     const { source, clock, onFresh, onRefused } = this.#options;
     try {
       const token = await source.token();
-      this.#token = token;
+      this.#held = new HeldToken(token, clock, { isNew: true });
       this.#fetchedAt = clock.monotonic();
-      this.#lifetimeMs = Math.max(0, token.expiresAtMs - clock.wall());
       this.#failures = 0;
       this.#pauseUntil = 0;
       onFresh();

@@ -3,6 +3,7 @@ import { createConnections, ExchangeError, exchange } from "@loom/api/http";
 import { Secret } from "@loom/config";
 import type { OAuthContent } from "./secret-content.ts";
 import { isPublicEndpoint, NOT_PUBLIC, publicLookup } from "./token-endpoint.ts";
+import { lifetimeMsOf } from "./token-lifetime.ts";
 import { TokenRefused } from "./token-refused.ts";
 
 export type TokenAnswer = {
@@ -20,10 +21,6 @@ export class TokenEndpointError extends Error {
 const DEADLINES = { connectMs: 10_000, headersMs: 20_000 };
 const BODY_MS = 20_000;
 const MAX_BODY_BYTES = 64 * 1024;
-
-/** Where the answer does not say it. */
-const DEFAULT_LIFETIME_S = 3_600;
-const MAX_LIFETIME_S = 10 * 365 * 86_400;
 
 /** Errors after which asking again with the same refresh token is no use (RFC 6749, section 5.2). */
 const FINAL = new Set(["invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type"]);
@@ -75,11 +72,9 @@ export async function refreshAccessToken(
 function tokens(answer: Readonly<Record<string, unknown>>, host: string, asked: number): TokenAnswer {
   const { access_token: access, refresh_token: refresh } = answer;
   if (!isToken(access)) throw new TokenEndpointError(`The token endpoint ${host} gave no access token.`);
-  const seconds = Number(answer.expires_in ?? DEFAULT_LIFETIME_S);
-  const lifetimeS = seconds > 0 && seconds <= MAX_LIFETIME_S ? seconds : DEFAULT_LIFETIME_S;
   return {
     accessToken: new Secret(access),
-    expiresAtMs: asked + lifetimeS * 1000,
+    expiresAtMs: asked + lifetimeMsOf(answer.expires_in),
     refreshToken: isToken(refresh) ? new Secret(refresh) : undefined,
   };
 }

@@ -201,4 +201,4 @@ const ERROR_DOCUMENT = /^[\s\xef\xbb\xbf]*\[?\s*\{\s*"(?:error"|(?:type|object)"
 /** With the beginning of an item: until that is there, it may be an error. */
 const LIST_OF_ANSWERS = /^[\s\xef\xbb\xbf]*\[\s*\S/;
 
-const ERROR_FIRST = /^\s*(?:event: ?error\r?\n|data: ?\{"(?:error"|type": ?"error"))/;
+const ERROR_FIRST = /^\s*(?:event: ?error[\r\n]|data: ?\{"(?:error"|type": ?"error"))/;

@@ -79,7 +79,10 @@ describe("events", () => {
     expect(areForeignEvents(text)).toBe(false);
   });
 
-  test.each(['data: {"status":"ok"}\n\n', ': hello\n\nid: 1\ndata:{"x":1}\n\n'])("are others: %j", (text) => {
-    expect(areForeignEvents(text)).toBe(true);
-  });
+  test.each(['data: {"status":"ok"}\n\n', ': hello\n\nid: 1\ndata:{"x":1}\n\n', 'id: 1\rdata: {"x":1}\r\r'])(
+    "are others: %j",
+    (text) => {
+      expect(areForeignEvents(text)).toBe(true);
+    },
+  );
 });

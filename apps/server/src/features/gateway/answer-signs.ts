@@ -36,7 +36,7 @@ const ODD_BEGINNING = new RegExp(
   `^[\\s\\xef\\xbb\\xbf]*(?:\\{\\s*(?:$|\\}|"(?!(?:${[...ANSWER_MEMBERS].join("|")})"))|\\[\\s*\\])`,
 );
 const EVENT = new RegExp(`"(?:${[...ANSWER_MEMBERS, ...EVENT_MEMBERS].join("|")})"\\s*:|\\[DONE\\]`);
-const DATA_OBJECT = /(?:^|\n)data: ?\{\s*"/;
+const DATA_OBJECT = /(?:^|[\r\n])data: ?\{\s*"/;
 
 /**
  * Whether this is whole JSON and yet no answer of a model: an object that has none of the members by which answers are

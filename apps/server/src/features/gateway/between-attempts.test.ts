@@ -27,6 +27,14 @@ const FIRST: readonly (readonly [string, (response: ServerResponse) => void, "ch
     "free",
   ],
   [
+    "was refused by its first event, in lines that end in CRs",
+    (response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(`event: error\rdata: ${LATER}\r\r`);
+    },
+    "free",
+  ],
+  [
     "was refused by its first event",
     (response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });

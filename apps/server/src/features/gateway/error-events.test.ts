@@ -27,6 +27,7 @@ const ERRORS = {
   "one within a choice": `data: {"choices":[{"error":{"message":"${KEY}"}}]}\n\n`,
   "that of Responses": `data: {"type":"response.failed","response":{"error":{"message":"${KEY}"}}}\n\n`,
   "one in several lines": `data: {"error":\ndata: {"message":"${KEY}"}}\n\n`,
+  "one that says so in its last line": `data: {"message":"${KEY}",\ndata: "error":true}\n\n`,
   "Gemini's behind the events": `{"error":{"message":"${KEY}"}}\n`,
   "the same for people": `{\n  "error": {\n    "message": "${KEY}"\n  }\n}\n`,
   "one whose end is missing": `data: {"error":{"message":"${KEY}`,
@@ -53,6 +54,16 @@ describe("an error in a stream", () => {
       );
     },
   );
+
+  test.each(Object.entries(ERRORS))("%s has none either where all lines end in CRs", (_name, error) => {
+    const text = [...OTHERS, error].join("").replaceAll(/\r?\n/g, "\r");
+    const clean = [...OTHERS, redact(error)].join("").replaceAll(/\r?\n/g, "\r");
+    fc.assert(
+      fc.property(fc.array(fc.nat(Buffer.byteLength(clean))), (cuts) => {
+        expect(filtered(text, cuts)).toBe(clean);
+      }),
+    );
+  });
 
   test("a line's two ends may come apart", () => {
     const error = ERRORS["a named event that is no JSON"];

@@ -1,8 +1,7 @@
 import { holdsSign } from "./answer-signs.ts";
 import { asObject, parsed } from "./json/value.ts";
+import { CR, endOfLines, endsInBlankLine, isLineEnd, LF } from "./line-ends.ts";
 
-const LF = 10;
-const CR = 13;
 const EMPTY = Buffer.alloc(0);
 /** Stands in every event that is an error, and now and then elsewhere. */
 const ERROR = Buffer.from("error", "latin1");
@@ -98,8 +97,8 @@ export class ErrorEventFilter {
     let start = lines.length;
     while (start > least && !endsInBlankLine(lines, start)) start -= 1;
     if (start === least && least > from) return 0;
-    const isNew = start > least || isEnd(lines[start]);
-    while (isEnd(lines[start])) start += 1;
+    const isNew = start > least || isLineEnd(lines[start]);
+    while (isLineEnd(lines[start])) start += 1;
     const text = lines.toString("latin1", start);
     this.#isNamed = (!isNew && this.#isNamed) || NAME_LINE.test(text);
     const isKnown = this.#isNamed || (!isNew && this.#inError) || !DATA_LINE.test(text) || holdsSign(text);
@@ -130,9 +129,8 @@ export class ErrorEventFilter {
       const text = line.toString("utf8");
       if (isBlank(line)) begin = index + 1;
       if (!this.#isOfError(text)) continue;
-      // Its name may stand behind its data.
-      if (ERROR_NAME.test(text)) for (let at = begin; at < index; at += 1) redact(at);
-      redact(index);
+      // What says that it is one may stand behind other lines of it.
+      for (; begin <= index; begin += 1) redact(begin);
     }
     return isChanged ? Buffer.concat([lines.subarray(0, from), ...parts]) : lines;
   }
@@ -148,19 +146,6 @@ export class ErrorEventFilter {
     }
     return this.#inError;
   }
-}
-
-/** Behind the last whole line. */
-function endOfLines(chunk: Buffer): number {
-  const end = chunk.lastIndexOf(LF) + 1;
-  return end === chunk.length ? end : end + chunk.subarray(end).lastIndexOf(CR) + 1;
-}
-
-/** Whether a line and an empty one end before `end`; `false` where that takes what came before. */
-function endsInBlankLine(lines: Buffer, end: number): boolean {
-  const last = end - 1;
-  if (!isEnd(lines[last])) return false;
-  return isEnd(lines[lines[last] === LF && lines[last - 1] === CR ? last - 2 : last - 1]);
 }
 
 /** These lines, each with its end: a CR, an LF or both. The last may have none. `most`: no more than so many. */
@@ -179,16 +164,12 @@ function linesOf(bytes: Buffer, most = Number.POSITIVE_INFINITY): Buffer[] {
   return lines;
 }
 
-function isEnd(byte: number | undefined): boolean {
-  return byte === LF || byte === CR;
-}
-
 function isWhole(line: Buffer): boolean {
-  return isEnd(line.at(-1));
+  return isLineEnd(line.at(-1));
 }
 
 function isBlank(line: Buffer): boolean {
-  return isEnd(line[0]);
+  return isLineEnd(line[0]);
 }
 
 /** In any dialect, and as those say it who stand in front of several: in the only choice. */

@@ -10,6 +10,7 @@ import { DecodedTap } from "./decoded-tap.ts";
 import type { Answered, Delivery, DeliveryHost } from "./delivery.ts";
 import { ErrorEventFilter } from "./error-events.ts";
 import { CUT_OFF, NO_ANSWER } from "./failures.ts";
+import { isLineEnd } from "./line-ends.ts";
 import { responseHeaders, responseTrailers } from "./response-headers.ts";
 import type { WireDialect } from "./target.ts";
 import type { UpstreamHeaders } from "./transport.ts";
@@ -224,12 +225,12 @@ export class NativeDelivery implements Delivery, GateExit {
   #isLast(chunk: Buffer): boolean {
     switch (this.#options.dialect) {
       case "anthropic":
-        return /"message_stop"\s*\}\s*$/.test(chunk.toString("latin1", Math.max(0, chunk.length - 32)));
+        return /"message_stop"(?:\s|data:)*\}\s*$/.test(chunk.toString("latin1", Math.max(0, chunk.length - 32)));
       case "chat":
-        return /(?:^|\n)data: ?\[DONE\]\s*$/.test(chunk.toString("latin1", Math.max(0, chunk.length - 32)));
+        return /(?:^|[\r\n])data: ?\[DONE\]\s*$/.test(chunk.toString("latin1", Math.max(0, chunk.length - 32)));
       case "responses":
         // The last event has the whole answer in it, and may come in many pieces.
-        return chunk.at(-1) === LF && this.#tap?.isSealed() === true;
+        return isLineEnd(chunk.at(-1)) && this.#tap?.isSealed() === true;
       case "gemini":
         return false;
     }
@@ -284,7 +285,6 @@ export class NativeDelivery implements Delivery, GateExit {
   }
 }
 
-const LF = 0x0a;
 const EMPTY = Buffer.alloc(0);
 const NO_TRAILERS: UpstreamHeaders = {};
 

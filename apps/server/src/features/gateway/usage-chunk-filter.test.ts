@@ -10,21 +10,34 @@ const WANTED = [
 const USAGE = 'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n';
 const DONE = "data: [DONE]\n\n";
 
-test("the chunk with the counts goes, everything else stays, wherever the bytes are cut", () => {
-  const bytes = Buffer.from([...WANTED, USAGE, DONE].join(""));
-  const expected = [...WANTED, DONE].join("");
-  fc.assert(
-    fc.property(fc.array(fc.nat(bytes.length), { maxLength: 8 }), (cuts) => {
-      const filter = new UsageChunkFilter();
-      const at = [0, ...cuts.sort((a, b) => a - b), bytes.length];
-      const out = at.slice(1).map((end, index) => filter.push(bytes.subarray(at[index], end)));
-      // A blank line that came by itself ends an event that is not there.
-      const text = Buffer.concat([...out, filter.end()])
-        .toString()
-        .replace(/\n\n\n+/g, "\n\n");
-      expect(text).toBe(expected);
-    }),
-  );
+test.each([
+  ["LF", "\n"],
+  ["CR", "\r"],
+  ["CRLF", "\r\n"],
+])(
+  "of lines that end in %s, the chunk with the counts goes, all else stays, wherever the bytes are cut",
+  (_, lineEnd) => {
+    const bytes = Buffer.from([...WANTED, USAGE, DONE].join("").replaceAll("\n", lineEnd));
+    const expected = [...WANTED, DONE].join("");
+    fc.assert(
+      fc.property(fc.array(fc.nat(bytes.length), { maxLength: 8 }), (cuts) => {
+        const filter = new UsageChunkFilter();
+        const at = [0, ...cuts.sort((a, b) => a - b), bytes.length];
+        const out = at.slice(1).map((end, index) => filter.push(bytes.subarray(at[index], end)));
+        // A blank line that came by itself ends an event that is not there.
+        const text = Buffer.concat([...out, filter.end()])
+          .toString()
+          .replaceAll(lineEnd, "\n")
+          .replace(/\n\n\n+/g, "\n\n");
+        expect(text).toBe(expected);
+      }),
+    );
+  },
+);
+
+test("nothing waits for an LF where lines end in CRs", () => {
+  const chunk = Buffer.from(WANTED.join("").replaceAll("\n", "\r"));
+  expect(new UsageChunkFilter().push(chunk)).toEqual(chunk);
 });
 
 test("counts beside an answer stay, as Z.ai sends them", () => {

@@ -27,6 +27,19 @@ test("a service account signs what it asks for, and gets a token that says when 
   expect(expiresAtMs).toBe(NOW + 3_600_000);
 });
 
+test.each([
+  ["60", 60],
+  [true, 3_600],
+])("a token for %j is good for %d s", async (expires_in, seconds) => {
+  const upstream = await startUpstream((response) => {
+    response.end(JSON.stringify({ access_token: "token-1", expires_in }));
+  });
+  onTestFinished(() => upstream.close());
+  const credential = { type: "metadata", host: new URL(upstream.url).host } as const;
+  const { expiresAtMs } = await googleSignIn(credential, () => NOW).token();
+  expect(expiresAtMs).toBe(NOW + seconds * 1000);
+});
+
 test("a user's own login is refreshed", async () => {
   const { url } = await google();
   const user = {

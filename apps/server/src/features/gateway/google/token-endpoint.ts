@@ -1,5 +1,6 @@
 import { createConnections, ExchangeError, exchange, responseText } from "@loom/api/http";
 import { createRedactor, Secret } from "@loom/config";
+import { lifetimeMsOf } from "../../credentials/token-lifetime.ts";
 import type { AccessToken } from "../../credentials/token-source.ts";
 
 /** Milliseconds. A token endpoint that thinks for longer is in trouble. */
@@ -87,10 +88,9 @@ export async function askForToken(request: TokenRequest, subject = ACCOUNT): Pro
  * @throws SignInError
  */
 export function readAccessToken(text: string, nowMs: number, subject = ACCOUNT): AccessToken {
-  const { access_token: token, expires_in: seconds } = parseObject(text);
+  const { access_token: token, expires_in: expiresIn } = parseObject(text);
   if (typeof token !== "string" || !isToken(token)) throw noToken(subject);
-  const lifetime = typeof seconds === "number" && seconds > 0 ? seconds : DEFAULT_LIFETIME_SECONDS;
-  return { value: new Secret(token), expiresAtMs: nowMs + lifetime * 1000 };
+  return { value: new Secret(token), expiresAtMs: nowMs + lifetimeMsOf(expiresIn) };
 }
 
 /** It becomes part of a header. */
@@ -111,9 +111,6 @@ export function parseObject(text: string): Readonly<Record<string, unknown>> {
     return {};
   }
 }
-
-/** What is usual where nobody says so. */
-const DEFAULT_LIFETIME_SECONDS = 3_600;
 
 /** Members of a form that are no secret: all others may be. */
 const NO_SECRETS: ReadonlySet<string> = new Set([

@@ -1,6 +1,7 @@
-import { parsed } from "../json/value.ts";
+import { CR, endOfEvents, endOfLines, LF } from "../line-ends.ts";
 import { holdsContent, saysWhyItStops } from "./event-content.ts";
-import { endOfLine, endsLikeData, LF, OPEN_BRACE } from "./lines.ts";
+import { eventAt, type FoundEvent, holdsPart, isWholeEvent } from "./events.ts";
+import { endOfLine, isNull, withLineFeeds } from "./lines.ts";
 import { Counts } from "./tap-counts.ts";
 import { MARKS, type Marks, mark, type TapKind, textIn } from "./tap-marks.ts";
 import { MAX_ERROR, type TapReading, type UsageTap } from "./tap-reading.ts";
@@ -8,17 +9,22 @@ import { MAX_ERROR, type TapReading, type UsageTap } from "./tap-reading.ts";
 const ALL_COUNTED = 16;
 const ONE_COUNTED_OF = 16;
 
-/** A line that is longer is not looked at. */
-const MAX_LINE = 8 * 1024 * 1024;
+/** A line, or an event in several of them, that is longer is not looked at. */
+const MAX_HELD = 8 * 1024 * 1024;
 
 /** Looks only at the lines that hold token counts; the others are searched and not read. */
 export class StreamTap implements UsageTap {
   readonly #marks: Marks;
   readonly #seal: Buffer;
   readonly #counts: Counts;
-  /** The line whose end has not come yet. */
-  #line: Buffer[] | undefined;
-  #lineLength = 0;
+  /** The line whose end has not come yet, or all that has come of an event. */
+  #held: Buffer[] | undefined;
+  #heldLength = 0;
+  #lastHeld: number | undefined;
+  /** The data of the event that is held comes in several lines: only the blank line behind it is its end. */
+  #inParts = false;
+  /** Lines may end in a CR alone. */
+  #hasCr = false;
   #last: Buffer | undefined;
   #beforeLast: Buffer | undefined;
   #bytes = 0;
@@ -40,19 +46,16 @@ export class StreamTap implements UsageTap {
   }
 
   push(chunk: Buffer): void {
-    const end = chunk.lastIndexOf(LF) + 1;
-    if (end === 0) {
-      this.#keep(chunk);
+    const { length } = chunk;
+    // As it mostly is: whole events, in lines that end in an LF.
+    if (chunk[length - 1] === LF && chunk[length - 2] === LF) {
+      this.#take(chunk);
       return;
     }
-    let lines = end === chunk.length ? chunk : chunk.subarray(0, end);
-    if (this.#line !== undefined) {
-      lines = Buffer.concat([...this.#line, lines]);
-      this.#line = undefined;
-      this.#lineLength = 0;
-    }
-    this.#scan(lines);
-    if (end < chunk.length) this.#keep(chunk.subarray(end));
+    this.#hasCr ||= chunk.includes(CR);
+    const end = endOfEvents(chunk, this.#lastHeld);
+    if (end > 0) this.#take(chunk.subarray(0, end));
+    if (end < length) this.#begin(chunk.subarray(end));
   }
 
   isSealed(): boolean {
@@ -81,20 +84,49 @@ export class StreamTap implements UsageTap {
     return failed ? { ...reading, lastEvents: tail.toString("utf8", Math.max(0, tail.length - MAX_ERROR)) } : reading;
   }
 
-  /** A last line without its end counts if it is whole. */
+  /** A last event without its end counts if it is whole. */
   #takeRest(): void {
-    const rest = this.#line === undefined ? EMPTY : Buffer.concat(this.#line);
-    if (!isWholeLine(rest)) return;
-    this.#line = undefined;
-    this.#lineLength = 0;
-    this.#scan(rest);
+    if (this.#held !== undefined && isWholeEvent(this.#normal(Buffer.concat(this.#held)))) this.#take(EMPTY);
+  }
+
+  /** With the end of what was held. */
+  #take(lines: Buffer): void {
+    const held = this.#held;
+    this.#held = undefined;
+    this.#heldLength = 0;
+    this.#lastHeld = undefined;
+    this.#inParts = false;
+    this.#scan(this.#normal(held === undefined ? lines : Buffer.concat([...held, lines])));
+  }
+
+  /** Of an event whose end has not come yet. Its whole lines need not wait for that, but where its data is in several. */
+  #begin(part: Buffer): void {
+    const end = this.#inParts ? 0 : endOfLines(part);
+    if (end === 0) {
+      this.#keep(part);
+      return;
+    }
+    const lines = part.subarray(0, end);
+    this.#inParts = holdsPart(this.#normal(Buffer.concat([...(this.#held ?? []), lines])));
+    if (this.#inParts) {
+      this.#keep(part);
+      return;
+    }
+    this.#take(lines);
+    if (end < part.length) this.#keep(part.subarray(end));
   }
 
   #keep(part: Buffer): void {
-    this.#lineLength += part.length;
-    if (this.#lineLength > MAX_LINE) this.#line = [];
-    else if (this.#line === undefined) this.#line = [part];
-    else this.#line.push(part);
+    this.#lastHeld = part.at(-1);
+    this.#heldLength += part.length;
+    if (this.#heldLength > MAX_HELD) this.#held = [];
+    else if (this.#held === undefined) this.#held = [part];
+    else this.#held.push(part);
+  }
+
+  /** In lines that end in an LF. */
+  #normal(lines: Buffer): Buffer {
+    return this.#hasCr ? withLineFeeds(lines) : lines;
   }
 
   #scan(lines: Buffer): void {
@@ -106,11 +138,13 @@ export class StreamTap implements UsageTap {
     let counted = -1;
     let at = lines.indexOf(usage);
     while (at !== -1) {
-      const end = endOfLine(lines, at);
+      let end = endOfLine(lines, at);
       // Some servers say `"usage":null` in every line but one.
       if (!isNull(lines, at + usage.length)) {
-        counted = lines.lastIndexOf(LF, at) + 1;
-        this.#counts.readLine(lines, counted, end);
+        const event = eventAt(lines, at);
+        counted = event.start;
+        end = event.end;
+        this.#counts.readEvent(event.value);
       }
       at = lines.indexOf(usage, end);
     }
@@ -123,23 +157,23 @@ export class StreamTap implements UsageTap {
     this.#sampledText += textIn(lines, this.#marks);
   }
 
-  /** `counted`: where the last line with counts begins, or -1. */
+  /** `counted`: where the last event with counts begins, or -1. */
   #watchStop(lines: Buffer, stops: readonly Buffer[], counted: number): void {
     let behind = 0;
     if (this.#stopped) this.#countedAtStop ||= counted !== -1;
     else {
-      const start = startOfStop(lines, stops);
-      if (start === -1) return;
+      const stop = firstStop(lines, stops);
+      if (stop === undefined) return;
       this.#stopped = true;
-      this.#countedAtStop = counted >= start;
-      behind = endOfLine(lines, start);
+      this.#countedAtStop = counted >= stop.start;
+      behind = stop.end;
     }
     this.#goesOn = this.#holdsContent(lines, behind);
   }
 
   #holdsContent(lines: Buffer, from: number): boolean {
     const { content } = this.#marks;
-    return content !== undefined && startOfEvent(lines, { mark: content, from, says: holdsContent }) !== -1;
+    return content !== undefined && firstEvent(lines, { mark: content, from, says: holdsContent }) !== undefined;
   }
 
   get #textBytes(): number {
@@ -148,43 +182,27 @@ export class StreamTap implements UsageTap {
   }
 }
 
-/** Where the first event begins that says why the answer stops, or -1: in a call, the mark may be a word of the model's. */
-function startOfStop(lines: Buffer, marks: readonly Buffer[]): number {
-  let first = -1;
+/** The first event that says why the answer stops: in a call, the mark may be a word of the model's. */
+function firstStop(lines: Buffer, marks: readonly Buffer[]): FoundEvent | undefined {
+  let first: FoundEvent | undefined;
   for (const mark of marks) {
     // In most chunks there is none, and for those nothing is to be made.
     if (!lines.includes(mark)) continue;
-    const start = startOfEvent(lines, { mark, from: 0, says: saysWhyItStops });
-    if (start !== -1 && (first === -1 || start < first)) first = start;
+    const found = firstEvent(lines, { mark, from: 0, says: saysWhyItStops });
+    if (found !== undefined && (first === undefined || found.start < first.start)) first = found;
   }
   return first;
 }
 
-/** Where the line with the first such event begins, or -1. */
-function startOfEvent(lines: Buffer, { mark, from, says }: EventSearch): number {
+function firstEvent(lines: Buffer, { mark, from, says }: EventSearch): FoundEvent | undefined {
   for (let at = lines.indexOf(mark, from); at !== -1; ) {
-    const start = lines.lastIndexOf(LF, at) + 1;
-    const end = endOfLine(lines, at);
-    const open = lines.indexOf(OPEN_BRACE, start);
-    if (open !== -1 && open < at && says(parsed(lines.toString("utf8", open, end)))) return start;
-    at = lines.indexOf(mark, end);
+    const found = eventAt(lines, at);
+    if (says(found.value)) return found;
+    at = lines.indexOf(mark, found.end);
   }
-  return -1;
+  return undefined;
 }
 
 type EventSearch = { readonly mark: Buffer; readonly from: number; says(event: unknown): boolean };
 
 const EMPTY = Buffer.alloc(0);
-
-/** Whether a line of data is all there, though not its end: one that was cut may end like a whole one. */
-function isWholeLine(line: Buffer): boolean {
-  if (!endsLikeData(line)) return false;
-  const text = line.toString("utf8");
-  return text.endsWith("[DONE]") || parsed(text.slice(Math.max(0, text.indexOf("{")))) !== undefined;
-}
-
-/** Whether `:null` comes at `at`, with or without a blank. */
-function isNull(lines: Buffer, at: number): boolean {
-  const value = lines[at + 1] === 0x20 ? at + 2 : at + 1;
-  return lines[value] === 0x6e;
-}

@@ -41,10 +41,14 @@ export class Counts {
     return { usage: this.#reader.usage, counted: this.#counted, model: this.#model };
   }
 
-  readLine(lines: Buffer, start: number, end: number): void {
-    const open = lines.indexOf(OPEN_BRACE, start);
-    if (open === -1 || open >= end) return;
-    this.#readEvent(parsed(lines.toString("utf8", open, end)));
+  readEvent(value: unknown): void {
+    const event = asObject(value);
+    if (event === undefined) return;
+    const inner = asObject(event.message) ?? asObject(event.response) ?? event;
+    const usage = asObject(event.usage) ?? asObject(inner.usage) ?? asObject(event.usageMetadata);
+    this.#noteModel(inner.model ?? event.modelVersion);
+    if (typeof event.type === "string" && RESPONSE_ENDS.has(event.type)) this.ended = true;
+    this.#noteUsage(usage);
   }
 
   /** Whether it was one. */
@@ -63,7 +67,7 @@ export class Counts {
     const value = parsed(bytes.toString("utf8").replace(/^\uFEFF/, ""));
     if (typeof value !== "object" || value === null) return false;
     const events: readonly unknown[] = Array.isArray(value) ? value : [value];
-    for (const event of events) this.#readEvent(event);
+    for (const event of events) this.readEvent(event);
     const [first] = events;
     this.isError = events.length === 1 && saysError(asObject(first)?.error);
     const last = events.length > 1 ? asObject(events.at(-1)) : undefined;
@@ -78,16 +82,6 @@ export class Counts {
     const end = open === -1 ? -1 : endOfLargeValue(bytes, open);
     if (end !== -1) this.#noteUsage(asObject(parsed(bytes.toString("utf8", open, end))));
     return endsLikeData(Buffer.from(bytes.toString("latin1").trimEnd(), "latin1"));
-  }
-
-  #readEvent(value: unknown): void {
-    const event = asObject(value);
-    if (event === undefined) return;
-    const inner = asObject(event.message) ?? asObject(event.response) ?? event;
-    const usage = asObject(event.usage) ?? asObject(inner.usage) ?? asObject(event.usageMetadata);
-    this.#noteModel(inner.model ?? event.modelVersion);
-    if (typeof event.type === "string" && RESPONSE_ENDS.has(event.type)) this.ended = true;
-    this.#noteUsage(usage);
   }
 
   #noteModel(model: unknown): void {

@@ -77,6 +77,13 @@ const STREAMS: Readonly<
   },
 };
 
+/** The same events, with their JSON as people read it. */
+function inSeveralLines(stream: string): string {
+  return stream.replaceAll(/^data: (\{.*)$/gm, (_line, json: string) =>
+    JSON.stringify(JSON.parse(json), null, 1).replaceAll(/^/gm, "data: "),
+  );
+}
+
 function tap(dialect: WireDialect, bytes: Buffer, cuts: readonly number[], eventStream = true): TapReading {
   const watching = createUsageTap(dialect, { eventStream });
   const at = [0, ...[...cuts].sort((a, b) => a - b), bytes.length];
@@ -113,12 +120,48 @@ describe.each(Object.entries(STREAMS) as [WireDialect, (typeof STREAMS)["chat"]]
       expect(reading.textBytes).toBeGreaterThan(0);
     });
 
-    test("takes CRLF for a line end", () => {
-      expect(tap(dialect, Buffer.from(stream.text.replaceAll("\n", "\r\n")), [])).toMatchObject({
-        usage: stream.usage,
-        complete: true,
-      });
+    test.each([
+      ["CR", "\r"],
+      ["CRLF", "\r\n"],
+    ])("takes %s for a line end, wherever the bytes are cut", (_name, lineEnd) => {
+      const bytes = Buffer.from(stream.text.replaceAll("\n", lineEnd));
+      const exact = tap(dialect, Buffer.from(stream.text), []).textBytes;
+      fc.assert(
+        fc.property(fc.array(fc.nat(bytes.length), { maxLength: 8 }), (cuts) => {
+          const before = Buffer.from(bytes);
+          const reading = tap(dialect, bytes, cuts);
+          expect(reading).toMatchObject({ usage: stream.usage, model: stream.model, complete: true, failed: false });
+          expect(reading.textBytes).toBeLessThan(exact * 1.2 + 10);
+          expect(bytes).toEqual(before);
+        }),
+      );
     });
+
+    test.each([
+      ["LF", "\n"],
+      ["CR", "\r"],
+      ["CRLF", "\r\n"],
+    ])(
+      "reads an event whose data comes in several lines that end in %s, wherever the bytes are cut",
+      (_name, lineEnd) => {
+        const text = inSeveralLines(stream.text).replaceAll("\n", lineEnd);
+        const bytes = Buffer.from(text);
+        const lastEvent = Buffer.byteLength(text.slice(0, text.trimEnd().lastIndexOf(lineEnd + lineEnd)));
+        fc.assert(
+          fc.property(fc.nat(bytes.length), fc.array(fc.nat(bytes.length), { maxLength: 8 }), (end, cuts) => {
+            const all = { usage: stream.usage, model: stream.model, complete: true };
+            expect(tap(dialect, bytes, cuts)).toMatchObject(all);
+            const cut = tap(
+              dialect,
+              bytes.subarray(0, end),
+              cuts.filter((each) => each < end),
+            );
+            // A reason to stop may stand before the last event.
+            if (end < lastEvent && dialect !== "chat") expect(cut.complete).toBe(false);
+          }),
+        );
+      },
+    );
   },
 );
 
@@ -251,10 +294,32 @@ describe("the tap on a reason to stop", () => {
     const whole = createUsageTap(dialect, { eventStream: true });
     whole.push(Buffer.from(sse(...events)));
     expect(whole.isFinished()).toBe(finished);
+    const inLines = createUsageTap(dialect, { eventStream: true });
+    inLines.push(Buffer.from(inSeveralLines(sse(...events))));
+    expect(inLines.isFinished()).toBe(finished);
     const each = createUsageTap(dialect, { eventStream: true });
     for (const event of events) each.push(Buffer.from(sse(event)));
     expect(each.isFinished()).toBe(finished);
   });
+});
+
+test("events without the blank lines between them are read all the same", () => {
+  const text = STREAMS.chat.text.replaceAll("\n\n", "\n");
+  fc.assert(
+    fc.property(fc.array(fc.nat(text.length), { maxLength: 8 }), (cuts) => {
+      expect(tap("chat", Buffer.from(text), cuts)).toMatchObject({ usage: STREAMS.chat.usage, complete: true });
+    }),
+  );
+});
+
+test("an event of ten megabytes in many lines is let go, and the next one is read", () => {
+  const watching = createUsageTap("responses", { eventStream: true });
+  watching.push(Buffer.from("data: {\n"));
+  const line = Buffer.from(`data: "${"x".repeat(64 * 1024)}",\n`);
+  for (let index = 0; index < 160; index += 1) watching.push(line);
+  expect(watching.read()).toMatchObject({ counted: false, complete: false });
+  watching.push(Buffer.from(`data: }\n\n${STREAMS.responses.text}`));
+  expect(watching.read()).toMatchObject({ usage: STREAMS.responses.usage, complete: true });
 });
 
 test("a line of ten megabytes without an end is let go", () => {
