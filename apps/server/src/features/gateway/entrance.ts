@@ -12,7 +12,7 @@ import { Exchange } from "./exchange.ts";
 import { withIssuedItems } from "./issued-items.ts";
 import { listInDialect, modelInDialect } from "./model-list.ts";
 import { noSuchPlace, pageOf, readPage } from "./model-page.ts";
-import { nothingHere } from "./nothing-here.ts";
+import { NOT_FOR_EVERYBODY, nothingHere } from "./nothing-here.ts";
 import { BYTES_PER_TOKEN } from "./output-bound.ts";
 import type { GatewayParts } from "./parts.ts";
 import { canCount } from "./passage.ts";
@@ -40,10 +40,12 @@ export function openRequest(
   const target = isAmbiguousPath(path) ? undefined : targetOf(path, query);
   const headers = readClientHeaders(call.incoming, queryToken, entrance.parts.redact);
   const dialect = target?.dialect ?? fallback;
+  const isAdministrative = target !== undefined && isAdministration(target, call);
   return {
     label: labelOf(target),
     token: headers.token,
-    action: target !== undefined && isAdministration(target, call) ? "administer" : "use",
+    action: isAdministrative ? "administer" : "use",
+    isFor: isAdministrative ? NOT_FOR_EVERYBODY : undefined,
     resource: { type: "model", ...(target?.upstream === undefined ? {} : { id: target.upstream }) },
     refuse: (problem) => sendDialectProblem(call.outgoing, dialect, problem, call.id),
     answer(subject) {
@@ -55,8 +57,13 @@ export function openRequest(
   };
 }
 
-/** Models are listed by everybody, and deleted by few; what has a colon in its name may look like work with it. */
-function isAdministration({ operation }: Target, { incoming }: RawCall): boolean {
+/**
+ * Models are listed by everybody, and deleted by few; what has a colon in its name may look like work with it. Where no
+ * provider is named there is nothing to administer, which everybody is told.
+ */
+function isAdministration(target: Target, { incoming }: RawCall): boolean {
+  if (!namesProvider(target)) return false;
+  const { operation } = target;
   const { method = "GET" } = incoming;
   if (operation === "administer") return true;
   const isRead = method === "GET" || method === "HEAD";
