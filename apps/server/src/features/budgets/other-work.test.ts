@@ -48,12 +48,17 @@ describe.each(engines)("on $name", (engine) => {
     });
     await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
     const { port } = upstream.address() as AddressInfo;
+    const config = takeServerConfig({
+      OPENAI_API_KEY: "sk-key-of-the-tests",
+      LOOM_SERVER_OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1`,
+      LOOM_SERVER_COMPATIBLE_OPENROUTER_BASE_URL: `http://127.0.0.1:${port}/v1`,
+    });
+    const { openai } = config.providers;
+    if (openai === undefined) throw new Error("OpenAI is set up.");
+    // As it is at its own address, where no test can be.
+    const providers = { ...config.providers, openai: { ...openai, isOfficial: true } };
     server = await startServer({
-      config: takeServerConfig({
-        OPENAI_API_KEY: "sk-key-of-the-tests",
-        LOOM_SERVER_OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1`,
-        LOOM_SERVER_COMPATIBLE_OPENROUTER_BASE_URL: `http://127.0.0.1:${port}/v1`,
-      }),
+      config: { ...config, providers },
       access: { type: "owner", tokenFile: `${home.path}/owner-token`, replace: false },
       dataDirectory: home.path,
       postgres: home.postgres,
@@ -99,11 +104,11 @@ describe.each(engines)("on $name", (engine) => {
     return total("costMicroUsd");
   }
 
-  async function total(name: "requests" | "costMicroUsd"): Promise<number> {
+  async function total(name: "requests" | "costMicroUsd", provider = "openai"): Promise<number> {
     const { groups } = (await asOwner("/api/usage?groupBy=upstream")) as {
       groups: readonly { readonly requests: number; readonly costMicroUsd: number; readonly key: readonly string[] }[];
     };
-    return groups.reduce((sum, group) => sum + (group.key.includes("openai") ? group[name] : 0), 0);
+    return groups.reduce((sum, group) => sum + (group.key.includes(provider) ? group[name] : 0), 0);
   }
 
   test("ends where the money does, and what passes goes out as it came", async () => {
@@ -275,6 +280,20 @@ describe.each(engines)("on $name", (engine) => {
     const rows = { requests: await total("requests"), cost: await total("costMicroUsd") };
     await expect.poll(() => total("requests")).toBeGreaterThan(1);
     expect(rows.cost).toBe(0);
+  });
+
+  test("is moderation that a compatible server may charge for", async () => {
+    const to = "/proxy/openrouter";
+    const question = { model: "openai/gpt-4o-mini", input: "x" };
+    expect((await ask(await tokenWith({ totalMicroUsd: 0 }), "/v1/moderations", question, { to })).status).toBe(402);
+    const token = await tokenWith({ totalMicroUsd: 1_000_000 });
+    expect(await ask(token, "/v1/moderations", { model: "nobody-knows-it", input: "x" }, { to })).toEqual({
+      status: 402,
+      message: expect.stringContaining("The price of the model"),
+    });
+    expect((await ask(token, "/v1/moderations", question, { to })).status).toBe(200);
+    await expect.poll(() => total("costMicroUsd", "openrouter")).toBeGreaterThan(0);
+    expect(asked).toHaveLength(1);
   });
 
   test("whose body is packed is passed on as it comes, and refused where that has to be known", async () => {
