@@ -13,7 +13,7 @@ import { withIssuedItems } from "./issued-items.ts";
 import { listInDialect, modelInDialect } from "./model-list.ts";
 import { noSuchPlace, pageOf, readPage } from "./model-page.ts";
 import { NOT_FOR_EVERYBODY, nothingHere } from "./nothing-here.ts";
-import { BYTES_PER_TOKEN } from "./output-bound.ts";
+import { likelyPrompt } from "./output-bound.ts";
 import type { GatewayParts } from "./parts.ts";
 import { canCount } from "./passage.ts";
 import { type Question, readQuestion } from "./question.ts";
@@ -145,7 +145,7 @@ function answer(entrance: Entrance, call: RawCall, target: Target, headers: Clie
   readBody(call.incoming, ask, refuse);
 }
 
-/** Where the provider of the model cannot count in the client's dialect, the size of the prompt has to do. */
+/** Where the provider of the model cannot count in the client's dialect, the size of the prompt has to do, and what its pictures usually cost. */
 function estimated({ parts }: Entrance, call: RawCall, target: Target, question: Question, { nodes }: Asker): boolean {
   const plan = parts.routing.plan({
     model: question.model,
@@ -157,7 +157,7 @@ function estimated({ parts }: Entrance, call: RawCall, target: Target, question:
   const upstream = step === undefined ? undefined : parts.upstreams.get(step.upstream);
   if (step === undefined || upstream === undefined) return false;
   if (canCount(target, upstream, step.model)) return false;
-  const tokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
+  const tokens = likelyPrompt(question, upstream, step.model);
   sendJson(call.outgoing, countInDialect(tokens, target.dialect), {
     ...requestIds(target.dialect, call.id),
     "x-loom-estimated": "true",
