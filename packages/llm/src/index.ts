@@ -26,7 +26,7 @@ export { redactFailure } from "./http-failure.ts";
 export { loomEvents } from "./loom-events.ts";
 export { mostOutputTokens } from "./most-output.ts";
 export type { PictureTraits } from "./most-picture.ts";
-export { mostPictureTokens } from "./most-picture.ts";
+export { mostPictureTokens, usualPictureTokens } from "./most-picture.ts";
 export { openAiChat, openAiChatCodec } from "./openai-chat/codec.ts";
 export { openAiDialects, openAiDialectsFor } from "./openai-dialects.ts";
 export { openAiResponses } from "./openai-responses/codec.ts";

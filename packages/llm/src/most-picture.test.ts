@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { mostPictureTokens } from "./most-picture.ts";
+import { mostPictureTokens, usualPictureTokens } from "./most-picture.ts";
 
 const PNG = { kind: "png" } as const;
 
@@ -50,4 +50,24 @@ test.each([
 test("what a GIF costs at Gemini is not known, since it may be a film", () => {
   expect(mostPictureTokens("gemini-3.5-flash", { kind: "gif" })).toBeUndefined();
   expect(mostPictureTokens("claude-opus-5", { kind: "gif" })).toBe(5_000);
+});
+
+test.each([
+  ["claude-opus-5", 2_765],
+  ["gpt-4o-mini", 36_835],
+  ["o3", 1_105],
+  ["gpt-5.4", 2_500],
+  ["gpt-6-astra", 60 * 34 * 1.2],
+  ["gemini-3.1-pro-preview", 1_120],
+  ["gemini-2.5-flash", 1_548],
+  ["lab/qwen3-vl", 1_600],
+  [undefined, 1_600],
+])("a picture of a screen usually costs %s %i tokens, and never more than the most", (model, tokens) => {
+  const screen = { ...PNG, size: { width: 1_920, height: 1_080 } };
+  expect(usualPictureTokens(model, screen)).toBe(tokens);
+  expect(mostPictureTokens(model ?? "", screen) ?? tokens).toBeGreaterThanOrEqual(tokens);
+});
+
+test("a picture whose size is not known usually costs what most do", () => {
+  expect(usualPictureTokens("gpt-6-astra", PNG)).toBe(1_600);
 });

@@ -103,7 +103,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function refusalOf(
     call: RawCall,
     subject: Subject,
-    { action, hidden }: { readonly action: Action; readonly hidden: boolean },
+    {
+      action,
+      hidden,
+      isFor,
+    }: { readonly action: Action; readonly hidden: boolean; readonly isFor?: string | undefined },
     resource: Resource,
   ): { readonly error: ProblemError; readonly recorded: Promise<void> | undefined } | undefined {
     const { allowed, policy, tells } = options.authorize(subject, action, resource);
@@ -122,7 +126,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       policy,
       origin: call.origin,
     });
-    const error = tells !== undefined ? new ProblemError("forbidden", tells) : hidden ? nothingThere() : forbidden();
+    const sentence = tells ?? isFor;
+    const error = sentence === undefined && hidden ? nothingThere() : forbidden(sentence);
     return { error, recorded };
   }
 
@@ -199,7 +204,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function admit(call: RawCall, request: RawRequest, subject: Subject): void {
     mustBeKept();
-    const refusal = refusalOf(call, subject, { action: request.action, hidden: false }, request.resource);
+    const { action, isFor, resource } = request;
+    const refusal = refusalOf(call, subject, { action, hidden: false, isFor }, resource);
     if (refusal === undefined) request.answer(subject);
     else if (refusal.recorded === undefined) refuse(call, request, refusal.error);
     else void refusal.recorded.then(() => refuse(call, request, refusal.error));
@@ -273,8 +279,8 @@ function nothingThere(): ProblemError {
   return new ProblemError("not_found", "There is nothing here by that name, or you may not see it.");
 }
 
-function forbidden(): ProblemError {
-  return new ProblemError("forbidden", "This token does not allow the request.");
+function forbidden(sentence = "This token does not allow the request."): ProblemError {
+  return new ProblemError("forbidden", sentence);
 }
 
 /** RFC 6750, section 3. */

@@ -27,6 +27,8 @@ export type RawRequest = {
   readonly token: string | undefined;
   readonly action: Action;
   readonly resource: Resource;
+  /** What whoever may not do it reads, in place of a mere no: a sentence that says who may. */
+  readonly isFor?: string | undefined;
   /** Takes over the response. What it throws is refused like any other problem. */
   answer(subject: Subject): void;
   /** Says what is wrong as this kind of client understands it. Nothing has been sent yet. */

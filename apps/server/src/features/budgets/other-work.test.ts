@@ -3,7 +3,7 @@ import type { MintedToken } from "@loom/api";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { takeServerConfig } from "../../index.ts";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
-import { type BudgetedServer, budgetedServer } from "./budgeted-server.testing.ts";
+import { type BudgetedServer, budgetedServer, withOfficial } from "./budgeted-server.testing.ts";
 
 describe.each(engines)("on $name", (engine) => {
   const EMBEDDINGS = "/v1/embeddings";
@@ -42,11 +42,14 @@ describe.each(engines)("on $name", (engine) => {
         });
       },
       config: (address) =>
-        takeServerConfig({
-          OPENAI_API_KEY: "sk-key-of-the-tests",
-          LOOM_SERVER_OPENAI_BASE_URL: `${address}/v1`,
-          LOOM_SERVER_COMPATIBLE_OPENROUTER_BASE_URL: `${address}/v1`,
-        }),
+        withOfficial(
+          ["openai"],
+          takeServerConfig({
+            OPENAI_API_KEY: "sk-key-of-the-tests",
+            LOOM_SERVER_OPENAI_BASE_URL: `${address}/v1`,
+            LOOM_SERVER_COMPATIBLE_OPENROUTER_BASE_URL: `${address}/v1`,
+          }),
+        ),
     });
   });
 
@@ -76,11 +79,11 @@ describe.each(engines)("on $name", (engine) => {
     return total("costMicroUsd");
   }
 
-  async function total(name: "requests" | "costMicroUsd"): Promise<number> {
+  async function total(name: "requests" | "costMicroUsd", provider = "openai"): Promise<number> {
     const { groups } = (await server.asOwner("/api/usage?groupBy=upstream")) as {
       groups: readonly { readonly requests: number; readonly costMicroUsd: number; readonly key: readonly string[] }[];
     };
-    return groups.reduce((sum, group) => sum + (group.key.includes("openai") ? group[name] : 0), 0);
+    return groups.reduce((sum, group) => sum + (group.key.includes(provider) ? group[name] : 0), 0);
   }
 
   test("ends where the money does, and what passes goes out as it came", async () => {
@@ -255,6 +258,22 @@ describe.each(engines)("on $name", (engine) => {
     const rows = { requests: await total("requests"), cost: await total("costMicroUsd") };
     await expect.poll(() => total("requests")).toBeGreaterThan(1);
     expect(rows.cost).toBe(0);
+  });
+
+  test("is moderation that a compatible server may charge for", async () => {
+    const to = "/proxy/openrouter";
+    const question = { model: "openai/gpt-4o-mini", input: "x" };
+    expect((await ask(await server.tokenWith({ totalMicroUsd: 0 }), "/v1/moderations", question, { to })).status).toBe(
+      402,
+    );
+    const token = await server.tokenWith({ totalMicroUsd: 1_000_000 });
+    expect(await ask(token, "/v1/moderations", { model: "nobody-knows-it", input: "x" }, { to })).toEqual({
+      status: 402,
+      message: expect.stringContaining("The price of the model"),
+    });
+    expect((await ask(token, "/v1/moderations", question, { to })).status).toBe(200);
+    await expect.poll(() => total("costMicroUsd", "openrouter")).toBeGreaterThan(0);
+    expect(asked).toHaveLength(1);
   });
 
   test("whose body is packed is passed on as it comes, and refused where that has to be known", async () => {

@@ -4,7 +4,7 @@ import type { MintedToken } from "@loom/api";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { takeServerConfig } from "../../index.ts";
 import { engines, type TestHome } from "../../kit/engines.testing.ts";
-import { type BudgetedServer, budgetedServer } from "./budgeted-server.testing.ts";
+import { type BudgetedServer, budgetedServer, withOfficial } from "./budgeted-server.testing.ts";
 
 const PNG = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
 const SCREENSHOT = Buffer.concat([PNG, randomBytes(2_000_000)]).toString("base64");
@@ -39,17 +39,16 @@ describe.each(engines)("on $name", (engine) => {
           asked += 1;
           response.writeHead(200, { "content-type": "application/json" }).end(answer);
         }),
-      config(address) {
-        const config = takeServerConfig({
-          LOOM_SERVER_ANTHROPIC_API_KEY: "sk-key-of-the-tests",
-          LOOM_SERVER_ANTHROPIC_BASE_URL: address,
-          LOOM_SERVER_ZAI_API_KEY: "sk-key-of-the-tests",
-          LOOM_SERVER_ZAI_BASE_URL: address,
-        });
-        // As they are at their makers' own addresses, where no test can be.
-        const providers = Object.entries(config.providers).map(([name, each]) => [name, { ...each, isOfficial: true }]);
-        return { ...config, providers: Object.fromEntries(providers) };
-      },
+      config: (address) =>
+        withOfficial(
+          ["anthropic", "zai"],
+          takeServerConfig({
+            LOOM_SERVER_ANTHROPIC_API_KEY: "sk-key-of-the-tests",
+            LOOM_SERVER_ANTHROPIC_BASE_URL: address,
+            LOOM_SERVER_ZAI_API_KEY: "sk-key-of-the-tests",
+            LOOM_SERVER_ZAI_BASE_URL: address,
+          }),
+        ),
     });
   });
 

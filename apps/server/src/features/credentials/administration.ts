@@ -56,7 +56,10 @@ export function createAdministration(options: {
     show: async (idOrLabel) => keptOf(await find(idOrLabel)),
     add: async (wish) => infoOf(await vault.add(wish)),
     async change(idOrLabel, { enabled }) {
-      const { id } = await find(idOrLabel);
+      const row = await find(idOrLabel);
+      const { id } = row;
+      // A server would disable it again.
+      if (enabled === true) vault.open(row);
       if (enabled !== undefined && !(await store.change(id, { standing: decided(enabled, wall()) }))) {
         throw labelTaken(id);
       }

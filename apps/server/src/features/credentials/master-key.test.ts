@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { UsageError } from "../../usage-error.ts";
 import { startUpstream, type TestUpstream } from "../gateway/upstream.testing.ts";
 import { ANSWER, startHouse, type TestHouse } from "./credentials.testing.ts";
 
@@ -110,6 +111,29 @@ describe("without a given master key", () => {
     await rename(`${file}.away`, file);
     const { printed, said } = await house.command(["list"]);
     expect([printed.match(/available/g)?.length, said]).toEqual([2, ""]);
+  });
+
+  test("without the right one, nothing is enabled, by command or over HTTP, and both say why", async () => {
+    house = await startHouse(env);
+    await add();
+    await house.command(["disable", "one"]);
+    const file = `${house.directory}/master-key`;
+    await rename(file, `${file}.away`);
+    for (const what of ["is missing", "is another one"]) {
+      await house.restart();
+      const refused = await house.call("PATCH", "/api/admin/credentials/one", { enabled: true });
+      const { detail } = JSON.parse(refused.text);
+      expect([refused.status, detail]).toEqual([503, expect.stringContaining(`the master key ${what}: give the key`)]);
+      const error = await house.command(["enable", "one"]).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(UsageError);
+      expect(error).toHaveProperty("message", detail);
+      await house.command(["disable", "one"]);
+      await writeFile(file, newKey(), { mode: 0o600 });
+    }
+    await rename(`${file}.away`, file);
+    expect((await house.command(["enable", "one"])).said).toBe("The credential one is enabled.");
+    await house.restart();
+    await works();
   });
 
   test("rotation takes a new one, while the server runs and goes on", async () => {

@@ -94,4 +94,47 @@ describe("the tokens of a request", () => {
     expect(answer.headers["x-loom-estimated"]).toBe("true");
     expect(upstream.seen).toEqual([]);
   });
+
+  describe("with a picture", () => {
+    const PNG = Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), Buffer.alloc(2_000_000)]);
+    const DATA = PNG.toString("base64");
+    const source = { type: "base64", media_type: "image/png", data: DATA };
+    const image = { type: "image", source };
+    const messages = (...content: object[]) => ({ messages: [{ role: "user", content }] });
+
+    test.each([
+      [
+        "/anthropic/v1/messages/count_tokens",
+        { model: "openai/gpt-x", ...messages(image, { type: "tool_result", tool_use_id: "t", content: [image] }) },
+        2 * 1_600,
+      ],
+      [
+        "/openai/v1/responses/input_tokens",
+        {
+          model: "claude-x",
+          input: [{ role: "user", content: [{ type: "input_image", image_url: `data:image/png;base64,${DATA}` }] }],
+        },
+        1_600,
+      ],
+      [
+        "/gemini/v1beta/models/anthropic/claude-x:countTokens",
+        { contents: [{ parts: [{ inlineData: { mimeType: "image/png", data: DATA } }] }] },
+        1_600,
+      ],
+    ])("at %s are estimated as those of a usual one", async (path, body, tokens) => {
+      const { count } = await start();
+      const answer = await count(path, body);
+      const { input_tokens = 0, totalTokens = input_tokens } = JSON.parse(answer.text);
+      expect(answer.headers["x-loom-estimated"]).toBe("true");
+      expect(totalTokens).toBeGreaterThan(tokens);
+      expect(totalTokens).toBeLessThan(tokens + 100);
+    });
+
+    test("that is only a text count by its size", async () => {
+      const { count } = await start();
+      const body = { model: "openai/gpt-x", ...messages({ type: "text", text: DATA }) };
+      const answer = await count("/anthropic/v1/messages/count_tokens", body);
+      expect(JSON.parse(answer.text).input_tokens).toBe(Math.ceil(JSON.stringify(body).length / 4));
+    });
+  });
 });

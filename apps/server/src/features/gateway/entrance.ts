@@ -12,8 +12,8 @@ import { Exchange } from "./exchange.ts";
 import { withIssuedItems } from "./issued-items.ts";
 import { listInDialect, modelInDialect } from "./model-list.ts";
 import { noSuchPlace, pageOf, readPage } from "./model-page.ts";
-import { nothingHere } from "./nothing-here.ts";
-import { BYTES_PER_TOKEN } from "./output-bound.ts";
+import { NOT_FOR_EVERYBODY, nothingHere } from "./nothing-here.ts";
+import { likelyPrompt } from "./output-bound.ts";
 import type { GatewayParts } from "./parts.ts";
 import { canCount } from "./passage.ts";
 import { type Question, readQuestion } from "./question.ts";
@@ -40,10 +40,12 @@ export function openRequest(
   const target = isAmbiguousPath(path) ? undefined : targetOf(path, query);
   const headers = readClientHeaders(call.incoming, queryToken, entrance.parts.redact);
   const dialect = target?.dialect ?? fallback;
+  const isAdministrative = target !== undefined && isAdministration(target, call);
   return {
     label: labelOf(target),
     token: headers.token,
-    action: target !== undefined && isAdministration(target, call) ? "administer" : "use",
+    action: isAdministrative ? "administer" : "use",
+    isFor: isAdministrative ? NOT_FOR_EVERYBODY : undefined,
     resource: { type: "model", ...(target?.upstream === undefined ? {} : { id: target.upstream }) },
     refuse: (problem) => sendDialectProblem(call.outgoing, dialect, problem, call.id),
     answer(subject) {
@@ -55,8 +57,13 @@ export function openRequest(
   };
 }
 
-/** Models are listed by everybody, and deleted by few; what has a colon in its name may look like work with it. */
-function isAdministration({ operation }: Target, { incoming }: RawCall): boolean {
+/**
+ * Models are listed by everybody, and deleted by few; what has a colon in its name may look like work with it. Where no
+ * provider is named there is nothing to administer, which everybody is told.
+ */
+function isAdministration(target: Target, { incoming }: RawCall): boolean {
+  if (!namesProvider(target)) return false;
+  const { operation } = target;
   const { method = "GET" } = incoming;
   if (operation === "administer") return true;
   const isRead = method === "GET" || method === "HEAD";
@@ -138,7 +145,7 @@ function answer(entrance: Entrance, call: RawCall, target: Target, headers: Clie
   readBody(call.incoming, ask, refuse);
 }
 
-/** Where the provider of the model cannot count in the client's dialect, the size of the prompt has to do. */
+/** Where the provider of the model cannot count in the client's dialect, the size of the prompt has to do, and what its pictures usually cost. */
 function estimated({ parts }: Entrance, call: RawCall, target: Target, question: Question, { nodes }: Asker): boolean {
   const plan = parts.routing.plan({
     model: question.model,
@@ -150,7 +157,7 @@ function estimated({ parts }: Entrance, call: RawCall, target: Target, question:
   const upstream = step === undefined ? undefined : parts.upstreams.get(step.upstream);
   if (step === undefined || upstream === undefined) return false;
   if (canCount(target, upstream, step.model)) return false;
-  const tokens = Math.ceil(question.promptBytes / BYTES_PER_TOKEN);
+  const tokens = likelyPrompt(question, upstream, step.model);
   sendJson(call.outgoing, countInDialect(tokens, target.dialect), {
     ...requestIds(target.dialect, call.id),
     "x-loom-estimated": "true",

@@ -307,7 +307,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
       const attempt = new Attempt(upstream, { deadlines, clock, stream }, this);
       this.#pauses = new Set();
       this.#attempt = attempt;
-      if (!isBilled(this.#asked)) attempt.start(transport, passage.request);
+      if (!isBilled(this.#asked, upstream)) attempt.start(transport, passage.request);
       else {
         const { lease, count: attempts, worst } = this.#candidates;
         const leaving = { step, credentialId: lease?.credentialId ?? "", attempts, worst };
@@ -338,7 +338,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
       this.#giveUp(failure, lost);
       return;
     }
-    if (lost !== undefined && isBilled(this.#asked)) this.#candidates.replaced(lost, failure.code);
+    if (lost !== undefined && this.#isBilled) this.#candidates.replaced(lost, failure.code);
     this.#seekAnother();
   }
 
@@ -395,12 +395,18 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.#close(outcome, status, answered, code);
   }
 
+  /** By whoever was asked last. */
+  get #isBilled(): boolean {
+    const { step } = this.#candidates;
+    return isBilled(this.#asked, step && this.#parts.upstreams.get(step.upstream));
+  }
+
   #close(outcome: Outcome, status: number, answered: Answered | undefined, errorCode?: string): void {
     const { metrics, open } = this.#parts;
     metrics.closed();
     open.delete(this);
     const { step, lease, count: attempts } = this.#candidates;
-    const billed = isBilled(this.#asked) ? answered : undefined;
+    const billed = this.#isBilled ? answered : undefined;
     this.#account.close({
       outcome,
       status,

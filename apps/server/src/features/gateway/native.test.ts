@@ -397,7 +397,14 @@ describe("a path that Loom does not know", () => {
     const upstream = await upstreamWith(answerJson(ANSWER));
     const gateway = await gatewayFor(upstream, { scopes: ["llm:use"] });
     const headers = { authorization: `Bearer ${gateway.token}` };
-    expect((await ask(`${gateway.url}/proxy/openai/v1/files`, { method: "GET", headers })).status).toBe(403);
+    const files = await ask(`${gateway.url}/proxy/openai/v1/files`, { method: "GET", headers });
+    expect([files.status, JSON.parse(files.text).error]).toEqual([
+      403,
+      expect.objectContaining({
+        message:
+          "At a provider, all but asking models and listing them, such as files, batches and fine-tuning, is for the owner and for tokens with the scope admin: ask with one of those.",
+      }),
+    ]);
     expect((await ask(`${gateway.url}/proxy/openai/v1/responses/r`, { method: "GET", headers })).status).toBe(403);
     expect((await ask(`${gateway.url}/proxy/openai/v1/models/m`, { method: "DELETE", headers })).status).toBe(403);
     for (const method of ["batchGenerateContent", "asyncBatchEmbedContent", "predictLongRunning"]) {
@@ -406,6 +413,24 @@ describe("a path that Loom does not know", () => {
     }
     expect((await ask(`${gateway.url}/proxy/openai/v1/models`, { method: "GET", headers })).status).toBe(200);
     expect(upstream.seen).toHaveLength(1);
+  });
+});
+
+describe("what no model does", () => {
+  test.each([
+    ["POST", "/openai/v1/files", /\/proxy\/openai\/v1\/files; there, all but .* for tokens with the scope admin\.$/],
+    ["GET", "/anthropic/v1/files", /\/proxy\/anthropic\/v1\/files; there, all but .* scope admin\.$/],
+    ["DELETE", "/openai/v1/models/ft:x", /^There is nothing at this path: /],
+    ["POST", "/openai/v1/v1/chat/completions", /the base URL has one \/v1 too many/],
+  ])("is where its provider is, and %s %s says so to whoever asks", async (method, path, sentence) => {
+    const upstream = await upstreamWith(answerJson(ANSWER));
+    for (const scopes of [["llm:use"], ["admin"]] as const) {
+      const gateway = await gatewayFor(upstream, { scopes });
+      const headers = { authorization: `Bearer ${gateway.token}` };
+      const answer = await ask(gateway.url + path, { method, headers });
+      expect([answer.status, JSON.parse(answer.text).error.message]).toEqual([404, expect.stringMatching(sentence)]);
+    }
+    expect(upstream.seen).toEqual([]);
   });
 });
 

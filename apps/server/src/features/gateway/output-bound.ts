@@ -1,4 +1,5 @@
-import { mostOutputTokens, mostPictureTokens } from "@loom/llm";
+import { mostOutputTokens, mostPictureTokens, usualPictureTokens } from "@loom/llm";
+import type { Picture } from "./picture-data.ts";
 import { DEFAULT_OUTPUT_TOKENS, type Question } from "./question.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -20,20 +21,36 @@ export function promptTokens(
   reader: Reader,
 ): number {
   const { promptBytes, maxOutputTokens } = prompt;
-  const tokens = Math.ceil(promptBytes / BYTES_PER_TOKEN - savedByPictures(prompt, reader));
+  const { upstream, model } = reader;
+  const isKnown = upstream !== undefined && isMaker(upstream);
+  const saved = isKnown ? savedByPictures(prompt, (picture) => mostPictureTokens(model, picture)) : 0;
+  const tokens = Math.ceil(promptBytes / BYTES_PER_TOKEN - saved);
   return maxOutputTokens === 0 ? tokens : Math.min(tokens, Math.max(LARGEST_WINDOW, window ?? 0));
 }
 
 /** Who reads a prompt. Absent: nobody yet, or a provider that is not there any more. */
 export type Reader = { readonly upstream: Pick<Upstream, "config"> | undefined; readonly model: string };
 
-/** In tokens: what the pictures of a prompt count less than their size, where it is known what they cost at most. */
-function savedByPictures({ pictures }: Pick<Question, "pictures">, { upstream, model }: Reader): number {
-  if (upstream === undefined || !isMaker(upstream)) return 0;
+/** How long a prompt is likely to be, for who wants to know that and no bound: with its pictures as what such ones cost. */
+export function likelyPrompt(
+  prompt: Pick<Question, "promptBytes" | "pictures">,
+  upstream: Pick<Upstream, "config">,
+  model: string,
+): number {
+  const known = isMaker(upstream) ? model : undefined;
+  const saved = savedByPictures(prompt, (picture) => usualPictureTokens(known, picture));
+  return Math.ceil(prompt.promptBytes / BYTES_PER_TOKEN - saved);
+}
+
+/** In tokens: what the pictures of a prompt count less than their size. */
+function savedByPictures(
+  { pictures }: Pick<Question, "pictures">,
+  tokensOf: (picture: Picture) => number | undefined,
+): number {
   let saved = 0;
   for (const picture of pictures()) {
     const tokens = (picture.to - picture.from) / BYTES_PER_TOKEN;
-    saved += tokens - Math.min(tokens, mostPictureTokens(model, picture) ?? tokens);
+    saved += tokens - Math.min(tokens, tokensOf(picture) ?? tokens);
   }
   return saved;
 }

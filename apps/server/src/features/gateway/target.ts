@@ -25,8 +25,6 @@ export type Target = {
   readonly stream?: boolean;
   /** Other work that is done in OpenAI's words, as those name it, wherever it is done: `/embeddings`. */
   readonly work?: string;
-  /** No provider charges for it. */
-  readonly isFree?: true;
 };
 
 /** Z.ai keeps its dialects under different roots. */
@@ -130,9 +128,8 @@ function classify(path: string, query: string, fallback: WireDialect, upstream: 
     if (known[4] !== undefined) return { ...common, dialect: "responses", operation: "generate" };
     if (known[5] !== undefined) return { ...common, dialect: "responses", operation: "count_tokens" };
     if (known[6] !== undefined) return { ...common, dialect: fallback, operation: "models" };
-    const free = path.endsWith("/moderations") ? ({ isFree: true } as const) : {};
     const work = fallback === "chat" ? { work: `/${known[7]}` } : {};
-    return { ...common, dialect: fallback, operation: "use", ...work, ...free };
+    return { ...common, dialect: fallback, operation: "use", ...work };
   }
   const google = GOOGLE.exec(path.includes("%") ? path.replace(ENCODED_COLON, ":") : path);
   const model = decoded(google?.[2]);

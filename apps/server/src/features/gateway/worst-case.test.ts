@@ -185,6 +185,13 @@ describe("the worst case", () => {
     expect(worst).not.toHaveProperty("isUnbounded");
   });
 
+  test("of moderation is nothing at OpenAI itself, and at another address that of a prompt", () => {
+    const moderation = (upstream: string) =>
+      worstOf("/openai/v1/moderations", { model: "gpt-4o-mini", input: "x".repeat(400_000) }, { upstream });
+    expect(moderation("openai")).toEqual({ inputTokens: 0, outputTokens: 0, costMicroUsd: 0 });
+    for (const upstream of ["lab", "zai", "nobody"]) expect(moderation(upstream).inputTokens).toBeGreaterThan(100_000);
+  });
+
   test.each([
     ["/openai/v1/audio/speech", { model: "tts-1", input: "x" }],
     ["/vertex/v1/projects/p/locations/l/publishers/google/models/imagen-4:predict", { instances: [] }],

@@ -5,6 +5,7 @@ import { LARGEST_WINDOW, likelyOutput, mostOutput, promptTokens } from "./output
 import type { GatewayParts } from "./parts.ts";
 import type { Asked } from "./passage.ts";
 import type { Question } from "./question.ts";
+import type { Upstream } from "./upstream.ts";
 
 /** RFC 9110, section 9.2.1. */
 export const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -16,9 +17,15 @@ const LEAST_BOUND = 16;
 const UNKNOWN: WorstCase = { inputTokens: 0, outputTokens: 0, isUnbounded: true };
 
 /** Whether a provider may charge for it: for answers of models, and for other work with them that is more than a look. */
-export function isBilled({ target, call }: Asked): boolean {
+export function isBilled({ target, call }: Asked, upstream: Pick<Upstream, "config"> | undefined): boolean {
   if (target.operation === "generate") return true;
-  return target.operation === "use" && target.isFree !== true && !SAFE_METHODS.has(call.incoming.method ?? "");
+  if (target.operation !== "use" || SAFE_METHODS.has(call.incoming.method ?? "")) return false;
+  return !(target.path.endsWith("/moderations") && isOpenAi(upstream));
+}
+
+/** OpenAI itself, where moderation is free; who imitates it may charge. https://developers.openai.com/api/docs/guides/moderation */
+function isOpenAi(upstream: Pick<Upstream, "config"> | undefined): boolean {
+  return upstream?.config.kind === "openai" && upstream.config.isOfficial;
 }
 
 /** Whether it only looks which models there are. */
@@ -33,10 +40,11 @@ export function worstCase(
   { prices, upstreams }: Pick<GatewayParts, "prices" | "upstreams">,
 ): WorstCase {
   const { question, target } = asked;
-  if (!isBilled(asked)) return FREE;
+  const reader = { upstream: upstreams.get(upstream), model };
+  if (!isBilled(asked, reader.upstream)) return FREE;
   if (question === undefined) return UNKNOWN;
   const window = prices.contextWindow(upstream, model);
-  const prompt = promptTokens(question, window, { upstream: upstreams.get(upstream), model });
+  const prompt = promptTokens(question, window, reader);
   if (question.isUnbounded === true) return { ...UNKNOWN, inputTokens: prompt };
   const inputTokens = question.refersBack ? Math.max(prompt, window ?? LARGEST_WINDOW) : prompt;
   const mayBeRaised = upstream === "openai" && target.dialect !== "chat" && target.operation === "generate";

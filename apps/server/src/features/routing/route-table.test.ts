@@ -55,7 +55,7 @@ describe("what is wrong with routes", () => {
 describe("a change", () => {
   const broken = [to("a", "acme/m"), to("b", "lab/m"), to("x", "y"), to("y", "x")];
   const found = (after: readonly NamedRoute[]) =>
-    newFaults(faultsOf(broken, PROVIDERS), faultsOf(after, PROVIDERS)).map(({ name, message }) => `${name} ${message}`);
+    newFaults(broken, after, PROVIDERS).map(({ name, message }) => `${name} ${message}`);
 
   test("is not to blame for what was wrong before", () => {
     expect(faultsOf(broken, PROVIDERS).map(({ name }) => name)).toEqual(["a", "b", "x", "y"]);
@@ -68,6 +68,25 @@ describe("a change", () => {
     expect(found([...broken.slice(1), to("a", "none/m")])).toEqual([expect.stringMatching(/^a .* no provider none/)]);
     expect(found([...broken, to("c", "x")])).toEqual(["c goes in a circle: c > x > y > x"]);
     expect(found(broken.slice(0, 3))).toEqual([expect.stringMatching(/^x has the target y, which is no alias/)]);
+  });
+});
+
+describe("the number of routes", () => {
+  const many = (count: number) => Array.from({ length: count }, (_, at) => to(`r${at}`, "openai/m"));
+  const found = (before: readonly NamedRoute[], after: readonly NamedRoute[]) =>
+    newFaults(before, after, PROVIDERS).map(({ name }) => name);
+
+  test("is 500 at most, wherever the new one stands among them", () => {
+    expect(found(many(499), many(500))).toEqual([]);
+    expect(found(many(500), [...many(500), to("new", "openai/m")])).toEqual(["new"]);
+    expect(found(many(500), [to("new", "openai/m"), ...many(500)])).toEqual(["new"]);
+    expect(found([], many(501))).toEqual(["r500"]);
+  });
+
+  test("grows no further where there are more already, which can be changed and taken away", () => {
+    expect(found(many(510), [to("new", "openai/m"), ...many(510)])).toEqual(["new"]);
+    expect(found(many(510), [...many(510).slice(1), to("r0", "openai/other")])).toEqual([]);
+    expect(found(many(510), many(509))).toEqual([]);
   });
 });
 

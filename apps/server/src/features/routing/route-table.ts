@@ -58,16 +58,15 @@ export type RouteFault = {
 };
 
 const NAME = /^[\w.:@/+~*-]{1,200}$/;
+/** Those of the file and of the database together. */
 const MAX_ROUTES = 500;
+const TOO_MANY = `is one too many: there may be ${MAX_ROUTES} of them, in the file and set by API together; take another one away first`;
 
 /** What is wrong with the routes as a whole: targets that are nothing, and aliases in a circle or too deep. */
 export function faultsOf(routes: readonly NamedRoute[], providers: ReadonlySet<string>): RouteFault[] {
   const table = new RouteTable(routes);
   const isProvider = (name: string): boolean => providers.has(name);
   const faults: RouteFault[] = [];
-  if (routes.length > MAX_ROUTES) {
-    faults.push({ name: routes.at(-1)?.name ?? "", message: `there are more than ${MAX_ROUTES} routes` });
-  }
   for (const { name, definition } of routes) {
     if (!NAME.test(name)) faults.push({ name, message: "is no name of an alias, a model or a pattern of models" });
     for (const text of targetsOf(definition)) {
@@ -79,10 +78,22 @@ export function faultsOf(routes: readonly NamedRoute[], providers: ReadonlySet<s
   return [...faults, ...circlesIn(table, isProvider)];
 }
 
-/** Those of `after` that were not there before. */
-export function newFaults(before: readonly RouteFault[], after: readonly RouteFault[]): RouteFault[] {
-  const known = new Set(before.map(faultKey));
-  return after.filter((fault) => !known.has(faultKey(fault)));
+/** What is wrong with the routes `after` a change and was not `before`. */
+export function newFaults(
+  before: readonly NamedRoute[],
+  after: readonly NamedRoute[],
+  providers: ReadonlySet<string>,
+): RouteFault[] {
+  const known = new Set(faultsOf(before, providers).map(faultKey));
+  return [...excess(before, after), ...faultsOf(after, providers).filter((fault) => !known.has(faultKey(fault)))];
+}
+
+/** Where there are too many already, routes may be changed and taken away. */
+function excess(before: readonly NamedRoute[], after: readonly NamedRoute[]): RouteFault[] {
+  if (after.length <= Math.max(MAX_ROUTES, before.length)) return [];
+  const known = new Set(before.map(({ name }) => name));
+  const added = after.findLast(({ name }) => !known.has(name));
+  return added === undefined ? [] : [{ name: added.name, message: TOO_MANY }];
 }
 
 function faultKey({ name, message }: RouteFault): string {

@@ -119,6 +119,28 @@ describe.each(engines)("on $name", (engine) => {
       expect((await routes.list()).routes).toEqual([]);
     });
 
+    test("is refused where there are 500, those of the file counted, also if two come at once to two servers", async () => {
+      const file = join(directory, "routes.toml");
+      const lines = (count: number) => Array.from({ length: count }, (_, at) => `f${at} = [["openai/m"]]\n`).join("");
+      await writeFile(file, `[routes]\n${lines(497)}`);
+      await start({ LOOM_SERVER_ROUTES_FILE: file });
+      const other = routesOf((await another({ LOOM_SERVER_ROUTES_FILE: file })).url, token);
+      expect((await routes.put("a", to("openai/m"))).status).toBe(200);
+      expect((await routes.put("b", to("openai/m"))).status).toBe(200);
+      const both = await Promise.all([routes.put("c", to("openai/m")), other.put("d", to("openai/m"))]);
+      expect(both.map(({ status }) => status).sort()).toEqual([200, 400]);
+      expect(both.find(({ status }) => status === 400)?.info.detail).toMatch(
+        /^The route [cd] is one too many: there may be 500 of them, in the file and set by API together; take another one away first\.$/,
+      );
+      expect((await routes.put("e", to("openai/m"))).status).toBe(400);
+      expect((await routes.put("a", to("openai/other"))).status).toBe(200);
+      await writeFile(file, `[routes]\n${lines(498)}`);
+      const problem = /routes\.toml:499: routes\.f497: is one too many: /;
+      await vi.waitFor(async () => expect((await routes.list()).fileProblem).toMatch(problem), 15_000);
+      expect((await routes.remove("b")).status).toBe(200);
+      expect((await routes.put("e", to("openai/m"))).status).toBe(400);
+    });
+
     test("cannot be taken from under another that needs it", async () => {
       await start();
       await routes.put("smart", to("openai/m"));

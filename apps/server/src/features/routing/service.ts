@@ -126,9 +126,7 @@ export function createRoutingService(options: RoutingOptions): RoutingService {
 
   /** The first reason against what would be `after`; what was wrong before is none. */
   function objection(before: readonly NamedRoute[], after: readonly NamedRoute[]): RouteFault | undefined {
-    return newFaults(faultsOf(before, providers), faultsOf(after, providers)).find(
-      ({ provider }) => knowsProviders || provider === undefined,
-    );
+    return newFaults(before, after, providers).find(({ provider }) => knowsProviders || provider === undefined);
   }
 
   async function followStore(): Promise<void> {
