@@ -63,12 +63,17 @@ export class CachedToken implements HeaderSource {
     return true;
   }
 
-  /** Fetches the next token if this one ends soon. Never rejects. */
-  async refreshAhead(): Promise<void> {
+  /** Begins to fetch the next token if this one ends soon. */
+  refreshAhead(): void {
     const aheadMs = Math.min(AHEAD_MS, this.#lifetimeMs / 2);
     const token = this.#token;
     if (token !== undefined && token.expiresAtMs - this.#options.clock.wall() > aheadMs) return;
-    await this.#fetch().catch(() => undefined);
+    this.#fetch().catch(() => undefined);
+  }
+
+  /** Resolves once none is on its way. Never rejects. */
+  async settled(): Promise<void> {
+    await this.#fetching?.catch(() => undefined);
   }
 
   #fetch(): Promise<AccessToken> {

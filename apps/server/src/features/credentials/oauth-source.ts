@@ -15,6 +15,8 @@ export type OAuthSourceOptions = {
   readonly vault: CredentialVault;
   readonly wall: () => number;
   readonly log: Log;
+  /** Fires when the server ends: its turn is not waited for any more. */
+  readonly signal: AbortSignal;
   /** All that has to be kept secret from now on. */
   readonly conceal: (secrets: readonly Secret[]) => void;
 };
@@ -112,7 +114,7 @@ export class OAuthSource implements TokenSource {
    * says whose turn it is. @throws CredentialError where it is gone
    */
   async #claim(): Promise<AccessToken | boolean> {
-    const { store, wall } = this.#options;
+    const { store, wall, signal } = this.#options;
     for (let waitedMs = 0; waitedMs <= CLAIM_MS; waitedMs += ASK_AGAIN_MS) {
       const other = (await this.#follow()) ? this.known : undefined;
       if (other !== undefined && other.expiresAtMs - wall() > WORTH_MS) return other;
@@ -121,6 +123,7 @@ export class OAuthSource implements TokenSource {
       if (claim === "gone") throw new CredentialError("unknown", "The credential was removed at this moment.");
       // Where the database does not answer, nobody else can be heard of either.
       if (claim !== "held") return claim === "claimed";
+      if (signal.aborted) throw new TokenEndpointError("The server is shutting down.");
       await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
     }
     return false;

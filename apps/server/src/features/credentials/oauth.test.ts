@@ -233,6 +233,31 @@ describe.each(engines)("on $name", (engine) => {
     expect(endpoint.seen).toHaveLength(0);
   });
 
+  test("a server that is stopped in the middle of a refresh keeps what comes for it", async () => {
+    await add("account", account());
+    delayMs = 300;
+    const asked = house.ask();
+    while (endpoint.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await house.restart();
+    expect((await asked).status).toBeGreaterThan(500);
+    expect((await house.ask()).status).toBe(200);
+    expect(tokensUsed()).toEqual(["Bearer access-1"]);
+    expect(endpoint.seen).toHaveLength(1);
+  });
+
+  test("a server that is stopped does not wait for another one to refresh", async () => {
+    await add("account", account());
+    const credentials = watcher.tables<{ credential: { refreshing_until: number | null } }>().updateTable("credential");
+    await credentials.set({ refreshing_until: Date.now() + 50_000 }).execute();
+    const asked = house.ask();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const beganAt = performance.now();
+    await house.restart();
+    expect(performance.now() - beganAt).toBeLessThan(10_000);
+    expect((await asked).status).toBeGreaterThan(500);
+    expect(endpoint.seen).toHaveLength(0);
+  });
+
   test("a refusal disables nothing where the database does not tell who else has used the refresh token", async () => {
     await add("account", account());
     const credentials = watcher.tables().schema.alterTable("credential");
