@@ -255,6 +255,7 @@ export function buildShared(kit: Kit, needs: SharedNeeds): SharedFeatures {
       await ofPeople.services.watch.close();
       await ofThreads.services.search.close();
       const isSaved = await limits.services.close();
+      await ofCredentials.services.close();
       await ofCredentials.services.save({ waits: true }).catch((error: unknown) => kit.log.warn(String(error)));
       await ofTokens.services.saveUses().catch((error: unknown) => kit.log.warn(String(error)));
       await ofApiKeys.services.service.saveUses().catch((error: unknown) => kit.log.warn(String(error)));

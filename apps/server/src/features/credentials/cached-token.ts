@@ -64,10 +64,15 @@ export class CachedToken implements HeaderSource {
     return true;
   }
 
-  /** Fetches the next token if this one ends soon. Never rejects. */
-  async refreshAhead(): Promise<void> {
+  /** Begins to fetch the next token if this one ends soon. */
+  refreshAhead(): void {
     if (this.#held?.endsWithin(AHEAD_MS) === false) return;
-    await this.#fetch().catch(() => undefined);
+    this.#fetch().catch(() => undefined);
+  }
+
+  /** Resolves once none is on its way. Never rejects. */
+  async settled(): Promise<void> {
+    await this.#fetching?.catch(() => undefined);
   }
 
   #fetch(): Promise<AccessToken> {

@@ -44,7 +44,7 @@ export const credentials = defineFeature<CredentialService, CredentialNeeds>({
       await service.save({ waits: false });
       await service.follow();
     }),
-    every("1 min", "refresh_access_tokens", () => service.refreshTokens()),
+    every("1 min", "refresh_access_tokens", async () => service.refreshTokens()),
   ],
   health: (service) => [
     {

@@ -1,6 +1,7 @@
 import type { Secret } from "@loom/config";
 import type { Log } from "../../kit/log.ts";
-import { refreshAccessToken } from "./oauth-client.ts";
+import { CredentialError } from "./credential-error.ts";
+import { refreshAccessToken, TokenEndpointError } from "./oauth-client.ts";
 import type { OAuthContent } from "./secret-content.ts";
 import type { CredentialStore, StoredCredential } from "./store.ts";
 import { TokenRefused } from "./token-refused.ts";
@@ -14,6 +15,8 @@ export type OAuthSourceOptions = {
   readonly vault: CredentialVault;
   readonly wall: () => number;
   readonly log: Log;
+  /** Fires when the server ends: its turn is not waited for any more. */
+  readonly signal: AbortSignal;
   /** All that has to be kept secret from now on. */
   readonly conceal: (secrets: readonly Secret[]) => void;
 };
@@ -24,6 +27,9 @@ const WORTH_MS = 60_000;
 /** Longer than the token endpoint may take; so long the others wait for a server that died on its way there. */
 const CLAIM_MS = 60_000;
 const ASK_AGAIN_MS = 100;
+
+const OUT_OF_TURN =
+  "The refresh token was refused, and another server may have used it, of which the database does not tell: try again in a moment.";
 
 /**
  * The tokens of one account. A refresh token may be good for one use only, so of all servers on the database one goes to
@@ -60,9 +66,9 @@ export class OAuthSource implements TokenSource {
   }
 
   async token(): Promise<AccessToken> {
-    const { wall } = this.#options;
-    const other = this.#isSaved ? await this.#claim() : undefined;
-    if (other !== undefined) return other;
+    const { wall, store } = this.#options;
+    const turn = this.#isSaved ? await this.#claim() : false;
+    if (typeof turn === "object") return turn;
     try {
       const answer = await refreshAccessToken(this.#content, { now: wall });
       this.#content = {
@@ -76,11 +82,13 @@ export class OAuthSource implements TokenSource {
       await this.save();
       return { value: answer.accessToken, expiresAtMs: answer.expiresAtMs };
     } catch (error) {
-      await this.#options.store.releaseRefresh(this.#row.id, this.#row.secretRevision).catch(() => undefined);
+      if (turn) await store.releaseRefresh(this.#row.id, this.#row.secretRevision).catch(() => undefined);
+      if (!(error instanceof TokenRefused)) throw error;
       // Somebody else has used the refresh token at the same time and has what came for it.
-      const other = error instanceof TokenRefused && (await this.#follow()) ? this.known : undefined;
+      const other = (await this.#follow()) ? this.known : undefined;
       if (other !== undefined) return other;
-      throw error;
+      // Or has not been able to write it down yet.
+      throw turn ? error : new TokenEndpointError(OUT_OF_TURN);
     }
   }
 
@@ -101,18 +109,24 @@ export class OAuthSource implements TokenSource {
     }
   }
 
-  /** Waits until it is this server's turn to use the refresh token, or gives what another one has got for it. */
-  async #claim(): Promise<AccessToken | undefined> {
-    const { store, wall } = this.#options;
+  /**
+   * Waits until it is this server's turn to use the refresh token, or gives what another one has got for it. `false`: nobody
+   * says whose turn it is. @throws CredentialError where it is gone
+   */
+  async #claim(): Promise<AccessToken | boolean> {
+    const { store, wall, signal } = this.#options;
     for (let waitedMs = 0; waitedMs <= CLAIM_MS; waitedMs += ASK_AGAIN_MS) {
       const other = (await this.#follow()) ? this.known : undefined;
       if (other !== undefined && other.expiresAtMs - wall() > WORTH_MS) return other;
       const { id, secretRevision } = this.#row;
+      const claim = await store.claimRefresh(id, secretRevision, CLAIM_MS).catch(() => undefined);
+      if (claim === "gone") throw new CredentialError("unknown", "The credential was removed at this moment.");
       // Where the database does not answer, nobody else can be heard of either.
-      if (await store.claimRefresh(id, secretRevision, CLAIM_MS).catch(() => true)) return undefined;
+      if (claim !== "held") return claim === "claimed";
+      if (signal.aborted) throw new TokenEndpointError("The server is shutting down.");
       await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
     }
-    return undefined;
+    return false;
   }
 
   /** Takes over what another process has written. Says whether there was something. */

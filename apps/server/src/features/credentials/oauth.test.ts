@@ -216,6 +216,65 @@ describe.each(engines)("on $name", (engine) => {
     expect((await house.ask()).status).toBe(200);
   });
 
+  test("one that is removed while another server is on its way is not waited for, and its refresh token is not used", async () => {
+    await add("account", account());
+    await watcher
+      .tables<{ credential: { refreshing_until: number } }>()
+      .updateTable("credential")
+      .set({ refreshing_until: Date.now() + 50_000 })
+      .execute();
+    const asked = house.ask();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const { id = "" } = (await house.one("account")) ?? {};
+    expect((await house.call("DELETE", `/api/admin/credentials/${id}`)).status).toBe(200);
+    // A provider at another address is asked without a credential where there is none.
+    expect((await asked).status).toBe(200);
+    expect(tokensUsed()).toEqual([undefined]);
+    expect(endpoint.seen).toHaveLength(0);
+  });
+
+  test("a server that is stopped in the middle of a refresh keeps what comes for it", async () => {
+    await add("account", account());
+    delayMs = 300;
+    const asked = house.ask();
+    while (endpoint.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await house.restart();
+    expect((await asked).status).toBeGreaterThan(500);
+    expect((await house.ask()).status).toBe(200);
+    expect(tokensUsed()).toEqual(["Bearer access-1"]);
+    expect(endpoint.seen).toHaveLength(1);
+  });
+
+  test("a server that is stopped does not wait for another one to refresh", async () => {
+    await add("account", account());
+    const credentials = watcher.tables<{ credential: { refreshing_until: number | null } }>().updateTable("credential");
+    await credentials.set({ refreshing_until: Date.now() + 50_000 }).execute();
+    const asked = house.ask();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const beganAt = performance.now();
+    await house.restart();
+    expect(performance.now() - beganAt).toBeLessThan(10_000);
+    expect((await asked).status).toBeGreaterThan(500);
+    expect(endpoint.seen).toHaveLength(0);
+  });
+
+  test("a refusal disables nothing where the database does not tell who else has used the refresh token", async () => {
+    await add("account", account());
+    const credentials = watcher.tables().schema.alterTable("credential");
+    await credentials.renameColumn("refreshing_until", "unreadable").execute();
+    valid = "refresh-other";
+    expect((await house.ask()).status).toBe(502);
+    expect(endpoint.seen).toHaveLength(1);
+    await credentials.renameColumn("unreadable", "refreshing_until").execute();
+    expect(await house.one("account")).toMatchObject({ state: "available" });
+    const other = await import("./other-process.testing.ts");
+    await other.refreshElsewhere(house.home, { accessToken: "access-other", refreshToken: valid });
+    let status = 0;
+    while (status !== 200) ({ status } = await house.ask());
+    expect(tokensUsed()).toEqual(["Bearer access-other"]);
+    expect(await house.one("account")).toMatchObject({ state: "available" });
+  });
+
   test("the command line takes an account as JSON", async () => {
     const { type: _, ...secret } = account();
     await house.command(["add", "anthropic", "--oauth", "--label", "account"], { input: JSON.stringify(secret) });

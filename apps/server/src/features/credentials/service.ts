@@ -29,8 +29,10 @@ export type CredentialService = {
   follow(): Promise<void>;
   /** Writes down how the stored ones stand. `waits`: for other processes, and for the disk. @throws DatabaseError */
   save(options: { readonly waits: boolean }): Promise<void>;
-  /** Refreshes access tokens that end soon. */
-  refreshTokens(): Promise<void>;
+  /** Begins to refresh access tokens that end soon. */
+  refreshTokens(): void;
+  /** Waits for those that are being refreshed. */
+  close(): Promise<void>;
   list(): CredentialList;
   health(): CredentialList["providers"];
   /** @throws CredentialError */
@@ -116,6 +118,7 @@ export function createCredentialService(options: CredentialServiceOptions): Cred
     follow: () => inTurn(() => roster.follow()),
     save: (how) => inTurn(() => stored.save(how)),
     refreshTokens: () => stored.refreshTokens(),
+    close: () => stored.close(),
     list: () => ({ credentials: roster.list(), providers: health() }),
     add: (wish) =>
       inTurn(async () => {

@@ -51,9 +51,10 @@ export type CredentialStore = {
   ): Promise<StoredCredential | undefined>;
   /**
    * Whether the refresh token of the secret `secretRevision` may be used now: of all servers by one at a time, until
-   * `saveSecret` or `releaseRefresh`, and for `forMs` at most, by the database's clock.
+   * `saveSecret` or `releaseRefresh`, and for `forMs` at most, by the database's clock. `held`: by another one, or there is
+   * another secret; `gone`: there is no such credential any more.
    */
-  claimRefresh(id: string, secretRevision: number, forMs: number): Promise<boolean>;
+  claimRefresh(id: string, secretRevision: number, forMs: number): Promise<"claimed" | "held" | "gone">;
   releaseRefresh(id: string, secretRevision: number): Promise<void>;
   remove(id: string): Promise<void>;
   /** All rows or none. What `wrap` throws undoes everything. */
@@ -153,7 +154,7 @@ export function createCredentialStore(database: () => Promise<Database>): Creden
       const opened = await database();
       const now = databaseClock(opened);
       const until = sql<number>`${now} + cast(${forMs} as bigint)`;
-      return opened.write<CredentialTables, boolean>(async (db) => {
+      return opened.write<CredentialTables, "claimed" | "held" | "gone">(async (db) => {
         const { numUpdatedRows } = await db
           .updateTable("credential")
           .set({ refreshing_until: until })
@@ -168,7 +169,9 @@ export function createCredentialStore(database: () => Promise<Database>): Creden
             ]),
           )
           .executeTakeFirstOrThrow();
-        return numUpdatedRows > 0n;
+        if (numUpdatedRows > 0n) return "claimed";
+        const row = await db.selectFrom("credential").select("id").where("id", "=", id).executeTakeFirst();
+        return row === undefined ? "gone" : "held";
       });
     },
     async releaseRefresh(id, secretRevision) {

@@ -37,6 +37,7 @@ export type StoredMember = {
 export class StoredMembers {
   readonly #options: StoredMembersOptions;
   readonly #members = new Map<string, StoredMember>();
+  readonly #closing = new AbortController();
   #revision = -1;
 
   constructor(options: StoredMembersOptions) {
@@ -97,10 +98,14 @@ export class StoredMembers {
     }
   }
 
-  async refreshTokens(): Promise<void> {
-    await Promise.all(
-      this.all.map(({ member, token }) => (member.standing.state === "disabled" ? undefined : token?.refreshAhead())),
-    );
+  refreshTokens(): void {
+    for (const { member, token } of this.all) if (member.standing.state !== "disabled") token?.refreshAhead();
+  }
+
+  /** Waits for what comes for refresh tokens that have been used, and may not be good for a second use. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all(this.all.map(({ token }) => token?.settled()));
   }
 
   #add(row: StoredCredential): void {
@@ -166,6 +171,7 @@ export class StoredMembers {
       vault,
       wall: clock.wall,
       log,
+      signal: this.#closing.signal,
       conceal: (secrets) => conceal(row.id, secrets),
     });
     const token = new CachedToken({
