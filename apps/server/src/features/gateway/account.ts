@@ -13,7 +13,7 @@ import type {
 import type { Price, Prices } from "../ledger/prices.ts";
 import type { Answered } from "./delivery.ts";
 import { BYTES_PER_TOKEN, mostOutput, promptTokens } from "./output-bound.ts";
-import type { Picture } from "./picture-data.ts";
+import type { Picture } from "./pictures/picture-data.ts";
 import type { Upstreams } from "./upstreams.ts";
 
 export type AccountHolder = {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ProviderConfig } from "../../provider-config.ts";
 import { likelyPrompt, promptTokens } from "./output-bound.ts";
-import type { Picture } from "./picture-data.ts";
+import type { Picture } from "./pictures/picture-data.ts";
 
 const SCREEN: Picture = { kind: "png", size: { width: 1_920, height: 1_080 }, from: 100, to: 2_000_100 };
 const PROMPT = { promptBytes: 2_000_200, pictures: () => [SCREEN], maxOutputTokens: undefined };

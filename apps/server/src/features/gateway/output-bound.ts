@@ -1,5 +1,5 @@
 import { mostOutputTokens, mostPictureTokens, usualPictureTokens } from "@loom/llm";
-import type { Picture } from "./picture-data.ts";
+import type { Picture } from "./pictures/picture-data.ts";
 import { DEFAULT_OUTPUT_TOKENS, type Question } from "./question.ts";
 import type { Upstream } from "./upstream.ts";
 

@@ -7,8 +7,8 @@ import type { JsonKey } from "./json/keys.ts";
 import { type JsonMembers, memberValue, scanJsonObject } from "./json/members.ts";
 import { asObject } from "./json/value.ts";
 import { isModelName, MODEL_NAMES } from "./model-name.ts";
-import { LEAST_PICTURE, mayHoldPicture, type Picture } from "./picture-data.ts";
-import { picturesIn, picturesOf } from "./pictures.ts";
+import { LEAST_PICTURE, mayHoldPicture, type Picture } from "./pictures/picture-data.ts";
+import { picturesIn, picturesOf } from "./pictures/pictures.ts";
 import type { Target, WireDialect } from "./target.ts";
 
 /** What a client asks of a model, as far as Loom has to know it before anybody decodes it. */

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { codecOf } from "./codecs.ts";
-import { scanJsonObject } from "./json/members.ts";
+import { codecOf } from "../codecs.ts";
+import { scanJsonObject } from "../json/members.ts";
+import type { WireDialect } from "../target.ts";
 import { LEAST_PICTURE } from "./picture-data.ts";
 import { picturesIn } from "./pictures.ts";
-import type { WireDialect } from "./target.ts";
 
 const HEADS = {
   png: Buffer.from("\x89PNG\r\n\x1a\n", "latin1"),
@@ -52,6 +52,7 @@ const AT_HOME: readonly (readonly [string, WireDialect, object, number])[] = [
   ["an image", "chat", messages(part(), { type: "text", text: "Look." }), 1],
   ["one without detail", "chat", messages({ type: "image_url", image_url: { url: URL } }), 1],
   ["an image", "responses", input({ role: "user", content: [inputImage()] }), 1],
+  ["one that says it is no file", "responses", input({ content: [inputImage(URL, { file_id: null })] }), 1],
   ["one in a message with its type behind", "responses", input({ content: [inputImage()], type: "message" }), 1],
   ["images that tools gave", "responses", input(output(inputImage(), inputImage())), 2],
   ["one that a custom tool gave", "responses", input({ type: "custom_tool_call_output", output: [inputImage()] }), 1],
@@ -398,9 +399,8 @@ function plainPart(value: Json): string[] {
 
 function plainInput(value: Json): string[] {
   const block = object(value);
-  return block.type === "input_image" && only(block, "type", "image_url", "detail") && block.image_url === URL
-    ? [PNG]
-    : [];
+  const isImage = block.type === "input_image" && only(block, "type", "image_url", "file_id", "detail");
+  return isImage && (block.file_id ?? null) === null && block.image_url === URL ? [PNG] : [];
 }
 
 function plainInline(value: Json, isInResult = false): string[] {
@@ -416,7 +416,18 @@ function plainInline(value: Json, isInResult = false): string[] {
 
 const NAMES = [
   ...["messages", "content", "type", "source", "media_type", "data", "image_url", "url", "detail", "input", "output"],
-  ...["contents", "parts", "inlineData", "functionResponse", "mimeType", "displayName", "cache_control", "role", "x"],
+  ...[
+    "file_id",
+    "contents",
+    "parts",
+    "inlineData",
+    "functionResponse",
+    "mimeType",
+    "displayName",
+    "cache_control",
+    "role",
+    "x",
+  ],
 ];
 const VALUES = [
   ...[PNG, URL, "image", "base64", "image/png", "image_url", "input_image", "message", "tool_result", "text", 'x\\"{['],

@@ -1,9 +1,9 @@
 import type { ContentBlock, LlmRequest } from "@loom/core";
-import { CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./json/bytes.ts";
-import { endOfItem, endOfText, skipBlanks } from "./json/members.ts";
-import { parsed } from "./json/value.ts";
+import { CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "../json/bytes.ts";
+import { endOfItem, endOfText, skipBlanks } from "../json/members.ts";
+import { parsed } from "../json/value.ts";
+import type { WireDialect } from "../target.ts";
 import { dataOfUrl, isPictureType, mayHoldPicture, type Picture, pictureIn } from "./picture-data.ts";
-import type { WireDialect } from "./target.ts";
 
 const NONE: readonly Picture[] = [];
 
@@ -110,7 +110,7 @@ const CHAT_PART = new Keys(["type", "image_url", "cache_control"]);
 const IMAGE_URL = new Keys(["url", "detail"]);
 const INPUT = new Keys(["input"]);
 const ITEM = new Keys(["type", "content", "output"]);
-const INPUT_PART = new Keys(["type", "image_url", "detail"]);
+const INPUT_PART = new Keys(["type", "image_url", "file_id", "detail"]);
 const CONTENTS = new Keys(["contents"]);
 const CONTENT = new Keys(["parts"]);
 const PART = new Keys(["inlineData", "functionResponse", "mediaResolution", "thoughtSignature"], {
@@ -224,11 +224,14 @@ class PictureSearch {
   #inputPart(): void {
     let type: string | undefined;
     let picture: Picture | undefined;
+    let isFile = false;
     const isAlone = this.#members(INPUT_PART, (key) => {
       if (key === "type") type = this.#text();
       else if (key === "image_url") picture = this.#dataUrl();
+      // Some clients say of both what they do not use.
+      else if (key === "file_id") isFile = this.#bytes[this.#at] !== NULL;
     });
-    if (isAlone && type === "input_image") this.#take(picture);
+    if (isAlone && type === "input_image" && !isFile) this.#take(picture);
   }
 
   /** An image, or the result of a function that has some beside it. */
@@ -356,6 +359,9 @@ class PictureSearch {
     return end;
   }
 }
+
+/** What `null` begins with, and no other value. */
+const NULL = 0x6e;
 
 /** No type that anybody looks for is longer. */
 const MAX_TEXT = 64;
