@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AuditEvent } from "../../kit/audit.ts";
@@ -231,6 +232,8 @@ describe.each(engines)("on $name", (engine) => {
     const node = await server();
     const { user } = await userKey(node);
     const owner = { type: "user", id: user.id } as const;
+    // Of two of one millisecond, none is newer.
+    await setTimeout(2);
     for (let count = 1; count < MAX_LIVE_KEYS; count += 1)
       await node.keys.create(owner, { name: `k${count}` }, { by: ADA });
     const more = node.keys.create(owner, { name: "more" }, { by: ADA });

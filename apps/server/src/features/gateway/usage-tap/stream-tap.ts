@@ -1,4 +1,4 @@
-import { CR, endOfEvents, endOfLines, LF } from "../line-ends.ts";
+import { CR, endOfEvents, endOfLines, isLineEnd, LF } from "../line-ends.ts";
 import { holdsContent, saysWhyItStops } from "./event-content.ts";
 import { eventAt, type FoundEvent, holdsPart, isWholeEvent } from "./events.ts";
 import { endOfLine, isNull, withLineFeeds } from "./lines.ts";
@@ -131,6 +131,8 @@ export class StreamTap implements UsageTap {
 
   #scan(lines: Buffer): void {
     const { usage } = this.#marks;
+    // The ends of lines alone say nothing, and would take the place of what does.
+    if (lines.every((byte) => isLineEnd(byte))) return;
     this.#beforeLast = this.#last;
     this.#last = lines;
     this.#bytes += lines.length;

@@ -141,6 +141,16 @@ describe.each(Object.entries(STREAMS) as [WireDialect, (typeof STREAMS)["chat"]]
       ["LF", "\n"],
       ["CR", "\r"],
       ["CRLF", "\r\n"],
+    ])("knows its end where %s that ends it comes byte by byte", (_name, lineEnd) => {
+      const bytes = Buffer.from(stream.text.replaceAll("\n", lineEnd));
+      const cuts = Array.from({ length: 8 }, (_, index) => bytes.length - index);
+      expect(tap(dialect, bytes, cuts)).toMatchObject({ usage: stream.usage, complete: true, failed: false });
+    });
+
+    test.each([
+      ["LF", "\n"],
+      ["CR", "\r"],
+      ["CRLF", "\r\n"],
     ])(
       "reads an event whose data comes in several lines that end in %s, wherever the bytes are cut",
       (_name, lineEnd) => {
