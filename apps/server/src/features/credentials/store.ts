@@ -141,7 +141,10 @@ export function createCredentialStore(database: () => Promise<Database>): Creden
         await db
           .updateTable("credential")
           .set({
-            ...{ revision, sealed, expires_at: expiresAt ?? null, secret_revision: secretRevision + 1 },
+            revision,
+            sealed,
+            expires_at: expiresAt ?? null,
+            secret_revision: secretRevision + 1,
             refreshing_until: null,
           })
           .where("id", "=", id)

@@ -4,6 +4,7 @@ import type { Asker } from "./candidates.ts";
 import type { ClientHeaders } from "./client-headers.ts";
 import { SHUTTING_DOWN } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
+import { noPictures } from "./pictures/picture-data.ts";
 import { sendDialectProblem } from "./reply.ts";
 import type { Target } from "./target.ts";
 import { problemFor } from "./wire-errors.ts";
@@ -39,7 +40,7 @@ export class Door {
     const { dialect, model: requestedModel = "" } = this.#target;
     const requestId = this.#call.id;
     const holder = { requestId, subject, nodes, session, client, dialect, requestedModel };
-    const nothing = { promptBytes: 0, pictures: () => [], maxOutputTokens: undefined, answers: 1 };
+    const nothing = { promptBytes: 0, pictures: noPictures, maxOutputTokens: undefined, answers: 1 };
     const account = new Account({ ...holder, ...nothing }, this.#parts, this.#since);
     account.close({ outcome, status, errorCode, attempts: 0 });
   }

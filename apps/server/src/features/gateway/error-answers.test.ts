@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { brotliCompressSync, constants, createGzip, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Routing } from "../../gateway-types.ts";
-import { ask, open, startGateway, type TestGateway, UPSTREAM_KEY } from "./gateway.testing.ts";
+import { ask, makersAt, open, startGateway, type TestGateway } from "./gateway.testing.ts";
 import { startUpstream } from "./upstream.testing.ts";
 
 const closing: { close(): Promise<void> }[] = [];
@@ -35,12 +35,7 @@ async function twoUpstreams(
   const gateway = await startGateway({
     routing,
     env: {
-      LOOM_SERVER_ANTHROPIC_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_ANTHROPIC_BASE_URL: upstream.url,
-      LOOM_SERVER_OPENAI_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_OPENAI_BASE_URL: `${upstream.url}/v1`,
-      LOOM_SERVER_GEMINI_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_GEMINI_BASE_URL: upstream.url,
+      ...makersAt(upstream),
       LOOM_SERVER_COMPATIBLE_OTHER_BASE_URL: `${upstream.url}/other`,
     },
   });

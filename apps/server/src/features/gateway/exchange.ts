@@ -13,6 +13,7 @@ import type { Answered, Delivery, DeliveryHost, Drained } from "./delivery.ts";
 import { CUT_OFF, noSocket, SHUTTING_DOWN, UNREADABLE, UNWRITABLE, WEB_PAGE } from "./failures.ts";
 import type { GatewayParts } from "./parts.ts";
 import { type Asked, openPassage, type Passage } from "./passage.ts";
+import { noPictures } from "./pictures/picture-data.ts";
 import { requestIds, sendDialectProblem } from "./reply.ts";
 import { routeHeaders } from "./route-headers.ts";
 import { sendRefusal } from "./send-refusal.ts";
@@ -57,7 +58,7 @@ export class Exchange implements AttemptListener, DeliveryHost {
     this.#asked = asked;
     const { session, client } = headers;
     const { model: requestedModel = "", maxOutputTokens, answers = 1 } = question ?? {};
-    const { promptBytes = 0, pictures = NO_PICTURES } = question ?? {};
+    const { promptBytes = 0, pictures = noPictures } = question ?? {};
     const { dialect } = target;
     const { id: requestId } = call;
     const prompt = { promptBytes, pictures, maxOutputTokens, answers };
@@ -430,5 +431,4 @@ function isWebPage(headers: UpstreamHeaders): boolean {
 const NOTHING_SEEN: Answered = { usage: undefined, final: false, model: undefined, textBytes: 0 };
 
 const NOTHING_LEFT_OUT: readonly string[] = [];
-const NO_PICTURES = (): readonly [] => [];
 const NO_SECRETS: readonly string[] = [];

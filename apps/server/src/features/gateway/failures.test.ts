@@ -8,7 +8,14 @@ import type {
   Reservation,
   Routing,
 } from "../../gateway-types.ts";
-import { ask, startGateway, type TestGateway, type TestGatewayOptions, UPSTREAM_KEY } from "./gateway.testing.ts";
+import {
+  ask,
+  makersAt,
+  startGateway,
+  type TestGateway,
+  type TestGatewayOptions,
+  UPSTREAM_KEY,
+} from "./gateway.testing.ts";
 import { startUpstream, type TestUpstream } from "./upstream.testing.ts";
 
 const closing: { close(): Promise<void> }[] = [];
@@ -33,12 +40,7 @@ async function gatewayFor(
   const gateway = await startGateway({
     ...options,
     env: {
-      LOOM_SERVER_ANTHROPIC_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_ANTHROPIC_BASE_URL: upstream.url,
-      LOOM_SERVER_OPENAI_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_OPENAI_BASE_URL: `${upstream.url}/v1`,
-      LOOM_SERVER_GEMINI_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_GEMINI_BASE_URL: upstream.url,
+      ...makersAt(upstream),
       LOOM_SERVER_COMPATIBLE_OTHER_BASE_URL: `${upstream.url}/other`,
       ...options.env,
     },

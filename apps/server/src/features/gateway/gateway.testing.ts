@@ -23,6 +23,18 @@ import { straightRouting } from "./straight-routing.ts";
 
 export const UPSTREAM_KEY = "sk-upstream-0123456789abcdef";
 
+/** The environment in which all makers of models with a key are one scripted upstream. */
+export function makersAt({ url }: { readonly url: string }): Record<string, string> {
+  return {
+    LOOM_SERVER_ANTHROPIC_API_KEY: UPSTREAM_KEY,
+    LOOM_SERVER_ANTHROPIC_BASE_URL: url,
+    LOOM_SERVER_OPENAI_API_KEY: UPSTREAM_KEY,
+    LOOM_SERVER_OPENAI_BASE_URL: `${url}/v1`,
+    LOOM_SERVER_GEMINI_API_KEY: UPSTREAM_KEY,
+    LOOM_SERVER_GEMINI_BASE_URL: url,
+  };
+}
+
 /** Variables that put the three makers of models at one scripted model. */
 export function modelEnv(url: string): Readonly<Record<string, string>> {
   return {

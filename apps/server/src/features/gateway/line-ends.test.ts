@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { afterEach, describe, expect, test } from "vitest";
-import { ask, startGateway, UPSTREAM_KEY } from "./gateway.testing.ts";
+import { ask, makersAt, startGateway } from "./gateway.testing.ts";
 import { startUpstream } from "./upstream.testing.ts";
 
 const closing: { close(): Promise<void> }[] = [];
@@ -15,12 +15,7 @@ async function answerOf(path: string, body: object, end: (response: ServerRespon
   });
   const gateway = await startGateway({
     env: {
-      LOOM_SERVER_ANTHROPIC_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_ANTHROPIC_BASE_URL: upstream.url,
-      LOOM_SERVER_OPENAI_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_OPENAI_BASE_URL: `${upstream.url}/v1`,
-      LOOM_SERVER_GEMINI_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_GEMINI_BASE_URL: upstream.url,
+      ...makersAt(upstream),
     },
   });
   closing.push(upstream, gateway);

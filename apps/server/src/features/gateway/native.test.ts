@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import {
   type Answer,
   ask,
+  makersAt,
   startGateway,
   type TestGateway,
   type TestGatewayOptions,
@@ -31,12 +32,7 @@ async function gatewayFor(upstream: TestUpstream, options: Omit<TestGatewayOptio
   const gateway = await startGateway({
     ...options,
     env: {
-      LOOM_SERVER_ANTHROPIC_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_ANTHROPIC_BASE_URL: upstream.url,
-      LOOM_SERVER_OPENAI_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_OPENAI_BASE_URL: `${upstream.url}/v1`,
-      LOOM_SERVER_GEMINI_API_KEY: UPSTREAM_KEY,
-      LOOM_SERVER_GEMINI_BASE_URL: upstream.url,
+      ...makersAt(upstream),
       LOOM_SERVER_ZAI_API_KEY: UPSTREAM_KEY,
       LOOM_SERVER_ZAI_BASE_URL: upstream.url,
       LOOM_SERVER_VERTEX_PROJECT: "my-project",

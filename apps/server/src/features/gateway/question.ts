@@ -7,7 +7,7 @@ import type { JsonKey } from "./json/keys.ts";
 import { type JsonMembers, memberValue, scanJsonObject } from "./json/members.ts";
 import { asObject } from "./json/value.ts";
 import { isModelName, MODEL_NAMES } from "./model-name.ts";
-import { LEAST_PICTURE, mayHoldPicture, type Picture } from "./pictures/picture-data.ts";
+import { LEAST_PICTURE, mayHoldPicture, noPictures, type Picture } from "./pictures/picture-data.ts";
 import { picturesIn, picturesOf } from "./pictures/pictures.ts";
 import type { Target, WireDialect } from "./target.ts";
 
@@ -63,7 +63,7 @@ function readLoomQuestion(target: Target, body: Buffer): Question {
     answers: 1,
     refersBack: false,
     promptBytes: body.length,
-    pictures: foundOnce(body, () => (mayHoldPicture(body) ? picturesOf(request) : NO_PICTURES)),
+    pictures: foundOnce(body, () => (mayHoldPicture(body) ? picturesOf(request) : noPictures())),
     cacheKey: request.cacheKey,
     top: undefined,
     decode: () => ({ request, wantsUsage: true, leftOut: [] }),
@@ -98,9 +98,6 @@ function readWireQuestion(target: Target, body: Buffer, dialect: WireDialect): Q
     },
   };
 }
-
-const NO_PICTURES: readonly Picture[] = [];
-const noPictures = (): readonly Picture[] => NO_PICTURES;
 
 /** Most bodies are too small to hold one that counts. */
 function foundOnce(body: Buffer, find: () => readonly Picture[]): () => readonly Picture[] {

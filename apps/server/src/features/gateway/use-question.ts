@@ -1,5 +1,6 @@
 import { ProblemError } from "../../kit/problem-reply.ts";
 import { type JsonMembers, memberValue } from "./json/members.ts";
+import { noPictures } from "./pictures/picture-data.ts";
 import {
   checkedModel,
   count,
@@ -32,7 +33,7 @@ export function readUse(target: Target, body: Buffer): Question {
     isUnbounded: each === undefined,
     refersBack: isGiven(top, "previous_response_id"),
     promptBytes: body.length,
-    pictures: () => [],
+    pictures: noPictures,
     cacheKey: textMember(top, "prompt_cache_key"),
     top,
     decode() {

@@ -4,6 +4,11 @@ import { pictureSize } from "./picture-size.ts";
 /** In a prompt, and where its base64 begins and ends. */
 export type Picture = PictureTraits & { readonly from: number; readonly to: number };
 
+const NONE: readonly Picture[] = [];
+
+/** Of a prompt that has none. */
+export const noPictures = (): readonly Picture[] => NONE;
+
 /** In bytes of base64. What is smaller costs about as much as its size says, or less. */
 export const LEAST_PICTURE = 16 * 1024;
 
