@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { User } from "../../identity-types.ts";
 import { engines, everythingIn } from "../../kit/engines.testing.ts";
@@ -196,7 +197,12 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test("a list shows where somebody is signed in, a page at a time, the newest first", async () => {
-    const started = [await start("web"), await start("cli"), await start("editor")];
+    // Of two of one millisecond, none is newer.
+    const later = async (kind: Parameters<typeof start>[0]) => {
+      await setTimeout(2);
+      return start(kind);
+    };
+    const started = [await later("web"), await later("cli"), await later("editor")];
     const first = await here.sessions.list(ada.id, { limit: 2, current: started[1]?.id });
     expect(first.sessions).toMatchObject([
       { kind: "editor", current: false, device: "curl", address: "8.8.8.8", country: "US", impersonator: null },
